@@ -1,0 +1,846 @@
+/* mod_scim: SCIM 2.0 provisioning of accounts in PostgreSQL.
+ *
+ * The module record, directives, hooks and routing.  A request's way through:
+ * check_access authenticates the bearer token, before a body is read;
+ * handle_request finds the route, reads the body, borrows a connection, lets
+ * scim_users work, gives the connection back and writes the answer.
+ */
+#include <string.h>
+
+#include <apr_dbd.h>
+#include <apr_strings.h>
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include "scim_discovery.h"
+#include "scim_error.h"
+#include "scim_etag.h"
+#include "scim_http.h"
+#include "scim_json.h"
+#include "scim_log.h"
+#include "scim_schema.h"
+#include "scim_tokens.h"
+#include "scim_users.h"
+
+#define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+#define VERSION "v2"
+#define UNSET (-1)
+#define DEFAULT_COUNT 100
+#define DEFAULT_MAX_RESULTS 1000
+#define DEFAULT_MAX_BODY_SIZE 1048576
+#define DEFAULT_DBD_MAX 10       /* mod_dbd's own */
+
+module AP_MODULE_DECLARE_DATA scim_module;
+APLOG_USE_MODULE(scim);
+
+/* Configuration */
+
+typedef struct {
+    const char *base_url;        /* NULL: what httpd knows */
+    int managed;
+    int strict;
+    int max_results;
+    int max_body_size;
+} dir_config_t;
+
+typedef struct {
+    int has_dbd;                 /* the server has DBD directives of its own */
+    int dbd_max;
+    scim_db_pool_t *connections; /* in a child process */
+} server_config_t;
+
+static void *create_dir_config(apr_pool_t *pool, char *dir)
+{
+    dir_config_t *config = apr_palloc(pool, sizeof(*config));
+
+    config->base_url = NULL;
+    config->managed = UNSET;
+    config->strict = UNSET;
+    config->max_results = UNSET;
+    config->max_body_size = UNSET;
+    return config;
+}
+
+static int merged(int base, int add)
+{
+    return add == UNSET ? base : add;
+}
+
+static void *merge_dir_config(apr_pool_t *pool, void *base_, void *add_)
+{
+    const dir_config_t *base = base_;
+    const dir_config_t *add = add_;
+    dir_config_t *config = apr_palloc(pool, sizeof(*config));
+
+    config->base_url = add->base_url ? add->base_url : base->base_url;
+    config->managed = merged(base->managed, add->managed);
+    config->strict = merged(base->strict, add->strict);
+    config->max_results = merged(base->max_results, add->max_results);
+    config->max_body_size = merged(base->max_body_size, add->max_body_size);
+    return config;
+}
+
+static void *create_server_config(apr_pool_t *pool, server_rec *s)
+{
+    server_config_t *config = apr_pcalloc(pool, sizeof(*config));
+
+    config->dbd_max = UNSET;
+    return config;
+}
+
+static void *merge_server_config(apr_pool_t *pool, void *base_, void *add_)
+{
+    const server_config_t *base = base_;
+    server_config_t *config = apr_pmemdup(pool, add_, sizeof(*config));
+
+    config->dbd_max = merged(base->dbd_max, config->dbd_max);
+    return config;
+}
+
+static const char *not_allowed(cmd_parms *cmd, const char *value,
+                               const char *allowed)
+{
+    return apr_psprintf(cmd->pool, "%s: '%s' is not allowed; %s",
+                        cmd->cmd->name, value, allowed);
+}
+
+static const char *set_base_url(cmd_parms *cmd, void *config_,
+                                const char *value)
+{
+    dir_config_t *config = config_;
+    apr_uri_t uri;
+    apr_size_t length = strlen(value);
+
+    if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
+        || !uri.scheme || !uri.hostname || uri.query || uri.fragment
+        || uri.user
+        || (strcasecmp(uri.scheme, "https") != 0
+            && strcasecmp(uri.scheme, "http") != 0)) {
+        return not_allowed(cmd, value, "it must be the public URL of this"
+                           " Location, such as https://host/scim");
+    }
+    while (length > 0 && value[length - 1] == '/') {
+        length--;
+    }
+    config->base_url = apr_pstrmemdup(cmd->pool, value, length);
+    return NULL;
+}
+
+static const char *set_profile(cmd_parms *cmd, void *config_,
+                               const char *value)
+{
+    dir_config_t *config = config_;
+
+    config->managed = strcasecmp(value, "managed") == 0;
+    if (!config->managed && strcasecmp(value, "open") != 0) {
+        return not_allowed(cmd, value, "it must be managed or open");
+    }
+    return NULL;
+}
+
+/* Limits of the directives that take a number. */
+static const struct {
+    const char *name;
+    int least;
+    int most;
+    size_t offset;
+} numbers[] = {
+    { "SCIMMaxResults", 1, 10000, offsetof(dir_config_t, max_results) },
+    { "SCIMMaxBodySize", 1024, 67108864,
+      offsetof(dir_config_t, max_body_size) },
+    { NULL, 0, 0, 0 }
+};
+
+static const char *set_number(cmd_parms *cmd, void *config,
+                              const char *value)
+{
+    apr_int64_t number;
+    char *end;
+    int i = 0;
+
+    while (strcasecmp(numbers[i].name, cmd->cmd->name) != 0) {
+        i++;
+    }
+    number = apr_strtoi64(value, &end, 10);
+    if (*end || end == value || number < numbers[i].least
+        || number > numbers[i].most) {
+        return not_allowed(cmd, value,
+                           apr_psprintf(cmd->pool,
+                                        "it must be a number from %d to %d",
+                                        numbers[i].least, numbers[i].most));
+    }
+    *(int *) ((char *) config + numbers[i].offset) = (int) number;
+    return NULL;
+}
+
+static server_config_t *server_config(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &scim_module);
+}
+
+/* mod_dbd's directives reach every module that names them: httpd calls all.
+ * So a wrong driver is found by configtest, and the size of the pool is
+ * known, which mod_dbd tells nobody. */
+static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
+                                  const char *value)
+{
+    server_config(cmd->server)->has_dbd = 1;
+    if (strcasecmp(value, "pgsql") != 0) {
+        return not_allowed(cmd, value, "mod_scim keeps its accounts in"
+                           " PostgreSQL, so it must be pgsql");
+    }
+    return NULL;
+}
+
+static const char *see_dbd_params(cmd_parms *cmd, void *unused,
+                                  const char *value)
+{
+    server_config(cmd->server)->has_dbd = 1;
+    return NULL;
+}
+
+static const char *see_dbd_max(cmd_parms *cmd, void *unused,
+                               const char *value)
+{
+    server_config(cmd->server)->has_dbd = 1;
+    server_config(cmd->server)->dbd_max = atoi(value);
+    return NULL;
+}
+
+static const command_rec directives[] = {
+    AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ACCESS_CONF,
+                  "The public URL of the Location, when a proxy in front"
+                  " makes it another than this server knows."),
+    AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ACCESS_CONF,
+                  "managed (default): Managed Accounts with the roles ADMIN,"
+                  " USER and GUEST; open: any SCIM user."),
+    AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
+                 (void *) APR_OFFSETOF(dir_config_t, strict), ACCESS_CONF,
+                 "On: the plain reading of the RFCs; Off (default): the"
+                 " dialects of the identity providers as well."),
+    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ACCESS_CONF,
+                  "The most resources in one answer (default 1000)."),
+    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ACCESS_CONF,
+                  "The largest request body in bytes (default 1048576)."),
+    AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
+                  "See mod_dbd; mod_scim needs pgsql."),
+    AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
+                  "See mod_dbd."),
+    AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
+                  "See mod_dbd; mod_scim never waits longer for a"
+                  " connection than it should."),
+    { NULL }
+};
+
+static const dir_config_t *dir_config(request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &scim_module);
+}
+
+static scim_rules_t rules_of(const dir_config_t *config)
+{
+    scim_rules_t rules = { config->managed != 0, config->strict == 1 };
+
+    return rules;
+}
+
+static int or_default(int value, int otherwise)
+{
+    return value == UNSET ? otherwise : value;
+}
+
+/* What is known of a request from check_access on. */
+typedef struct {
+    scim_target_t target;
+    const scim_principal_t *principal;
+} request_state_t;
+
+/* The pool of connections for this request's server: a virtual host without
+ * DBD directives of its own shares that of the main server, as in mod_dbd. */
+static scim_db_pool_t *connections_of(request_rec *r)
+{
+    return server_config(r->server)->connections;
+}
+
+/* Authentication */
+
+static scim_error_t *unauthorized(request_rec *r)
+{
+    return scim_error(r->pool, SCIM_E_UNAUTHORIZED,
+                      "Authorization failure. invalid token.");
+}
+
+static scim_error_t *authenticate(request_state_t *state, request_rec *r)
+{
+    const char *secret = scim_http_bearer(r);
+    scim_principal_t *principal;
+    scim_error_t *error;
+    scim_db_t *db;
+
+    SCIM_ERR(scim_http_target(&state->target, r));
+    if (!secret) {
+        return unauthorized(r);
+    }
+    SCIM_ERR(scim_db_borrow(&db, connections_of(r), r->pool));
+    error = scim_tokens_authenticate(&principal, db,
+                                     state->target.organization, secret,
+                                     r->pool);
+    scim_db_return(db);
+    SCIM_ERR(error);
+    state->principal = principal;
+    r->user = apr_psprintf(r->pool, "scim:%s", principal->actor_id);
+    return NULL;
+}
+
+static int check_access(request_rec *r)
+{
+    request_state_t *state;
+    scim_error_t *error;
+
+    if (!ap_is_initial_req(r) || !scim_http_is_ours(r)) {
+        return DECLINED;
+    }
+    state = apr_pcalloc(r->pool, sizeof(*state));
+    error = authenticate(state, r);
+    if (error) {
+        return scim_http_refuse(r, error);
+    }
+    ap_set_module_config(r->request_config, &scim_module, state);
+    return OK;
+}
+
+/* Endpoints */
+
+/* One request being served. */
+typedef struct {
+    request_rec *r;
+    const dir_config_t *config;
+    const request_state_t *state;
+    apr_table_t *parameters;
+    cJSON *body;
+    scim_projection_t *projection;
+    scim_call_t call;
+    scim_reply_t reply;
+} exchange_t;
+
+typedef scim_error_t *endpoint_fn(exchange_t *x);
+
+static scim_error_t *get_number(apr_int64_t *number, exchange_t *x,
+                                const char *name, apr_int64_t otherwise)
+{
+    const char *text = apr_table_get(x->parameters, name);
+    char *end;
+
+    *number = otherwise;
+    if (!text) {
+        return NULL;
+    }
+    errno = 0;
+    *number = apr_strtoi64(text, &end, 10);
+    if (errno || end == text || *end) {
+        return scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
+                          "The query parameter '%s' must be an integer.",
+                          name);
+    }
+    return NULL;
+}
+
+static scim_error_t *get_page(scim_page_t *page, exchange_t *x)
+{
+    int most = or_default(x->config->max_results, DEFAULT_MAX_RESULTS);
+    apr_int64_t count = most < DEFAULT_COUNT ? most : DEFAULT_COUNT;
+
+    page->filter = apr_table_get(x->parameters, "filter");
+    SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
+    SCIM_ERR(get_number(&page->count, x, "count", count));
+    page->start_index = page->start_index < 1 ? 1 : page->start_index;
+    page->count = page->count < 0 ? 0 : page->count;
+    page->count = page->count > most ? most : page->count;
+    return NULL;
+}
+
+static cJSON *list_response(exchange_t *x, apr_int64_t total,
+                            apr_int64_t start_index, cJSON *resources)
+{
+    cJSON *list = scim_json_own(cJSON_CreateObject(), x->r->pool);
+    cJSON *schemas = cJSON_CreateArray();
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateString(LIST_URN));
+    cJSON_AddItemToObject(list, "schemas", schemas);
+    cJSON_AddNumberToObject(list, "totalResults", (double) total);
+    cJSON_AddNumberToObject(list, "startIndex", (double) start_index);
+    cJSON_AddNumberToObject(list, "itemsPerPage",
+                            cJSON_GetArraySize(resources));
+    cJSON_AddItemToObject(list, "Resources", resources);
+    return list;
+}
+
+static scim_error_t *list_users(exchange_t *x)
+{
+    cJSON *resources;
+    const cJSON *user;
+    apr_int64_t total;
+    scim_page_t page;
+    cJSON *users;
+
+    SCIM_ERR(get_page(&page, x));
+    SCIM_ERR(scim_users_list(&users, &total, &x->call, &page));
+    resources = cJSON_CreateArray();
+    x->reply.body = list_response(x, total, page.start_index, resources);
+    cJSON_ArrayForEach(user, users) {
+        cJSON_AddItemToArray(resources,
+                             scim_schema_present(user, &scim_user_type,
+                                                 x->projection, x->r->pool));
+    }
+    cJSON_SetNumberValue(scim_json_member(x->reply.body, "itemsPerPage"),
+                         cJSON_GetArraySize(resources));
+    return NULL;
+}
+
+static void reply_user(exchange_t *x, const cJSON *user)
+{
+    const cJSON *meta = scim_json_member(user, "meta");
+
+    x->reply.location = scim_json_text(meta, "location");
+    x->reply.etag = scim_json_text(meta, "version");
+    x->reply.body = scim_json_own(scim_schema_present(user, &scim_user_type,
+                                                      x->projection,
+                                                      x->r->pool),
+                                  x->r->pool);
+}
+
+static scim_error_t *get_user(exchange_t *x)
+{
+    cJSON *user;
+
+    if (apr_table_get(x->parameters, "filter") && x->call.rules.strict) {
+        return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
+                          "A single User takes no filter.");
+    }
+    SCIM_ERR(scim_users_get(&user, &x->call, x->state->target.id));
+    reply_user(x, user);
+    if (x->call.if_none_match
+        && scim_etag_named(x->call.if_none_match, x->reply.etag)) {
+        x->reply.status = HTTP_NOT_MODIFIED;
+        x->reply.body = NULL;
+    }
+    return NULL;
+}
+
+static scim_error_t *create_user(exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_create(&user, &x->call, x->body));
+    reply_user(x, user);
+    x->reply.status = HTTP_CREATED;
+    return NULL;
+}
+
+static scim_error_t *replace_user(exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_replace(&user, &x->call, x->state->target.id,
+                                x->body));
+    reply_user(x, user);
+    return NULL;
+}
+
+static scim_error_t *patch_user(exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_patch(&user, &x->call, x->state->target.id,
+                              x->body));
+    reply_user(x, user);
+    return NULL;
+}
+
+static scim_error_t *delete_user(exchange_t *x)
+{
+    x->reply.status = HTTP_NO_CONTENT;
+    return scim_users_delete(&x->call, x->state->target.id);
+}
+
+/* Entra ID and Okta probe it at set-up (clients.md H30). */
+static scim_error_t *list_groups(exchange_t *x)
+{
+    x->reply.body = list_response(x, 0, 1, cJSON_CreateArray());
+    return NULL;
+}
+
+static scim_error_t *not_offered(exchange_t *x)
+{
+    return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
+                      "This server does not offer %s.",
+                      x->state->target.endpoint);
+}
+
+static scim_discovery_t discovery_of(exchange_t *x)
+{
+    const dir_config_t *config = x->config;
+    scim_discovery_t discovery;
+
+    memset(&discovery, 0, sizeof(discovery));
+    discovery.pool = x->r->pool;
+    discovery.base = x->call.base;
+    discovery.rules = &x->call.rules;
+    discovery.max_results = or_default(config->max_results,
+                                       DEFAULT_MAX_RESULTS);
+    return discovery;
+}
+
+static scim_error_t *reply_document(exchange_t *x, cJSON *document)
+{
+    if (!document) {
+        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
+                          "There is no '%.120s' in %s.",
+                          x->state->target.id, x->state->target.endpoint);
+    }
+    if (apr_table_get(x->parameters, "filter")) {
+        return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
+                          "%s takes no filter.", x->state->target.endpoint);
+    }
+    x->reply.body = document;
+    return NULL;
+}
+
+static scim_error_t *get_config(exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+
+    return reply_document(x,
+                          scim_discovery_service_provider_config(&discovery));
+}
+
+static scim_error_t *get_schemas(exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+    const char *urn = x->state->target.id;
+
+    return reply_document(x, urn ? scim_discovery_schema(&discovery, urn)
+                                 : scim_discovery_schemas(&discovery));
+}
+
+static scim_error_t *get_resource_types(exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+    const char *name = x->state->target.id;
+
+    return reply_document(x, name
+                          ? scim_discovery_resource_type(&discovery, name)
+                          : scim_discovery_resource_types(&discovery));
+}
+
+/* Routing */
+
+#define USES_DATABASE 1
+#define HAS_BODY 2
+#define ANY_METHOD (-1)
+
+typedef struct {
+    const char *endpoint;
+    int has_id;
+    int method;                  /* M_GET is HEAD as well */
+    int needs;
+    endpoint_fn *serve;
+} route_t;
+
+static const route_t routes[] = {
+    { "Users", 0, M_GET, USES_DATABASE, list_users },
+    { "Users", 0, M_POST, USES_DATABASE | HAS_BODY, create_user },
+    { "Users", 1, M_GET, USES_DATABASE, get_user },
+    { "Users", 1, M_PUT, USES_DATABASE | HAS_BODY, replace_user },
+    { "Users", 1, M_PATCH, USES_DATABASE | HAS_BODY, patch_user },
+    { "Users", 1, M_DELETE, USES_DATABASE, delete_user },
+    { "Groups", 0, M_GET, 0, list_groups },
+    { "Groups", 0, ANY_METHOD, 0, not_offered },
+    { "Groups", 1, ANY_METHOD, 0, not_offered },
+    { "Me", 0, ANY_METHOD, 0, not_offered },
+    { "Me", 1, ANY_METHOD, 0, not_offered },
+    { "Bulk", 0, ANY_METHOD, 0, not_offered },
+    { "ServiceProviderConfig", 0, M_GET, 0, get_config },
+    { "Schemas", 0, M_GET, 0, get_schemas },
+    { "Schemas", 1, M_GET, 0, get_schemas },
+    { "ResourceTypes", 0, M_GET, 0, get_resource_types },
+    { "ResourceTypes", 1, M_GET, 0, get_resource_types },
+    { NULL, 0, 0, 0, NULL }
+};
+
+static int is_path_of(const route_t *route, const scim_target_t *target)
+{
+    return strcmp(route->endpoint, target->endpoint) == 0
+           && route->has_id == (target->id != NULL) && !target->rest;
+}
+
+/* The methods of the target's path for an Allow header; NULL: no such path. */
+static const char *allowed_methods(const scim_target_t *target,
+                                   apr_pool_t *pool)
+{
+    const char *allow = NULL;
+    const route_t *route;
+
+    for (route = routes; route->endpoint; route++) {
+        if (!is_path_of(route, target) || route->method == ANY_METHOD) {
+            continue;
+        }
+        allow = apr_pstrcat(pool, allow ? allow : "",
+                            ap_method_name_of(pool, route->method),
+                            route->method == M_GET ? ", HEAD, " : ", ",
+                            NULL);
+    }
+    return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
+}
+
+static scim_error_t *find_route(const route_t **found, exchange_t *x)
+{
+    const scim_target_t *target = &x->state->target;
+    const char *allow;
+    const route_t *route;
+
+    for (route = routes; route->endpoint; route++) {
+        if (is_path_of(route, target)
+            && (route->method == x->r->method_number
+                || route->method == ANY_METHOD)) {
+            *found = route;
+            return NULL;
+        }
+    }
+    allow = allowed_methods(target, x->r->pool);
+    if (!allow) {
+        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
+                          "There is no endpoint /%.60s.", target->endpoint);
+    }
+    apr_table_setn(x->r->err_headers_out, "Allow", allow);
+    return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
+                      "The method %.20s is not allowed here, only %s.",
+                      x->r->method, allow);
+}
+
+static scim_error_t *check_request(exchange_t *x)
+{
+    if (!x->state->principal->enabled) {
+        return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
+                          "User provisioning is disabled for this"
+                          " organization.");
+    }
+    if (strcmp(x->state->target.version, VERSION) != 0) {
+        return scim_error(x->r->pool, SCIM_E_INVALID_VERSION,
+                          "The protocol version '%.20s' is not supported,"
+                          " only " VERSION ".", x->state->target.version);
+    }
+    return NULL;
+}
+
+static scim_error_t *read_request(exchange_t *x, const route_t *route)
+{
+    static const char *const wanted[] = {
+        "filter", "startIndex", "count", "attributes", "excludedAttributes",
+        NULL
+    };
+
+    if (x->call.rules.strict) {
+        SCIM_ERR(scim_http_check_accept(x->r));
+    }
+    SCIM_ERR(scim_http_parameters(&x->parameters, x->r, wanted));
+    SCIM_ERR(scim_projection_make(&x->projection,
+                                  apr_table_get(x->parameters, "attributes"),
+                                  apr_table_get(x->parameters,
+                                                "excludedAttributes"),
+                                  &scim_user_type, x->r->pool));
+    if (!(route->needs & HAS_BODY)) {
+        scim_http_ignore_body(x->r);
+        return NULL;
+    }
+    return scim_http_read(&x->body, x->r,
+                          or_default(x->config->max_body_size,
+                                     DEFAULT_MAX_BODY_SIZE));
+}
+
+/* The connection is lent for just as long as statements run. */
+static scim_error_t *serve(exchange_t *x, const route_t *route)
+{
+    scim_error_t *error;
+
+    if (!(route->needs & USES_DATABASE)) {
+        return route->serve(x);
+    }
+    SCIM_ERR(scim_db_borrow(&x->call.db, connections_of(x->r), x->r->pool));
+    error = route->serve(x);
+    scim_db_return(x->call.db);
+    return error;
+}
+
+static scim_error_t *route_request(exchange_t *x)
+{
+    const route_t *route;
+
+    SCIM_ERR(check_request(x));
+    if (x->r->method_number == M_OPTIONS) {
+        const char *allow = allowed_methods(&x->state->target, x->r->pool);
+
+        if (allow) {
+            apr_table_setn(x->r->headers_out, "Allow", allow);
+            x->reply.status = HTTP_NO_CONTENT;
+            return NULL;
+        }
+    }
+    SCIM_ERR(find_route(&route, x));
+    SCIM_ERR(read_request(x, route));
+    return serve(x, route);
+}
+
+static void log_notes(exchange_t *x)
+{
+    int i;
+
+    for (i = 0; i < x->call.notes->nelts; i++) {
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, x->r,
+                      SCIM_LOGNO(0002) "%s %s: %s", x->r->method, x->r->uri,
+                      APR_ARRAY_IDX(x->call.notes, i, const char *));
+    }
+}
+
+static void prepare_exchange(exchange_t *x, request_rec *r,
+                             const request_state_t *state)
+{
+    memset(x, 0, sizeof(*x));
+    x->r = r;
+    x->config = dir_config(r);
+    x->state = state;
+    x->call.pool = r->pool;
+    x->call.rules = rules_of(x->config);
+    x->call.principal = state->principal;
+    x->call.base = scim_http_base(r, &state->target, x->config->base_url);
+    x->call.if_match = apr_table_get(r->headers_in, "If-Match");
+    x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
+    x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
+}
+
+static int handle_request(request_rec *r)
+{
+    const request_state_t *state
+        = ap_get_module_config(r->request_config, &scim_module);
+    scim_error_t *error;
+    exchange_t x;
+
+    if (!r->handler || strcmp(r->handler, SCIM_HANDLER) != 0) {
+        return DECLINED;
+    }
+    if (!state) {
+        return scim_http_refuse(r, unauthorized(r));
+    }
+    prepare_exchange(&x, r, state);
+    error = route_request(&x);
+    log_notes(&x);
+    return error ? scim_http_refuse(r, error)
+                 : scim_http_answer(r, &x.reply);
+}
+
+/* Hooks */
+
+/* There is no file behind a SCIM URL: without these two, the core would look
+ * for one and apply <Directory> sections to it. */
+static int translate_name(request_rec *r)
+{
+    if (!scim_http_is_ours(r)) {
+        return DECLINED;
+    }
+    r->filename = apr_pstrcat(r->pool, "scim:", r->uri, NULL);
+    return OK;
+}
+
+static int map_to_storage(request_rec *r)
+{
+    return scim_http_is_ours(r) ? OK : DECLINED;
+}
+
+static int sets_handler(const ap_directive_t *node)
+{
+    for (; node; node = node->next) {
+        if (strcasecmp(node->directive, "SetHandler") == 0
+            && strcmp(node->args, SCIM_HANDLER) == 0) {
+            return 1;
+        }
+        if (sets_handler(node->first_child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int any_server_has_dbd(server_rec *s)
+{
+    for (; s; s = s->next) {
+        if (server_config(s)->has_dbd) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                        apr_pool_t *ptemp, server_rec *s)
+{
+    int has_dbd = scim_db_is_available();
+
+    if (!sets_handler(ap_conftree)) {
+        return OK;
+    }
+    if (!has_dbd) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0003)
+                     "SetHandler scim needs mod_dbd: add LoadModule"
+                     " dbd_module");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!any_server_has_dbd(s)) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0004)
+                     "SetHandler scim needs a database: add DBDriver pgsql"
+                     " and DBDParams \"host=... dbname=... user=...\"");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+static void init_child(apr_pool_t *pool, server_rec *main_server)
+{
+    server_rec *s;
+
+    for (s = main_server; s; s = s->next) {
+        server_config_t *config = server_config(s);
+
+        config->connections = config->has_dbd || s == main_server
+            ? scim_db_pool_make(pool, s, or_default(config->dbd_max,
+                                                    DEFAULT_DBD_MAX))
+            : server_config(main_server)->connections;
+    }
+}
+
+static void register_hooks(apr_pool_t *pool)
+{
+    ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_access(check_access, NULL, NULL, APR_HOOK_MIDDLE,
+                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);
+    scim_http_register_hooks(pool);
+}
+
+module AP_MODULE_DECLARE_DATA scim_module = {
+    STANDARD20_MODULE_STUFF,
+    create_dir_config,
+    merge_dir_config,
+    create_server_config,
+    merge_server_config,
+    directives,
+    register_hooks,
+    AP_MODULE_FLAG_ALWAYS_MERGE
+};

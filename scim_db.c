@@ -1,0 +1,556 @@
+#include "scim_db.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_dbd.h>
+#include <apr_hash.h>
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#include <httpd.h>
+#include <mod_dbd.h>
+
+#include <libpq-fe.h>
+
+#define KEPT_QUERIES 32          /* query texts prepared on a connection */
+#define MAX_VALUES 1024          /* parameters of a query */
+
+typedef struct {
+    const char *text;
+    int repeatable;
+} statement_t;
+
+#define STATEMENT_ROW(id, repeatable, text) { text, repeatable },
+static const statement_t statements[] = {
+    SCIM_STATEMENT_MAP(STATEMENT_ROW)
+};
+#undef STATEMENT_ROW
+
+struct scim_db_pool_t {
+    server_rec *server;
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *returned;
+    int free;
+};
+
+/* What is prepared on a connection.  It lives with the connection, and only
+ * its present borrower touches it. */
+typedef struct {
+    int backend;                 /* server process that prepared them */
+    apr_pool_t *pool;            /* cleared with it */
+    unsigned char prepared[SCIM_SQL_COUNT];
+    apr_hash_t *kept;            /* query text -> statement name */
+} prepared_t;
+
+struct scim_db_t {
+    PGconn *connection;
+    prepared_t *prepared;
+    apr_pool_t *pool;
+    scim_db_pool_t *from;        /* NULL for a connection of one's own */
+    ap_dbd_t *dbd;
+};
+
+struct scim_rows_t {
+    PGresult *result;
+};
+
+/* One execution: a prepared statement by name, or a text without one. */
+typedef struct {
+    const char *name;
+    const char *text;
+    int count;
+    const char *const *values;
+    int repeatable;
+} execution_t;
+
+/* SQLSTATE (or how it begins) -> error; the first row that fits counts. */
+static const struct {
+    const char *sqlstate;
+    scim_error_kind_e kind;
+    const char *detail;
+} sqlstates[] = {
+    { "SC001", SCIM_E_FORBIDDEN,
+      "This account generated a SCIM token that is still valid, so it cannot"
+      " be deleted, deactivated or lose the role ADMIN. An administrator must"
+      " first delete that token or let another administrator generate one." },
+    { "SC002", SCIM_E_FORBIDDEN,
+      "A SCIM token is generated in the name of an active account with the"
+      " role ADMIN." },
+    { "23505", SCIM_E_UNIQUENESS,
+      "Another account of this organization has this userName already." },
+    { "22", SCIM_E_INVALID_VALUE,
+      "A value cannot be stored or compared as sent." },
+    { "23", SCIM_E_INVALID_VALUE, "A value is not allowed here." },
+    { "54", SCIM_E_INVALID_VALUE, "A value or the request is too large." },
+    { "08", SCIM_E_UNAVAILABLE, NULL },
+    { "25006", SCIM_E_UNAVAILABLE, NULL },
+    { "28", SCIM_E_UNAVAILABLE, NULL },
+    { "3D", SCIM_E_UNAVAILABLE, NULL },
+    { "40", SCIM_E_UNAVAILABLE, NULL },
+    { "53", SCIM_E_UNAVAILABLE, NULL },
+    { "55", SCIM_E_UNAVAILABLE, NULL },
+    { "57", SCIM_E_UNAVAILABLE, NULL },
+    { "", SCIM_E_INTERNAL, NULL }
+};
+
+static const char unavailable[] =
+    "The database cannot be reached at the moment. Please try again.";
+static const char internal[] = "The server failed to process the request.";
+
+static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
+
+int scim_db_is_available(void)
+{
+    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    return dbd_open && dbd_close;
+}
+
+scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, server_rec *server,
+                                  int max)
+{
+    scim_db_pool_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->server = server;
+    made->free = max;
+    apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    apr_thread_cond_create(&made->returned, pool);
+    return made;
+}
+
+/* mod_dbd blocks without a time-out when its pool is empty, so we never ask
+ * it for more than it has (DESIGN.md, trap 3). */
+static int take_place(scim_db_pool_t *from)
+{
+    apr_time_t end = apr_time_now()
+                     + apr_time_from_sec(SCIM_DB_WAIT_SECONDS);
+    apr_time_t left = end - apr_time_now();
+    int taken;
+
+    apr_thread_mutex_lock(from->mutex);
+    while (from->free == 0 && left > 0) {
+        apr_thread_cond_timedwait(from->returned, from->mutex, left);
+        left = end - apr_time_now();
+    }
+    taken = from->free > 0;
+    if (taken) {
+        from->free--;
+    }
+    apr_thread_mutex_unlock(from->mutex);
+    return taken;
+}
+
+static void leave_place(scim_db_pool_t *from)
+{
+    apr_thread_mutex_lock(from->mutex);
+    from->free++;
+    apr_thread_cond_signal(from->returned);
+    apr_thread_mutex_unlock(from->mutex);
+}
+
+static prepared_t *prepared_make(apr_pool_t *owner)
+{
+    prepared_t *prepared = apr_pcalloc(owner, sizeof(*prepared));
+
+    apr_pool_create(&prepared->pool, owner);
+    prepared->kept = apr_hash_make(prepared->pool);
+    return prepared;
+}
+
+static void prepared_forget(prepared_t *prepared)
+{
+    apr_pool_clear(prepared->pool);
+    prepared->kept = apr_hash_make(prepared->pool);
+    memset(prepared->prepared, 0, sizeof(prepared->prepared));
+    prepared->backend = 0;
+}
+
+/* A reset connection, by us or by mod_dbd's check, has another backend, which
+ * knows none of the statements (DESIGN.md, trap 1). */
+static void prepared_check(scim_db_t *db)
+{
+    int backend = PQbackendPID(db->connection);
+
+    if (db->prepared->backend != backend) {
+        prepared_forget(db->prepared);
+        db->prepared->backend = backend;
+    }
+}
+
+static prepared_t *prepared_of(ap_dbd_t *dbd)
+{
+    static const char key[] = "scim_db:prepared";
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, key, dbd->pool);
+    if (!found) {
+        found = prepared_make(dbd->pool);
+        apr_pool_userdata_setn(found, key, apr_pool_cleanup_null, dbd->pool);
+    }
+    return found;
+}
+
+/* Nothing of ours may be left on a connection that others use next. */
+static void settle(PGconn *connection)
+{
+    if (PQstatus(connection) == CONNECTION_OK
+        && PQtransactionStatus(connection) != PQTRANS_IDLE) {
+        PQclear(PQexec(connection, "ROLLBACK"));
+    }
+}
+
+static apr_status_t give_back(void *data)
+{
+    scim_db_t *db = data;
+
+    settle(db->connection);
+    dbd_close(db->from->server, db->dbd);
+    leave_place(db->from);
+    db->connection = NULL;
+    return APR_SUCCESS;
+}
+
+scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
+                             apr_pool_t *pool)
+{
+    scim_db_t *borrowed = apr_pcalloc(pool, sizeof(*borrowed));
+
+    if (!take_place(from)) {
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
+                                 "no database connection became free in time"
+                                 " (DBDMax)");
+    }
+    borrowed->dbd = dbd_open(pool, from->server);
+    if (!borrowed->dbd) {
+        leave_place(from);
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
+                                 "mod_dbd gave no connection");
+    }
+    borrowed->connection = apr_dbd_native_handle(borrowed->dbd->driver,
+                                                 borrowed->dbd->handle);
+    borrowed->prepared = prepared_of(borrowed->dbd);
+    borrowed->pool = pool;
+    borrowed->from = from;
+    apr_pool_cleanup_register(pool, borrowed, give_back,
+                              apr_pool_cleanup_null);
+    *db = borrowed;
+    return NULL;
+}
+
+void scim_db_return(scim_db_t *db)
+{
+    if (db->connection) {
+        apr_pool_cleanup_run(db->pool, db, give_back);
+    }
+}
+
+static apr_status_t finish(void *data)
+{
+    PQfinish(data);
+    return APR_SUCCESS;
+}
+
+scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
+                              apr_pool_t *pool)
+{
+    scim_db_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->connection = PQconnectdb(conninfo);
+    apr_pool_cleanup_register(pool, made->connection, finish,
+                              apr_pool_cleanup_null);
+    if (PQstatus(made->connection) != CONNECTION_OK) {
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
+                                 PQerrorMessage(made->connection));
+    }
+    PQsetClientEncoding(made->connection, "UTF8");
+    made->prepared = prepared_make(pool);
+    made->pool = pool;
+    *db = made;
+    return NULL;
+}
+
+static apr_status_t clear_result(void *data)
+{
+    PQclear(data);
+    return APR_SUCCESS;
+}
+
+static const char *sqlstate_of(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return state ? state : "";
+}
+
+static int is_state(const PGresult *result, const char *state)
+{
+    return strcmp(sqlstate_of(result), state) == 0;
+}
+
+static int is_success(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+/* Only the primary message: context and detail may quote values. */
+static const char *cause_of(scim_db_t *db, const PGresult *result)
+{
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    return primary ? apr_psprintf(db->pool, "SQLSTATE %s: %s",
+                                  sqlstate_of(result), primary)
+                   : apr_pstrdup(db->pool, PQerrorMessage(db->connection));
+}
+
+static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
+{
+    const char *state = sqlstate_of(result);
+    const char *detail;
+    int i = 0;
+
+    if (PQstatus(db->connection) == CONNECTION_BAD) {
+        return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
+                                 cause_of(db, result));
+    }
+    while (strncmp(state, sqlstates[i].sqlstate,
+                   strlen(sqlstates[i].sqlstate)) != 0) {
+        i++;
+    }
+    detail = sqlstates[i].detail;
+    if (!detail) {
+        detail = sqlstates[i].kind == SCIM_E_UNAVAILABLE ? unavailable
+                                                         : internal;
+    }
+    return scim_error_caused(db->pool, sqlstates[i].kind, detail,
+                             cause_of(db, result));
+}
+
+static PGresult *execute(scim_db_t *db, const execution_t *what)
+{
+    if (what->name) {
+        return PQexecPrepared(db->connection, what->name, what->count,
+                              what->values, NULL, NULL, 0);
+    }
+    return PQexecParams(db->connection, what->text, what->count, NULL,
+                        what->values, NULL, NULL, 0);
+}
+
+/* Prepare, if the statement has a name that this backend does not know yet;
+ * NULL when there is nothing to complain about. */
+static PGresult *prepare(scim_db_t *db, const execution_t *what,
+                         unsigned char *is_prepared)
+{
+    PGresult *result;
+
+    if (!what->name || *is_prepared) {
+        return NULL;
+    }
+    result = PQprepare(db->connection, what->name, what->text, 0, NULL);
+    *is_prepared = is_success(result) || is_state(result, "42P05");
+    if (*is_prepared) {
+        PQclear(result);
+        return NULL;
+    }
+    return result;
+}
+
+static PGresult *attempt(scim_db_t *db, const execution_t *what,
+                         unsigned char *is_prepared, int *sent)
+{
+    PGresult *failed;
+
+    prepared_check(db);
+    failed = prepare(db, what, is_prepared);
+    *sent = failed == NULL;
+    return failed ? failed : execute(db, what);
+}
+
+/* A lost connection is opened again and the statement repeated once, if it
+ * reads or never reached the server.  A name that the server has forgotten
+ * (26000) or a plan that no longer fits (0A000) was not executed either. */
+static int may_repeat(scim_db_t *db, const execution_t *what,
+                      const PGresult *result, int sent)
+{
+    if (PQstatus(db->connection) == CONNECTION_BAD) {
+        return what->repeatable || !sent;
+    }
+    return is_state(result, "26000") || is_state(result, "0A000");
+}
+
+static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
+                             const execution_t *what,
+                             unsigned char *is_prepared)
+{
+    int alone = PQtransactionStatus(db->connection) != PQTRANS_INTRANS;
+    int sent;
+    PGresult *result = attempt(db, what, is_prepared, &sent);
+
+    if (!is_success(result) && alone
+        && may_repeat(db, what, result, sent)) {
+        PQclear(result);
+        PQreset(db->connection);
+        *is_prepared = 0;
+        result = attempt(db, what, is_prepared, &sent);
+    }
+    if (!is_success(result)) {
+        scim_error_t *error = error_of(db, result);
+
+        PQclear(result);
+        return error;
+    }
+    apr_pool_cleanup_register(db->pool, result, clear_result,
+                              apr_pool_cleanup_null);
+    *rows = apr_palloc(db->pool, sizeof(**rows));
+    (*rows)->result = result;
+    return NULL;
+}
+
+/* $n with the highest n. */
+static int count_parameters(const char *text)
+{
+    int most = 0;
+
+    while ((text = strchr(text, '$')) != NULL) {
+        int n = atoi(++text);
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
+                          scim_statement_e statement,
+                          const char *const *values)
+{
+    const statement_t *row = &statements[statement];
+    execution_t what = { NULL, row->text, count_parameters(row->text),
+                         values, row->repeatable };
+
+    what.name = apr_psprintf(db->pool, "scim_s%d", (int) statement);
+    return perform(rows, db, &what, &db->prepared->prepared[statement]);
+}
+
+/* The name under which text is, or is to be, prepared; NULL when enough
+ * texts are kept. */
+static const char *kept_name(scim_db_t *db, const char *text,
+                             unsigned char *is_prepared)
+{
+    prepared_t *prepared = db->prepared;
+    const char *name;
+
+    prepared_check(db);
+    name = apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING);
+    *is_prepared = name != NULL;
+    if (!name && apr_hash_count(prepared->kept) < KEPT_QUERIES) {
+        name = apr_psprintf(db->pool, "scim_q%u",
+                            apr_hash_count(prepared->kept));
+    }
+    return name;
+}
+
+static void keep(prepared_t *prepared, const char *text, const char *name)
+{
+    apr_hash_set(prepared->kept, apr_pstrdup(prepared->pool, text),
+                 APR_HASH_KEY_STRING, apr_pstrdup(prepared->pool, name));
+}
+
+scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
+                            const char *sql, int count,
+                            const char *const *values, int to_keep)
+{
+    unsigned char is_prepared = 0;
+    execution_t what = { NULL, sql, count, values, 1 };
+    scim_error_t *error;
+
+    if (count > MAX_VALUES) {
+        return scim_error(db->pool, SCIM_E_INVALID_FILTER,
+                          "The filter has too many values.");
+    }
+    if (to_keep) {
+        what.name = kept_name(db, sql, &is_prepared);
+    }
+    error = perform(rows, db, &what, &is_prepared);
+    if (!error && what.name) {
+        keep(db->prepared, sql, what.name);
+    }
+    return error;
+}
+
+static scim_error_t *command(scim_db_t *db, const char *text)
+{
+    execution_t what = { NULL, text, 0, NULL, 0 };
+    unsigned char is_prepared = 0;
+    scim_rows_t *rows;
+
+    return perform(&rows, db, &what, &is_prepared);
+}
+
+scim_error_t *scim_db_begin(scim_db_t *db)
+{
+    return command(db, "BEGIN");
+}
+
+scim_error_t *scim_db_commit(scim_db_t *db)
+{
+    return command(db, "COMMIT");
+}
+
+int scim_rows_count(const scim_rows_t *rows)
+{
+    return PQntuples(rows->result);
+}
+
+const char *scim_rows_value(const scim_rows_t *rows, int row, int column)
+{
+    return PQgetisnull(rows->result, row, column)
+           ? NULL : PQgetvalue(rows->result, row, column);
+}
+
+int scim_rows_true(const scim_rows_t *rows, int row, int column)
+{
+    const char *value = scim_rows_value(rows, row, column);
+
+    return value && value[0] == 't';
+}
+
+static char *quoted(char *to, const char *item)
+{
+    *to++ = '"';
+    for (; *item; item++) {
+        if (*item == '"' || *item == '\\') {
+            *to++ = '\\';
+        }
+        *to++ = *item;
+    }
+    *to++ = '"';
+    return to;
+}
+
+const char *scim_db_array(apr_pool_t *pool, const apr_array_header_t *items)
+{
+    apr_size_t size = 3;
+    char *text;
+    char *to;
+    int i;
+
+    for (i = 0; i < items->nelts; i++) {
+        size += 2 * strlen(APR_ARRAY_IDX(items, i, const char *)) + 3;
+    }
+    to = text = apr_palloc(pool, size);
+    *to++ = '{';
+    for (i = 0; i < items->nelts; i++) {
+        if (i > 0) {
+            *to++ = ',';
+        }
+        to = quoted(to, APR_ARRAY_IDX(items, i, const char *));
+    }
+    *to++ = '}';
+    *to = '\0';
+    return text;
+}

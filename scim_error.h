@@ -1,0 +1,77 @@
+/* scim_error: the one value in which a failure travels upwards.
+ *
+ * A function that can fail returns scim_error_t *; NULL is success.  Lower
+ * layers neither log nor answer: scim_http turns the value into one response
+ * and one log line.
+ */
+#ifndef SCIM_ERROR_H
+#define SCIM_ERROR_H
+
+#include <apr_pools.h>
+
+/* kind, HTTP status, scimType (RFC 7644 table 9) or NULL */
+#define SCIM_ERROR_MAP(X)                                                   \
+    X(INVALID_FILTER,    400, "invalidFilter")                              \
+    X(TOO_MANY,          400, "tooMany")                                    \
+    X(UNIQUENESS,        409, "uniqueness")                                 \
+    X(MUTABILITY,        400, "mutability")                                 \
+    X(INVALID_SYNTAX,    400, "invalidSyntax")                              \
+    X(INVALID_PATH,      400, "invalidPath")                                \
+    X(UNKNOWN_ATTRIBUTE, 400, "invalidPath")                                \
+    X(NO_TARGET,         400, "noTarget")                                   \
+    X(INVALID_VALUE,     400, "invalidValue")                               \
+    X(INVALID_VERSION,   400, "invalidVers")                                \
+    X(BAD_REQUEST,       400, NULL)                                         \
+    X(UNAUTHORIZED,      401, NULL)                                         \
+    X(FORBIDDEN,         403, NULL)                                         \
+    X(NOT_FOUND,         404, NULL)                                         \
+    X(NOT_ALLOWED,       405, NULL)                                         \
+    X(NOT_ACCEPTABLE,    406, NULL)                                         \
+    X(PRECONDITION,      412, NULL)                                         \
+    X(TOO_LARGE,         413, NULL)                                         \
+    X(UNSUPPORTED_TYPE,  415, NULL)                                         \
+    X(INTERNAL,          500, NULL)                                         \
+    X(NOT_IMPLEMENTED,   501, NULL)                                         \
+    X(UNAVAILABLE,       503, NULL)
+
+#define SCIM_ERROR_ENUM(kind, status, scim_type) SCIM_E_##kind,
+typedef enum {
+    SCIM_ERROR_MAP(SCIM_ERROR_ENUM)
+    SCIM_E_COUNT
+} scim_error_kind_e;
+#undef SCIM_ERROR_ENUM
+
+typedef struct scim_error_t {
+    scim_error_kind_e kind;
+    const char *detail;     /* for the client: what to change; never SQL,
+                             * a secret, or another organization's data */
+    const char *cause;      /* for the log; NULL when detail says it all */
+} scim_error_t;
+
+#define SCIM_CHECKED __attribute__((warn_unused_result))
+
+/* Return from the calling function with the error of expr, if it has one. */
+#define SCIM_ERR(expr)                                                      \
+    do {                                                                    \
+        scim_error_t *scim_err_ = (expr);                                   \
+        if (scim_err_) {                                                    \
+            return scim_err_;                                               \
+        }                                                                   \
+    } while (0)
+
+/* A new error in pool; fmt (printf style) becomes its detail. */
+scim_error_t *scim_error(apr_pool_t *pool, scim_error_kind_e kind,
+                         const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same with a cause for the log, which is copied to pool. */
+scim_error_t *scim_error_caused(apr_pool_t *pool, scim_error_kind_e kind,
+                                const char *detail, const char *cause);
+
+/* The HTTP status that belongs to a kind (RFC 7644 section 3.12). */
+int scim_error_status(scim_error_kind_e kind);
+
+/* The scimType that belongs to a kind, or NULL (RFC 7644 table 9). */
+const char *scim_error_type(scim_error_kind_e kind);
+
+#endif

@@ -1,0 +1,553 @@
+#include "scim_http.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <ap_expr.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+
+#include "scim_log.h"
+#include "scim_text.h"
+
+#define ERROR_URN "urn:ietf:params:scim:api:messages:2.0:Error"
+#define ERROR_FILTER "SCIM_ERROR"
+#define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
+
+APLOG_USE_MODULE(scim);
+
+static const char *const media_types[] = { SCIM_MEDIA_TYPE,
+                                           "application/json", NULL };
+
+/* Targets */
+
+int scim_http_is_ours(request_rec *r)
+{
+    const core_dir_config *core
+        = ap_get_core_module_config(r->per_dir_config);
+    const char *handler = core->handler;
+    const char *failure = NULL;
+
+    /* SetHandler takes an expression, and r->handler is not set yet. */
+    if (core->expr_handler) {
+        handler = ap_expr_str_exec(r, core->expr_handler, &failure);
+    }
+    return handler && !failure && strcmp(handler, SCIM_HANDLER) == 0;
+}
+
+static int is_version(const char *segment)
+{
+    return segment[0] == 'v' && segment[1]
+           && strspn(segment + 1, "0123456789") == strlen(segment + 1);
+}
+
+/* The Location's own path, where it is a plain prefix of the URL: a version
+ * segment in it is not ours. */
+static const char *after_location(request_rec *r)
+{
+    const core_dir_config *core
+        = ap_get_core_module_config(r->per_dir_config);
+    apr_size_t length = core->d ? strlen(core->d) : 0;
+
+    while (length > 0 && core->d[length - 1] == '/') {
+        length--;
+    }
+    return core->d && strncmp(r->uri, core->d, length) == 0
+           ? r->uri + length : r->uri;
+}
+
+/* Split the path from the organization on: organization, version, endpoint,
+ * id, rest; parts that are missing stay NULL. */
+static void split(const char *parts[5], char *path)
+{
+    char *state = NULL;
+    int i;
+
+    parts[0] = apr_strtok(path, "/", &state);
+    for (i = 1; i < 4; i++) {
+        parts[i] = parts[i - 1] ? apr_strtok(NULL, "/", &state) : NULL;
+    }
+    parts[4] = parts[3] && state && *state ? state : NULL;
+}
+
+/* The organization's segment is the one before the first version segment. */
+static const char *organization_in(const char *path, apr_pool_t *pool)
+{
+    const char *previous = NULL;
+
+    while (path && *path == '/') {
+        const char *next = strchr(path + 1, '/');
+        const char *segment = next
+            ? apr_pstrmemdup(pool, path + 1, next - path - 1) : path + 1;
+
+        if (previous && is_version(segment)) {
+            return previous;
+        }
+        previous = path;
+        path = next;
+    }
+    return NULL;
+}
+
+scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
+{
+    const char *at = organization_in(after_location(r), r->pool);
+    const char *parts[5];
+
+    if (!at) {
+        at = organization_in(r->uri, r->pool);
+    }
+    if (!at) {
+        return scim_error(r->pool, SCIM_E_NOT_FOUND,
+                          "There is nothing at this URL. A SCIM URL ends in"
+                          " /{organization}/v2.");
+    }
+    split(parts, apr_pstrdup(r->pool, at));
+    target->prefix = apr_pstrmemdup(r->pool, r->uri, at - r->uri);
+    target->organization = parts[0];
+    target->version = parts[1];
+    target->endpoint = parts[2] ? parts[2] : "";
+    target->id = parts[3];
+    target->rest = parts[4];
+    return NULL;
+}
+
+static int is_name_of(const server_rec *s, const char *host)
+{
+    int i;
+
+    for (i = 0; s->names && i < s->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(s->names, i, const char *);
+
+        if (name && strcasecmp(name, host) == 0) {
+            return 1;
+        }
+    }
+    return strcasecmp(s->server_hostname, host) == 0;
+}
+
+/* scheme://host:port of the server.  The name that the client used counts
+ * only where ServerName or ServerAlias has it. */
+static const char *server_url(request_rec *r)
+{
+    const char *scheme = ap_http_scheme(r);
+    const char *host = ap_get_server_name_for_url(r);
+    apr_port_t port = r->server->port ? r->server->port
+                                      : r->connection->local_addr->port;
+
+    if (!is_name_of(r->server, ap_get_server_name(r))) {
+        host = r->server->server_hostname;
+    }
+    if (port == apr_uri_port_of_scheme(scheme)) {
+        return apr_pstrcat(r->pool, scheme, "://", host, NULL);
+    }
+    return apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port);
+}
+
+const char *scim_http_base(request_rec *r, const scim_target_t *target,
+                           const char *base_url)
+{
+    if (!base_url) {
+        base_url = apr_pstrcat(r->pool, server_url(r), target->prefix, NULL);
+    }
+    return apr_pstrcat(r->pool, base_url, "/", target->organization, "/",
+                       target->version, NULL);
+}
+
+/* Headers and parameters */
+
+/* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
+static int is_b64token(const char *text)
+{
+    const char *start = text;
+
+    while (apr_isalnum(*text) || (*text && strchr("-._~+/", *text))) {
+        text++;
+    }
+    return text != start && text[strspn(text, "=")] == '\0';
+}
+
+const char *scim_http_bearer(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Authorization");
+
+    if (!header || strncasecmp(header, "Bearer ", 7) != 0) {
+        return NULL;
+    }
+    header += 7;
+    header += strspn(header, " ");
+    return is_b64token(header) ? header : NULL;
+}
+
+static int hex_digit(char c)
+{
+    return apr_isdigit(c) ? c - '0' : apr_tolower(c) - 'a' + 10;
+}
+
+/* Decode in place; 0 when there is a malformed or zero %xx, or the result is
+ * not UTF-8. */
+static int decode(char *text)
+{
+    const char *from = text;
+    char *to = text;
+
+    for (; *from; from++, to++) {
+        if (*from == '%') {
+            if (!apr_isxdigit(from[1]) || !apr_isxdigit(from[2])) {
+                return 0;
+            }
+            *to = (char) (hex_digit(from[1]) << 4 | hex_digit(from[2]));
+            if (*to == '\0') {
+                return 0;
+            }
+            from += 2;
+        }
+        else {
+            *to = *from == '+' ? ' ' : *from;
+        }
+    }
+    *to = '\0';
+    return scim_text_is_utf8(text, to - text);
+}
+
+static int is_wanted(const char *name, const char *const *wanted)
+{
+    while (*wanted && strcmp(*wanted, name) != 0) {
+        wanted++;
+    }
+    return *wanted != NULL;
+}
+
+scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
+                                   const char *const *wanted)
+{
+    char *state = NULL;
+    char *text = apr_pstrdup(r->pool, r->args ? r->args : "");
+    char *name;
+
+    *parameters = apr_table_make(r->pool, 8);
+    for (name = apr_strtok(text, "&", &state); name;
+         name = apr_strtok(NULL, "&", &state)) {
+        char *value = strchr(name, '=');
+
+        if (value) {
+            *value++ = '\0';
+        }
+        if (!decode(name) || !is_wanted(name, wanted)
+            || apr_table_get(*parameters, name)) {
+            continue;
+        }
+        if (value && !decode(value)) {
+            return scim_error(r->pool, strcmp(name, "filter") == 0
+                                  ? SCIM_E_INVALID_FILTER
+                                  : SCIM_E_INVALID_VALUE,
+                              "The query parameter '%s' is not correctly"
+                              " percent-encoded UTF-8.", name);
+        }
+        apr_table_setn(*parameters, name, value ? value : "");
+    }
+    return NULL;
+}
+
+/* Whether the header value begins with the media type, any case. */
+static int names_type(const char *value, const char *type)
+{
+    apr_size_t length = strlen(type);
+
+    value += strspn(value, " \t");
+    return strncasecmp(value, type, length) == 0
+           && strchr("; \t,", value[length]) != NULL;
+}
+
+static int is_utf8_charset(const char *content_type)
+{
+    const char *charset = ap_strcasestr(content_type, "charset");
+
+    if (!charset) {
+        return 1;
+    }
+    charset += strcspn(charset, "=");
+    charset += strspn(charset, "= \t\"");
+    return strncasecmp(charset, "utf-8", 5) == 0;
+}
+
+static scim_error_t *check_content_type(request_rec *r)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+    const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
+    int i;
+
+    if (encoding && strcasecmp(encoding, "identity") != 0) {
+        return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
+                          "A body with Content-Encoding is not taken.");
+    }
+    if (!type || !*type) {
+        return NULL;
+    }
+    for (i = 0; media_types[i]; i++) {
+        if (names_type(type, media_types[i]) && is_utf8_charset(type)) {
+            return NULL;
+        }
+    }
+    return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
+                      "The body must be " SCIM_MEDIA_TYPE " (or"
+                      " application/json) in UTF-8.");
+}
+
+scim_error_t *scim_http_check_accept(request_rec *r)
+{
+    static const char *const acceptable[] = {
+        SCIM_MEDIA_TYPE, "application/json", "application/*", "*/*"
+    };
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+    apr_size_t i;
+
+    for (i = 0; accept && i < sizeof(acceptable) / sizeof(*acceptable);
+         i++) {
+        if (ap_strcasestr(accept, acceptable[i])) {
+            return NULL;
+        }
+    }
+    return accept ? scim_error(r->pool, SCIM_E_NOT_ACCEPTABLE,
+                               "Answers are " SCIM_MEDIA_TYPE ".")
+                  : NULL;
+}
+
+/* Bodies */
+
+static scim_error_t *too_large(request_rec *r, apr_off_t limit)
+{
+    return scim_error(r->pool, SCIM_E_TOO_LARGE,
+                      "The body is larger than %" APR_OFF_T_FMT
+                      " bytes (maxPayloadSize).", limit);
+}
+
+static scim_error_t *read_failed(request_rec *r, apr_status_t rv)
+{
+    if (ap_map_http_request_error(rv, HTTP_BAD_REQUEST)
+        == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return scim_error(r->pool, SCIM_E_TOO_LARGE,
+                          "The body is too large.");
+    }
+    return scim_error(r->pool, SCIM_E_BAD_REQUEST,
+                      "The body could not be read completely.");
+}
+
+static scim_error_t *read_bytes(char **text, apr_size_t *length,
+                                request_rec *r, apr_off_t limit)
+{
+    apr_bucket_brigade *all
+        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_bucket_brigade *some
+        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_off_t read = 0;
+    int at_end = 0;
+
+    while (!at_end) {
+        apr_off_t more = 0;
+        apr_status_t rv = ap_get_brigade(r->input_filters, some,
+                                         AP_MODE_READBYTES, APR_BLOCK_READ,
+                                         HUGE_STRING_LEN);
+
+        if (rv == APR_SUCCESS) {
+            rv = apr_brigade_length(some, 1, &more);
+        }
+        if (rv != APR_SUCCESS) {
+            return read_failed(r, rv);
+        }
+        at_end = !APR_BRIGADE_EMPTY(some)
+                 && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(some));
+        read += more;
+        if (read > limit) {
+            return too_large(r, limit);
+        }
+        APR_BRIGADE_CONCAT(all, some);
+    }
+    return apr_brigade_pflatten(all, text, length, r->pool) == APR_SUCCESS
+           ? NULL : read_failed(r, APR_EGENERAL);
+}
+
+static apr_off_t announced_length(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Content-Length");
+
+    return header ? (apr_off_t) apr_atoi64(header) : 0;
+}
+
+scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
+{
+    char *text;
+    apr_size_t length;
+
+    SCIM_ERR(check_content_type(r));
+    if (announced_length(r) > limit) {
+        return too_large(r, limit);
+    }
+    SCIM_ERR(read_bytes(&text, &length, r, limit));
+    return scim_json_parse(body, text, length, r->pool);
+}
+
+void scim_http_ignore_body(request_rec *r)
+{
+    const char *chunked = apr_table_get(r->headers_in, "Transfer-Encoding");
+
+    if (chunked || announced_length(r) > DISCARD_LIMIT || r->expecting_100) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+    else if (ap_discard_request_body(r) != OK) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
+}
+
+/* Answers */
+
+/* application/json only for who asks for that and nothing of ours. */
+static const char *answer_type(request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    if (accept && ap_strcasestr(accept, "application/json")
+        && !ap_strcasestr(accept, SCIM_MEDIA_TYPE)
+        && !strstr(accept, "*/*") && !strstr(accept, "application/*")) {
+        return "application/json;charset=UTF-8";
+    }
+    return SCIM_MEDIA_TYPE ";charset=UTF-8";
+}
+
+static void put_headers(request_rec *r, const scim_reply_t *reply)
+{
+    apr_table_t *headers = r->headers_out;
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    if (reply->location) {
+        apr_table_setn(headers, "Location", reply->location);
+        apr_table_setn(headers, "Content-Location", reply->location);
+    }
+    if (reply->etag) {
+        apr_table_setn(headers, "ETag", reply->etag);
+    }
+}
+
+int scim_http_answer(request_rec *r, const scim_reply_t *reply)
+{
+    r->status = reply->status ? reply->status : HTTP_OK;
+    r->status_line = NULL;
+    put_headers(r, reply);
+    if (reply->body) {
+        const char *text = scim_json_print(reply->body, r->pool);
+        apr_size_t length = strlen(text);
+
+        ap_set_content_type(r, answer_type(r));
+        ap_set_content_length(r, length);
+        ap_rwrite(text, (int) length, r);
+    }
+    return DONE;
+}
+
+static const cJSON *error_body(request_rec *r, int status,
+                               const char *scim_type, const char *detail)
+{
+    cJSON *body = scim_json_own(cJSON_CreateObject(), r->pool);
+    cJSON *schemas = cJSON_CreateArray();
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateString(ERROR_URN));
+    cJSON_AddItemToObject(body, "schemas", schemas);
+    scim_json_put_text(body, "status", apr_itoa(r->pool, status));
+    scim_json_put_text(body, "scimType", scim_type);
+    scim_json_put_text(body, "detail", detail);
+    return body;
+}
+
+static void log_error(request_rec *r, int status, const scim_error_t *error)
+{
+    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
+                  SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
+                  r->uri, error->detail, error->cause ? " Cause: " : "",
+                  error->cause ? error->cause : "");
+}
+
+/* RFC 6750 section 3: an error code only for who sent a token. */
+static void put_challenge(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
+                   apr_table_get(r->headers_in, "Authorization")
+                   ? "Bearer realm=\"scim\", error=\"invalid_token\""
+                   : "Bearer realm=\"scim\"");
+}
+
+int scim_http_refuse(request_rec *r, const scim_error_t *error)
+{
+    int status = scim_error_status(error->kind);
+    scim_reply_t reply = { status, NULL, NULL, NULL };
+
+    log_error(r, status, error);
+    scim_http_ignore_body(r);
+    if (error->kind == SCIM_E_UNAUTHORIZED) {
+        put_challenge(r);
+    }
+    if (error->kind == SCIM_E_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
+    }
+    reply.body = error_body(r, status, scim_error_type(error->kind),
+                            error->detail);
+    return scim_http_answer(r, &reply);
+}
+
+/* httpd's own errors */
+
+/* httpd refuses some URLs (%2F, for one) before it looks for a Location. */
+static int is_under_scim(request_rec *r)
+{
+    if (!scim_http_is_ours(r) && r->uri && r->uri[0] == '/') {
+        ap_location_walk(r);
+    }
+    return scim_http_is_ours(r);
+}
+
+static void insert_error_filter(request_rec *r)
+{
+    if (r->status >= HTTP_BAD_REQUEST && is_under_scim(r)) {
+        ap_add_output_filter(ERROR_FILTER, NULL, r, r->connection);
+    }
+}
+
+/* Puts the SCIM body in the place of httpd's HTML page. */
+static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
+{
+    request_rec *r = f->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *ours;
+    char *text;
+
+    if (f->ctx) {
+        apr_brigade_cleanup(page);
+        return APR_SUCCESS;
+    }
+    f->ctx = r;
+    text = scim_json_print(error_body(r, r->status, NULL,
+                                      ap_get_status_line(r->status)),
+                           r->pool);
+    ap_set_content_type(r, answer_type(r));
+    ap_set_content_length(r, strlen(text));
+    ours = apr_brigade_create(r->pool, alloc);
+    APR_BRIGADE_INSERT_TAIL(ours, apr_bucket_pool_create(text, strlen(text),
+                                                         r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(ours, apr_bucket_eos_create(alloc));
+    apr_brigade_cleanup(page);
+    return ap_pass_brigade(f->next, ours);
+}
+
+void scim_http_register_hooks(apr_pool_t *pool)
+{
+    ap_register_output_filter(ERROR_FILTER, error_filter, NULL,
+                              AP_FTYPE_RESOURCE);
+    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL,
+                                APR_HOOK_LAST);
+}

@@ -1,0 +1,80 @@
+/* scim_http: requests in, answers out.  The one place that turns a
+ * scim_error_t into a response and a log line. */
+#ifndef SCIM_HTTP_H
+#define SCIM_HTTP_H
+
+#include <httpd.h>
+#include <apr_tables.h>
+
+#include "scim_error.h"
+#include "scim_json.h"
+
+#define SCIM_HANDLER "scim"
+#define SCIM_MEDIA_TYPE "application/scim+json"
+#define SCIM_RETRY_AFTER_SECONDS 5
+
+/* Where a request points: {prefix}/{organization}/{version}/{segments}. */
+typedef struct {
+    const char *prefix;          /* "/scim", or "" */
+    const char *organization;
+    const char *version;         /* "v2" */
+    const char *endpoint;        /* "Users"; "" for the base itself */
+    const char *id;              /* NULL without one */
+    const char *rest;            /* what follows the id, or NULL */
+} scim_target_t;
+
+/* What is answered; status 0 is 200. */
+typedef struct {
+    int status;
+    const cJSON *body;           /* NULL for none */
+    const char *location;        /* or NULL */
+    const char *etag;            /* or NULL */
+} scim_reply_t;
+
+/* Whether SetHandler scim is in force for the request. */
+int scim_http_is_ours(request_rec *r);
+
+/* SCIM_E_NOT_FOUND when the path names no organization and version. */
+scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
+    SCIM_CHECKED;
+
+/* The public URL of the request's organization and version, without a slash
+ * at the end: base_url (the Location's own URL, from SCIMBaseURL) or what
+ * httpd knows of itself, never an unchecked Host header. */
+const char *scim_http_base(request_rec *r, const scim_target_t *target,
+                           const char *base_url);
+
+/* The token of an Authorization: Bearer header (RFC 6750 section 2.1), or
+ * NULL. */
+const char *scim_http_bearer(request_rec *r);
+
+/* The query parameters by name, "+" and %xx decoded, the first of several
+ * (clients.md H3); without "=" the value is "".  A name of wanted (NULL ends)
+ * whose value is not decodable is SCIM_E_INVALID_VALUE, for filter SCIM_E_
+ * INVALID_FILTER. */
+scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
+                                   const char *const *wanted) SCIM_CHECKED;
+
+/* The JSON body: at most limit bytes (SCIM_E_TOO_LARGE), of a media type that
+ * we take (SCIM_E_UNSUPPORTED_TYPE). */
+scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
+    SCIM_CHECKED;
+
+/* Deal with a body that nobody reads, so that it is not taken for the next
+ * request: a small one is read away, for a large one the connection ends. */
+void scim_http_ignore_body(request_rec *r);
+
+/* SCIM_E_NOT_ACCEPTABLE when the Accept header allows no JSON at all. */
+scim_error_t *scim_http_check_accept(request_rec *r) SCIM_CHECKED;
+
+/* Write the answer; returns DONE, also for hooks. */
+int scim_http_answer(request_rec *r, const scim_reply_t *reply);
+
+/* Answer with the error and log it; returns DONE.  For SCIM_E_NOT_ALLOWED the
+ * caller has set the Allow header in r->err_headers_out. */
+int scim_http_refuse(request_rec *r, const scim_error_t *error);
+
+/* Give httpd's own errors under a SCIM location a SCIM body as well. */
+void scim_http_register_hooks(apr_pool_t *pool);
+
+#endif

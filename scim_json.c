@@ -1,0 +1,456 @@
+#include "scim_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "scim_text.h"
+
+#define MAX_NUMBER_LENGTH 64
+#define MAX_EXACT_INTEGER 9007199254740992.0      /* 2^53 */
+
+/* Reading of a document: the text is checked here, strictly, before cJSON,
+ * which takes far more than RFC 8259 allows, builds the tree. */
+typedef struct {
+    const char *start;
+    const char *at;
+    const char *end;
+    int depth;
+    apr_pool_t *pool;
+} reader_t;
+
+static scim_error_t *read_value(reader_t *in) SCIM_CHECKED;
+
+static scim_error_t *broken(reader_t *in, const char *what)
+{
+    return scim_error(in->pool, SCIM_E_INVALID_SYNTAX,
+                      "The body is not valid JSON: %s at byte %"
+                      APR_SIZE_T_FMT ".", what,
+                      (apr_size_t) (in->at - in->start));
+}
+
+static int peek(const reader_t *in)
+{
+    return in->at < in->end ? (unsigned char) *in->at : -1;
+}
+
+static int take(reader_t *in, char wanted)
+{
+    if (peek(in) != wanted) {
+        return 0;
+    }
+    in->at++;
+    return 1;
+}
+
+/* ws = *( %x20 / %x09 / %x0A / %x0D ) */
+static void skip_space(reader_t *in)
+{
+    while (in->at < in->end && *in->at && strchr(" \t\n\r", *in->at)) {
+        in->at++;
+    }
+}
+
+static scim_error_t *read_hex4(reader_t *in, unsigned *code)
+{
+    int i;
+
+    *code = 0;
+    for (i = 0; i < 4; i++, in->at++) {
+        int c = peek(in);
+
+        if (c < 0 || !apr_isxdigit(c)) {
+            return broken(in, "four hexadecimal digits expected");
+        }
+        *code = *code << 4
+                | (unsigned) (apr_isdigit(c) ? c - '0'
+                                             : apr_tolower(c) - 'a' + 10);
+    }
+    return NULL;
+}
+
+/* %x75 4HEXDIG, where a high surrogate needs its low one */
+static scim_error_t *read_code_point(reader_t *in)
+{
+    unsigned code, low;
+
+    SCIM_ERR(read_hex4(in, &code));
+    if (code == 0) {
+        return scim_error(in->pool, SCIM_E_INVALID_VALUE,
+                          "A string must not contain U+0000 (byte %"
+                          APR_SIZE_T_FMT ").",
+                          (apr_size_t) (in->at - in->start));
+    }
+    if (code < 0xd800 || code > 0xdfff) {
+        return NULL;
+    }
+    if (code > 0xdbff || !take(in, '\\') || !take(in, 'u')) {
+        return broken(in, "a surrogate without its other half");
+    }
+    SCIM_ERR(read_hex4(in, &low));
+    return low < 0xdc00 || low > 0xdfff
+           ? broken(in, "a surrogate without its other half") : NULL;
+}
+
+static scim_error_t *read_escape(reader_t *in)
+{
+    int c = peek(in);
+
+    if (c <= 0 || !strchr("\"\\/bfnrtu", c)) {
+        return broken(in, "an unknown escape");
+    }
+    in->at++;
+    return c == 'u' ? read_code_point(in) : NULL;
+}
+
+/* string = quotation-mark *char quotation-mark */
+static scim_error_t *read_string(reader_t *in)
+{
+    if (!take(in, '"')) {
+        return broken(in, "a string expected");
+    }
+    while (!take(in, '"')) {
+        int c = peek(in);
+
+        if (c < 0) {
+            return broken(in, "a string without an end");
+        }
+        if (c < 0x20) {
+            return broken(in, "a control character in a string");
+        }
+        in->at++;
+        if (c == '\\') {
+            SCIM_ERR(read_escape(in));
+        }
+    }
+    return NULL;
+}
+
+static apr_size_t skip_digits(reader_t *in)
+{
+    const char *start = in->at;
+
+    while (in->at < in->end && apr_isdigit(*in->at)) {
+        in->at++;
+    }
+    return in->at - start;
+}
+
+/* cJSON keeps numbers as double: what it cannot keep must not be changed
+ * silently. */
+static scim_error_t *check_number(reader_t *in, const char *start,
+                                  int is_integer)
+{
+    char text[MAX_NUMBER_LENGTH + 1];
+    apr_size_t length = in->at - start;
+    double number;
+
+    if (length > MAX_NUMBER_LENGTH) {
+        return broken(in, "a number of too many digits");
+    }
+    memcpy(text, start, length);
+    text[length] = '\0';
+    number = strtod(text, NULL);
+    if (number > 1e300 || number < -1e300
+        || (is_integer && (number > MAX_EXACT_INTEGER
+                           || number < -MAX_EXACT_INTEGER))) {
+        return broken(in, "a number that is too large");
+    }
+    return NULL;
+}
+
+/* number = [ "-" ] int [ frac ] [ exp ] */
+static scim_error_t *read_number(reader_t *in)
+{
+    const char *start = in->at;
+    int is_integer = 1;
+
+    take(in, '-');
+    if (!take(in, '0') && skip_digits(in) == 0) {
+        return broken(in, "a value expected");
+    }
+    if (take(in, '.')) {
+        is_integer = 0;
+        if (skip_digits(in) == 0) {
+            return broken(in, "a digit expected");
+        }
+    }
+    if (take(in, 'e') || take(in, 'E')) {
+        is_integer = 0;
+        if (!take(in, '+')) {
+            take(in, '-');
+        }
+        if (skip_digits(in) == 0) {
+            return broken(in, "a digit expected");
+        }
+    }
+    return check_number(in, start, is_integer);
+}
+
+static scim_error_t *read_literal(reader_t *in)
+{
+    static const char *const literals[] = { "true", "false", "null" };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(literals) / sizeof(*literals); i++) {
+        apr_size_t length = strlen(literals[i]);
+
+        if ((apr_size_t) (in->end - in->at) >= length
+            && memcmp(in->at, literals[i], length) == 0) {
+            in->at += length;
+            return NULL;
+        }
+    }
+    return broken(in, "a value expected");
+}
+
+/* member = string name-separator value; in an array: value */
+static scim_error_t *read_item(reader_t *in, char close)
+{
+    skip_space(in);
+    if (close == '}') {
+        SCIM_ERR(read_string(in));
+        skip_space(in);
+        if (!take(in, ':')) {
+            return broken(in, "':' expected");
+        }
+    }
+    SCIM_ERR(read_value(in));
+    skip_space(in);
+    return NULL;
+}
+
+static scim_error_t *read_items(reader_t *in, char close)
+{
+    in->at++;
+    skip_space(in);
+    if (take(in, close)) {
+        return NULL;
+    }
+    SCIM_ERR(read_item(in, close));
+    while (take(in, ',')) {
+        SCIM_ERR(read_item(in, close));
+    }
+    if (!take(in, close)) {
+        return broken(in, close == '}' ? "',' or '}' expected"
+                                       : "',' or ']' expected");
+    }
+    return NULL;
+}
+
+static scim_error_t *read_container(reader_t *in, char close)
+{
+    if (in->depth == SCIM_JSON_MAX_DEPTH) {
+        return broken(in, "too many levels");
+    }
+    in->depth++;
+    SCIM_ERR(read_items(in, close));
+    in->depth--;
+    return NULL;
+}
+
+static scim_error_t *read_value(reader_t *in)
+{
+    int c;
+
+    skip_space(in);
+    c = peek(in);
+    if (c == '{') {
+        return read_container(in, '}');
+    }
+    if (c == '[') {
+        return read_container(in, ']');
+    }
+    if (c == '"') {
+        return read_string(in);
+    }
+    if (c == '-' || (c >= 0 && apr_isdigit(c))) {
+        return read_number(in);
+    }
+    return read_literal(in);
+}
+
+/* The offset of the first byte that does not belong to UTF-8 text. */
+static scim_error_t *check_utf8(reader_t *in)
+{
+    apr_size_t length = in->end - in->start;
+
+    if (scim_text_is_utf8(in->start, length)) {
+        return NULL;
+    }
+    while (in->at < in->end) {
+        apr_size_t step = 1;
+
+        while (step < 4 && !scim_text_is_utf8(in->at, step)
+               && in->at + step < in->end) {
+            step++;
+        }
+        if (!scim_text_is_utf8(in->at, step)) {
+            break;
+        }
+        in->at += step;
+    }
+    return broken(in, "ill-formed UTF-8");
+}
+
+static scim_error_t *check_text(const char *text, apr_size_t length,
+                                apr_pool_t *pool)
+{
+    reader_t in = { text, text, text + length, 0, pool };
+
+    SCIM_ERR(check_utf8(&in));
+    if (length == 0) {
+        return broken(&in, "nothing");
+    }
+    SCIM_ERR(read_value(&in));
+    skip_space(&in);
+    return in.at == in.end ? NULL : broken(&in, "the end expected");
+}
+
+/* Names that differ in case only are the same attribute (RFC 7643 s. 2.1). */
+static scim_error_t *check_names(const cJSON *object, apr_pool_t *pool,
+                                 apr_pool_t *scratch)
+{
+    apr_hash_t *seen = apr_hash_make(scratch);
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, object) {
+        char *name = apr_pstrdup(scratch, member->string);
+        char *c;
+
+        for (c = name; *c; c++) {
+            *c = (char) apr_tolower(*c);
+        }
+        if (apr_hash_get(seen, name, APR_HASH_KEY_STRING)) {
+            return scim_error(pool, SCIM_E_INVALID_SYNTAX,
+                              "The member '%.60s' occurs twice in an"
+                              " object.", member->string);
+        }
+        apr_hash_set(seen, name, APR_HASH_KEY_STRING, name);
+    }
+    return NULL;
+}
+
+static scim_error_t *check_tree(const cJSON *tree, apr_pool_t *pool,
+                                apr_pool_t *scratch)
+{
+    const cJSON *child;
+
+    if (cJSON_IsObject(tree)) {
+        SCIM_ERR(check_names(tree, pool, scratch));
+    }
+    cJSON_ArrayForEach(child, tree) {
+        SCIM_ERR(check_tree(child, pool, scratch));
+    }
+    return NULL;
+}
+
+scim_error_t *scim_json_parse(cJSON **root, const char *text,
+                              apr_size_t length, apr_pool_t *pool)
+{
+    apr_pool_t *scratch;
+    scim_error_t *error;
+
+    SCIM_ERR(check_text(text, length, pool));
+    *root = scim_json_own(cJSON_ParseWithLength(text, length), pool);
+    apr_pool_create(&scratch, pool);
+    error = check_tree(*root, pool, scratch);
+    apr_pool_destroy(scratch);
+    return error;
+}
+
+static apr_status_t delete_tree(void *data)
+{
+    cJSON_Delete(data);
+    return APR_SUCCESS;
+}
+
+static void *or_abort(void *memory, apr_pool_t *pool)
+{
+    if (!memory) {
+        apr_abortfunc_t give_up = apr_pool_abort_get(pool);
+
+        if (give_up) {
+            give_up(APR_ENOMEM);
+        }
+        abort();
+    }
+    return memory;
+}
+
+cJSON *scim_json_own(cJSON *root, apr_pool_t *pool)
+{
+    or_abort(root, pool);
+    apr_pool_cleanup_register(pool, root, delete_tree,
+                              apr_pool_cleanup_null);
+    return root;
+}
+
+cJSON *scim_json_copy(const cJSON *tree, apr_pool_t *pool)
+{
+    return scim_json_own(cJSON_Duplicate(tree, 1), pool);
+}
+
+char *scim_json_print(const cJSON *tree, apr_pool_t *pool)
+{
+    char *printed = or_abort(cJSON_PrintUnformatted(tree), pool);
+    char *text = apr_pstrdup(pool, printed);
+
+    cJSON_free(printed);
+    return text;
+}
+
+cJSON *scim_json_member(const cJSON *object, const char *name)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+cJSON *scim_json_member_nocase(const cJSON *object, const char *name)
+{
+    return cJSON_GetObjectItem(object, name);
+}
+
+const char *scim_json_text(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(scim_json_member(object, name));
+}
+
+void scim_json_put(cJSON *object, const char *name, cJSON *value)
+{
+    if (scim_json_member(object, name)) {
+        cJSON_ReplaceItemInObjectCaseSensitive(object, name, value);
+    }
+    else {
+        cJSON_AddItemToObject(object, name, value);
+    }
+}
+
+void scim_json_put_text(cJSON *object, const char *name, const char *text)
+{
+    if (text) {
+        scim_json_put(object, name, cJSON_CreateString(text));
+    }
+    else {
+        scim_json_drop(object, name);
+    }
+}
+
+void scim_json_drop(cJSON *object, const char *name)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+}
+
+int scim_json_equal(const cJSON *a, const cJSON *b)
+{
+    return (!a && !b) || (a && b && cJSON_Compare(a, b, 1));
+}
+
+int scim_json_is_unassigned(const cJSON *value)
+{
+    return !value || cJSON_IsNull(value)
+           || ((cJSON_IsArray(value) || cJSON_IsObject(value))
+               && !value->child);
+}

@@ -1,0 +1,23 @@
+/* scim_roles: ADMIN, USER and GUEST. */
+#ifndef SCIM_ROLES_H
+#define SCIM_ROLES_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "scim_schema.h"
+
+/* Bring resource's "roles" into the form that is stored, and return the role
+ * that it amounts to, a static string.
+ * Profile managed: exactly one element with primary true, of a known role,
+ * with the display and type that were sent.  Of several the primary counts,
+ * else the first known; unknown ones alone are ignored with a note, and
+ * the role of before (the stored resource, NULL at creation) stays; no role
+ * at all is GUEST (clients.md N20-N23).
+ * Profile open: roles stay as sent. */
+const char *scim_roles_settle(cJSON *resource, const cJSON *before,
+                              const scim_rules_t *rules,
+                              apr_array_header_t *notes, apr_pool_t *pool);
+
+#endif

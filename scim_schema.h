@@ -1,0 +1,168 @@
+/* scim_schema: the attribute table and what follows from it.
+ *
+ * The tables in scim_schema_user.c are the single source of truth about
+ * attributes.  Validation, PATCH, filters, SQL, projection and /Schemas read
+ * them; nothing about an attribute is written twice.
+ */
+#ifndef SCIM_SCHEMA_H
+#define SCIM_SCHEMA_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "scim_error.h"
+#include "scim_filter.h"
+
+#define SCIM_URN_USER "urn:ietf:params:scim:schemas:core:2.0:User"
+#define SCIM_URN_ENTERPRISE \
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+/* The two switches of a deployment: SCIMProfile and SCIMStrict. */
+typedef struct {
+    int managed;              /* profile managed (else open): data */
+    int strict;               /* SCIMStrict On (else Off): dialect */
+} scim_rules_t;
+
+typedef enum {
+    SCIM_STRING, SCIM_BOOLEAN, SCIM_DECIMAL, SCIM_INTEGER, SCIM_DATETIME,
+    SCIM_REFERENCE, SCIM_BINARY, SCIM_COMPLEX
+} scim_type_e;
+
+typedef enum {
+    SCIM_READ_WRITE, SCIM_READ_ONLY, SCIM_IMMUTABLE, SCIM_WRITE_ONLY
+} scim_mutability_e;
+
+typedef enum {
+    SCIM_RETURNED_DEFAULT, SCIM_RETURNED_ALWAYS, SCIM_RETURNED_NEVER,
+    SCIM_RETURNED_REQUEST
+} scim_returned_e;
+
+typedef enum {
+    SCIM_UNIQUE_NONE, SCIM_UNIQUE_SERVER, SCIM_UNIQUE_GLOBAL
+} scim_uniqueness_e;
+
+/* Set in the profile managed, beside the plain characteristics. */
+#define SCIM_MANAGED_REQUIRED  1
+#define SCIM_MANAGED_IMMUTABLE 2
+
+typedef struct scim_attribute_t scim_attribute_t;
+struct scim_attribute_t {
+    const char *name;         /* NULL ends a table */
+    const char *description;
+    scim_type_e type;
+    int multi_valued;
+    int required;
+    int case_exact;
+    scim_mutability_e mutability;
+    scim_returned_e returned;
+    scim_uniqueness_e uniqueness;
+    int managed;              /* SCIM_MANAGED_ bits */
+    int unlisted;             /* common attribute that /Schemas does not list
+                               * (RFC 7643 section 3.1) */
+    const char *const *canonical_values;   /* NULL-terminated, or NULL */
+    const char *const *reference_types;
+    const scim_attribute_t *subs;          /* of a complex attribute */
+    const char *column;       /* SQL expression on the row "a" that gives the
+                               * value (for multi-valued: a jsonb array);
+                               * NULL: a member of a.attributes */
+    const char *key;          /* SQL expression of the stored comparison key,
+                               * or NULL: scim.fold(column) */
+};
+
+typedef struct {
+    const char *urn;
+    const char *name;
+    const char *description;
+    const scim_attribute_t *attributes;
+} scim_schema_t;
+
+typedef struct {
+    const char *name;                       /* "User" */
+    const char *endpoint;                   /* "/Users" */
+    const char *description;
+    const scim_schema_t *core;
+    const scim_schema_t *const *extensions; /* NULL-terminated */
+} scim_resource_type_t;
+
+/* The resource types that this server offers; the first is User. */
+extern const scim_resource_type_t scim_user_type;
+extern const scim_resource_type_t *const scim_resource_types[]; /* NULL ends */
+
+/* schemas, id, externalId and meta (RFC 7643 section 3.1), which every
+ * resource has beside the attributes of its schemas. */
+extern const scim_attribute_t scim_common_attributes[];
+
+/* Resolve a name of type's schemas or a common one: any case, with or without
+ * URN; an extension's attribute without its URN where no other has the name
+ * (ATTR-05).  baton of the resolver is the type.  */
+scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
+                                     const scim_rules_t *rules);
+
+/* The table row for a member name, any case, or NULL. */
+const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
+                                            const char *name);
+
+/* Whether the attribute must be present, and whether a client may change it
+ * once it is set, in this profile. */
+int scim_attribute_is_required(const scim_attribute_t *attribute,
+                               const scim_rules_t *rules);
+scim_mutability_e scim_attribute_mutability(const scim_attribute_t *attribute,
+                                            const scim_rules_t *rules);
+
+/* A value that a client sent for attribute, in the schema's spelling and
+ * types, as a new tree for the caller to place; *normal is NULL when the value
+ * means unassigned.  Strict off takes what clients.md H9, H14-H16, H36 and H37
+ * list: booleans and numbers as strings, numbers for strings, an object or a
+ * string for a list, a string for a complex value (its "value"; JSON in it is
+ * unpacked), "" as null.  Unknown and readOnly members are left out; a note
+ * (const char *) is added to notes for each unknown one.
+ * where is the attribute's name for messages.  What fits no type is
+ * SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_schema_normalise(cJSON **normal,
+                                    const scim_attribute_t *attribute,
+                                    const cJSON *value, const char *where,
+                                    const scim_rules_t *rules,
+                                    apr_array_header_t *notes,
+                                    apr_pool_t *pool) SCIM_CHECKED;
+
+/* The body of a POST or PUT as a resource in the schema's spelling (a new
+ * root owned by pool), without id, meta, schemas and other readOnly members.
+ * Checks that body is an object and what "schemas" says: strict On requires
+ * the core URN and known URNs only (RES-01, RES-02, RES-05), Off none. */
+scim_error_t *scim_schema_read(cJSON **resource, const cJSON *body,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* Check a whole resource as it would be stored: required attributes, one
+ * primary an attribute (ATTR-25).  Duplicate elements, by type and value, are
+ * collapsed to the first (ATTR-27). */
+scim_error_t *scim_schema_validate(cJSON *resource,
+                                   const scim_resource_type_t *type,
+                                   const scim_rules_t *rules,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* Which attributes an answer holds (RFC 7644 section 3.9). */
+typedef struct scim_projection_t scim_projection_t;
+
+/* From the values of the query parameters attributes and excludedAttributes,
+ * comma-separated, NULL when absent; *projection is NULL when both are absent
+ * or empty.  Unknown names are ignored.  Both given: SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_projection_make(scim_projection_t **projection,
+                                   const char *attributes,
+                                   const char *excluded,
+                                   const scim_resource_type_t *type,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* resource as it is answered: a new tree for the caller to place, members in
+ * the order of the tables, "schemas" computed from the extensions present
+ * (RES-06), id and meta taken from resource; nothing unassigned, nothing
+ * returned=never; only what projection (may be NULL) wants. */
+cJSON *scim_schema_present(const cJSON *resource,
+                           const scim_resource_type_t *type,
+                           const scim_projection_t *projection,
+                           apr_pool_t *pool);
+
+#endif

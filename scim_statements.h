@@ -1,0 +1,137 @@
+/* scim_statements: every fixed SQL statement, in one table.
+ *
+ * X(id, may be repeated after a lost connection, text).  A statement that
+ * writes is its own transaction; when its answer is lost nobody knows whether
+ * it was committed, so it is never repeated.  All parameters are text.
+ */
+#ifndef SCIM_STATEMENTS_H
+#define SCIM_STATEMENTS_H
+
+/* What scim_users reads of an account, in the order of SCIM_COLUMN_...; the
+ * timestamps as SCIM answers them, so that C need not know time zones. */
+#define SCIM_ACCOUNT_COLUMNS                                                \
+    "a.id, a.user_name, a.display_name, a.external_id,"                     \
+    " a.preferred_language, a.timezone, a.active, a.managed,"               \
+    " a.sync_eligible, a.version,"                                          \
+    SCIM_SQL_TIMESTAMP("a.created_at") ","                                  \
+    SCIM_SQL_TIMESTAMP("a.updated_at") ","                                  \
+    " a.attributes, a.role"
+
+#define SCIM_SQL_TIMESTAMP(column)                                          \
+    " to_char(" column " AT TIME ZONE 'UTC',"                               \
+    " 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+
+enum {
+    SCIM_COLUMN_ID, SCIM_COLUMN_USER_NAME, SCIM_COLUMN_DISPLAY_NAME,
+    SCIM_COLUMN_EXTERNAL_ID, SCIM_COLUMN_PREFERRED_LANGUAGE,
+    SCIM_COLUMN_TIMEZONE, SCIM_COLUMN_ACTIVE, SCIM_COLUMN_MANAGED,
+    SCIM_COLUMN_SYNC_ELIGIBLE, SCIM_COLUMN_VERSION, SCIM_COLUMN_CREATED,
+    SCIM_COLUMN_UPDATED, SCIM_COLUMN_ATTRIBUTES, SCIM_COLUMN_ROLE,
+    SCIM_COLUMN_COUNT
+};
+
+/* One event a kind, in the order given, beside the write of the row "source";
+ * kinds, actor, changed names and data are the parameters n to n+5. */
+#define SCIM_SQL_EVENTS(source, kinds, actor_kind, actor, name, changed,    \
+                        data)                                               \
+    " event AS (INSERT INTO scim.event (organization_id, account_id, kind," \
+    " actor_kind, actor_id, actor_name, attributes, version, data)"         \
+    " SELECT s.organization_id, s.id, k.kind, " actor_kind ", "             \
+    actor "::uuid, " name ", " changed "::text[], s.version,"               \
+    " " data "::jsonb FROM " source " s,"                                   \
+    " unnest(" kinds "::text[]) WITH ORDINALITY k(kind, n) ORDER BY k.n)"
+
+#define SCIM_STATEMENT_MAP(X)                                               \
+    X(AUTHENTICATE, 1,                                                      \
+      "SELECT o.id, o.provisioning_enabled,"                                \
+      " array_to_string(o.domains, ' '), t.id, t.name,"                     \
+      " a.preferred_language, a.timezone,"                                  \
+      " coalesce(t.last_used_at < now() - interval '1 minute', true)"       \
+      " FROM scim.organization o"                                           \
+      " JOIN scim.token t ON t.organization_id = o.id"                      \
+      " JOIN scim.account a ON a.organization_id = o.id"                    \
+      " AND a.id = t.issuer"                                                \
+      " WHERE o.key = $1 AND t.hash = $2::bytea"                            \
+      " AND (t.expires_at IS NULL OR t.expires_at > now())")                \
+    X(TOKEN_USED, 1,                                                        \
+      "UPDATE scim.token SET last_used_at = now()"                          \
+      " WHERE organization_id = $1::uuid AND id = $2::uuid"                 \
+      " AND coalesce(last_used_at < now() - interval '1 minute', true)")    \
+    X(TOKEN_INSERT, 0,                                                      \
+      "INSERT INTO scim.token (organization_id, issuer, name, prefix,"      \
+      " hash, expires_at) VALUES ($1::uuid, $2::uuid, $3, $4, $5::bytea,"   \
+      " $6::timestamptz) RETURNING id")                                     \
+    X(TOKEN_LIST, 1,                                                        \
+      "SELECT t.id, t.name, t.prefix, a.user_name,"                         \
+      SCIM_SQL_TIMESTAMP("t.created_at") ","                                \
+      SCIM_SQL_TIMESTAMP("t.expires_at") ","                                \
+      SCIM_SQL_TIMESTAMP("t.last_used_at")                                  \
+      " FROM scim.token t JOIN scim.account a"                              \
+      " ON a.organization_id = t.organization_id AND a.id = t.issuer"       \
+      " WHERE t.organization_id = $1::uuid ORDER BY t.created_at, t.id")    \
+    X(TOKEN_DELETE, 0,                                                      \
+      "DELETE FROM scim.token WHERE organization_id = $1::uuid"             \
+      " AND id = $2::uuid RETURNING name")                                  \
+    X(ORGANIZATION_INSERT, 0,                                               \
+      "INSERT INTO scim.organization (key, name, domains)"                  \
+      " VALUES ($1, $2, $3::text[]) ON CONFLICT (key) DO NOTHING"           \
+      " RETURNING id")                                                      \
+    X(ORGANIZATION_LIST, 1,                                                 \
+      "SELECT o.id, o.key, o.name, o.provisioning_enabled,"                 \
+      " array_to_string(o.domains, ' '),"                                   \
+      SCIM_SQL_TIMESTAMP("o.created_at") ","                                \
+      " (SELECT count(*) FROM scim.account a"                               \
+      " WHERE a.organization_id = o.id),"                                   \
+      " (SELECT count(*) FROM scim.token t"                                 \
+      " WHERE t.organization_id = o.id"                                     \
+      " AND (t.expires_at IS NULL OR t.expires_at > now()))"                \
+      " FROM scim.organization o WHERE o.key = coalesce($1, o.key)"         \
+      " ORDER BY o.key")                                                    \
+    X(ORGANIZATION_ENABLE, 0,                                               \
+      "UPDATE scim.organization SET provisioning_enabled = $2::boolean"     \
+      " WHERE key = $1 RETURNING id")                                       \
+    X(ACCOUNT_BY_ID, 1,                                                     \
+      "SELECT " SCIM_ACCOUNT_COLUMNS " FROM scim.account a"                 \
+      " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid")            \
+    X(ACCOUNT_BY_USER_NAME, 1,                                              \
+      "SELECT " SCIM_ACCOUNT_COLUMNS " FROM scim.account a"                 \
+      " WHERE a.organization_id = $1::uuid"                                 \
+      " AND a.user_name_key = scim.user_name_key($2)")                      \
+    X(ACCOUNT_INSERT, 0,                                                    \
+      "WITH created AS (INSERT INTO scim.account AS a (organization_id,"    \
+      " user_name, display_name, external_id, preferred_language,"          \
+      " timezone, role, active, attributes, managed, sync_eligible,"        \
+      " provisioned_at)"                                                    \
+      " VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8::boolean, $9::jsonb,"  \
+      " $10::boolean, $11::boolean,"                                        \
+      " CASE WHEN $12::boolean THEN now() END)"                             \
+      " ON CONFLICT (organization_id, user_name_key) DO NOTHING"            \
+      " RETURNING a.organization_id, " SCIM_ACCOUNT_COLUMNS "),"            \
+      SCIM_SQL_EVENTS("created", "$13", "$14", "$15", "$16", "$17", "$18")  \
+      " SELECT * FROM created")                                             \
+    X(ACCOUNT_UPDATE, 0,                                                    \
+      "WITH changed AS (UPDATE scim.account a SET user_name = $4,"          \
+      " display_name = $5, external_id = $6, preferred_language = $7,"      \
+      " timezone = $8, role = $9, active = $10::boolean,"                   \
+      " attributes = $11::jsonb, provisioned_at = now()"                    \
+      " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
+      " AND a.version = $3::bigint"                                         \
+      " RETURNING a.organization_id, " SCIM_ACCOUNT_COLUMNS "),"            \
+      SCIM_SQL_EVENTS("changed", "$12", "$13", "$14", "$15", "$16", "$17")  \
+      " SELECT * FROM changed")                                             \
+    X(ACCOUNT_DELETE, 0,                                                    \
+      "WITH gone AS (DELETE FROM scim.account a"                            \
+      " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
+      " AND a.version = $3::bigint"                                         \
+      " RETURNING a.organization_id, a.id, a.version),"                     \
+      SCIM_SQL_EVENTS("gone", "$4", "$5", "$6", "$7", "$8", "$9")           \
+      " SELECT id FROM gone")
+
+#define SCIM_STATEMENT_ENUM(id, repeatable, text) SCIM_SQL_##id,
+typedef enum {
+    SCIM_STATEMENT_MAP(SCIM_STATEMENT_ENUM)
+    SCIM_SQL_COUNT
+} scim_statement_e;
+#undef SCIM_STATEMENT_ENUM
+
+#endif

@@ -1,0 +1,352 @@
+#include "scim_text.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
+
+/* UTF-8: the first byte says how many follow; the bounds of the second one
+ * exclude overlong forms, surrogates and what is above U+10FFFF. */
+static const struct {
+    unsigned char first, last;       /* range of the first byte */
+    unsigned char low, high;         /* range of the second byte */
+    int following;
+} sequences[] = {
+    { 0x00, 0x7f, 0x00, 0x00, 0 },
+    { 0xc2, 0xdf, 0x80, 0xbf, 1 },
+    { 0xe0, 0xe0, 0xa0, 0xbf, 2 },
+    { 0xe1, 0xec, 0x80, 0xbf, 2 },
+    { 0xed, 0xed, 0x80, 0x9f, 2 },
+    { 0xee, 0xef, 0x80, 0xbf, 2 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 3 },
+    { 0xf1, 0xf3, 0x80, 0xbf, 3 },
+    { 0xf4, 0xf4, 0x80, 0x8f, 3 }
+};
+#define SEQUENCES (sizeof(sequences) / sizeof(*sequences))
+
+/* The length of the sequence at the start of bytes, 0 when ill-formed. */
+static apr_size_t sequence_length(const unsigned char *bytes,
+                                  apr_size_t length)
+{
+    apr_size_t i = 0;
+    int k;
+
+    while (i < SEQUENCES && (bytes[0] < sequences[i].first
+                             || bytes[0] > sequences[i].last)) {
+        i++;
+    }
+    if (i == SEQUENCES || length <= (apr_size_t) sequences[i].following) {
+        return 0;
+    }
+    for (k = 1; k <= sequences[i].following; k++) {
+        unsigned char low = k == 1 ? sequences[i].low : 0x80;
+        unsigned char high = k == 1 ? sequences[i].high : 0xbf;
+
+        if (bytes[k] < low || bytes[k] > high) {
+            return 0;
+        }
+    }
+    return 1 + sequences[i].following;
+}
+
+int scim_text_is_utf8(const char *bytes, apr_size_t length)
+{
+    while (length > 0) {
+        apr_size_t step = sequence_length((const unsigned char *) bytes,
+                                          length);
+
+        if (step == 0) {
+            return 0;
+        }
+        bytes += step;
+        length -= step;
+    }
+    return 1;
+}
+
+static int is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80)) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+static const char *fold_ascii(apr_pool_t *pool, const char *text)
+{
+    const char *c = text;
+    char *folded;
+
+    while (*c && !apr_isupper(*c)) {
+        c++;
+    }
+    if (!*c) {
+        return text;
+    }
+    folded = apr_pstrdup(pool, text);
+    for (char *to = folded; *to; to++) {
+        *to = (char) apr_tolower(*to);
+    }
+    return folded;
+}
+
+/* A string in UTF-16, as ICU works on it. */
+typedef struct {
+    UChar *units;
+    int32_t length;
+} utf16_t;
+
+/* Lower-casing and normalising make a string at most so many times longer
+ * (UAX #15: 18 for NFKC). */
+#define GROWTH 18
+
+static int normalise(utf16_t *text, const UNormalizer2 *form,
+                     apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t room = text->length * GROWTH + 1;
+    UChar *units;
+
+    if (unorm2_isNormalized(form, text->units, text->length, &status)) {
+        return 1;
+    }
+    units = apr_palloc(pool, room * sizeof(*units));
+    text->length = unorm2_normalize(form, text->units, text->length, units,
+                                    room, &status);
+    text->units = units;
+    return U_SUCCESS(status);
+}
+
+static int lower(utf16_t *text, apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t room = text->length * 3 + 1;
+    UChar *units = apr_palloc(pool, room * sizeof(*units));
+
+    text->length = u_strToLower(units, room, text->units, text->length, "",
+                                &status);
+    text->units = units;
+    return U_SUCCESS(status);
+}
+
+static int from_utf8(utf16_t *to, const char *text, apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t room = (int32_t) strlen(text) + 1;
+
+    to->units = apr_palloc(pool, room * sizeof(*to->units));
+    u_strFromUTF8(to->units, room, &to->length, text, -1, &status);
+    return U_SUCCESS(status);
+}
+
+static const char *to_utf8(const utf16_t *from, apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t room = from->length * 3 + 1;
+    char *text = apr_palloc(pool, room);
+
+    u_strToUTF8(text, room, NULL, from->units, from->length, &status);
+    return U_SUCCESS(status) ? text : NULL;
+}
+
+/* What ICU cannot work on is its own key: nothing ill-formed gets here. */
+static const char *key_of(apr_pool_t *pool, const char *text,
+                          const UNormalizer2 *first)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
+    const char *key = NULL;
+    utf16_t folded;
+
+    if (U_SUCCESS(status) && from_utf8(&folded, text, pool)
+        && normalise(&folded, first, pool) && lower(&folded, pool)
+        && normalise(&folded, nfc, pool)) {
+        key = to_utf8(&folded, pool);
+    }
+    return key ? key : text;
+}
+
+const char *scim_text_fold(apr_pool_t *pool, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    return is_ascii(text) ? fold_ascii(pool, text)
+                          : key_of(pool, text, unorm2_getNFCInstance(&status));
+}
+
+const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    return is_ascii(text) ? fold_ascii(pool, text)
+                          : key_of(pool, text,
+                                   unorm2_getNFKCInstance(&status));
+}
+
+int scim_text_boolean(const char *text, int *value)
+{
+    *value = strcasecmp(text, "true") == 0;
+    return *value || strcasecmp(text, "false") == 0;
+}
+
+/* Read exactly count digits. */
+static int read_digits(const char **at, int count, int *number)
+{
+    *number = 0;
+    while (count-- > 0) {
+        if (!apr_isdigit(**at)) {
+            return 0;
+        }
+        *number = *number * 10 + (*(*at)++ - '0');
+    }
+    return 1;
+}
+
+static int read_char(const char **at, char wanted)
+{
+    return *(*at)++ == wanted;
+}
+
+/* Up to the microsecond; further digits are dropped. */
+static int read_fraction(const char **at, int *microseconds)
+{
+    int unit = 100000;
+
+    *microseconds = 0;
+    if (**at != '.') {
+        return 1;
+    }
+    if (!apr_isdigit(*++*at)) {
+        return 0;
+    }
+    for (; apr_isdigit(**at); ++*at, unit /= 10) {
+        *microseconds += (**at - '0') * unit;
+    }
+    return 1;
+}
+
+/* "Z", "+05:30" or nothing, in seconds; and then the end. */
+static int read_zone(const char **at, int *offset)
+{
+    int sign = **at == '-' ? -1 : 1;
+    int hours, minutes;
+
+    *offset = 0;
+    if (**at == '\0') {
+        return 1;
+    }
+    if (**at == 'Z') {
+        return (*at)[1] == '\0';
+    }
+    if (**at != '+' && **at != '-') {
+        return 0;
+    }
+    ++*at;
+    if (!read_digits(at, 2, &hours) || !read_char(at, ':')
+        || !read_digits(at, 2, &minutes) || **at || hours > 14
+        || minutes > 59) {
+        return 0;
+    }
+    *offset = sign * (hours * 3600 + minutes * 60);
+    return 1;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = { 31, 28, 31, 30, 31, 30,
+                                31, 31, 30, 31, 30, 31 };
+    int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* Days since 1970-01-01 in the Gregorian calendar. */
+static apr_int64_t days_since_epoch(int year, int month, int day)
+{
+    apr_int64_t years = year - (month <= 2);
+    apr_int64_t era_days = years * 365 + years / 4 - years / 100
+                           + years / 400;
+    int shifted = month > 2 ? month - 3 : month + 9;
+
+    return era_days + (153 * shifted + 2) / 5 + day - 1 - 719468;
+}
+
+int scim_text_instant(const char *text, apr_time_t *instant)
+{
+    const char *at = text;
+    int year, month, day, hour, minute, second, microseconds, offset;
+
+    if (!read_digits(&at, 4, &year) || !read_char(&at, '-')
+        || !read_digits(&at, 2, &month) || !read_char(&at, '-')
+        || !read_digits(&at, 2, &day) || !read_char(&at, 'T')
+        || !read_digits(&at, 2, &hour) || !read_char(&at, ':')
+        || !read_digits(&at, 2, &minute) || !read_char(&at, ':')
+        || !read_digits(&at, 2, &second)
+        || !read_fraction(&at, &microseconds) || !read_zone(&at, &offset)) {
+        return 0;
+    }
+    if (year < 1 || month < 1 || month > 12 || day < 1
+        || day > days_in_month(year, month) || minute > 59 || second > 59
+        || hour > 24 || (hour == 24 && (minute || second || microseconds))) {
+        return 0;
+    }
+    *instant = apr_time_from_sec(days_since_epoch(year, month, day) * 86400
+                                 + hour * 3600 + minute * 60 + second
+                                 - offset) + microseconds;
+    return 1;
+}
+
+const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)
+{
+    apr_time_exp_t t;
+
+    apr_time_exp_gmt(&t, instant);
+    return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                        t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
+                        t.tm_min, t.tm_sec, t.tm_usec / 1000);
+}
+
+int scim_text_is_base64(const char *text)
+{
+    apr_size_t digits = 0;
+    apr_size_t padding;
+
+    while (apr_isalnum(text[digits]) || text[digits] == '+'
+           || text[digits] == '/') {
+        digits++;
+    }
+    padding = strspn(text + digits, "=");
+    return text[digits + padding] == '\0' && digits % 4 != 1
+           && (padding == 0 || (padding < 3 && (digits + padding) % 4 == 0));
+}
+
+int scim_text_is_uuid(const char *text)
+{
+    int i;
+
+    for (i = 0; i < 36; i++) {
+        int hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+        int digit = apr_isdigit(text[i])
+                    || (text[i] >= 'a' && text[i] <= 'f');
+
+        if (hyphen ? text[i] != '-' : !digit) {
+            return 0;
+        }
+    }
+    return text[36] == '\0';
+}
+
+int scim_text_is_uri(const char *text)
+{
+    const char *c;
+
+    for (c = text; *c; c++) {
+        if (apr_iscntrl(*c) || strchr(" <>\"\\^`{|}", *c)) {
+            return 0;
+        }
+    }
+    return c != text;
+}

@@ -1,0 +1,51 @@
+/* scim_text: what two strings have to do with each other.
+ *
+ * The same comparison keys exist in SQL (schema.sql: scim.fold and
+ * scim.user_name_key), made by the same library, ICU, so that a filter
+ * selects the same accounts whether C or PostgreSQL evaluates it.
+ * All strings are NUL-terminated UTF-8; results live in the given pool.
+ */
+#ifndef SCIM_TEXT_H
+#define SCIM_TEXT_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+
+/* True when the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no
+ * surrogates, nothing above U+10FFFF). */
+int scim_text_is_utf8(const char *bytes, apr_size_t length);
+
+/* The comparison key of a caseExact=false string: NFC, lower-cased by the
+ * root locale, NFC again (RFC 7643 section 2.2; SQL: scim.fold).  The result
+ * may be the argument itself when that is its own key. */
+const char *scim_text_fold(apr_pool_t *pool, const char *text);
+
+/* The comparison key of a userName: as scim_text_fold, but with NFKC, so that
+ * full-width letters are equal too (RFC 8265 section 3.3; SQL:
+ * scim.user_name_key). */
+const char *scim_text_user_name_key(apr_pool_t *pool, const char *text);
+
+/* True when text is "true" or "false" in any case; *value is set then.
+ * Microsoft Entra ID sends booleans so (clients.md E25, E30, H9). */
+int scim_text_boolean(const char *text, int *value);
+
+/* True when text is an xsd:dateTime with a time (RFC 7643 section 2.3.5) that
+ * exists in the calendar, years 0001 to 9999; without a zone it is UTC.
+ * *instant is set then, in microseconds since 1970. */
+int scim_text_instant(const char *text, apr_time_t *instant);
+
+/* The instant as 2018-03-27T19:59:26.000Z. */
+const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant);
+
+/* True when text is base64 of RFC 4648 section 4; padding may be missing
+ * (RFC 7643 section 2.3.6). */
+int scim_text_is_base64(const char *text);
+
+/* True when text is a UUID as PostgreSQL prints it: lower case, hyphens. */
+int scim_text_is_uuid(const char *text);
+
+/* True when text may stand as a URI reference: not empty, and no white
+ * space, control character or one of "<>\^`{|} (RFC 3986 section 4.1). */
+int scim_text_is_uri(const char *text);
+
+#endif

@@ -1,0 +1,122 @@
+#include "scim_tokens.h"
+
+#include <string.h>
+
+#include <apr_escape.h>
+#include <apr_strings.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#define SECRET_BYTES 32                  /* 256 random bits */
+#define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */
+#define VISIBLE_LENGTH (sizeof(SECRET_PREFIX) - 1 + 6)
+#define SECRET_MAX_LENGTH 512
+#define HASH_BYTES 32
+
+enum {
+    COLUMN_ORGANIZATION_ID, COLUMN_ENABLED, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
+    COLUMN_TOKEN_NAME, COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMN_STALE
+};
+
+/* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
+static const char *hash_of(const char *secret, apr_pool_t *pool)
+{
+    unsigned char hash[HASH_BYTES];
+
+    if (!EVP_Digest(secret, strlen(secret), hash, NULL, EVP_sha256(), NULL)) {
+        return NULL;
+    }
+    return apr_pstrcat(pool, "\\x",
+                       apr_pescape_hex(pool, hash, sizeof(hash), 0), NULL);
+}
+
+static scim_error_t *refused(apr_pool_t *pool)
+{
+    return scim_error(pool, SCIM_E_UNAUTHORIZED,
+                      "Authorization failure. invalid token.");
+}
+
+/* Its failure is no reason to refuse the request. */
+static void note_use(scim_db_t *db, const scim_principal_t *principal)
+{
+    const char *values[] = { principal->organization_id,
+                             principal->actor_id };
+    scim_rows_t *rows;
+    scim_error_t *ignored = scim_db_run(&rows, db, SCIM_SQL_TOKEN_USED,
+                                        values);
+
+    (void) ignored;
+}
+
+static scim_principal_t *principal_of(const scim_rows_t *rows,
+                                      const char *key, apr_pool_t *pool)
+{
+    scim_principal_t *principal = apr_pcalloc(pool, sizeof(*principal));
+
+    principal->organization_id = scim_rows_value(rows, 0,
+                                                 COLUMN_ORGANIZATION_ID);
+    principal->organization_key = key;
+    principal->enabled = scim_rows_true(rows, 0, COLUMN_ENABLED);
+    principal->domains = scim_rows_value(rows, 0, COLUMN_DOMAINS);
+    principal->actor_kind = "token";
+    principal->actor_id = scim_rows_value(rows, 0, COLUMN_TOKEN_ID);
+    principal->actor_name = scim_rows_value(rows, 0, COLUMN_TOKEN_NAME);
+    principal->language = scim_rows_value(rows, 0, COLUMN_LANGUAGE);
+    principal->timezone = scim_rows_value(rows, 0, COLUMN_TIMEZONE);
+    return principal;
+}
+
+scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
+                                       scim_db_t *db, const char *key,
+                                       const char *secret, apr_pool_t *pool)
+{
+    const char *values[2] = { key };
+    scim_rows_t *rows;
+
+    if (strlen(secret) > SECRET_MAX_LENGTH) {
+        return refused(pool);
+    }
+    values[1] = hash_of(secret, pool);
+    if (!values[1]) {
+        return scim_error_caused(pool, SCIM_E_INTERNAL,
+                                 "The token cannot be checked.",
+                                 "SHA-256 is not available");
+    }
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_AUTHENTICATE, values));
+    if (scim_rows_count(rows) != 1) {
+        return refused(pool);
+    }
+    *principal = principal_of(rows, key, pool);
+    if (scim_rows_true(rows, 0, COLUMN_STALE)) {
+        note_use(db, *principal);
+    }
+    return NULL;
+}
+
+scim_error_t *scim_tokens_generate(const char **secret, const char **id,
+                                   scim_db_t *db, const char *organization_id,
+                                   const char *issuer, const char *name,
+                                   const char *expires_at, apr_pool_t *pool)
+{
+    unsigned char random[SECRET_BYTES];
+    const char *values[6] = { organization_id, issuer, name };
+    scim_rows_t *rows;
+    char *made;
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        return scim_error_caused(pool, SCIM_E_INTERNAL,
+                                 "No token can be generated.",
+                                 "no random bytes from libcrypto");
+    }
+    made = apr_pstrcat(pool, SECRET_PREFIX,
+                       apr_pescape_hex(pool, random, sizeof(random), 0),
+                       NULL);
+    values[3] = apr_pstrmemdup(pool, made, VISIBLE_LENGTH);
+    values[4] = hash_of(made, pool);
+    values[5] = expires_at;
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_INSERT, values));
+    *secret = made;
+    *id = scim_rows_value(rows, 0, 0);
+    return NULL;
+}

@@ -1,0 +1,42 @@
+/* scim_tokens: bearer tokens and whom they stand for. */
+#ifndef SCIM_TOKENS_H
+#define SCIM_TOKENS_H
+
+#include <apr_pools.h>
+
+#include "scim_db.h"
+#include "scim_error.h"
+
+/* What a live token says about its request; strings live in the pool of the
+ * connection that read them. */
+typedef struct {
+    const char *organization_id;
+    const char *organization_key;
+    int enabled;                 /* provisioning is switched on */
+    const char *domains;         /* verified domains, blank-separated, lower
+                                  * case; "" for any */
+    const char *actor_kind;      /* 'token', 'account' or 'operator' */
+    const char *actor_id;        /* token id; NULL for an operator */
+    const char *actor_name;
+    const char *language;        /* the issuer's, or NULL */
+    const char *timezone;        /* the issuer's, or NULL */
+} scim_principal_t;
+
+/* Whom secret stands for in the organization called key: one statement.  An
+ * unknown organization, an unknown, foreign or expired token are all the same
+ * SCIM_E_UNAUTHORIZED.  Notes the use of the token at most once a minute. */
+scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
+                                       scim_db_t *db, const char *key,
+                                       const char *secret, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* Make a token in the name of issuer (an account id; an active ADMIN, else
+ * SCIM_E_FORBIDDEN) and store its hash.  expires_at: an SQL timestamp or
+ * NULL.  *secret, which is nowhere else, goes with pool. */
+scim_error_t *scim_tokens_generate(const char **secret, const char **id,
+                                   scim_db_t *db, const char *organization_id,
+                                   const char *issuer, const char *name,
+                                   const char *expires_at, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+#endif

@@ -1,0 +1,657 @@
+#include "scim_users.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "scim_etag.h"
+#include "scim_events.h"
+#include "scim_json.h"
+#include "scim_patch.h"
+#include "scim_query.h"
+#include "scim_roles.h"
+#include "scim_text.h"
+
+/* Each lost race means that another writer got through, so this many
+ * concurrent writers of one account are served before anybody is asked to
+ * come back. */
+#define MAX_RACES 200
+
+/* Attributes that are columns of their own; all others are in
+ * account.attributes. */
+static const struct {
+    const char *name;
+    int column;
+} text_columns[] = {
+    { "userName", SCIM_COLUMN_USER_NAME },
+    { "externalId", SCIM_COLUMN_EXTERNAL_ID },
+    { "displayName", SCIM_COLUMN_DISPLAY_NAME },
+    { "preferredLanguage", SCIM_COLUMN_PREFERRED_LANGUAGE },
+    { "timezone", SCIM_COLUMN_TIMEZONE }
+};
+#define TEXT_COLUMNS (sizeof(text_columns) / sizeof(*text_columns))
+
+/* An account as it was read. */
+typedef struct {
+    cJSON *resource;
+    const char *id;
+    const char *version;
+    int managed;
+    int sync_eligible;
+} account_t;
+
+/* What a request wants to make of an account. */
+typedef scim_error_t *transform_fn(cJSON **wanted, scim_call_t *call,
+                                   const account_t *account,
+                                   const cJSON *body);
+
+/* From rows to resources */
+
+static cJSON *meta_of(scim_call_t *call, const scim_rows_t *rows, int row,
+                      int column)
+{
+    const char *version = scim_rows_value(rows, row,
+                                          column + SCIM_COLUMN_VERSION);
+    const char *id = scim_rows_value(rows, row, column + SCIM_COLUMN_ID);
+    cJSON *meta = cJSON_CreateObject();
+
+    scim_json_put_text(meta, "resourceType", scim_user_type.name);
+    scim_json_put_text(meta, "created", scim_rows_value(rows, row,
+                       column + SCIM_COLUMN_CREATED));
+    scim_json_put_text(meta, "lastModified", scim_rows_value(rows, row,
+                       column + SCIM_COLUMN_UPDATED));
+    scim_json_put_text(meta, "location",
+                       apr_pstrcat(call->pool, call->base,
+                                   scim_user_type.endpoint, "/", id, NULL));
+    scim_json_put_text(meta, "version",
+                       scim_etag_make(call->pool, version));
+    return meta;
+}
+
+/* manager.$ref follows from manager.value (RFC 7643 section 4.3). */
+static void put_manager_reference(scim_call_t *call, cJSON *resource)
+{
+    cJSON *manager = scim_json_member(scim_json_member(resource,
+                                                       SCIM_URN_ENTERPRISE),
+                                      "manager");
+    const char *id = scim_json_text(manager, "value");
+
+    if (id && scim_text_is_uri(id)) {
+        scim_json_put_text(manager, "$ref",
+                           apr_pstrcat(call->pool, call->base,
+                                       scim_user_type.endpoint, "/", id,
+                                       NULL));
+    }
+}
+
+scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
+                                  const scim_rows_t *rows, int row,
+                                  int column)
+{
+    const char *attributes = scim_rows_value(rows, row, column
+                                             + SCIM_COLUMN_ATTRIBUTES);
+    cJSON *resource;
+    apr_size_t i;
+
+    SCIM_ERR(scim_json_parse(&resource, attributes, strlen(attributes),
+                             call->pool));
+    if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
+        scim_json_drop(resource, "roles");
+    }
+    for (i = 0; i < TEXT_COLUMNS; i++) {
+        scim_json_put_text(resource, text_columns[i].name,
+                           scim_rows_value(rows, row, column
+                                           + text_columns[i].column));
+    }
+    scim_json_put(resource, "active",
+                  cJSON_CreateBool(scim_rows_true(rows, row, column
+                                                  + SCIM_COLUMN_ACTIVE)));
+    scim_json_put_text(resource, "id",
+                       scim_rows_value(rows, row, column + SCIM_COLUMN_ID));
+    put_manager_reference(call, resource);
+    scim_json_put(resource, "meta", meta_of(call, rows, row, column));
+    *user = resource;
+    return NULL;
+}
+
+static scim_error_t *not_found(scim_call_t *call, const char *id)
+{
+    return scim_error(call->pool, SCIM_E_NOT_FOUND,
+                      "There is no User with the id '%.60s'.", id);
+}
+
+static scim_error_t *read_account(account_t *account, scim_call_t *call,
+                                  const char *id)
+{
+    const char *values[] = { call->principal->organization_id, id };
+    scim_rows_t *rows;
+
+    if (!scim_text_is_uuid(id)) {
+        return not_found(call, id);
+    }
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_ID, values));
+    if (scim_rows_count(rows) == 0) {
+        return not_found(call, id);
+    }
+    account->id = scim_rows_value(rows, 0, SCIM_COLUMN_ID);
+    account->version = scim_rows_value(rows, 0, SCIM_COLUMN_VERSION);
+    account->managed = scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED);
+    account->sync_eligible = scim_rows_true(rows, 0,
+                                            SCIM_COLUMN_SYNC_ELIGIBLE);
+    return scim_users_from_row(&account->resource, call, rows, 0, 0);
+}
+
+scim_error_t *scim_users_get(cJSON **user, scim_call_t *call, const char *id)
+{
+    account_t account;
+
+    SCIM_ERR(read_account(&account, call, id));
+    *user = account.resource;
+    return NULL;
+}
+
+/* The rules of the profile managed */
+
+static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
+{
+    const char *at = strrchr(user_name, '@');
+    char *domains = apr_pstrdup(call->pool, call->principal->domains);
+    char *state = NULL;
+    const char *domain;
+
+    if (!*domains) {
+        return NULL;
+    }
+    for (domain = apr_strtok(domains, " ", &state); domain;
+         domain = apr_strtok(NULL, " ", &state)) {
+        if (strcasecmp(at + 1, domain) == 0) {
+            return NULL;
+        }
+    }
+    return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                      "The domain of userName '%.120s' is not a verified"
+                      " domain of this organization (%.200s).", user_name,
+                      call->principal->domains);
+}
+
+/* One @ with something on both sides, a dot in the domain or not, and no
+ * blank: what every mail system agrees on. */
+static int is_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+
+    return at && at != text && at[1] && !strchr(at + 1, '@')
+           && !strpbrk(text, " \t,;<>\"()[]\\") && at[1] != '.'
+           && at[strlen(at) - 1] != '.';
+}
+
+static scim_error_t *check_user_name(scim_call_t *call,
+                                     const cJSON *resource)
+{
+    const char *user_name = scim_json_text(resource, "userName");
+
+    if (!is_address(user_name)) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "userName must be an e-mail address, '%.120s' is"
+                          " not.", user_name);
+    }
+    return check_domain(call, user_name);
+}
+
+/* displayName from name.formatted, else from givenName and familyName. */
+static void derive_display_name(scim_call_t *call, cJSON *resource)
+{
+    const cJSON *name = scim_json_member(resource, "name");
+    const char *formatted = scim_json_text(name, "formatted");
+    const char *given = scim_json_text(name, "givenName");
+    const char *family = scim_json_text(name, "familyName");
+
+    if (scim_json_text(resource, "displayName")) {
+        return;
+    }
+    if (!formatted && given && family) {
+        formatted = apr_pstrcat(call->pool, given, " ", family, NULL);
+    }
+    formatted = formatted ? formatted : given ? given : family;
+    scim_json_put_text(resource, "displayName", formatted);
+}
+
+static void put_default(cJSON *resource, const char *name, const char *text)
+{
+    if (!scim_json_text(resource, name)) {
+        scim_json_put_text(resource, name, text);
+    }
+}
+
+/* Set at creation, the token issuer's values when absent; a later change is
+ * accepted and ignored. */
+static void settle_immutable(scim_call_t *call, cJSON *resource,
+                             const cJSON *before)
+{
+    const scim_principal_t *issuer = call->principal;
+    const scim_attribute_t *row = scim_user_type.core->attributes;
+
+    if (!before) {
+        put_default(resource, "preferredLanguage", issuer->language);
+        put_default(resource, "timezone", issuer->timezone);
+        return;
+    }
+    for (; row->name; row++) {
+        const char *stored = scim_json_text(before, row->name);
+
+        if (scim_attribute_mutability(row, &call->rules) == SCIM_IMMUTABLE
+            && stored) {
+            scim_json_put_text(resource, row->name, stored);
+        }
+    }
+}
+
+/* userName is refused by the database too, but not in these words. */
+static scim_error_t *check_text(scim_call_t *call, const char *name,
+                                const char *text)
+{
+    const char *c;
+
+    for (c = text; c && *c; c++) {
+        if (apr_iscntrl(*c)) {
+            return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                              "Attribute '%s' must not contain control"
+                              " characters.", name);
+        }
+    }
+    if (text && strspn(text, " ") == strlen(text)) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "Attribute '%s' must not be blank.", name);
+    }
+    return NULL;
+}
+
+/* resource as the rules of this server want it; *role is what its roles
+ * amount to.  before is the stored resource, NULL at creation. */
+static scim_error_t *settle(const char **role, scim_call_t *call,
+                            cJSON *resource, const cJSON *before)
+{
+    if (!scim_json_member(resource, "active")) {
+        scim_json_put(resource, "active", cJSON_CreateTrue());
+    }
+    if (call->rules.managed) {
+        derive_display_name(call, resource);
+        settle_immutable(call, resource, before);
+    }
+    *role = scim_roles_settle(resource, before, &call->rules, call->notes,
+                              call->pool);
+    SCIM_ERR(scim_schema_validate(resource, &scim_user_type, &call->rules,
+                                  call->pool));
+    SCIM_ERR(check_text(call, "userName",
+                        scim_json_text(resource, "userName")));
+    return call->rules.managed ? check_user_name(call, resource) : NULL;
+}
+
+/* Writing */
+
+/* What is left for account.attributes when the columns are taken out. */
+static const char *attributes_of(scim_call_t *call, const cJSON *resource)
+{
+    cJSON *rest = scim_json_copy(resource, call->pool);
+    cJSON *enterprise = scim_json_member(rest, SCIM_URN_ENTERPRISE);
+    apr_size_t i;
+
+    for (i = 0; i < TEXT_COLUMNS; i++) {
+        scim_json_drop(rest, text_columns[i].name);
+    }
+    scim_json_drop(rest, "active");
+    scim_json_drop(rest, "id");
+    scim_json_drop(rest, "meta");
+    scim_json_drop(scim_json_member(enterprise, "manager"), "$ref");
+    /* A missing list would be filled from the column by the database. */
+    if (!scim_json_member(rest, "roles")) {
+        scim_json_put(rest, "roles", cJSON_CreateArray());
+    }
+    return scim_json_print(rest, call->pool);
+}
+
+/* The parameters that INSERT and UPDATE share, columns and JSON; returns how
+ * many there are. */
+static int put_columns(const char **values, scim_call_t *call,
+                       const cJSON *resource, const char *role)
+{
+    int n = 0;
+
+    values[n++] = scim_json_text(resource, "userName");
+    values[n++] = scim_json_text(resource, "displayName");
+    values[n++] = scim_json_text(resource, "externalId");
+    values[n++] = scim_json_text(resource, "preferredLanguage");
+    values[n++] = scim_json_text(resource, "timezone");
+    values[n++] = role;
+    values[n++] = cJSON_IsTrue(scim_json_member(resource, "active"))
+                  ? "true" : "false";
+    values[n++] = attributes_of(call, resource);
+    return n;
+}
+
+/* The parameters of SCIM_SQL_EVENTS. */
+static void put_events(const char **values, scim_call_t *call,
+                       const scim_change_t *change)
+{
+    values[0] = change->kinds;
+    values[1] = call->principal->actor_kind;
+    values[2] = call->principal->actor_id;
+    values[3] = call->principal->actor_name;
+    values[4] = change->changed;
+    values[5] = change->data;
+}
+
+static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
+{
+    return scim_error(call->pool, SCIM_E_UNIQUENESS,
+                      "Another account of this organization has the userName"
+                      " '%.120s' already.",
+                      scim_json_text(resource, "userName"));
+}
+
+static scim_error_t *insert(cJSON **user, scim_call_t *call,
+                            const cJSON *body, int managed,
+                            int sync_eligible, int provisioned)
+{
+    const char *values[18] = { call->principal->organization_id };
+    const scim_change_t *change;
+    const char *role;
+    scim_rows_t *rows;
+    cJSON *wanted;
+    int n = 1;
+
+    SCIM_ERR(scim_schema_read(&wanted, body, &scim_user_type, &call->rules,
+                              call->notes, call->pool));
+    SCIM_ERR(settle(&role, call, wanted, NULL));
+    change = scim_events_compare(NULL, wanted, SCIM_EVENT_CREATE,
+                                 call->pool);
+    n += put_columns(values + n, call, wanted, role);
+    values[n++] = managed ? "true" : "false";
+    values[n++] = sync_eligible ? "true" : "false";
+    values[n++] = provisioned ? "true" : "false";
+    put_events(values + n, call, change);
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT, values));
+    if (scim_rows_count(rows) == 0) {
+        return conflict(call, wanted);
+    }
+    return scim_users_from_row(user, call, rows, 0, 1);
+}
+
+scim_error_t *scim_users_create(cJSON **user, scim_call_t *call,
+                                const cJSON *body)
+{
+    return insert(user, call, body, 1, 1, 1);
+}
+
+scim_error_t *scim_users_import(cJSON **user, scim_call_t *call,
+                                const cJSON *body, int managed,
+                                int sync_eligible)
+{
+    return insert(user, call, body, managed, sync_eligible, 0);
+}
+
+static scim_error_t *check_conditions(scim_call_t *call,
+                                      const account_t *account)
+{
+    const char *tag = scim_etag_make(call->pool, account->version);
+
+    if ((call->if_match && !scim_etag_named(call->if_match, tag))
+        || (call->if_none_match
+            && scim_etag_named(call->if_none_match, tag))) {
+        return scim_error(call->pool, SCIM_E_PRECONDITION,
+                          "The resource is at version %s; read it again"
+                          " before changing it.", tag);
+    }
+    return NULL;
+}
+
+static scim_error_t *check_writable(scim_call_t *call,
+                                    const account_t *account)
+{
+    if (!account->managed) {
+        return scim_error(call->pool, SCIM_E_FORBIDDEN,
+                          "This account is not a Managed Account: its owner"
+                          " administers it, and provisioning may not change"
+                          " it. An administrator must make it a Managed"
+                          " Account first.");
+    }
+    if (!account->sync_eligible) {
+        return scim_error(call->pool, SCIM_E_FORBIDDEN,
+                          "This Managed Account is not eligible for"
+                          " provisioning yet. An administrator must update"
+                          " it or mark it as eligible first.");
+    }
+    return NULL;
+}
+
+/* The account, when the request may change it. */
+static scim_error_t *read_writable(account_t *account, scim_call_t *call,
+                                   const char *id)
+{
+    SCIM_ERR(read_account(account, call, id));
+    SCIM_ERR(check_conditions(call, account));
+    return check_writable(call, account);
+}
+
+/* Whether the write was lost to another one: no row had the version. */
+static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
+                            const account_t *account, const cJSON *wanted,
+                            const char *role, const char *kind)
+{
+    const char *values[17] = { call->principal->organization_id,
+                               account->id, account->version };
+    const scim_change_t *change = scim_events_compare(account->resource,
+                                                      wanted, kind,
+                                                      call->pool);
+    scim_error_t *error;
+    scim_rows_t *rows;
+    int n = 3;
+
+    *lost = 0;
+    *user = account->resource;
+    if (!change) {
+        return NULL;
+    }
+    n += put_columns(values + n, call, wanted, role);
+    put_events(values + n, call, change);
+    error = scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_UPDATE, values);
+    if (error && error->kind == SCIM_E_UNIQUENESS) {
+        return conflict(call, wanted);
+    }
+    SCIM_ERR(error);
+    *lost = scim_rows_count(rows) == 0;
+    return *lost ? NULL : scim_users_from_row(user, call, rows, 0, 1);
+}
+
+/* Read, transform, write on the condition that nobody else wrote in between;
+ * a lost race starts again from the read. */
+static scim_error_t *change_account(cJSON **user, scim_call_t *call,
+                                    const char *id, transform_fn *transform,
+                                    const cJSON *body, const char *kind)
+{
+    const char *role;
+    account_t account;
+    cJSON *wanted;
+    int lost = 1;
+    int i;
+
+    for (i = 0; lost && i < MAX_RACES; i++) {
+        apr_array_clear(call->notes);
+        SCIM_ERR(read_writable(&account, call, id));
+        SCIM_ERR(transform(&wanted, call, &account, body));
+        SCIM_ERR(settle(&role, call, wanted, account.resource));
+        SCIM_ERR(update(user, &lost, call, &account, wanted, role, kind));
+    }
+    if (lost) {
+        return scim_error(call->pool, SCIM_E_UNAVAILABLE,
+                          "Too many clients change this account at the same"
+                          " time. Please try again.");
+    }
+    return NULL;
+}
+
+static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
+                                 const account_t *account,
+                                 const cJSON *body)
+{
+    *wanted = scim_json_copy(account->resource, call->pool);
+    return scim_patch_apply(*wanted, body, &scim_user_type, &call->rules,
+                            call->notes, call->pool);
+}
+
+scim_error_t *scim_users_patch(cJSON **user, scim_call_t *call,
+                               const char *id, const cJSON *message)
+{
+    return change_account(user, call, id, apply_patch, message,
+                          SCIM_EVENT_PATCH);
+}
+
+/* What a PUT that leaves an attribute out does not take away: active, so that
+ * a partial PUT cannot let anybody in, and unless strict the roles, so that
+ * it cannot demote anybody (clients.md H19). */
+static void keep_omitted(cJSON *wanted, const cJSON *body,
+                         const cJSON *stored, const char *name)
+{
+    if (!scim_json_member_nocase(body, name)
+        && scim_json_member(stored, name)) {
+        scim_json_put(wanted, name,
+                      cJSON_Duplicate(scim_json_member(stored, name), 1));
+    }
+}
+
+static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
+                                       const account_t *account,
+                                       const cJSON *body)
+{
+    SCIM_ERR(scim_schema_read(wanted, body, &scim_user_type, &call->rules,
+                              call->notes, call->pool));
+    keep_omitted(*wanted, body, account->resource, "active");
+    if (!call->rules.strict) {
+        keep_omitted(*wanted, body, account->resource, "roles");
+    }
+    put_manager_reference(call, *wanted);
+    return NULL;
+}
+
+scim_error_t *scim_users_replace(cJSON **user, scim_call_t *call,
+                                 const char *id, const cJSON *body)
+{
+    return change_account(user, call, id, apply_replacement, body,
+                          SCIM_EVENT_PUT);
+}
+
+scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
+{
+    const char *values[9] = { call->principal->organization_id, id };
+    const scim_change_t *change;
+    account_t account;
+    scim_rows_t *rows;
+    int i;
+
+    for (i = 0; i < MAX_RACES; i++) {
+        SCIM_ERR(read_writable(&account, call, id));
+        change = scim_events_compare(account.resource, NULL,
+                                     SCIM_EVENT_DELETE, call->pool);
+        values[2] = account.version;
+        put_events(values + 3, call, change);
+        SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE,
+                             values));
+        if (scim_rows_count(rows) > 0) {
+            return NULL;
+        }
+    }
+    return scim_error(call->pool, SCIM_E_UNAVAILABLE,
+                      "Too many clients change this account at the same"
+                      " time. Please try again.");
+}
+
+/* Lists */
+
+#define FROM_MINE \
+    " FROM scim.account a WHERE a.organization_id = $1::uuid"
+
+#define PAGE_OF(source, row)                                                \
+    " p AS (SELECT " row ".id, " row ".created_at" source                   \
+    " ORDER BY " row ".created_at, " row ".id"                              \
+    " LIMIT $2::bigint OFFSET $3::bigint)"                                  \
+    " SELECT t.total, " SCIM_ACCOUNT_COLUMNS " FROM t LEFT JOIN p ON true"  \
+    " LEFT JOIN scim.account a ON a.organization_id = $1::uuid"             \
+    " AND a.id = p.id ORDER BY p.created_at, p.id"
+
+/* Unfiltered: the page by the index on creation. */
+static const char unfiltered[] =
+    "WITH t AS (SELECT count(*) AS total" FROM_MINE "),"
+    PAGE_OF(FROM_MINE, "a");
+
+/* Filtered: the condition is evaluated once, for the count and the page, and
+ * the planner cannot be led to walk the index on creation for it. */
+static const char filtered[] =
+    "WITH m AS MATERIALIZED (SELECT a.id, a.created_at" FROM_MINE
+    " AND (%s)), t AS (SELECT count(*) AS total FROM m),"
+    PAGE_OF(" FROM m", "m");
+
+/* By a unique key: the row is the page and the total. */
+static const char unique[] =
+    "SELECT 1, " SCIM_ACCOUNT_COLUMNS FROM_MINE " AND (%s)"
+    " AND $2::bigint IS NOT NULL AND $3::bigint IS NOT NULL";
+
+/* The statement of a list and its parameters. */
+static scim_error_t *list_query(const char **sql, scim_query_t *query,
+                                scim_call_t *call, const scim_page_t *page)
+{
+    scim_resolver_t resolver = scim_schema_resolver(&scim_user_type,
+                                                    &call->rules);
+    scim_filter_t *filter;
+    const char *condition;
+
+    query->parameters = apr_array_make(call->pool, 8, sizeof(const char *));
+    query->location_prefix = apr_pstrcat(call->pool, call->base,
+                                         scim_user_type.endpoint, "/", NULL);
+    APR_ARRAY_PUSH(query->parameters, const char *) =
+        call->principal->organization_id;
+    APR_ARRAY_PUSH(query->parameters, const char *) =
+        apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->count);
+    APR_ARRAY_PUSH(query->parameters, const char *) =
+        apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->start_index - 1);
+    *sql = unfiltered;
+    query->indexed = 1;
+    if (!page->filter) {
+        return NULL;
+    }
+    SCIM_ERR(scim_filter_parse(&filter, page->filter, &resolver,
+                               call->pool));
+    condition = scim_query_condition(query, filter, call->pool);
+    query->at_most_one = query->at_most_one && page->count > 0
+                         && page->start_index == 1;
+    *sql = apr_psprintf(call->pool,
+                        query->at_most_one ? unique : filtered, condition);
+    return NULL;
+}
+
+scim_error_t *scim_users_list(cJSON **users, apr_int64_t *total,
+                              scim_call_t *call, const scim_page_t *page)
+{
+    scim_query_t query = { NULL, NULL, 0, 0 };
+    const char *sql;
+    scim_rows_t *rows;
+    int i;
+
+    SCIM_ERR(list_query(&sql, &query, call, page));
+    SCIM_ERR(scim_db_query(&rows, call->db, sql, query.parameters->nelts,
+                           (const char *const *) query.parameters->elts,
+                           query.indexed));
+    *users = scim_json_own(cJSON_CreateArray(), call->pool);
+    *total = scim_rows_count(rows) > 0
+             ? apr_atoi64(scim_rows_value(rows, 0, 0)) : 0;
+    for (i = 0; i < scim_rows_count(rows); i++) {
+        cJSON *user;
+
+        if (!scim_rows_value(rows, i, 1 + SCIM_COLUMN_ID)) {
+            break;
+        }
+        SCIM_ERR(scim_users_from_row(&user, call, rows, i, 1));
+        cJSON_AddItemReferenceToArray(*users, user);
+    }
+    return NULL;
+}

@@ -30,7 +30,7 @@
 #define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 #define VERSION "v2"
 #define UNSET (-1)
-#define DEFAULT_COUNT 100
+
 #define DEFAULT_MAX_RESULTS 1000
 #define DEFAULT_MAX_BODY_SIZE 1048576
 #define DEFAULT_DBD_MAX 10       /* mod_dbd's own */
@@ -353,7 +353,7 @@ static scim_error_t *get_number(apr_int64_t *number, exchange_t *x,
 static scim_error_t *get_page(scim_page_t *page, exchange_t *x)
 {
     int most = or_default(x->config->max_results, DEFAULT_MAX_RESULTS);
-    apr_int64_t count = most < DEFAULT_COUNT ? most : DEFAULT_COUNT;
+    apr_int64_t count = most < SCIM_DEFAULT_PAGE_SIZE ? most : SCIM_DEFAULT_PAGE_SIZE;
 
     page->filter = apr_table_get(x->parameters, "filter");
     SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
@@ -591,9 +591,10 @@ static const char *allowed_methods(const scim_target_t *target,
             continue;
         }
         allow = apr_pstrcat(pool, allow ? allow : "",
-                            ap_method_name_of(pool, route->method),
-                            route->method == M_GET ? ", HEAD, " : ", ",
-                            NULL);
+                            route->method == M_GET
+                            ? "GET, HEAD"
+                            : ap_method_name_of(pool, route->method),
+                            ", ", NULL);
     }
     return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
 }
@@ -679,7 +680,7 @@ static scim_error_t *serve(exchange_t *x, const route_t *route)
 
 static scim_error_t *route_request(exchange_t *x)
 {
-    const route_t *route;
+    const route_t *route = NULL;
 
     SCIM_ERR(check_request(x));
     if (x->r->method_number == M_OPTIONS) {

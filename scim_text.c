@@ -304,9 +304,9 @@ const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)
     apr_time_exp_t t;
 
     apr_time_exp_gmt(&t, instant);
-    return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+    return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
                         t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
-                        t.tm_min, t.tm_sec, t.tm_usec / 1000);
+                        t.tm_min, t.tm_sec, t.tm_usec);
 }
 
 int scim_text_is_base64(const char *text)

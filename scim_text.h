@@ -34,7 +34,7 @@ int scim_text_boolean(const char *text, int *value);
  * *instant is set then, in microseconds since 1970. */
 int scim_text_instant(const char *text, apr_time_t *instant);
 
-/* The instant as 2018-03-27T19:59:26.000Z. */
+/* The instant in UTC to the microsecond: 2018-03-27T19:59:26.000000Z. */
 const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant);
 
 /* True when text is base64 of RFC 4648 section 4; padding may be missing

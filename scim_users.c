@@ -69,12 +69,16 @@ static cJSON *meta_of(scim_call_t *call, const scim_rows_t *rows, int row,
     return meta;
 }
 
+static cJSON *manager_of(const cJSON *resource)
+{
+    return scim_json_member(scim_json_member(resource, SCIM_URN_ENTERPRISE),
+                            "manager");
+}
+
 /* manager.$ref follows from manager.value (RFC 7643 section 4.3). */
 static void put_manager_reference(scim_call_t *call, cJSON *resource)
 {
-    cJSON *manager = scim_json_member(scim_json_member(resource,
-                                                       SCIM_URN_ENTERPRISE),
-                                      "manager");
+    cJSON *manager = manager_of(resource);
     const char *id = scim_json_text(manager, "value");
 
     if (id && scim_text_is_uri(id)) {
@@ -294,7 +298,6 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
 static const char *attributes_of(scim_call_t *call, const cJSON *resource)
 {
     cJSON *rest = scim_json_copy(resource, call->pool);
-    cJSON *enterprise = scim_json_member(rest, SCIM_URN_ENTERPRISE);
     apr_size_t i;
 
     for (i = 0; i < TEXT_COLUMNS; i++) {
@@ -303,7 +306,7 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
     scim_json_drop(rest, "active");
     scim_json_drop(rest, "id");
     scim_json_drop(rest, "meta");
-    scim_json_drop(scim_json_member(enterprise, "manager"), "$ref");
+    scim_json_drop(manager_of(rest), "$ref");
     /* A missing list would be filled from the column by the database. */
     if (!scim_json_member(rest, "roles")) {
         scim_json_put(rest, "roles", cJSON_CreateArray());
@@ -496,8 +499,11 @@ static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
                                  const cJSON *body)
 {
     *wanted = scim_json_copy(account->resource, call->pool);
-    return scim_patch_apply(*wanted, body, &scim_user_type, &call->rules,
-                            call->notes, call->pool);
+    scim_json_drop(manager_of(*wanted), "$ref");
+    SCIM_ERR(scim_patch_apply(*wanted, body, &scim_user_type, &call->rules,
+                              call->notes, call->pool));
+    put_manager_reference(call, *wanted);
+    return NULL;
 }
 
 scim_error_t *scim_users_patch(cJSON **user, scim_call_t *call,

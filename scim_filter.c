@@ -1,0 +1,791 @@
+#include "scim_filter.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "scim_json.h"
+#include "scim_text.h"
+
+#define SHOWN_LENGTH 40          /* bytes of the text shown in an error */
+
+typedef struct {
+    const char *start;
+    const char *at;
+    const scim_resolver_t *resolver;
+    const scim_operand_t *within;  /* operand before the bracket, or NULL */
+    scim_error_kind_e kind;        /* of syntax errors */
+    int depth;
+    int terms;
+    apr_pool_t *pool;
+} parser_t;
+
+#define BIT(op) (1u << (op))
+#define EQUALITY (BIT(SCIM_OP_EQ) | BIT(SCIM_OP_NE))
+#define ORDER (BIT(SCIM_OP_GT) | BIT(SCIM_OP_GE) | BIT(SCIM_OP_LT) \
+               | BIT(SCIM_OP_LE))
+#define SUBSTRING (BIT(SCIM_OP_CO) | BIT(SCIM_OP_SW) | BIT(SCIM_OP_EW))
+
+/* Which operators fit which values, and the literal that they need. */
+static const struct {
+    unsigned operators;
+    const char *literal;
+} comparisons[] = {
+    [SCIM_COMPARE_FOLD] = { EQUALITY | ORDER | SUBSTRING,
+                            "a string in double quotes" },
+    [SCIM_COMPARE_USER_NAME] = { EQUALITY | ORDER | SUBSTRING,
+                                 "a string in double quotes" },
+    [SCIM_COMPARE_EXACT] = { EQUALITY | ORDER | SUBSTRING,
+                             "a string in double quotes" },
+    [SCIM_COMPARE_BOOLEAN] = { EQUALITY, "true or false" },
+    [SCIM_COMPARE_NUMBER] = { EQUALITY | ORDER, "a number" },
+    [SCIM_COMPARE_INSTANT] = { EQUALITY | ORDER,
+                               "a dateTime such as \"2024-01-31T12:00:00Z\"" },
+    [SCIM_COMPARE_BINARY] = { EQUALITY, "base64 in double quotes" },
+    [SCIM_COMPARE_NONE] = { EQUALITY, "null" }
+};
+
+static const struct {
+    const char *name;
+    scim_op_e op;
+} operators[] = {
+    { "eq", SCIM_OP_EQ }, { "ne", SCIM_OP_NE }, { "co", SCIM_OP_CO },
+    { "sw", SCIM_OP_SW }, { "ew", SCIM_OP_EW }, { "gt", SCIM_OP_GT },
+    { "ge", SCIM_OP_GE }, { "lt", SCIM_OP_LT }, { "le", SCIM_OP_LE },
+    { "pr", SCIM_OP_PR }
+};
+#define OPERATORS (sizeof(operators) / sizeof(*operators))
+
+static scim_error_t *parse_or(scim_filter_t **filter, parser_t *in)
+    SCIM_CHECKED;
+
+/* What stands at a place, for a message: cut, and never half a character. */
+static const char *shown(const char *at, apr_pool_t *pool)
+{
+    apr_size_t length = strlen(at);
+
+    if (length == 0) {
+        return "the end";
+    }
+    length = length < SHOWN_LENGTH ? length : SHOWN_LENGTH;
+    while (length > 0 && !scim_text_is_utf8(at, length)) {
+        length--;
+    }
+    return apr_psprintf(pool, "'%.*s'", (int) length, at);
+}
+
+static scim_error_t *unexpected(parser_t *in, const char *expected)
+{
+    return scim_error(in->pool, in->kind,
+                      "The %s is not valid at position %" APR_SIZE_T_FMT
+                      ": found %s, expected %s.",
+                      in->kind == SCIM_E_INVALID_PATH ? "path" : "filter",
+                      (apr_size_t) (in->at - in->start),
+                      shown(in->at, in->pool), expected);
+}
+
+static void skip_blanks(parser_t *in)
+{
+    in->at += strspn(in->at, " \t");
+}
+
+static int is_name_char(char c)
+{
+    return apr_isalnum(c) || (c && strchr("$_.:-", c));
+}
+
+static apr_size_t name_length(const char *at)
+{
+    apr_size_t length = 0;
+
+    while (is_name_char(at[length])) {
+        length++;
+    }
+    return length;
+}
+
+/* Take word, in any case, if it stands here as a whole. */
+static int take_word(parser_t *in, const char *word)
+{
+    apr_size_t length = strlen(word);
+
+    if (name_length(in->at) != length
+        || strncasecmp(in->at, word, length) != 0) {
+        return 0;
+    }
+    in->at += length;
+    return 1;
+}
+
+static scim_filter_t *make(parser_t *in, scim_filter_kind_e kind,
+                           scim_filter_t *left, scim_filter_t *right)
+{
+    scim_filter_t *filter = apr_pcalloc(in->pool, sizeof(*filter));
+
+    filter->kind = kind;
+    filter->left = left;
+    filter->right = right;
+    return filter;
+}
+
+/* Names */
+
+/* An unknown attribute of a path is told apart from a malformed path; in a
+ * filter both are invalidFilter. */
+static scim_error_t *resolve(scim_operand_t *operand, parser_t *in,
+                             const char *name, apr_size_t length,
+                             int for_comparison)
+{
+    scim_error_t *error;
+
+    memset(operand, 0, sizeof(*operand));
+    error = in->resolver->resolve(operand, in->resolver->baton, name, length,
+                                  in->within, for_comparison, in->pool);
+    if (error && in->kind == SCIM_E_INVALID_FILTER) {
+        return scim_error(in->pool, SCIM_E_INVALID_FILTER,
+                          "The filter is not valid at position %"
+                          APR_SIZE_T_FMT ": %s",
+                          (apr_size_t) (name - in->start), error->detail);
+    }
+    return error;
+}
+
+/* Literals */
+
+/* The end of the JSON string that starts at at, behind its quote, or NULL. */
+static const char *string_end(const char *at)
+{
+    for (at++; *at && *at != '"'; at++) {
+        if (*at == '\\' && at[1]) {
+            at++;
+        }
+    }
+    return *at ? at + 1 : NULL;
+}
+
+static const char *literal_end(const char *at)
+{
+    if (*at == '"') {
+        return string_end(at);
+    }
+    while (*at && !strchr(" \t()[]\"", *at)) {
+        at++;
+    }
+    return at;
+}
+
+static void put_string(scim_literal_t *literal, const char *text)
+{
+    literal->kind = SCIM_LITERAL_STRING;
+    literal->text = text;
+}
+
+static void put_boolean(scim_literal_t *literal, int value)
+{
+    literal->kind = SCIM_LITERAL_BOOLEAN;
+    literal->boolean = value;
+}
+
+/* compValue = false / null / true / number / string, in JSON's own syntax */
+static int read_json_literal(scim_literal_t *literal, const char *text,
+                             apr_size_t length, apr_pool_t *pool)
+{
+    cJSON *value;
+
+    if (length == 0 || strchr("{[", *text)
+        || scim_json_parse(&value, text, length, pool) != NULL) {
+        return 0;
+    }
+    if (cJSON_IsString(value)) {
+        put_string(literal, value->valuestring);
+    }
+    else if (cJSON_IsBool(value)) {
+        put_boolean(literal, cJSON_IsTrue(value));
+    }
+    else if (cJSON_IsNull(value)) {
+        literal->kind = SCIM_LITERAL_NULL;
+    }
+    else {
+        literal->kind = SCIM_LITERAL_NUMBER;
+        literal->number = value->valuedouble;
+        literal->text = apr_pstrmemdup(pool, text, length);
+    }
+    return 1;
+}
+
+static int is_string_comparison(scim_compare_e compare)
+{
+    return compare == SCIM_COMPARE_FOLD || compare == SCIM_COMPARE_USER_NAME
+           || compare == SCIM_COMPARE_EXACT;
+}
+
+/* What clients write beyond the grammar: True, "False", a bare word. */
+static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
+                       const char *word)
+{
+    int value;
+
+    if (compare == SCIM_COMPARE_BOOLEAN
+        && (literal->kind == SCIM_LITERAL_STRING
+            || literal->kind == SCIM_LITERAL_NONE)
+        && scim_text_boolean(literal->text ? literal->text : word, &value)) {
+        put_boolean(literal, value);
+    }
+    else if (is_string_comparison(compare)
+             && (literal->kind == SCIM_LITERAL_NONE
+                 || literal->kind == SCIM_LITERAL_NUMBER)) {
+        put_string(literal, word);
+    }
+}
+
+/* Whether the literal fits; a dateTime becomes one. */
+static int fits(scim_literal_t *literal, scim_compare_e compare,
+                scim_op_e op)
+{
+    if (literal->kind == SCIM_LITERAL_NULL) {
+        return (BIT(op) & EQUALITY) != 0;
+    }
+    switch (compare) {
+    case SCIM_COMPARE_BOOLEAN:
+        return literal->kind == SCIM_LITERAL_BOOLEAN;
+    case SCIM_COMPARE_NUMBER:
+        return literal->kind == SCIM_LITERAL_NUMBER;
+    case SCIM_COMPARE_INSTANT:
+        if (literal->kind != SCIM_LITERAL_STRING
+            || !scim_text_instant(literal->text, &literal->instant)) {
+            return 0;
+        }
+        literal->kind = SCIM_LITERAL_INSTANT;
+        return 1;
+    case SCIM_COMPARE_BINARY:
+        return literal->kind == SCIM_LITERAL_STRING
+               && scim_text_is_base64(literal->text);
+    case SCIM_COMPARE_NONE:
+        return 0;
+    default:
+        return literal->kind == SCIM_LITERAL_STRING;
+    }
+}
+
+static scim_error_t *parse_literal(scim_filter_t *filter, parser_t *in)
+{
+    scim_compare_e compare = filter->operand.compare;
+    const char *expected = comparisons[compare].literal;
+    const char *end = literal_end(in->at);
+    apr_size_t length = end ? (apr_size_t) (end - in->at) : 0;
+
+    if (!end || length == 0) {
+        return unexpected(in, expected);
+    }
+    if (!read_json_literal(&filter->literal, in->at, length, in->pool)
+        && (*in->at == '"' || !in->resolver->lenient)) {
+        return unexpected(in, expected);
+    }
+    if (in->resolver->lenient) {
+        be_lenient(&filter->literal, compare,
+                   apr_pstrmemdup(in->pool, in->at, length));
+    }
+    if (!fits(&filter->literal, compare, filter->op)) {
+        return unexpected(in, expected);
+    }
+    in->at = end;
+    return NULL;
+}
+
+/* Expressions */
+
+static scim_error_t *parse_operator(scim_op_e *op, parser_t *in)
+{
+    apr_size_t i;
+
+    skip_blanks(in);
+    for (i = 0; i < OPERATORS; i++) {
+        if (take_word(in, operators[i].name)) {
+            *op = operators[i].op;
+            return NULL;
+        }
+    }
+    return unexpected(in, "an operator: eq, ne, co, sw, ew, gt, ge, lt, le"
+                      " or pr");
+}
+
+static scim_error_t *check_operator(parser_t *in, const char *at,
+                                    scim_compare_e compare, scim_op_e op)
+{
+    if (op == SCIM_OP_PR || (comparisons[compare].operators & BIT(op))) {
+        return NULL;
+    }
+    in->at = at;
+    return unexpected(in, "an operator that this type of attribute has");
+}
+
+/* attrExp = (attrPath SP "pr") / (attrPath SP compareOp SP compValue) */
+static scim_error_t *parse_comparison(scim_filter_t **filter, parser_t *in,
+                                      const char *name, apr_size_t length)
+{
+    scim_filter_t *made = make(in, SCIM_FILTER_COMPARE, NULL, NULL);
+    const char *operator_at;
+
+    if (++in->terms > SCIM_FILTER_MAX_TERMS) {
+        return scim_error(in->pool, SCIM_E_INVALID_FILTER,
+                          "The filter has more than %d comparisons.",
+                          SCIM_FILTER_MAX_TERMS);
+    }
+    skip_blanks(in);
+    operator_at = in->at;
+    SCIM_ERR(parse_operator(&made->op, in));
+    SCIM_ERR(resolve(&made->operand, in, name, length,
+                     made->op != SCIM_OP_PR));
+    SCIM_ERR(check_operator(in, operator_at, made->operand.compare,
+                            made->op));
+    *filter = made;
+    if (made->op == SCIM_OP_PR) {
+        return NULL;
+    }
+    skip_blanks(in);
+    return parse_literal(made, in);
+}
+
+static scim_error_t *enter(parser_t *in)
+{
+    if (++in->depth > SCIM_FILTER_MAX_DEPTH) {
+        return scim_error(in->pool, SCIM_E_INVALID_FILTER,
+                          "The filter is nested deeper than %d levels.",
+                          SCIM_FILTER_MAX_DEPTH);
+    }
+    return NULL;
+}
+
+static scim_error_t *expect(parser_t *in, char wanted, const char *called)
+{
+    skip_blanks(in);
+    if (*in->at != wanted) {
+        return unexpected(in, called);
+    }
+    in->at++;
+    in->depth--;
+    return NULL;
+}
+
+/* The filter between brackets, on elements of operand; also in paths, where
+ * its errors are those of a filter. */
+static scim_error_t *parse_brackets(scim_filter_t **filter, parser_t *in,
+                                    const scim_operand_t *operand)
+{
+    scim_error_kind_e outer = in->kind;
+
+    if (in->within || !operand->multi_valued || operand->sub
+        || !operand->name) {
+        return unexpected(in, "no brackets: only a multi-valued attribute"
+                          " takes a filter");
+    }
+    in->at++;
+    in->within = operand;
+    in->kind = SCIM_E_INVALID_FILTER;
+    SCIM_ERR(enter(in));
+    SCIM_ERR(parse_or(filter, in));
+    SCIM_ERR(expect(in, ']', "']', 'and' or 'or'"));
+    in->kind = outer;
+    in->within = NULL;
+    return NULL;
+}
+
+/* valuePath = attrPath "[" valFilter "]", and what Entra ID asks for:
+ * valuePath "." subAttr compareOp compValue */
+static scim_error_t *parse_element(scim_filter_t **filter, parser_t *in,
+                                   const char *name, apr_size_t length)
+{
+    scim_filter_t *made = make(in, SCIM_FILTER_ELEMENT, NULL, NULL);
+    scim_filter_t *suffix;
+
+    SCIM_ERR(resolve(&made->operand, in, name, length, 0));
+    SCIM_ERR(parse_brackets(&made->left, in, &made->operand));
+    *filter = made;
+    if (*in->at != '.') {
+        return NULL;
+    }
+    name = ++in->at;
+    length = name_length(name);
+    if (length == 0) {
+        return unexpected(in, "a sub-attribute");
+    }
+    in->at += length;
+    in->within = &made->operand;
+    SCIM_ERR(parse_comparison(&suffix, in, name, length));
+    in->within = NULL;
+    made->left = make(in, SCIM_FILTER_AND, made->left, suffix);
+    return NULL;
+}
+
+static scim_error_t *parse_group(scim_filter_t **filter, parser_t *in)
+{
+    in->at++;
+    SCIM_ERR(enter(in));
+    SCIM_ERR(parse_or(filter, in));
+    return expect(in, ')', "')', 'and' or 'or'");
+}
+
+/* Whether "not" and "(" stand here; only then is it the operator. */
+static int take_not(parser_t *in)
+{
+    const char *start = in->at;
+
+    if (take_word(in, "not")) {
+        skip_blanks(in);
+        if (*in->at == '(') {
+            return 1;
+        }
+    }
+    in->at = start;
+    return 0;
+}
+
+/* unary = [ "not" *SP ] "(" filter ")" / valuePath / attrExp */
+static scim_error_t *parse_unary(scim_filter_t **filter, parser_t *in)
+{
+    const char *name;
+    apr_size_t length;
+
+    skip_blanks(in);
+    if (take_not(in)) {
+        *filter = make(in, SCIM_FILTER_NOT, NULL, NULL);
+        return parse_group(&(*filter)->left, in);
+    }
+    if (*in->at == '(') {
+        return parse_group(filter, in);
+    }
+    name = in->at;
+    length = name_length(name);
+    if (length == 0) {
+        return unexpected(in, "an attribute name, 'not' or '('");
+    }
+    in->at += length;
+    return *in->at == '[' ? parse_element(filter, in, name, length)
+                          : parse_comparison(filter, in, name, length);
+}
+
+/* andExp = unary *( SP "and" SP unary ) */
+static scim_error_t *parse_and(scim_filter_t **filter, parser_t *in)
+{
+    scim_filter_t *right;
+
+    SCIM_ERR(parse_unary(filter, in));
+    skip_blanks(in);
+    while (take_word(in, "and")) {
+        SCIM_ERR(parse_unary(&right, in));
+        *filter = make(in, SCIM_FILTER_AND, *filter, right);
+        skip_blanks(in);
+    }
+    return NULL;
+}
+
+/* filter = andExp *( SP "or" SP andExp ) */
+static scim_error_t *parse_or(scim_filter_t **filter, parser_t *in)
+{
+    scim_filter_t *right;
+
+    SCIM_ERR(parse_and(filter, in));
+    while (take_word(in, "or")) {
+        SCIM_ERR(parse_and(&right, in));
+        *filter = make(in, SCIM_FILTER_OR, *filter, right);
+    }
+    return NULL;
+}
+
+static scim_error_t *start(parser_t *in, const char *text,
+                           const scim_resolver_t *resolver,
+                           scim_error_kind_e kind, apr_pool_t *pool)
+{
+    memset(in, 0, sizeof(*in));
+    in->start = in->at = text;
+    in->resolver = resolver;
+    in->kind = kind;
+    in->pool = pool;
+    if (strlen(text) > SCIM_FILTER_MAX_LENGTH) {
+        return scim_error(pool, kind, "The text is longer than %d bytes.",
+                          SCIM_FILTER_MAX_LENGTH);
+    }
+    return NULL;
+}
+
+scim_error_t *scim_filter_parse(scim_filter_t **filter, const char *text,
+                                const scim_resolver_t *resolver,
+                                apr_pool_t *pool)
+{
+    parser_t in;
+
+    SCIM_ERR(start(&in, text, resolver, SCIM_E_INVALID_FILTER, pool));
+    SCIM_ERR(parse_or(filter, &in));
+    return *in.at ? unexpected(&in, "'and', 'or' or the end") : NULL;
+}
+
+/* The sub-attribute behind the brackets. */
+static scim_error_t *parse_path_sub(scim_path_t *path, parser_t *in)
+{
+    const char *name = ++in->at;
+    apr_size_t length = name_length(name);
+    scim_operand_t sub;
+
+    if (length == 0) {
+        return unexpected(in, "a sub-attribute");
+    }
+    in->at += length;
+    in->within = &path->operand;
+    SCIM_ERR(resolve(&sub, in, name, length, 0));
+    path->operand.sub = sub.name;
+    path->operand.sub_attribute = sub.attribute;
+    path->operand.compare = sub.compare;
+    path->operand.absent_is_false = sub.absent_is_false;
+    return NULL;
+}
+
+/* PATH = attrPath / valuePath [subAttr] */
+scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
+                              const scim_resolver_t *resolver,
+                              apr_pool_t *pool)
+{
+    apr_size_t length = name_length(text);
+    parser_t in;
+
+    path->filter = NULL;
+    SCIM_ERR(start(&in, text, resolver, SCIM_E_INVALID_PATH, pool));
+    if (length == 0) {
+        return unexpected(&in, "an attribute name");
+    }
+    in.at += length;
+    if (*in.at && *in.at != '[') {
+        return unexpected(&in, "'[' or the end");
+    }
+    SCIM_ERR(resolve(&path->operand, &in, text, length, 0));
+    if (*in.at == '[') {
+        SCIM_ERR(parse_brackets(&path->filter, &in, &path->operand));
+        if (*in.at == '.') {
+            SCIM_ERR(parse_path_sub(path, &in));
+        }
+    }
+    return *in.at ? unexpected(&in, "the end") : NULL;
+}
+
+/* The tree on JSON */
+
+static const char *key_of(scim_compare_e compare, const char *text,
+                          apr_pool_t *pool)
+{
+    switch (compare) {
+    case SCIM_COMPARE_FOLD:
+        return scim_text_fold(pool, text);
+    case SCIM_COMPARE_USER_NAME:
+        return scim_text_user_name_key(pool, text);
+    default:
+        return text;
+    }
+}
+
+static int ends_with(const char *text, const char *end)
+{
+    apr_size_t length = strlen(text);
+    apr_size_t wanted = strlen(end);
+
+    return length >= wanted && strcmp(text + length - wanted, end) == 0;
+}
+
+/* order is that of value and literal: negative, 0 or positive. */
+static int order_fits(scim_op_e op, int order)
+{
+    switch (op) {
+    case SCIM_OP_EQ:
+        return order == 0;
+    case SCIM_OP_NE:
+        return order != 0;
+    case SCIM_OP_GT:
+        return order > 0;
+    case SCIM_OP_GE:
+        return order >= 0;
+    case SCIM_OP_LT:
+        return order < 0;
+    default:
+        return order <= 0;
+    }
+}
+
+static int string_fits(const scim_filter_t *filter, const char *value,
+                       apr_pool_t *pool)
+{
+    scim_compare_e compare = filter->operand.compare;
+    const char *have = key_of(compare, value, pool);
+    const char *want = key_of(compare, filter->literal.text, pool);
+
+    switch (filter->op) {
+    case SCIM_OP_CO:
+        return strstr(have, want) != NULL;
+    case SCIM_OP_SW:
+        return strncmp(have, want, strlen(want)) == 0;
+    case SCIM_OP_EW:
+        return ends_with(have, want);
+    default:
+        return order_fits(filter->op, strcmp(have, want));
+    }
+}
+
+static int sign(double difference)
+{
+    return (difference > 0) - (difference < 0);
+}
+
+static int instant_fits(const scim_filter_t *filter, const char *value)
+{
+    apr_time_t instant;
+
+    return scim_text_instant(value, &instant)
+           && order_fits(filter->op, (instant > filter->literal.instant)
+                                     - (instant < filter->literal.instant));
+}
+
+/* The value has the literal's type. */
+static int typed_value_fits(const scim_filter_t *filter, const cJSON *value,
+                            apr_pool_t *pool)
+{
+    switch (filter->literal.kind) {
+    case SCIM_LITERAL_BOOLEAN:
+        return order_fits(filter->op, cJSON_IsTrue(value)
+                                      - filter->literal.boolean);
+    case SCIM_LITERAL_NUMBER:
+        return order_fits(filter->op, sign(value->valuedouble
+                                           - filter->literal.number));
+    case SCIM_LITERAL_INSTANT:
+        return instant_fits(filter, value->valuestring);
+    default:
+        return string_fits(filter, value->valuestring, pool);
+    }
+}
+
+static int has_type(const cJSON *value, scim_literal_e kind)
+{
+    switch (kind) {
+    case SCIM_LITERAL_BOOLEAN:
+        return cJSON_IsBool(value);
+    case SCIM_LITERAL_NUMBER:
+        return cJSON_IsNumber(value);
+    default:
+        return cJSON_IsString(value);
+    }
+}
+
+/* pr: not unassigned, and not only empty strings. */
+static int is_present(const cJSON *value)
+{
+    const cJSON *child;
+
+    if (cJSON_IsString(value)) {
+        return value->valuestring[0] != '\0';
+    }
+    if (!cJSON_IsObject(value) && !cJSON_IsArray(value)) {
+        return value && !cJSON_IsNull(value);
+    }
+    cJSON_ArrayForEach(child, value) {
+        if (is_present(child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* One value, NULL when there is none; an unassigned attribute differs from
+ * every literal and equals null. */
+static int value_fits(const scim_filter_t *filter, const cJSON *value,
+                      apr_pool_t *pool)
+{
+    if (filter->op == SCIM_OP_PR) {
+        return is_present(value);
+    }
+    if (filter->literal.kind == SCIM_LITERAL_NULL) {
+        return scim_json_is_unassigned(value) == (filter->op == SCIM_OP_EQ);
+    }
+    if (!has_type(value, filter->literal.kind)) {
+        return filter->op == SCIM_OP_NE;
+    }
+    return typed_value_fits(filter, value, pool);
+}
+
+/* A missing boolean of an element that exists may mean false. */
+static int missing_fits(const scim_filter_t *filter)
+{
+    if (filter->operand.absent_is_false
+        && filter->literal.kind == SCIM_LITERAL_BOOLEAN) {
+        return order_fits(filter->op, 0 - filter->literal.boolean);
+    }
+    return value_fits(filter, NULL, NULL);
+}
+
+static int element_fits(const scim_filter_t *filter, const cJSON *element,
+                        apr_pool_t *pool)
+{
+    const cJSON *value = filter->operand.sub
+        ? scim_json_member(element, filter->operand.sub) : element;
+
+    return value ? value_fits(filter, value, pool) : missing_fits(filter);
+}
+
+static const cJSON *attribute_of(const scim_operand_t *operand,
+                                 const cJSON *resource)
+{
+    const cJSON *holder = operand->container
+        ? scim_json_member(resource, operand->container) : resource;
+
+    return scim_json_member(holder, operand->name);
+}
+
+static int comparison_matches(const scim_filter_t *filter,
+                              const cJSON *resource, apr_pool_t *pool)
+{
+    const cJSON *value = attribute_of(&filter->operand, resource);
+    const cJSON *element;
+
+    if (!cJSON_IsArray(value)) {
+        return filter->operand.multi_valued && !value
+               ? value_fits(filter, NULL, pool)
+               : element_fits(filter, value, pool);
+    }
+    if (!value->child) {
+        return value_fits(filter, NULL, pool);
+    }
+    cJSON_ArrayForEach(element, value) {
+        if (element_fits(filter, element, pool)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int any_element_matches(const scim_filter_t *filter,
+                               const cJSON *resource, apr_pool_t *pool)
+{
+    const cJSON *element;
+
+    cJSON_ArrayForEach(element, attribute_of(&filter->operand, resource)) {
+        if (scim_filter_match(filter->left, element, pool)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int scim_filter_match(const scim_filter_t *filter, const cJSON *resource,
+                      apr_pool_t *pool)
+{
+    switch (filter->kind) {
+    case SCIM_FILTER_AND:
+        return scim_filter_match(filter->left, resource, pool)
+               && scim_filter_match(filter->right, resource, pool);
+    case SCIM_FILTER_OR:
+        return scim_filter_match(filter->left, resource, pool)
+               || scim_filter_match(filter->right, resource, pool);
+    case SCIM_FILTER_NOT:
+        return !scim_filter_match(filter->left, resource, pool);
+    case SCIM_FILTER_ELEMENT:
+        return any_element_matches(filter, resource, pool);
+    default:
+        return comparison_matches(filter, resource, pool);
+    }
+}

@@ -1,0 +1,530 @@
+/* scim_schema_normalise and scim_schema_read: what clients send, brought into
+ * the schema's spelling and types. */
+#include "scim_schema.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scim_json.h"
+#include "scim_text.h"
+
+#define MAX_TEXT_LENGTH 65536
+#define MAX_BINARY_LENGTH 1048576
+#define MAX_ELEMENTS 1000
+#define MAX_NOTES 20
+
+/* Other names that clients use for a sub-attribute: Entra ID's role
+ * assignments and OneLogin's templates (clients.md E23, E39, L2). */
+static const struct {
+    const char *other;
+    const char *name;
+} other_names[] = {
+    { "displayName", "display" },
+    { "managerId", "value" }
+};
+#define OTHER_NAMES (sizeof(other_names) / sizeof(*other_names))
+
+typedef struct {
+    const scim_rules_t *rules;
+    apr_array_header_t *notes;
+    apr_pool_t *pool;
+} context_t;
+
+static scim_error_t *normalise(cJSON **normal, context_t *c,
+                               const scim_attribute_t *attribute,
+                               const cJSON *value, const char *where)
+    SCIM_CHECKED;
+
+static void note_unknown(context_t *c, const char *where, const char *name)
+{
+    if (c->notes->nelts < MAX_NOTES) {
+        APR_ARRAY_PUSH(c->notes, const char *) =
+            apr_psprintf(c->pool, "unknown attribute '%s%s%.60s' ignored",
+                         where, *where ? "." : "", name);
+    }
+}
+
+static const char *short_form(context_t *c, const cJSON *value)
+{
+    const char *text = scim_json_print(value, c->pool);
+    apr_size_t length = strlen(text);
+
+    length = length < 60 ? length : 60;
+    while (!scim_text_is_utf8(text, length)) {
+        length--;
+    }
+    return apr_pstrmemdup(c->pool, text, length);
+}
+
+static scim_error_t *mismatch(context_t *c, const char *where,
+                              const char *wanted, const cJSON *value)
+{
+    return scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                      "Attribute '%s' must be %s, not %s.", where, wanted,
+                      short_form(c, value));
+}
+
+/* Simple values */
+
+static scim_error_t *check_length(context_t *c, const char *text,
+                                  const char *where, apr_size_t most)
+{
+    return strlen(text) > most
+           ? scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                        "Attribute '%s' is longer than %" APR_SIZE_T_FMT
+                        " bytes.", where, most)
+           : NULL;
+}
+
+/* The value as text; NULL for the empty string, which means unassigned unless
+ * strict. */
+static scim_error_t *text_of(const char **text, context_t *c,
+                             const cJSON *value, const char *where)
+{
+    if (cJSON_IsNumber(value) && !c->rules->strict) {
+        *text = scim_json_print(value, c->pool);
+        return NULL;
+    }
+    if (!cJSON_IsString(value)) {
+        return mismatch(c, where, "a string", value);
+    }
+    *text = *value->valuestring || c->rules->strict ? value->valuestring
+                                                    : NULL;
+    return NULL;
+}
+
+static scim_error_t *check_format(context_t *c, scim_type_e type,
+                                  const char *text, const char *where)
+{
+    apr_time_t instant;
+
+    switch (type) {
+    case SCIM_DATETIME:
+        return scim_text_instant(text, &instant) ? NULL
+            : scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                         "Attribute '%s' must be a dateTime such as"
+                         " 2024-01-31T12:00:00Z.", where);
+    case SCIM_BINARY:
+        return scim_text_is_base64(text) ? NULL
+            : scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                         "Attribute '%s' must be base64.", where);
+    case SCIM_REFERENCE:
+        return scim_text_is_uri(text) || !c->rules->strict ? NULL
+            : scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                         "Attribute '%s' must be a URI.", where);
+    default:
+        return NULL;
+    }
+}
+
+static scim_error_t *normalise_text(cJSON **normal, context_t *c,
+                                    const scim_attribute_t *attribute,
+                                    const cJSON *value, const char *where)
+{
+    scim_type_e type = attribute->type;
+    const char *text = NULL;
+
+    SCIM_ERR(text_of(&text, c, value, where));
+    if (!text) {
+        return NULL;
+    }
+    SCIM_ERR(check_length(c, text, where,
+                          type == SCIM_STRING ? MAX_TEXT_LENGTH
+                                              : MAX_BINARY_LENGTH));
+    SCIM_ERR(check_format(c, type, text, where));
+    *normal = cJSON_CreateString(text);
+    return NULL;
+}
+
+static scim_error_t *normalise_boolean(cJSON **normal, context_t *c,
+                                       const cJSON *value, const char *where)
+{
+    int truth = cJSON_IsTrue(value);
+
+    if (cJSON_IsString(value) && !c->rules->strict) {
+        if (!*value->valuestring) {
+            return NULL;
+        }
+        if (!scim_text_boolean(value->valuestring, &truth)) {
+            return mismatch(c, where, "true or false", value);
+        }
+    }
+    else if (!cJSON_IsBool(value)) {
+        return mismatch(c, where, "true or false", value);
+    }
+    *normal = cJSON_CreateBool(truth);
+    return NULL;
+}
+
+static scim_error_t *normalise_number(cJSON **normal, context_t *c,
+                                      const scim_attribute_t *attribute,
+                                      const cJSON *value, const char *where)
+{
+    double number = value->valuedouble;
+
+    if (!cJSON_IsNumber(value)
+        || (attribute->type == SCIM_INTEGER
+            && number != (double) (apr_int64_t) number)) {
+        return mismatch(c, where, attribute->type == SCIM_INTEGER
+                                  ? "an integer" : "a number", value);
+    }
+    *normal = cJSON_CreateNumber(number);
+    return NULL;
+}
+
+/* Complex values */
+
+/* The table row for a member; in lenient mode by another name too. */
+static const scim_attribute_t *find_sub(context_t *c,
+                                        const scim_attribute_t *attribute,
+                                        const char *name)
+{
+    const scim_attribute_t *sub = scim_attribute_find(attribute->subs, name);
+    apr_size_t i;
+
+    for (i = 0; !sub && !c->rules->strict && i < OTHER_NAMES; i++) {
+        if (strcasecmp(name, other_names[i].other) == 0) {
+            sub = scim_attribute_find(attribute->subs, other_names[i].name);
+        }
+    }
+    return sub;
+}
+
+static scim_error_t *put_member(cJSON *object, context_t *c,
+                                const scim_attribute_t *attribute,
+                                const cJSON *member, const char *where)
+{
+    const scim_attribute_t *sub = find_sub(c, attribute, member->string);
+    cJSON *normal = NULL;
+
+    if (!sub) {
+        note_unknown(c, where, member->string);
+        return NULL;
+    }
+    if (sub->mutability == SCIM_READ_ONLY) {
+        return NULL;
+    }
+    SCIM_ERR(normalise(&normal, c, sub, member,
+                       apr_pstrcat(c->pool, where, ".", sub->name, NULL)));
+    if (normal) {
+        scim_json_put(object, sub->name, normal);
+    }
+    return NULL;
+}
+
+static scim_error_t *put_members(cJSON *object, context_t *c,
+                                 const scim_attribute_t *attribute,
+                                 const cJSON *members, const char *where)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, members) {
+        SCIM_ERR(put_member(object, c, attribute, member, where));
+    }
+    return NULL;
+}
+
+/* Entra ID's role assignments are JSON in a string: {"id":"...","value":
+ * "ADMIN","displayName":"..."} (clients.md E39).  NULL for anything else. */
+static const cJSON *unpacked(context_t *c, const char *text)
+{
+    cJSON *object;
+
+    if (!text || *text != '{' || c->rules->strict
+        || scim_json_parse(&object, text, strlen(text), c->pool) != NULL
+        || !scim_json_member_nocase(object, "value")) {
+        return NULL;
+    }
+    return object;
+}
+
+/* $ref says the same as value, of which it is computed on output. */
+static void settle_reference(cJSON *object)
+{
+    const char *reference = scim_json_text(object, "$ref");
+
+    if (reference && !scim_json_text(object, "value")) {
+        const char *slash = strrchr(reference, '/');
+
+        scim_json_put_text(object, "value", slash ? slash + 1 : reference);
+    }
+    scim_json_drop(object, "$ref");
+}
+
+/* An object of the members of value, which may be a string that stands for
+ * its "value". */
+static scim_error_t *fill(cJSON *object, context_t *c,
+                          const scim_attribute_t *attribute,
+                          const cJSON *value, const char *where)
+{
+    int has_value = scim_attribute_find(attribute->subs, "value") != NULL;
+    const cJSON *inner;
+
+    if (!cJSON_IsObject(value)) {
+        if (c->rules->strict || !has_value || !cJSON_IsString(value)) {
+            return mismatch(c, where, "an object", value);
+        }
+        scim_json_put_text(object, "value", *value->valuestring
+                                            ? value->valuestring : NULL);
+    }
+    else {
+        SCIM_ERR(put_members(object, c, attribute, value, where));
+    }
+    inner = has_value ? unpacked(c, scim_json_text(object, "value")) : NULL;
+    if (inner) {
+        scim_json_drop(object, "value");
+        cJSON_DeleteItemFromObject((cJSON *) inner, "id");
+        SCIM_ERR(put_members(object, c, attribute, inner, where));
+    }
+    settle_reference(object);
+    return NULL;
+}
+
+static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
+                                       const scim_attribute_t *attribute,
+                                       const cJSON *value, const char *where)
+{
+    cJSON *object = scim_json_own(cJSON_CreateObject(), c->pool);
+
+    /* An old form of Entra ID's manager is a list of one (E37). */
+    if (cJSON_IsArray(value) && !c->rules->strict) {
+        value = value->child;
+    }
+    if (scim_json_is_unassigned(value)) {
+        return NULL;
+    }
+    SCIM_ERR(fill(object, c, attribute, value, where));
+    if (object->child) {
+        *normal = cJSON_Duplicate(object, 1);
+    }
+    return NULL;
+}
+
+/* One value of attribute, be it multi-valued or not. */
+static scim_error_t *normalise_one(cJSON **normal, context_t *c,
+                                   const scim_attribute_t *attribute,
+                                   const cJSON *value, const char *where)
+{
+    switch (attribute->type) {
+    case SCIM_COMPLEX:
+        return normalise_complex(normal, c, attribute, value, where);
+    case SCIM_BOOLEAN:
+        return normalise_boolean(normal, c, value, where);
+    case SCIM_INTEGER:
+    case SCIM_DECIMAL:
+        return normalise_number(normal, c, attribute, value, where);
+    default:
+        return normalise_text(normal, c, attribute, value, where);
+    }
+}
+
+static scim_error_t *add_element(cJSON *list, context_t *c,
+                                 const scim_attribute_t *attribute,
+                                 const cJSON *value, const char *where)
+{
+    cJSON *normal = NULL;
+
+    if (cJSON_IsNull(value)) {
+        return c->rules->strict ? mismatch(c, where, "without null", value)
+                                : NULL;
+    }
+    SCIM_ERR(normalise_one(&normal, c, attribute, value, where));
+    if (normal) {
+        cJSON_AddItemToArray(list, normal);
+    }
+    return NULL;
+}
+
+static scim_error_t *fill_list(cJSON *list, context_t *c,
+                               const scim_attribute_t *attribute,
+                               const cJSON *value, const char *where)
+{
+    const cJSON *element;
+
+    if (!cJSON_IsArray(value)) {
+        return c->rules->strict
+               ? mismatch(c, where, "a list", value)
+               : add_element(list, c, attribute, value, where);
+    }
+    if (cJSON_GetArraySize(value) > MAX_ELEMENTS) {
+        return scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                          "Attribute '%s' has more than %d elements.", where,
+                          MAX_ELEMENTS);
+    }
+    cJSON_ArrayForEach(element, value) {
+        SCIM_ERR(add_element(list, c, attribute, element, where));
+    }
+    return NULL;
+}
+
+static scim_error_t *normalise_list(cJSON **normal, context_t *c,
+                                    const scim_attribute_t *attribute,
+                                    const cJSON *value, const char *where)
+{
+    cJSON *list = scim_json_own(cJSON_CreateArray(), c->pool);
+
+    SCIM_ERR(fill_list(list, c, attribute, value, where));
+    if (list->child) {
+        *normal = cJSON_Duplicate(list, 1);
+    }
+    return NULL;
+}
+
+static scim_error_t *normalise(cJSON **normal, context_t *c,
+                               const scim_attribute_t *attribute,
+                               const cJSON *value, const char *where)
+{
+    *normal = NULL;
+    if (scim_json_is_unassigned(value)) {
+        return cJSON_IsObject(value) && attribute->type != SCIM_COMPLEX
+               ? mismatch(c, where, "a simple value", value) : NULL;
+    }
+    return attribute->multi_valued
+           ? normalise_list(normal, c, attribute, value, where)
+           : normalise_one(normal, c, attribute, value, where);
+}
+
+scim_error_t *scim_schema_normalise(cJSON **normal,
+                                    const scim_attribute_t *attribute,
+                                    const cJSON *value, const char *where,
+                                    const scim_rules_t *rules,
+                                    apr_array_header_t *notes,
+                                    apr_pool_t *pool)
+{
+    context_t c = { rules, notes, pool };
+
+    return normalise(normal, &c, attribute, value, where);
+}
+
+/* Bodies */
+
+static const scim_schema_t *extension_of(const scim_resource_type_t *type,
+                                         const char *name)
+{
+    const scim_schema_t *const *extension = type->extensions;
+
+    while (*extension && strcasecmp((*extension)->urn, name) != 0) {
+        extension++;
+    }
+    return *extension;
+}
+
+/* One member of a body or of an extension in it.  The password is dropped
+ * without a word: sign-in is not this server's business. */
+static scim_error_t *read_member(cJSON *holder, context_t *c,
+                                 const scim_attribute_t *attribute,
+                                 const cJSON *member)
+{
+    cJSON *normal;
+
+    if (!attribute) {
+        if (strcasecmp(member->string, "password") != 0) {
+            note_unknown(c, "", member->string);
+        }
+        return NULL;
+    }
+    if (attribute->mutability == SCIM_READ_ONLY) {
+        return NULL;
+    }
+    SCIM_ERR(normalise(&normal, c, attribute, member, attribute->name));
+    if (normal) {
+        scim_json_put(holder, attribute->name, normal);
+    }
+    return NULL;
+}
+
+static scim_error_t *read_extension(cJSON *resource, context_t *c,
+                                    const scim_schema_t *schema,
+                                    const cJSON *members)
+{
+    cJSON *holder;
+    const cJSON *member;
+
+    if (cJSON_IsNull(members)) {
+        return NULL;
+    }
+    if (!cJSON_IsObject(members)) {
+        return mismatch(c, schema->urn, "an object", members);
+    }
+    holder = cJSON_CreateObject();
+    scim_json_put(resource, schema->urn, holder);
+    cJSON_ArrayForEach(member, members) {
+        SCIM_ERR(read_member(holder, c,
+                             scim_attribute_find(schema->attributes,
+                                                 member->string), member));
+    }
+    if (!holder->child) {
+        scim_json_drop(resource, schema->urn);
+    }
+    return NULL;
+}
+
+static int is_known_urn(const scim_resource_type_t *type, const cJSON *urn)
+{
+    return cJSON_IsString(urn)
+           && (strcasecmp(urn->valuestring, type->core->urn) == 0
+               || extension_of(type, urn->valuestring));
+}
+
+static scim_error_t *check_schemas(context_t *c, const cJSON *body,
+                                   const scim_resource_type_t *type)
+{
+    const cJSON *schemas = scim_json_member_nocase(body, "schemas");
+    const cJSON *urn;
+    int has_core = 0;
+
+    cJSON_ArrayForEach(urn, schemas) {
+        if (!is_known_urn(type, urn)) {
+            return scim_error(c->pool, SCIM_E_INVALID_SYNTAX,
+                              "'schemas' names %s, which %s does not have.",
+                              short_form(c, urn), type->endpoint);
+        }
+        has_core |= strcasecmp(urn->valuestring, type->core->urn) == 0;
+    }
+    return has_core && cJSON_IsArray(schemas) ? NULL
+        : scim_error(c->pool, SCIM_E_INVALID_SYNTAX,
+                     "'schemas' must be a list with %s.", type->core->urn);
+}
+
+static const scim_attribute_t *find_top(const scim_resource_type_t *type,
+                                        const char *name)
+{
+    const scim_attribute_t *found
+        = scim_attribute_find(type->core->attributes, name);
+
+    return found ? found : scim_attribute_find(scim_common_attributes, name);
+}
+
+scim_error_t *scim_schema_read(cJSON **resource, const cJSON *body,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+{
+    context_t c = { rules, notes, pool };
+    const cJSON *member;
+
+    if (!cJSON_IsObject(body)) {
+        return scim_error(pool, SCIM_E_INVALID_SYNTAX,
+                          "The body must be a JSON object.");
+    }
+    if (rules->strict) {
+        SCIM_ERR(check_schemas(&c, body, type));
+    }
+    *resource = scim_json_own(cJSON_CreateObject(), pool);
+    cJSON_ArrayForEach(member, body) {
+        const scim_schema_t *extension = extension_of(type, member->string);
+
+        if (strcasecmp(member->string, "schemas") == 0) {
+            continue;
+        }
+        if (extension) {
+            SCIM_ERR(read_extension(*resource, &c, extension, member));
+        }
+        else {
+            SCIM_ERR(read_member(*resource, &c,
+                                 find_top(type, member->string), member));
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,725 @@
+#include "scim_patch.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scim_filter.h"
+#include "scim_json.h"
+#include "scim_text.h"
+
+#define URN_PATCH "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+typedef enum { ADD, REPLACE, REMOVE } verb_e;
+
+typedef struct {
+    cJSON *resource;
+    const scim_resource_type_t *type;
+    const scim_rules_t *rules;
+    apr_array_header_t *notes;
+    apr_pool_t *pool;
+} patch_t;
+
+/* One change of one path.  value is NULL when there is none. */
+typedef struct {
+    verb_e verb;
+    scim_path_t path;
+    const char *name;            /* the path as it was sent */
+    const cJSON *value;
+    int in_value;                /* a member of a value without path */
+} change_t;
+
+/* Notes and errors */
+
+static void note(patch_t *p, const char *what, const char *name)
+{
+    APR_ARRAY_PUSH(p->notes, const char *) =
+        apr_psprintf(p->pool, "%s '%.60s' ignored", what, name);
+}
+
+static scim_error_t *refuse(patch_t *p, scim_error_kind_e kind,
+                            const char *name, const char *why)
+{
+    return scim_error(p->pool, kind, "Attribute '%.120s' %s.", name, why);
+}
+
+/* The attribute whose value is set: the sub-attribute where there is one. */
+static const scim_attribute_t *leaf_of(const scim_operand_t *operand)
+{
+    return operand->sub_attribute ? operand->sub_attribute
+                                  : operand->attribute;
+}
+
+/* *normal is the change's value for attribute, NULL when it clears it. */
+static scim_error_t *normalise(cJSON **normal, patch_t *p, change_t *c,
+                               const scim_attribute_t *attribute)
+{
+    return scim_schema_normalise(normal, attribute, c->value, c->name,
+                                 p->rules, p->notes, p->pool);
+}
+
+/* Single values */
+
+/* Taking a value away: by remove, or by a value that means unassigned. */
+static scim_error_t *clear(patch_t *p, change_t *c, cJSON *holder,
+                           const scim_attribute_t *attribute)
+{
+    if (scim_attribute_is_required(attribute, p->rules)) {
+        return refuse(p, c->verb == REMOVE ? SCIM_E_MUTABILITY
+                                           : SCIM_E_INVALID_VALUE,
+                      attribute->name, "is required and cannot be removed");
+    }
+    /* Nobody is to be let in or out by accident (clients.md H17). */
+    if (attribute->type == SCIM_BOOLEAN && attribute->column
+        && !p->rules->strict) {
+        note(p, "removal of", attribute->name);
+        return NULL;
+    }
+    scim_json_drop(holder, attribute->name);
+    return NULL;
+}
+
+static int is_cleared(const cJSON *value)
+{
+    return scim_json_is_unassigned(value)
+           || (cJSON_IsString(value) && !*value->valuestring);
+}
+
+/* Put normal's members into target; members that were sent empty go. */
+static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
+                  const scim_attribute_t *attribute)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, sent) {
+        const scim_attribute_t *sub
+            = member->string ? scim_attribute_find(attribute->subs,
+                                                   member->string) : NULL;
+
+        if (sub && is_cleared(member)) {
+            scim_json_drop(target, sub->name);
+        }
+    }
+    cJSON_ArrayForEach(member, normal) {
+        scim_json_put(target, member->string, cJSON_Duplicate(member, 1));
+    }
+}
+
+static scim_error_t *set_complex(patch_t *p, change_t *c, cJSON *holder,
+                                 const scim_attribute_t *attribute)
+{
+    cJSON *target = scim_json_member(holder, attribute->name);
+    cJSON *normal;
+
+    SCIM_ERR(normalise(&normal, p, c, attribute));
+    if (!normal && !cJSON_IsObject(c->value)) {
+        return clear(p, c, holder, attribute);
+    }
+    if (!target) {
+        target = cJSON_AddObjectToObject(holder, attribute->name);
+    }
+    merge(target, cJSON_IsObject(c->value) ? c->value : NULL, normal,
+          attribute);
+    cJSON_Delete(normal);
+    if (!target->child) {
+        scim_json_drop(holder, attribute->name);
+    }
+    return NULL;
+}
+
+static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
+                                const scim_attribute_t *attribute)
+{
+    cJSON *normal;
+
+    if (c->verb == REMOVE) {
+        return clear(p, c, holder, attribute);
+    }
+    if (attribute->type == SCIM_COMPLEX) {
+        return set_complex(p, c, holder, attribute);
+    }
+    SCIM_ERR(normalise(&normal, p, c, attribute));
+    if (!normal) {
+        return clear(p, c, holder, attribute);
+    }
+    scim_json_put(holder, attribute->name, normal);
+    return NULL;
+}
+
+/* name.givenName: the complex value is made and dropped as needed. */
+static scim_error_t *set_sub(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_operand_t *o = &c->path.operand;
+    cJSON *parent = scim_json_member(holder, o->name);
+
+    if (!parent) {
+        if (c->verb == REMOVE) {
+            return NULL;
+        }
+        parent = cJSON_AddObjectToObject(holder, o->name);
+    }
+    SCIM_ERR(set_single(p, c, parent, o->sub_attribute));
+    if (!parent->child) {
+        scim_json_drop(holder, o->name);
+    }
+    return NULL;
+}
+
+/* Lists */
+
+/* RFC 7644 section 3.5.2: a new primary takes the place of the old one. */
+static void claim_primary(cJSON *list, const cJSON *element)
+{
+    cJSON *other;
+
+    if (!cJSON_IsTrue(scim_json_member(element, "primary"))) {
+        return;
+    }
+    cJSON_ArrayForEach(other, list) {
+        if (other != element
+            && cJSON_IsTrue(scim_json_member(other, "primary"))) {
+            scim_json_put(other, "primary", cJSON_CreateFalse());
+        }
+    }
+}
+
+/* Same value: what remove with a value names (clients.md E73). */
+static int has_same_value(const cJSON *a, const cJSON *b, apr_pool_t *pool)
+{
+    const char *one = scim_json_text(a, "value");
+    const char *other = scim_json_text(b, "value");
+
+    if (!one || !other) {
+        return scim_json_equal(a, b);
+    }
+    return strcmp(scim_text_fold(pool, one),
+                  scim_text_fold(pool, other)) == 0;
+}
+
+static void remove_same(cJSON *list, const cJSON *named, apr_pool_t *pool)
+{
+    cJSON *element = list->child;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (has_same_value(element, named, pool)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+}
+
+static int holds(const cJSON *list, const cJSON *value)
+{
+    const cJSON *element;
+
+    cJSON_ArrayForEach(element, list) {
+        if (scim_json_equal(element, value)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static scim_error_t *check_single_primary(patch_t *p, change_t *c,
+                                          const cJSON *list)
+{
+    const cJSON *element;
+    int primaries = 0;
+
+    cJSON_ArrayForEach(element, list) {
+        primaries += cJSON_IsTrue(scim_json_member(element, "primary"));
+    }
+    return primaries > 1 ? refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                                  "has more than one primary element")
+                         : NULL;
+}
+
+static void append(cJSON *list, const cJSON *values)
+{
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, values) {
+        if (!holds(list, value)) {
+            cJSON *element = cJSON_Duplicate(value, 1);
+
+            cJSON_AddItemToArray(list, element);
+            claim_primary(list, element);
+        }
+    }
+}
+
+/* The change's value as a list that the pool owns; a single object stands for
+ * a list of one, in strict mode too (RFC 7644 section 3.5.2.1). */
+static scim_error_t *list_of(cJSON **values, patch_t *p, change_t *c)
+{
+    const scim_attribute_t *attribute = c->path.operand.attribute;
+    cJSON *list = scim_json_own(cJSON_CreateArray(), p->pool);
+    change_t wrapped = *c;
+    cJSON *normal;
+
+    if (cJSON_IsObject(c->value)) {
+        cJSON_AddItemReferenceToArray(list, (cJSON *) c->value);
+        wrapped.value = list;
+    }
+    SCIM_ERR(normalise(&normal, p, &wrapped, attribute));
+    *values = scim_json_own(normal ? normal : cJSON_CreateArray(), p->pool);
+    return check_single_primary(p, c, *values);
+}
+
+/* In the profile managed an account has one role: the newest one. */
+static int keeps_one(patch_t *p, const scim_attribute_t *attribute)
+{
+    return p->rules->managed && strcmp(attribute->name, "roles") == 0;
+}
+
+static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_attribute_t *attribute = c->path.operand.attribute;
+    cJSON *list = scim_json_member(holder, attribute->name);
+    cJSON *values;
+    cJSON *value;
+
+    if (c->verb == REMOVE && scim_json_is_unassigned(c->value)) {
+        scim_json_drop(holder, attribute->name);
+        return NULL;
+    }
+    SCIM_ERR(list_of(&values, p, c));
+    if (c->verb == REPLACE
+        || (c->verb == ADD && values->child && keeps_one(p, attribute))) {
+        scim_json_put(holder, attribute->name, cJSON_Duplicate(values, 1));
+    }
+    else if (c->verb == ADD) {
+        list = list ? list : cJSON_AddArrayToObject(holder, attribute->name);
+        append(list, values);
+    }
+    else if (list) {
+        cJSON_ArrayForEach(value, values) {
+            remove_same(list, value, p->pool);
+        }
+    }
+    return NULL;
+}
+
+/* Elements of lists */
+
+static cJSON *literal_value(const scim_literal_t *literal)
+{
+    switch (literal->kind) {
+    case SCIM_LITERAL_BOOLEAN:
+        return cJSON_CreateBool(literal->boolean);
+    case SCIM_LITERAL_NUMBER:
+        return cJSON_CreateNumber(literal->number);
+    case SCIM_LITERAL_STRING:
+    case SCIM_LITERAL_INSTANT:
+        return cJSON_CreateString(literal->text);
+    default:
+        return NULL;
+    }
+}
+
+/* Give element what filter demands; 0 when the filter is more than a
+ * conjunction of eq, so that it does not say what to make. */
+static int fulfil(cJSON *element, const scim_filter_t *filter)
+{
+    cJSON *value;
+
+    if (!filter) {
+        return 1;
+    }
+    if (filter->kind == SCIM_FILTER_AND) {
+        return fulfil(element, filter->left)
+               && fulfil(element, filter->right);
+    }
+    if (filter->kind != SCIM_FILTER_COMPARE || filter->op != SCIM_OP_EQ
+        || (value = literal_value(&filter->literal)) == NULL) {
+        return 0;
+    }
+    scim_json_put(element, filter->operand.name, value);
+    return 1;
+}
+
+/* remove, add and replace of whole elements. */
+static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
+                                    cJSON *element)
+{
+    const scim_operand_t *o = &c->path.operand;
+    change_t whole = *c;
+    cJSON *holder;
+
+    if (o->sub) {
+        SCIM_ERR(set_single(p, c, element, o->sub_attribute));
+        claim_primary(list, element);
+        return NULL;
+    }
+    if (c->verb == REMOVE) {
+        cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        return NULL;
+    }
+    if (!cJSON_IsObject(c->value)) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "needs an object as value");
+    }
+    holder = scim_json_own(cJSON_CreateObject(), p->pool);
+    if (c->verb == REPLACE) {
+        while (element->child) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(element,
+                                                    element->child));
+        }
+    }
+    SCIM_ERR(set_complex(p, &whole, holder, o->attribute));
+    merge(element, c->value, scim_json_member(holder, o->name),
+          o->attribute);
+    claim_primary(list, element);
+    return NULL;
+}
+
+static int matches(patch_t *p, const change_t *c, const cJSON *element)
+{
+    return !c->path.filter
+           || scim_filter_match(c->path.filter, element, p->pool);
+}
+
+static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
+                                    cJSON *list)
+{
+    cJSON *element = list ? list->child : NULL;
+
+    *found = 0;
+    while (element) {
+        cJSON *next = element->next;
+
+        if (matches(p, c, element)) {
+            *found = 1;
+            SCIM_ERR(change_element(p, c, list, element));
+        }
+        element = next;
+    }
+    return NULL;
+}
+
+static int asks_for_primary(const scim_filter_t *filter)
+{
+    return filter && filter->kind == SCIM_FILTER_COMPARE
+           && filter->op == SCIM_OP_EQ && filter->operand.absent_is_false
+           && filter->literal.boolean;
+}
+
+/* roles[primary eq "True"] where no role is primary: the account's role is
+ * meant, not a second one (clients.md H12). */
+static cJSON *promoted(patch_t *p, const change_t *c, cJSON *list)
+{
+    if (p->rules->strict || !list->child
+        || strcmp(c->path.operand.name, "roles") != 0
+        || !asks_for_primary(c->path.filter)) {
+        return NULL;
+    }
+    scim_json_put(list->child, "primary", cJSON_CreateTrue());
+    return list->child;
+}
+
+static scim_error_t *no_target(patch_t *p, const change_t *c)
+{
+    return scim_error(p->pool, SCIM_E_NO_TARGET,
+                      "The path '%.120s' selects nothing.", c->name);
+}
+
+/* An element that did not exist (clients.md E34, E41, H13; AMB-02, AMB-03). */
+static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_operand_t *o = &c->path.operand;
+    cJSON *list = scim_json_member(holder, o->name);
+    cJSON *element;
+
+    if (p->rules->strict && (c->verb == REPLACE || !c->path.filter)) {
+        return no_target(p, c);
+    }
+    list = list ? list : cJSON_AddArrayToObject(holder, o->name);
+    element = promoted(p, c, list);
+    if (!element) {
+        element = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, element);
+        if (!fulfil(element, c->path.filter)) {
+            return no_target(p, c);
+        }
+    }
+    if (!o->sub && c->verb == REPLACE) {
+        change_t merging = *c;
+
+        merging.verb = ADD;
+        return change_element(p, &merging, list, element);
+    }
+    return change_element(p, c, list, element);
+}
+
+static scim_error_t *change_elements(patch_t *p, change_t *c, cJSON *holder)
+{
+    int found;
+
+    SCIM_ERR(change_matches(&found, p, c,
+                            scim_json_member(holder, c->path.operand.name)));
+    if (found || c->verb == REMOVE) {
+        return NULL;
+    }
+    /* Nothing is made only to be empty (clients.md G16, V14). */
+    if (is_cleared(c->value) && !p->rules->strict) {
+        return NULL;
+    }
+    return create_element(p, c, holder);
+}
+
+static void drop_empty(cJSON *holder, const char *name)
+{
+    cJSON *list = scim_json_member(holder, name);
+    cJSON *element = list ? list->child : NULL;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (scim_json_is_unassigned(element)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+    if (list && !list->child) {
+        scim_json_drop(holder, name);
+    }
+}
+
+/* Paths */
+
+static scim_error_t *change_attribute(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_operand_t *o = &c->path.operand;
+
+    if (o->multi_valued) {
+        SCIM_ERR(o->sub || c->path.filter ? change_elements(p, c, holder)
+                                          : change_list(p, c, holder));
+        drop_empty(holder, o->name);
+        return NULL;
+    }
+    return o->sub ? set_sub(p, c, holder)
+                  : set_single(p, c, holder, o->attribute);
+}
+
+/* Names that clients may not write: silently nothing inside a value, where
+ * Okta sends back what it has read. */
+static scim_error_t *skip_read_only(patch_t *p, change_t *c)
+{
+    if (!c->in_value && p->rules->strict) {
+        return refuse(p, SCIM_E_MUTABILITY, c->name, "is readOnly");
+    }
+    if (!c->in_value) {
+        note(p, "readOnly attribute", c->name);
+    }
+    return NULL;
+}
+
+static int is_read_only(const scim_operand_t *operand)
+{
+    return operand->attribute->mutability == SCIM_READ_ONLY
+           || leaf_of(operand)->mutability == SCIM_READ_ONLY
+           || (operand->attribute->unlisted && !operand->container);
+}
+
+static cJSON *holder_of(patch_t *p, const char *container)
+{
+    cJSON *holder;
+
+    if (!container) {
+        return p->resource;
+    }
+    holder = scim_json_member(p->resource, container);
+    return holder ? holder : cJSON_AddObjectToObject(p->resource, container);
+}
+
+static scim_error_t *apply_members(patch_t *p, verb_e verb,
+                                   const cJSON *value, const char *prefix)
+    SCIM_CHECKED;
+
+static scim_error_t *change_extension(patch_t *p, change_t *c)
+{
+    const char *urn = c->path.operand.container;
+
+    if (c->verb == REMOVE || cJSON_IsNull(c->value)) {
+        scim_json_drop(p->resource, urn);
+        return NULL;
+    }
+    return apply_members(p, c->verb, c->value,
+                         apr_pstrcat(p->pool, urn, ":", NULL));
+}
+
+static scim_error_t *change_path(patch_t *p, change_t *c)
+{
+    const scim_operand_t *o = &c->path.operand;
+    cJSON *holder;
+
+    if (!o->name) {
+        return change_extension(p, c);
+    }
+    if (is_read_only(o)) {
+        return skip_read_only(p, c);
+    }
+    if (cJSON_IsNull(c->value) && c->verb == ADD && p->rules->strict) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "cannot be added as null");
+    }
+    holder = holder_of(p, o->container);
+    SCIM_ERR(change_attribute(p, c, holder));
+    if (o->container && !holder->child) {
+        scim_json_drop(p->resource, o->container);
+    }
+    return NULL;
+}
+
+/* Whether an error in a path is to be passed over: Entra ID sends every
+ * mapped attribute, and one that this server does not have must not fail the
+ * others (clients.md E43, E45). */
+static int is_ignorable(patch_t *p, const change_t *c,
+                        const scim_error_t *error)
+{
+    if (c->in_value) {
+        return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE
+               || error->kind == SCIM_E_INVALID_PATH;
+    }
+    return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE && !p->rules->strict;
+}
+
+static scim_error_t *change(patch_t *p, change_t *c)
+{
+    scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
+    scim_error_t *error = scim_path_parse(&c->path, c->name, &resolver,
+                                          p->pool);
+
+    if (error && is_ignorable(p, c, error)) {
+        if (strcasecmp(c->name, "password") != 0) {
+            note(p, "unknown attribute", c->name);
+        }
+        return NULL;
+    }
+    SCIM_ERR(error);
+    return change_path(p, c);
+}
+
+/* A value without path: each member's name is one, be it dotted, with URN or
+ * with brackets (clients.md E51, E52, H11). */
+static scim_error_t *apply_members(patch_t *p, verb_e verb,
+                                   const cJSON *value, const char *prefix)
+{
+    const cJSON *member;
+
+    if (!cJSON_IsObject(value)) {
+        return scim_error(p->pool, SCIM_E_INVALID_VALUE,
+                          "Without a path the value must be an object.");
+    }
+    cJSON_ArrayForEach(member, value) {
+        change_t c = { .verb = verb };
+
+        c.name = apr_pstrcat(p->pool, prefix, member->string, NULL);
+        c.value = member;
+        c.in_value = 1;
+        SCIM_ERR(change(p, &c));
+    }
+    return NULL;
+}
+
+/* Messages */
+
+static scim_error_t *read_verb(verb_e *verb, patch_t *p, const cJSON *op)
+{
+    static const char *const names[] = { "add", "replace", "remove" };
+    const char *name = cJSON_GetStringValue(op);
+    int i;
+
+    for (i = ADD; name && i <= REMOVE; i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            *verb = (verb_e) i;
+            return NULL;
+        }
+    }
+    return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                      "op must be add, replace or remove, not '%.20s'.",
+                      name ? name : "");
+}
+
+static scim_error_t *apply_operation(patch_t *p, const cJSON *operation)
+{
+    const cJSON *path = scim_json_member_nocase(operation, "path");
+    change_t c = { .verb = ADD };
+
+    SCIM_ERR(read_verb(&c.verb, p, scim_json_member_nocase(operation,
+                                                           "op")));
+    c.value = scim_json_member_nocase(operation, "value");
+    if (!c.value && c.verb != REMOVE) {
+        return scim_error(p->pool, SCIM_E_INVALID_VALUE,
+                          "add and replace need a value.");
+    }
+    if (path && !cJSON_IsNull(path)) {
+        if (!cJSON_IsString(path)) {
+            return scim_error(p->pool, SCIM_E_INVALID_PATH,
+                              "path must be a string.");
+        }
+        c.name = path->valuestring;
+        return change(p, &c);
+    }
+    if (c.verb == REMOVE) {
+        return scim_error(p->pool, SCIM_E_NO_TARGET,
+                          "remove needs a path.");
+    }
+    return apply_members(p, c.verb, c.value, "");
+}
+
+static scim_error_t *check_schemas(patch_t *p, const cJSON *message)
+{
+    const cJSON *urn;
+
+    cJSON_ArrayForEach(urn, scim_json_member_nocase(message, "schemas")) {
+        if (cJSON_IsString(urn)
+            && strcasecmp(urn->valuestring, URN_PATCH) == 0) {
+            return NULL;
+        }
+    }
+    return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                      "'schemas' must have %s.", URN_PATCH);
+}
+
+static scim_error_t *check_message(patch_t *p, const cJSON *operations,
+                                   const cJSON *message)
+{
+    int count = cJSON_GetArraySize(operations);
+
+    if (!cJSON_IsArray(operations) || (count == 0 && p->rules->strict)) {
+        return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                          "The body must have a list 'Operations'.");
+    }
+    if (count > SCIM_PATCH_MAX_OPERATIONS) {
+        return scim_error(p->pool, SCIM_E_TOO_LARGE,
+                          "A PATCH takes at most %d operations.",
+                          SCIM_PATCH_MAX_OPERATIONS);
+    }
+    return p->rules->strict ? check_schemas(p, message) : NULL;
+}
+
+scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+{
+    const cJSON *operations = scim_json_member_nocase(message, "Operations");
+    patch_t p = { resource, type, rules, notes, pool };
+    const cJSON *operation;
+    int number = 0;
+
+    SCIM_ERR(check_message(&p, operations, message));
+    cJSON_ArrayForEach(operation, operations) {
+        scim_error_t *error = apply_operation(&p, operation);
+
+        number++;
+        if (error) {
+            return scim_error(pool, error->kind, "Operation %d: %s", number,
+                              error->detail);
+        }
+    }
+    return NULL;
+}

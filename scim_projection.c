@@ -1,0 +1,253 @@
+/* scim_projection_make and scim_schema_present: what an answer holds. */
+#include "scim_schema.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scim_json.h"
+
+struct scim_projection_t {
+    int excludes;                    /* the names are left out, not kept */
+    apr_array_header_t *operands;    /* of scim_operand_t */
+};
+
+typedef enum { NOTHING, PARTS, WHOLE } share_e;
+
+scim_error_t *scim_projection_make(scim_projection_t **projection,
+                                   const char *attributes,
+                                   const char *excluded,
+                                   const scim_resource_type_t *type,
+                                   apr_pool_t *pool)
+{
+    static const scim_rules_t any = { 0, 0 };
+    scim_resolver_t resolver = scim_schema_resolver(type, &any);
+    int wants = attributes && *attributes;
+    int excludes = excluded && *excluded;
+    char *state = NULL;
+    const char *name;
+
+    *projection = NULL;
+    if (wants && excludes) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "Give either attributes or excludedAttributes, not"
+                          " both.");
+    }
+    if (!wants && !excludes) {
+        return NULL;
+    }
+    *projection = apr_palloc(pool, sizeof(**projection));
+    (*projection)->excludes = excludes;
+    (*projection)->operands = apr_array_make(pool, 4,
+                                             sizeof(scim_operand_t));
+    for (name = apr_strtok(apr_pstrdup(pool, wants ? attributes : excluded),
+                           ", \t", &state);
+         name; name = apr_strtok(NULL, ", \t", &state)) {
+        scim_operand_t operand;
+
+        memset(&operand, 0, sizeof(operand));
+        if (!resolver.resolve(&operand, resolver.baton, name, strlen(name),
+                              NULL, 0, pool)) {
+            APR_ARRAY_PUSH((*projection)->operands, scim_operand_t)
+                = operand;
+        }
+    }
+    return NULL;
+}
+
+static int same(const char *a, const char *b)
+{
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+/* How much of an attribute (or with sub, of its sub-attribute) the projection
+ * names.  The names in it are static strings of the tables. */
+static share_e named(const scim_projection_t *projection,
+                     const char *container, const char *name,
+                     const char *sub)
+{
+    share_e share = NOTHING;
+    int i;
+
+    for (i = 0; i < projection->operands->nelts; i++) {
+        const scim_operand_t *o = &APR_ARRAY_IDX(projection->operands, i,
+                                                 scim_operand_t);
+
+        if (!same(o->container, container)
+            || (o->name && !same(o->name, name))) {
+            continue;
+        }
+        if (!o->name || !o->sub || same(o->sub, sub)) {
+            return WHOLE;
+        }
+        share = PARTS;
+    }
+    return share;
+}
+
+static int is_wanted(const scim_projection_t *projection,
+                     const scim_attribute_t *attribute,
+                     const char *container, const char *name,
+                     const char *sub)
+{
+    share_e share;
+
+    if (attribute->returned == SCIM_RETURNED_NEVER) {
+        return 0;
+    }
+    if (attribute->returned == SCIM_RETURNED_ALWAYS) {
+        return 1;
+    }
+    if (!projection) {
+        return attribute->returned == SCIM_RETURNED_DEFAULT;
+    }
+    share = named(projection, container, name, sub);
+    if (projection->excludes) {
+        return share != WHOLE
+               && attribute->returned == SCIM_RETURNED_DEFAULT;
+    }
+    return share != NOTHING && (share == WHOLE || !sub);
+}
+
+/* One complex value with the sub-attributes that are wanted, in the order of
+ * the table; NULL when none is left. */
+static cJSON *present_complex(const cJSON *value,
+                              const scim_attribute_t *attribute,
+                              const scim_projection_t *projection,
+                              const char *container)
+{
+    cJSON *object = cJSON_CreateObject();
+    const scim_attribute_t *sub;
+
+    for (sub = attribute->subs; sub->name; sub++) {
+        const cJSON *member = scim_json_member(value, sub->name);
+
+        if (member && is_wanted(projection, sub, container, attribute->name,
+                                sub->name)) {
+            cJSON_AddItemToObject(object, sub->name,
+                                  cJSON_Duplicate(member, 1));
+        }
+    }
+    if (object->child) {
+        return object;
+    }
+    cJSON_Delete(object);
+    return NULL;
+}
+
+static cJSON *present_list(const cJSON *list,
+                           const scim_attribute_t *attribute,
+                           const scim_projection_t *projection,
+                           const char *container)
+{
+    cJSON *presented = cJSON_CreateArray();
+    const cJSON *element;
+
+    cJSON_ArrayForEach(element, list) {
+        cJSON *one = present_complex(element, attribute, projection,
+                                     container);
+
+        if (one) {
+            cJSON_AddItemToArray(presented, one);
+        }
+    }
+    if (presented->child) {
+        return presented;
+    }
+    cJSON_Delete(presented);
+    return NULL;
+}
+
+static cJSON *present_value(const cJSON *value,
+                            const scim_attribute_t *attribute,
+                            const scim_projection_t *projection,
+                            const char *container)
+{
+    if (attribute->type != SCIM_COMPLEX) {
+        return cJSON_Duplicate(value, 1);
+    }
+    return cJSON_IsArray(value)
+           ? present_list(value, attribute, projection, container)
+           : present_complex(value, attribute, projection, container);
+}
+
+static void present_attribute(cJSON *answer, const cJSON *holder,
+                              const scim_attribute_t *attribute,
+                              const scim_projection_t *projection,
+                              const char *container)
+{
+    const cJSON *value = scim_json_member(holder, attribute->name);
+    cJSON *presented;
+
+    if (scim_json_is_unassigned(value)
+        || !is_wanted(projection, attribute, container, attribute->name,
+                      NULL)) {
+        return;
+    }
+    presented = present_value(value, attribute, projection, container);
+    if (presented) {
+        cJSON_AddItemToObject(answer, attribute->name, presented);
+    }
+}
+
+static void present_extension(cJSON *answer, cJSON *schemas,
+                              const cJSON *resource,
+                              const scim_schema_t *schema,
+                              const scim_projection_t *projection)
+{
+    const cJSON *holder = scim_json_member(resource, schema->urn);
+    const scim_attribute_t *attribute = schema->attributes;
+    cJSON *presented;
+
+    if (!holder) {
+        return;
+    }
+    presented = cJSON_CreateObject();
+    for (; attribute->name; attribute++) {
+        present_attribute(presented, holder, attribute, projection,
+                          schema->urn);
+    }
+    if (!presented->child) {
+        cJSON_Delete(presented);
+        return;
+    }
+    cJSON_AddItemToArray(schemas, cJSON_CreateString(schema->urn));
+    cJSON_AddItemToObject(answer, schema->urn, presented);
+}
+
+/* Common attributes in their places: what says which resource it is first,
+ * meta last. */
+static void present_common(cJSON *answer, const cJSON *resource,
+                           const scim_projection_t *projection, int last)
+{
+    const scim_attribute_t *attribute = scim_common_attributes;
+
+    for (; attribute->name; attribute++) {
+        if (!attribute->multi_valued
+            && (attribute->type == SCIM_COMPLEX) == last) {
+            present_attribute(answer, resource, attribute, projection, NULL);
+        }
+    }
+}
+
+cJSON *scim_schema_present(const cJSON *resource,
+                           const scim_resource_type_t *type,
+                           const scim_projection_t *projection,
+                           apr_pool_t *pool)
+{
+    const scim_attribute_t *attribute = type->core->attributes;
+    const scim_schema_t *const *extension = type->extensions;
+    cJSON *answer = cJSON_CreateObject();
+    cJSON *schemas = cJSON_AddArrayToObject(answer, "schemas");
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateString(type->core->urn));
+    present_common(answer, resource, projection, 0);
+    for (; attribute->name; attribute++) {
+        present_attribute(answer, resource, attribute, projection, NULL);
+    }
+    for (; *extension; extension++) {
+        present_extension(answer, schemas, resource, *extension, projection);
+    }
+    present_common(answer, resource, projection, 1);
+    return answer;
+}

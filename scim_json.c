@@ -1,16 +1,19 @@
 #include "scim_json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <apr_tables.h>
 
 #include "scim_text.h"
 
-#define MAX_NUMBER_LENGTH 64
-#define MAX_EXACT_INTEGER 9007199254740992.0      /* 2^53 */
+/* cJSON reads no more than 63 bytes of a number. */
+#define MAX_NUMBER_LENGTH 63
+#define MAX_EXACT_INTEGER (APR_INT64_C(1) << 53)
+#define MAX_SHOWN 60
 
 /* Reading of a document: the text is checked here, strictly, before cJSON,
  * which takes far more than RFC 8259 allows, builds the tree. */
@@ -20,6 +23,7 @@ typedef struct {
     const char *end;
     int depth;
     apr_pool_t *pool;
+    apr_array_header_t *names;      /* where each member name is, in order */
 } reader_t;
 
 static scim_error_t *read_value(reader_t *in) SCIM_CHECKED;
@@ -75,6 +79,7 @@ static scim_error_t *read_hex4(reader_t *in, unsigned *code)
 /* %x75 4HEXDIG, where a high surrogate needs its low one */
 static scim_error_t *read_code_point(reader_t *in)
 {
+    const char *start = in->at - 2;
     unsigned code, low;
 
     SCIM_ERR(read_hex4(in, &code));
@@ -82,7 +87,7 @@ static scim_error_t *read_code_point(reader_t *in)
         return scim_error(in->pool, SCIM_E_INVALID_VALUE,
                           "A string must not contain U+0000 (byte %"
                           APR_SIZE_T_FMT ").",
-                          (apr_size_t) (in->at - in->start));
+                          (apr_size_t) (start - in->start));
     }
     if (code < 0xd800 || code > 0xdfff) {
         return NULL;
@@ -99,7 +104,10 @@ static scim_error_t *read_escape(reader_t *in)
 {
     int c = peek(in);
 
-    if (c <= 0 || !strchr("\"\\/bfnrtu", c)) {
+    if (c < 0) {
+        return broken(in, "a string without an end");
+    }
+    if (c == 0 || !strchr("\"\\/bfnrtu", c)) {
         return broken(in, "an unknown escape");
     }
     in->at++;
@@ -146,19 +154,20 @@ static scim_error_t *check_number(reader_t *in, const char *start,
 {
     char text[MAX_NUMBER_LENGTH + 1];
     apr_size_t length = in->at - start;
-    double number;
+    apr_int64_t whole;
 
+    in->at = start;
     if (length > MAX_NUMBER_LENGTH) {
         return broken(in, "a number of too many digits");
     }
     memcpy(text, start, length);
     text[length] = '\0';
-    number = strtod(text, NULL);
-    if (number > 1e300 || number < -1e300
-        || (is_integer && (number > MAX_EXACT_INTEGER
-                           || number < -MAX_EXACT_INTEGER))) {
+    whole = is_integer ? apr_strtoi64(text, NULL, 10) : 0;
+    if (whole > MAX_EXACT_INTEGER || whole < -MAX_EXACT_INTEGER
+        || !isfinite(strtod(text, NULL))) {
         return broken(in, "a number that is too large");
     }
+    in->at += length;
     return NULL;
 }
 
@@ -212,6 +221,7 @@ static scim_error_t *read_item(reader_t *in, char close)
 {
     skip_space(in);
     if (close == '}') {
+        APR_ARRAY_PUSH(in->names, const char *) = in->at;
         SCIM_ERR(read_string(in));
         skip_space(in);
         if (!take(in, ':')) {
@@ -296,68 +306,111 @@ static scim_error_t *check_utf8(reader_t *in)
     return broken(in, "ill-formed UTF-8");
 }
 
-static scim_error_t *check_text(const char *text, apr_size_t length,
-                                apr_pool_t *pool)
+static scim_error_t *check_text(reader_t *in)
 {
-    reader_t in = { text, text, text + length, 0, pool };
-
-    SCIM_ERR(check_utf8(&in));
-    if (length == 0) {
-        return broken(&in, "nothing");
-    }
-    SCIM_ERR(read_value(&in));
-    skip_space(&in);
-    return in.at == in.end ? NULL : broken(&in, "the end expected");
+    SCIM_ERR(check_utf8(in));
+    SCIM_ERR(read_value(in));
+    skip_space(in);
+    return in->at == in->end ? NULL : broken(in, "the end expected");
 }
 
-/* Names that differ in case only are the same attribute (RFC 7643 s. 2.1). */
-static scim_error_t *check_names(const cJSON *object, apr_pool_t *pool,
-                                 apr_pool_t *scratch)
+/* A member's name and where the text has it. */
+typedef struct {
+    const char *name;
+    const char *at;
+} name_t;
+
+static int by_name(const void *one, const void *other)
 {
-    apr_hash_t *seen = apr_hash_make(scratch);
-    const cJSON *member;
+    const name_t *a = one;
+    const name_t *b = other;
+    int order = strcasecmp(a->name, b->name);
 
-    cJSON_ArrayForEach(member, object) {
-        char *name = apr_pstrdup(scratch, member->string);
-        char *c;
+    return order ? order : (a->at > b->at) - (a->at < b->at);
+}
 
-        for (c = name; *c; c++) {
-            *c = (char) apr_tolower(*c);
+/* At most MAX_SHOWN bytes of text, in whole characters. */
+static const char *shown(apr_pool_t *pool, const char *text)
+{
+    apr_size_t length = strlen(text);
+
+    if (length > MAX_SHOWN) {
+        length = MAX_SHOWN;
+        while (!scim_text_is_utf8(text, length)) {
+            length--;
         }
-        if (apr_hash_get(seen, name, APR_HASH_KEY_STRING)) {
-            return scim_error(pool, SCIM_E_INVALID_SYNTAX,
-                              "The member '%.60s' occurs twice in an"
-                              " object.", member->string);
+    }
+    return apr_pstrmemdup(pool, text, length);
+}
+
+/* Names that differ in case only are the same attribute (RFC 7643 s. 2.1).
+ * Sorting finds them in bounded time; a hash table can be made to collide. */
+static scim_error_t *check_names(reader_t *in, name_t *names,
+                                 apr_size_t count)
+{
+    apr_size_t i;
+
+    qsort(names, count, sizeof(*names), by_name);
+    for (i = 1; i < count; i++) {
+        if (strcasecmp(names[i - 1].name, names[i].name) == 0) {
+            in->at = names[i].at;
+            return broken(in, apr_psprintf(in->pool,
+                                           "the member '%s' a second time",
+                                           shown(in->pool, names[i].name)));
         }
-        apr_hash_set(seen, name, APR_HASH_KEY_STRING, name);
     }
     return NULL;
 }
 
-static scim_error_t *check_tree(const cJSON *tree, apr_pool_t *pool,
+/* Walk the tree in the order of the text, so that next is always the place of
+ * the next member's name. */
+static scim_error_t *check_tree(reader_t *in, const cJSON *tree,
+                                const char *const **next,
                                 apr_pool_t *scratch)
 {
+    const int is_object = cJSON_IsObject(tree);
+    apr_size_t count = is_object ? cJSON_GetArraySize(tree) : 0;
+    name_t *names = apr_palloc(scratch, count * sizeof(*names));
     const cJSON *child;
+    apr_size_t i = 0;
 
-    if (cJSON_IsObject(tree)) {
-        SCIM_ERR(check_names(tree, pool, scratch));
-    }
     cJSON_ArrayForEach(child, tree) {
-        SCIM_ERR(check_tree(child, pool, scratch));
+        if (is_object) {
+            names[i].name = child->string;
+            names[i++].at = *(*next)++;
+        }
+        SCIM_ERR(check_tree(in, child, next, scratch));
     }
-    return NULL;
+    return count > 1 ? check_names(in, names, count) : NULL;
+}
+
+static scim_error_t *parse(cJSON **root, reader_t *in, apr_pool_t *scratch)
+{
+    const char *const *next;
+    cJSON *tree;
+
+    in->names = apr_array_make(scratch, 32, sizeof(const char *));
+    SCIM_ERR(check_text(in));
+    tree = cJSON_ParseWithLength(in->start, in->end - in->start);
+    if (!tree) {
+        return scim_error_caused(in->pool, SCIM_E_INTERNAL,
+                                 "The body could not be read.",
+                                 "cJSON refused what is valid JSON");
+    }
+    *root = scim_json_own(tree, in->pool);
+    next = (const char *const *) in->names->elts;
+    return check_tree(in, tree, &next, scratch);
 }
 
 scim_error_t *scim_json_parse(cJSON **root, const char *text,
                               apr_size_t length, apr_pool_t *pool)
 {
+    reader_t in = { text, text, text + length, 0, pool, NULL };
     apr_pool_t *scratch;
     scim_error_t *error;
 
-    SCIM_ERR(check_text(text, length, pool));
-    *root = scim_json_own(cJSON_ParseWithLength(text, length), pool);
     apr_pool_create(&scratch, pool);
-    error = check_tree(*root, pool, scratch);
+    error = parse(root, &in, scratch);
     apr_pool_destroy(scratch);
     return error;
 }

@@ -8,14 +8,13 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
-/* UTF-8: the first byte says how many follow; the bounds of the second one
- * exclude overlong forms, surrogates and what is above U+10FFFF. */
+/* UTF-8 beyond ASCII: the first byte says how many follow; the bounds of the
+ * second one exclude overlong forms, surrogates and what is above U+10FFFF. */
 static const struct {
     unsigned char first, last;       /* range of the first byte */
     unsigned char low, high;         /* range of the second byte */
     int following;
 } sequences[] = {
-    { 0x00, 0x7f, 0x00, 0x00, 0 },
     { 0xc2, 0xdf, 0x80, 0xbf, 1 },
     { 0xe0, 0xe0, 0xa0, 0xbf, 2 },
     { 0xe1, 0xec, 0x80, 0xbf, 2 },
@@ -55,8 +54,10 @@ static apr_size_t sequence_length(const unsigned char *bytes,
 int scim_text_is_utf8(const char *bytes, apr_size_t length)
 {
     while (length > 0) {
-        apr_size_t step = sequence_length((const unsigned char *) bytes,
-                                          length);
+        apr_size_t step = *bytes & 0x80
+                          ? sequence_length((const unsigned char *) bytes,
+                                            length)
+                          : 1;
 
         if (step == 0) {
             return 0;
@@ -99,36 +100,44 @@ typedef struct {
     int32_t length;
 } utf16_t;
 
-/* Lower-casing and normalising make a string at most so many times longer
- * (UAX #15: 18 for NFKC). */
-#define GROWTH 18
+/* ICU's way to say how much room it needs is to be called without any. */
 
 static int normalise(utf16_t *text, const UNormalizer2 *form,
                      apr_pool_t *pool)
 {
     UErrorCode status = U_ZERO_ERROR;
-    int32_t room = text->length * GROWTH + 1;
-    UChar *units;
+    utf16_t to = { NULL, 0 };
 
     if (unorm2_isNormalized(form, text->units, text->length, &status)) {
         return 1;
     }
-    units = apr_palloc(pool, room * sizeof(*units));
-    text->length = unorm2_normalize(form, text->units, text->length, units,
-                                    room, &status);
-    text->units = units;
+    to.length = unorm2_normalize(form, text->units, text->length, NULL, 0,
+                                 &status);
+    if (status != U_BUFFER_OVERFLOW_ERROR) {
+        return 0;
+    }
+    status = U_ZERO_ERROR;
+    to.units = apr_palloc(pool, to.length * sizeof(*to.units));
+    unorm2_normalize(form, text->units, text->length, to.units, to.length,
+                     &status);
+    *text = to;
     return U_SUCCESS(status);
 }
 
 static int lower(utf16_t *text, apr_pool_t *pool)
 {
     UErrorCode status = U_ZERO_ERROR;
-    int32_t room = text->length * 3 + 1;
-    UChar *units = apr_palloc(pool, room * sizeof(*units));
+    utf16_t to = { NULL, 0 };
 
-    text->length = u_strToLower(units, room, text->units, text->length, "",
-                                &status);
-    text->units = units;
+    to.length = u_strToLower(NULL, 0, text->units, text->length, "", &status);
+    if (status != U_BUFFER_OVERFLOW_ERROR) {
+        return 0;
+    }
+    status = U_ZERO_ERROR;
+    to.units = apr_palloc(pool, to.length * sizeof(*to.units));
+    u_strToLower(to.units, to.length, text->units, text->length, "",
+                 &status);
+    *text = to;
     return U_SUCCESS(status);
 }
 
@@ -246,8 +255,8 @@ static int read_zone(const char **at, int *offset)
     }
     ++*at;
     if (!read_digits(at, 2, &hours) || !read_char(at, ':')
-        || !read_digits(at, 2, &minutes) || **at || hours > 14
-        || minutes > 59) {
+        || !read_digits(at, 2, &minutes) || **at || minutes > 59
+        || hours * 60 + minutes > 14 * 60) {
         return 0;
     }
     *offset = sign * (hours * 3600 + minutes * 60);
@@ -301,24 +310,26 @@ int scim_text_instant(const char *text, apr_time_t *instant)
 
 const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)
 {
+    apr_time_t microseconds = instant % APR_USEC_PER_SEC;
     apr_time_exp_t t;
 
-    apr_time_exp_gmt(&t, instant);
+    /* APR would give an instant before 1970 a negative fraction. */
+    if (microseconds < 0) {
+        microseconds += APR_USEC_PER_SEC;
+    }
+    apr_time_exp_gmt(&t, instant - microseconds);
     return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
                         t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
-                        t.tm_min, t.tm_sec, t.tm_usec);
+                        t.tm_min, t.tm_sec, (int) microseconds);
 }
 
 int scim_text_is_base64(const char *text)
 {
-    apr_size_t digits = 0;
-    apr_size_t padding;
+    apr_size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "abcdefghijklmnopqrstuvwxyz"
+                                     "0123456789+/");
+    apr_size_t padding = strspn(text + digits, "=");
 
-    while (apr_isalnum(text[digits]) || text[digits] == '+'
-           || text[digits] == '/') {
-        digits++;
-    }
-    padding = strspn(text + digits, "=");
     return text[digits + padding] == '\0' && digits % 4 != 1
            && (padding == 0 || (padding < 3 && (digits + padding) % 4 == 0));
 }

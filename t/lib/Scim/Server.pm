@@ -1,0 +1,258 @@
+package Scim::Server;
+# A private PostgreSQL cluster and a private httpd, for the tests, the demo and
+# the measurements.  Everything lives under one folder and listens on 127.0.0.1
+# or on a socket in that folder; it is ended by pid.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use Fcntl qw(:mode);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
+use IO::Socket::INET;
+use POSIX ();
+
+my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
+
+# new(dir => ..., port => ..., fsync => 0|1, conf => text, scale => {...})
+sub new {
+    my ($class, %option) = @_;
+    my $self = bless { fsync => 0, conf => '', module => "$ROOT/.libs/mod_scim.so",
+                       threads => 25, dbd_max => 16, %option }, $class;
+    $self->{pgdata} = "$self->{dir}/pgdata";
+    $self->{pghost} = "$self->{dir}/run";
+    $self->{pgport} = 5432;
+    $self->{pgdatabase} = 'scim';
+    $self->{pguser} = 'scim';
+    $self->{error_log} = "$self->{dir}/httpd/error_log";
+    $self->{access_log} = "$self->{dir}/httpd/access_log";
+    $self->{conf_file} = "$self->{dir}/httpd/httpd.conf";
+    $self->{port} ||= free_port();
+    $self->{url} = "http://127.0.0.1:$self->{port}";
+    return $self;
+}
+
+sub root { return $ROOT }
+
+sub free_port {
+    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+        or die "no free port: $!\n";
+    return $socket->sockport;
+}
+
+# PostgreSQL refuses to run as root.
+sub database_user {
+    return undef if $> != 0;
+    return scalar(getpwnam 'postgres') ? 'postgres' : 'nobody';
+}
+
+# Run a command, as the user of the database where that is another; its output
+# goes to a log file, which is shown when it fails.
+sub run {
+    my ($self, $as_database, @command) = @_;
+    my $log = "$self->{dir}/commands.log";
+    my $user = $as_database ? database_user() : undef;
+    unshift @command, 'setpriv', "--reuid=$user", '--regid=' . getgrgid((getpwnam $user)[3]),
+        '--clear-groups' if $user;
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        chdir '/';
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $log;
+        open STDERR, '>&', \*STDOUT;
+        exec @command or POSIX::_exit(127);
+    }
+    waitpid $pid, 0;
+    return if $? == 0;
+    open my $in, '<', $log;
+    my @lines = <$in>;
+    splice @lines, 0, -20 if @lines > 20;
+    die "failed: @command\n@lines";
+}
+
+sub pg {
+    my ($program) = @_;
+    my ($newest) = sort { $b <=> $a } map { m{/(\d+)/bin$} } glob '/usr/lib/postgresql/*/bin';
+    return $newest ? "/usr/lib/postgresql/$newest/bin/$program" : $program;
+}
+
+sub write_file {
+    my ($path, $text) = @_;
+    open my $out, '>', $path or die "$path: $!\n";
+    print $out $text;
+    close $out or die "$path: $!\n";
+}
+
+sub pid_in {
+    my ($file) = @_;
+    open my $in, '<', $file or return undef;
+    my $line = <$in> // return undef;
+    my ($pid) = $line =~ /^(\d+)/ or return undef;
+    return kill(0, $pid) || $!{EPERM} ? $pid : undef;
+}
+
+sub database_pid { return pid_in("$_[0]{pgdata}/postmaster.pid") }
+sub httpd_pid { return pid_in("$_[0]{dir}/httpd/httpd.pid") }
+
+sub prepare_folders {
+    my ($self) = @_;
+    make_path("$self->{dir}/run", "$self->{dir}/httpd/htdocs");
+    chmod 0755, $self->{dir};
+    write_file("$self->{dir}/httpd/htdocs/plain.txt", "plain\n");
+    if (my $user = database_user()) {
+        my (undef, undef, $uid, $gid) = getpwnam $user;
+        make_path($self->{pgdata});
+        chown $uid, $gid, $self->{pgdata}, "$self->{dir}/run";
+    }
+    chmod 0755, "$self->{dir}/run";
+}
+
+sub init_database {
+    my ($self) = @_;
+    $self->run(1, pg('initdb'), '-D', $self->{pgdata}, '-A', 'trust', '-U', 'postgres',
+               '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync');
+    open my $out, '>>', "$self->{pgdata}/postgresql.conf" or die "$!\n";
+    my $fsync = $self->{fsync} ? 'on' : 'off';
+    print $out <<"CONF";
+listen_addresses = ''
+unix_socket_directories = '$self->{pghost}'
+max_connections = 200
+shared_buffers = 256MB
+fsync = $fsync
+synchronous_commit = on
+log_min_messages = warning
+CONF
+    close $out;
+}
+
+sub start_database {
+    my ($self) = @_;
+    return if $self->database_pid;
+    my $fresh = !-e "$self->{pgdata}/PG_VERSION";
+    $self->init_database if $fresh;
+    $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
+               '-w', '-t', '60', 'start');
+    return unless $fresh;
+    my @as = (pg('psql'), '-h', $self->{pghost}, '-U', 'postgres', '-q', '-v', 'ON_ERROR_STOP=1');
+    $self->run(0, @as, '-d', 'postgres', '-c', 'CREATE ROLE scim LOGIN');
+    $self->run(0, @as, '-d', 'postgres', '-c',
+               "CREATE DATABASE scim OWNER scim ENCODING 'UTF8' TEMPLATE template0");
+    $self->apply_schema;
+}
+
+sub apply_schema {
+    my ($self) = @_;
+    $self->run(0, pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim', '-q',
+               '-v', 'ON_ERROR_STOP=1', '-f', "$ROOT/schema.sql");
+}
+
+# Restart PostgreSQL in one of pg_ctl's modes: smart, fast, immediate.
+sub restart_database {
+    my ($self, $mode) = @_;
+    $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
+               '-w', '-t', '60', '-m', $mode, 'restart');
+}
+
+sub stop_database {
+    my ($self) = @_;
+    my $pid = $self->database_pid or return;
+    $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-w', '-m', 'immediate', 'stop');
+}
+
+sub modules_dir {
+    my ($dir) = grep { -e "$_/mod_dbd.so" } '/usr/lib/apache2/modules', '/usr/lib/httpd/modules',
+        '/usr/lib64/httpd/modules';
+    return $dir || die "httpd's modules are not installed\n";
+}
+
+sub httpd_program {
+    my ($program) = grep { -x } '/usr/sbin/apache2', '/usr/sbin/httpd';
+    return $program || die "httpd is not installed\n";
+}
+
+# The modules that are not part of the httpd program, by their names.
+sub load_modules {
+    my $dir = modules_dir();
+    return join '', map { -e "$dir/mod_$_.so" ? "LoadModule ${_}_module $dir/mod_$_.so\n" : '' }
+        qw(mpm_event authz_core unixd log_config dbd deflate filter);
+}
+
+sub configuration {
+    my ($self) = @_;
+    my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
+    my $module = "LoadModule scim_module $self->{module}\n";
+    return load_modules() . $module . $user . <<"CONF" . $self->{conf};
+ServerRoot $self->{dir}/httpd
+PidFile httpd.pid
+Mutex file:$self->{dir}/httpd default
+ServerName 127.0.0.1:$self->{port}
+Listen 127.0.0.1:$self->{port}
+DocumentRoot $self->{dir}/httpd/htdocs
+ErrorLog error_log
+LogLevel warn scim:debug
+LogFormat "%h %u %t \\"%r\\" %>s %b" plain
+CustomLog access_log plain
+StartServers 2
+ServerLimit 4
+ThreadsPerChild $self->{threads}
+ThreadLimit $self->{threads}
+GracefulShutdownTimeout 20
+
+DBDriver pgsql
+DBDParams "host=$self->{pghost} dbname=scim user=scim connect_timeout=5 options='-c statement_timeout=20s'"
+DBDMin 1
+DBDKeep $self->{dbd_max}
+DBDMax $self->{dbd_max}
+
+<Directory />
+    Require all denied
+</Directory>
+CONF
+}
+
+sub start_httpd {
+    my ($self) = @_;
+    return if $self->httpd_pid;
+    write_file($self->{conf_file}, $self->configuration);
+    $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'start');
+    wait_until('httpd answers', 30, sub {
+        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+    });
+}
+
+sub graceful {
+    my ($self) = @_;
+    $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'graceful');
+}
+
+# Poll until the condition holds.
+sub wait_until {
+    my ($what, $seconds, $condition) = @_;
+    my $end = time + $seconds;
+    until ($condition->()) {
+        die "waited $seconds s in vain: $what\n" if time > $end;
+        select undef, undef, undef, 0.05;
+    }
+}
+
+sub stop_httpd {
+    my ($self) = @_;
+    my $pid = $self->httpd_pid or return;
+    kill 'TERM', $pid;
+    wait_until('httpd ends', 30, sub { !kill 0, $pid });
+}
+
+sub start {
+    my ($self) = @_;
+    $self->prepare_folders;
+    $self->start_database;
+    $self->start_httpd;
+    return $self;
+}
+
+sub stop {
+    my ($self) = @_;
+    $self->stop_httpd;
+    $self->stop_database;
+}
+
+1;

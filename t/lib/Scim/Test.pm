@@ -1,0 +1,283 @@
+package Scim::Test;
+# The test library: a server that all test files share, organizations that no
+# two tests share, requests, SQL, and the checks that recur.
+#
+#   my $org = organization(profile => 'open');
+#   my $user = $org->create(userName => user_name());
+#   is_user($org->get("/Users/$user->{id}"), 200, {active => JSON::PP::true},
+#           'GET-01: a user is read back');
+use strict;
+use warnings;
+use utf8;
+use Cwd ();
+use Encode ();
+use Exporter 'import';
+use Fcntl ();
+use File::Temp ();
+use Digest::SHA ();
+use IPC::Open3 ();
+use JSON::PP ();
+use Test::More;
+use Scim::Http;
+use Scim::Server;
+
+our @EXPORT = (@Test::More::EXPORT, qw(
+    server organization uri user_name sql is_error is_user is_list event_count error_log
+    CORE ENT PATCHOP LIST ERROR_URN TRUE FALSE));
+
+use constant {
+    CORE => 'urn:ietf:params:scim:schemas:core:2.0:User',
+    ENT => 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User',
+    PATCHOP => 'urn:ietf:params:scim:api:messages:2.0:PatchOp',
+    LIST => 'urn:ietf:params:scim:api:messages:2.0:ListResponse',
+    ERROR_URN => 'urn:ietf:params:scim:api:messages:2.0:Error',
+    TRUE => JSON::PP::true(), FALSE => JSON::PP::false(),
+};
+
+# The Locations of the test server: profile => path.
+my %LOCATION = (managed => '/scim', open => '/open', strict => '/strict',
+                'open-strict' => '/open-strict');
+
+my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
+my ($server, $owner);
+
+sub locations {
+    return <<'CONF';
+<Location /scim>
+    SetHandler scim
+    Require all granted
+</Location>
+<Location /open>
+    SetHandler scim
+    SCIMProfile open
+    Require all granted
+</Location>
+<Location /strict>
+    SetHandler scim
+    SCIMStrict On
+    Require all granted
+</Location>
+<Location /open-strict>
+    SetHandler scim
+    SCIMProfile open
+    SCIMStrict On
+    Require all granted
+</Location>
+<Location /small>
+    SetHandler scim
+    SCIMMaxBodySize 2048
+    SCIMMaxResults 5
+    SCIMBaseURL https://scim.example.com/provisioning/
+    Require all granted
+</Location>
+<Location /plain.txt>
+    Require all granted
+</Location>
+CONF
+}
+
+# The shared server: the one that script/test has started (SCIM_TEST_DIR and
+# SCIM_TEST_PORT), or one of this process alone.
+sub server {
+    return $server if $server;
+    if ($ENV{SCIM_TEST_DIR}) {
+        $server = Scim::Server->new(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
+                                    conf => locations());
+        return $server;
+    }
+    my $dir = File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    $server = Scim::Server->new(dir => $dir, conf => locations());
+    $owner = $$;
+    return $server->start;
+}
+
+END {
+    my $status = $?;
+    $server->stop if $server && $owner && $owner == $$;
+    $? = $status;
+}
+
+my $http;
+my $http_pid = 0;
+
+# One kept connection a process.
+sub http {
+    $http = Scim::Http->new(server()->{url}) unless $http_pid == $$;
+    $http_pid = $$;
+    return $http;
+}
+
+sub uri {
+    my ($text) = @_;
+    $text = Encode::encode_utf8($text) if utf8::is_utf8($text);
+    $text =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ge;
+    return $text;
+}
+
+sub random_name { return join '', map { ('a' .. 'z')[rand 26] } 1 .. 12 }
+sub user_name { return random_name() . '@example.com' }
+
+# sql($statement, @values) -> list of rows (array refs); $1, $2 ... stand for the
+# values.
+sub sql {
+    my ($statement, @values) = @_;
+    my $self = server();
+    $statement =~ s/\$(\d+)/defined $values[$1 - 1] ? ":'v$1'" : 'NULL'/ge;
+    my @command = (Scim::Server::pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim',
+                   '-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1',
+                   map { ('-v', 'v' . ($_ + 1) . '=' . Encode::encode_utf8($values[$_] // '')) }
+                       0 .. $#values);
+    my $pid = IPC::Open3::open3(my $in, my $out, undef, @command, '-f', '-');
+    binmode $in, ':utf8';
+    print $in $statement;
+    close $in;
+    binmode $out, ':utf8';
+    my @lines = <$out>;
+    waitpid $pid, 0;
+    die "psql: @lines" if $?;
+    chomp @lines;
+    return map { [split /\t/, $_, -1] } @lines;
+}
+
+# organization(profile, enabled, domains => [...], language, timezone, managed)
+sub organization {
+    my (%option) = @_;
+    my $self = bless { profile => 'managed', key => random_name(), %option }, 'Scim::Test::Org';
+    my $domains = '{' . join(',', @{ $option{domains} || [] }) . '}';
+    my $domain = ($option{domains} || ['example.com'])->[0];
+    $self->{issuer_name} = "admin-$self->{key}\@$domain";
+    ($self->{id}, $self->{issuer}) = @{ (sql(<<'SQL', $self->{key}, $option{enabled} // 1,
+WITH o AS (INSERT INTO scim.organization (key, name, provisioning_enabled, domains)
+           VALUES ($1, $1, $2::int::boolean, $3::text[]) RETURNING id)
+INSERT INTO scim.account (organization_id, user_name, display_name, role,
+                          preferred_language, timezone)
+SELECT id, $4, 'Administrator', 'ADMIN', $5, $6 FROM o RETURNING organization_id, id;
+SQL
+        $domains, $self->{issuer_name}, $option{language}, $option{timezone}))[0] };
+    $self->{token} = $self->new_token;
+    return $self;
+}
+
+sub event_count {
+    my ($org) = @_;
+    return (sql('SELECT count(*) FROM scim.event WHERE organization_id = $1', $org->{id}))[0][0];
+}
+
+sub error_log {
+    open my $in, '<', server()->{error_log} or return '';
+    local $/;
+    return scalar <$in>;
+}
+
+sub is_error {
+    my ($r, $status, $type, $name) = @_;
+    return subtest $name => sub {
+        is $r->{status}, $status, "status $status" or diag $r->{content};
+        like $r->{headers}{'content-type'}, qr{^application/scim\+json}, 'a SCIM body';
+        my $json = $r->{json} || {};
+        is_deeply $json->{schemas}, [ERROR_URN], 'the Error schema';
+        is $JSON->encode($json->{status} // 0), "\"$status\"", 'the status as a string';
+        is $json->{scimType}, $type, 'the scimType';
+        ok length($json->{detail} // ''), 'a detail';
+    };
+}
+
+sub is_user {
+    my ($r, $status, $expected, $name) = @_;
+    return subtest $name => sub {
+        is $r->{status}, $status, "status $status" or diag $r->{content};
+        like $r->{headers}{'content-type'}, qr{^application/scim\+json}, 'media type';
+        my $json = $r->{json} || {};
+        ok $json->{id}, 'an id';
+        for my $member (sort keys %$expected) {
+            is_deeply $json->{$member}, $expected->{$member}, $member
+                or diag $r->{content};
+        }
+    };
+}
+
+# A ListResponse with these userNames, in any order.
+sub is_list {
+    my ($r, $names, $name) = @_;
+    return subtest $name => sub {
+        is $r->{status}, 200, 'status 200' or diag $r->{content};
+        is_deeply $r->{json}{schemas}, [LIST], 'a ListResponse';
+        is_deeply [sort map { lc $_->{userName} } @{ $r->{json}{Resources} || [] }],
+            [sort map { lc } @$names], 'the resources' or diag $r->{content};
+        is $r->{json}{totalResults}, scalar @$names, 'totalResults';
+    };
+}
+
+package Scim::Test::Org;
+use strict;
+use warnings;
+
+sub path {
+    my ($self, $profile) = @_;
+    return ($LOCATION{ $profile || $self->{profile} } || "/$profile") . "/$self->{key}/v2";
+}
+
+sub url { my ($self, $profile) = @_; return Scim::Test::server()->{url} . $self->path($profile) }
+
+sub new_token {
+    my ($self, %option) = @_;
+    my $token = 'scim_' . join '', map { sprintf '%02x', rand 256 } 1 .. 32;
+    ($self->{token_id}) = @{ (Scim::Test::sql(<<'SQL', $self->{id},
+INSERT INTO scim.token (organization_id, issuer, name, prefix, hash, expires_at)
+VALUES ($1, $2, 'test', $3, decode($4, 'hex'), $5) RETURNING id;
+SQL
+        $option{issuer} || $self->{issuer}, substr($token, 0, 11),
+        Digest::SHA::sha256_hex($token), $option{expires_at}))[0] };
+    return $token;
+}
+
+# request($method, $path, body, headers => {...}, token, profile, target)
+sub request {
+    my ($self, $method, $path, %option) = @_;
+    my $token = exists $option{token} ? $option{token} : $self->{token};
+    my %given = %{ $option{headers} || {} };
+    my @headers;
+    push @headers, Authorization => "Bearer $token" if defined $token && !$given{Authorization};
+    my $body = $option{body};
+    if (defined $body && !exists $given{'Content-Type'}) {
+        push @headers, 'Content-Type' => 'application/scim+json; charset=utf-8';
+    }
+    push @headers, map { defined $given{$_} ? ($_ => $given{$_}) : () } sort keys %given;
+    $body = $JSON->encode($body) if ref $body;
+    my $target = $option{target} // $self->path($option{profile}) . $path;
+    my $r = Scim::Test::http()->request($method, $target, \@headers, $body);
+    $r->{json} = eval { $JSON->decode($r->{content}) } if length $r->{content};
+    return $r;
+}
+
+sub get { my ($self, $path, %o) = @_; return $self->request(GET => $path, %o) }
+sub delete { my ($self, $path, %o) = @_; return $self->request(DELETE => $path, %o) }
+sub post { my ($self, $path, $body, %o) = @_; return $self->request(POST => $path, body => $body, %o) }
+sub put { my ($self, $path, $body, %o) = @_; return $self->request(PUT => $path, body => $body, %o) }
+sub patch { my ($self, $path, $body, %o) = @_; return $self->request(PATCH => $path, body => $body, %o) }
+
+sub create {
+    my ($self, %attributes) = @_;
+    my $r = $self->post('/Users', { schemas => [Scim::Test::CORE()],
+        userName => Scim::Test::user_name(), displayName => 'Test User', %attributes });
+    die "create: $r->{content}" unless $r->{status} == 201;
+    return $r->{json};
+}
+
+sub patch_ops {
+    my ($self, $id, @operations) = @_;
+    return $self->patch("/Users/$id", { schemas => [Scim::Test::PATCHOP()],
+                                        Operations => \@operations });
+}
+
+sub filter {
+    my ($self, $filter, $more) = @_;
+    return $self->get('/Users?filter=' . Scim::Test::uri($filter) . ($more // ''));
+}
+
+sub version {
+    my ($self, $id) = @_;
+    return (Scim::Test::sql('SELECT version FROM scim.account WHERE id = $1', $id))[0][0];
+}
+
+1;

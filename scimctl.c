@@ -1,0 +1,917 @@
+/* scimctl: organizations, tokens and accounts, for operators. */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <apr_file_io.h>
+#include <apr_general.h>
+#include <apr_getopt.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "scim_db.h"
+#include "scim_json.h"
+#include "scim_text.h"
+#include "scim_tokens.h"
+#include "scim_users.h"
+#include "scimctl_csv.h"
+
+#define MAX_FILE_SIZE (16 * 1024 * 1024)
+#define MAX_ARGUMENTS 4
+#define EXIT_USAGE 2
+
+enum {
+    OPTION_DB = 256, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_NAME,
+    OPTION_DOMAIN, OPTION_ISSUER, OPTION_EXPIRES, OPTION_DAYS,
+    OPTION_FILTER, OPTION_START, OPTION_COUNT, OPTION_DRY_RUN
+};
+
+static const apr_getopt_option_t option_table[] = {
+    { "db", OPTION_DB, 1, "connection string or URI, as psql takes it" },
+    { "json", OPTION_JSON, 0, "print JSON" },
+    { "help", OPTION_HELP, 0, "print this" },
+    { "version", OPTION_VERSION, 0, "print the version" },
+    { "name", OPTION_NAME, 1, "name for people" },
+    { "domain", OPTION_DOMAIN, 1, "verified e-mail domain; repeatable" },
+    { "issuer", OPTION_ISSUER, 1, "userName of the issuing ADMIN" },
+    { "expires", OPTION_EXPIRES, 1, "when the token ends" },
+    { "days", OPTION_DAYS, 1, "how many days the token lives" },
+    { "filter", OPTION_FILTER, 1, "a SCIM filter" },
+    { "start", OPTION_START, 1, "first account to list, from 1" },
+    { "count", OPTION_COUNT, 1, "how many accounts to list (100)" },
+    { "dry-run", OPTION_DRY_RUN, 0, "check the file, import nothing" },
+    { NULL, 0, 0, NULL }
+};
+
+typedef struct {
+    const char *db;
+    int json;
+    int help;
+    int version;
+    int dry_run;
+    const char *name;
+    const char *issuer;
+    const char *expires;
+    const char *days;
+    const char *filter;
+    const char *start;
+    const char *count;
+    apr_array_header_t *domains;
+} options_t;
+
+/* One run of the command. */
+typedef struct {
+    apr_pool_t *pool;
+    options_t options;
+    const char *arguments[MAX_ARGUMENTS];
+    int count;
+    scim_call_t call;            /* its db, and the organization's principal */
+} run_t;
+
+typedef scim_error_t *command_fn(run_t *run);
+
+/* Output */
+
+/* What comes from the database may not steer the terminal. */
+static void print_text(const char *text)
+{
+    for (; text && *text; text++) {
+        putchar(apr_iscntrl(*text) ? '?' : *text);
+    }
+}
+
+/* Columns of the width of their widest cell; the cells are rows times
+ * columns, the first row being the heads. */
+static void print_table(const apr_array_header_t *cells, int columns)
+{
+    int widths[SCIMCTL_CSV_MAX_FIELDS] = { 0 };
+    int i;
+
+    for (i = 0; i < cells->nelts; i++) {
+        const char *cell = APR_ARRAY_IDX(cells, i, const char *);
+        int length = cell ? (int) strlen(cell) : 0;
+
+        widths[i % columns] = length > widths[i % columns]
+                              ? length : widths[i % columns];
+    }
+    for (i = 0; i < cells->nelts; i++) {
+        const char *cell = APR_ARRAY_IDX(cells, i, const char *);
+        int last = i % columns == columns - 1;
+
+        print_text(cell);
+        printf("%*s", last ? 0 : widths[i % columns] + 2
+                                 - (int) (cell ? strlen(cell) : 0), "");
+        if (last) {
+            putchar('\n');
+        }
+    }
+}
+
+static void print_json(run_t *run, const cJSON *value)
+{
+    puts(scim_json_print(value, run->pool));
+}
+
+typedef enum { AS_TEXT, AS_BOOLEAN, AS_NUMBER } as_e;
+
+/* One column of a list: its head, its JSON name, its place in the rows. */
+typedef struct {
+    const char *head;
+    const char *name;
+    int column;
+    as_e as;
+} column_t;
+
+static cJSON *json_cell(const scim_rows_t *rows, int row, const column_t *c)
+{
+    const char *text = scim_rows_value(rows, row, c->column);
+
+    if (!text) {
+        return cJSON_CreateNull();
+    }
+    switch (c->as) {
+    case AS_BOOLEAN:
+        return cJSON_CreateBool(scim_rows_true(rows, row, c->column));
+    case AS_NUMBER:
+        return cJSON_CreateNumber((double) apr_atoi64(text));
+    default:
+        return cJSON_CreateString(text);
+    }
+}
+
+static const char *table_cell(const scim_rows_t *rows, int row,
+                              const column_t *c)
+{
+    if (c->as == AS_BOOLEAN) {
+        return scim_rows_true(rows, row, c->column) ? "on" : "off";
+    }
+    return scim_rows_value(rows, row, c->column);
+}
+
+static void print_rows_json(run_t *run, const scim_rows_t *rows,
+                            const column_t *columns)
+{
+    cJSON *list = scim_json_own(cJSON_CreateArray(), run->pool);
+    const column_t *c;
+    int i;
+
+    for (i = 0; i < scim_rows_count(rows); i++) {
+        cJSON *object = cJSON_CreateObject();
+
+        for (c = columns; c->head; c++) {
+            scim_json_put(object, c->name, json_cell(rows, i, c));
+        }
+        cJSON_AddItemToArray(list, object);
+    }
+    print_json(run, list);
+}
+
+static void print_rows(run_t *run, const scim_rows_t *rows,
+                       const column_t *columns)
+{
+    apr_array_header_t *cells = apr_array_make(run->pool, 32,
+                                               sizeof(const char *));
+    const column_t *c;
+    int count = 0;
+    int i;
+
+    if (run->options.json) {
+        print_rows_json(run, rows, columns);
+        return;
+    }
+    for (c = columns; c->head; c++, count++) {
+        APR_ARRAY_PUSH(cells, const char *) = c->head;
+    }
+    for (i = 0; i < scim_rows_count(rows); i++) {
+        for (c = columns; c->head; c++) {
+            APR_ARRAY_PUSH(cells, const char *) = table_cell(rows, i, c);
+        }
+    }
+    print_table(cells, count);
+}
+
+/* Organizations */
+
+static const column_t organization_columns[] = {
+    { "KEY", "key", 1, AS_TEXT }, { "NAME", "name", 2, AS_TEXT },
+    { "PROVISIONING", "provisioningEnabled", 3, AS_BOOLEAN },
+    { "ACCOUNTS", "accounts", 6, AS_NUMBER },
+    { "TOKENS", "tokens", 7, AS_NUMBER },
+    { "DOMAINS", "domains", 4, AS_TEXT },
+    { "CREATED", "created", 5, AS_TEXT },
+    { NULL, NULL, 0, AS_TEXT }
+};
+
+static scim_error_t *no_organization(run_t *run)
+{
+    return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                      "There is no organization '%.60s'; scimctl org list"
+                      " shows those that there are.", run->arguments[0]);
+}
+
+/* The organization named by the first argument, as the one that the run acts
+ * in, in the operator's name. */
+static scim_error_t *choose_organization(scim_rows_t **rows, run_t *run)
+{
+    const char *values[] = { run->arguments[0] };
+    const struct passwd *user = getpwuid(getuid());
+    scim_principal_t *principal = apr_pcalloc(run->pool, sizeof(*principal));
+
+    SCIM_ERR(scim_db_run(rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
+                         values));
+    if (scim_rows_count(*rows) == 0) {
+        return no_organization(run);
+    }
+    principal->organization_id = scim_rows_value(*rows, 0, 0);
+    principal->organization_key = scim_rows_value(*rows, 0, 1);
+    principal->domains = scim_rows_value(*rows, 0, 4);
+    principal->enabled = 1;
+    principal->actor_kind = "operator";
+    principal->actor_name = apr_psprintf(run->pool, "scimctl (%s)",
+                                         user ? user->pw_name : "?");
+    run->call.principal = principal;
+    return NULL;
+}
+
+static scim_error_t *org_add(run_t *run)
+{
+    const char *values[] = {
+        run->arguments[0],
+        run->options.name ? run->options.name : run->arguments[0],
+        scim_db_array(run->pool, run->options.domains)
+    };
+    scim_rows_t *rows;
+    scim_error_t *error = scim_db_run(&rows, run->call.db,
+                                      SCIM_SQL_ORGANIZATION_INSERT, values);
+
+    if (error && error->kind == SCIM_E_INVALID_VALUE) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "The key must be 1 to 63 lower-case letters,"
+                          " digits and hyphens, for it is part of the SCIM"
+                          " URL; the name must not be empty.");
+    }
+    SCIM_ERR(error);
+    if (scim_rows_count(rows) == 0) {
+        return scim_error(run->pool, SCIM_E_UNIQUENESS,
+                          "An organization '%s' exists already.",
+                          run->arguments[0]);
+    }
+    SCIM_ERR(choose_organization(&rows, run));
+    print_rows(run, rows, organization_columns);
+    return NULL;
+}
+
+static scim_error_t *org_list(run_t *run)
+{
+    const char *values[] = { NULL };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
+                         values));
+    print_rows(run, rows, organization_columns);
+    return NULL;
+}
+
+static scim_error_t *org_show(run_t *run)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(choose_organization(&rows, run));
+    print_rows(run, rows, organization_columns);
+    return NULL;
+}
+
+static scim_error_t *set_enabled(run_t *run, const char *enabled)
+{
+    const char *values[] = { run->arguments[0], enabled };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
+                         values));
+    return scim_rows_count(rows) == 0 ? no_organization(run)
+                                      : org_show(run);
+}
+
+static scim_error_t *org_enable(run_t *run)
+{
+    return set_enabled(run, "true");
+}
+
+static scim_error_t *org_disable(run_t *run)
+{
+    return set_enabled(run, "false");
+}
+
+/* Tokens */
+
+static const column_t token_columns[] = {
+    { "ID", "id", 0, AS_TEXT }, { "NAME", "name", 1, AS_TEXT },
+    { "PREFIX", "prefix", 2, AS_TEXT }, { "ISSUER", "issuer", 3, AS_TEXT },
+    { "CREATED", "created", 4, AS_TEXT },
+    { "EXPIRES", "expires", 5, AS_TEXT },
+    { "LAST USED", "lastUsed", 6, AS_TEXT },
+    { NULL, NULL, 0, AS_TEXT }
+};
+
+static scim_error_t *need(run_t *run, const char *value, const char *option)
+{
+    return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                                     "%s is needed.", option);
+}
+
+/* When the token ends, as SQL takes it; NULL: never. */
+static scim_error_t *expiry(const char **at, run_t *run)
+{
+    char *end;
+    apr_int64_t days;
+
+    *at = run->options.expires;
+    if (!run->options.days) {
+        return NULL;
+    }
+    days = apr_strtoi64(run->options.days, &end, 10);
+    if (*end || days < 1 || days > 36500) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "--days must be a number from 1 to 36500.");
+    }
+    *at = scim_text_timestamp(run->pool, apr_time_now()
+                                         + apr_time_from_sec(days * 86400));
+    return NULL;
+}
+
+static scim_error_t *account_named(scim_rows_t **rows, run_t *run,
+                                   const char *name)
+{
+    const char *values[] = { run->call.principal->organization_id, name };
+    scim_statement_e by = scim_text_is_uuid(name)
+        ? SCIM_SQL_ACCOUNT_BY_ID : SCIM_SQL_ACCOUNT_BY_USER_NAME;
+
+    SCIM_ERR(scim_db_run(rows, run->call.db, by, values));
+    return scim_rows_count(*rows) > 0 ? NULL
+        : scim_error(run->pool, SCIM_E_NOT_FOUND,
+                     "There is no account '%.120s' in '%s'.", name,
+                     run->call.principal->organization_key);
+}
+
+static void print_token(run_t *run, const char *secret, const char *id)
+{
+    if (run->options.json) {
+        cJSON *object = scim_json_own(cJSON_CreateObject(), run->pool);
+
+        scim_json_put_text(object, "id", id);
+        scim_json_put_text(object, "token", secret);
+        print_json(run, object);
+        return;
+    }
+    printf("%s\n", secret);
+    fputs("This token will not be shown again.\n", stderr);
+}
+
+static scim_error_t *token_generate(run_t *run)
+{
+    const char *expires_at;
+    const char *secret;
+    const char *id;
+    scim_rows_t *rows;
+
+    SCIM_ERR(need(run, run->options.issuer, "--issuer"));
+    SCIM_ERR(need(run, run->options.name, "--name"));
+    SCIM_ERR(expiry(&expires_at, run));
+    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(account_named(&rows, run, run->options.issuer));
+    SCIM_ERR(scim_tokens_generate(&secret, &id, run->call.db,
+                                  run->call.principal->organization_id,
+                                  scim_rows_value(rows, 0, SCIM_COLUMN_ID),
+                                  run->options.name, expires_at, run->pool));
+    print_token(run, secret, id);
+    return NULL;
+}
+
+static scim_error_t *token_list(run_t *run)
+{
+    const char *values[1];
+    scim_rows_t *rows;
+
+    SCIM_ERR(choose_organization(&rows, run));
+    values[0] = run->call.principal->organization_id;
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST, values));
+    print_rows(run, rows, token_columns);
+    return NULL;
+}
+
+static scim_error_t *token_delete(run_t *run)
+{
+    const char *values[2];
+    scim_rows_t *rows;
+
+    SCIM_ERR(choose_organization(&rows, run));
+    values[0] = run->call.principal->organization_id;
+    values[1] = run->arguments[1];
+    if (scim_text_is_uuid(values[1])) {
+        SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_DELETE,
+                             values));
+    }
+    if (!scim_text_is_uuid(values[1]) || scim_rows_count(rows) == 0) {
+        return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                          "There is no token with this id; scimctl token"
+                          " list %s shows the ids.", run->arguments[0]);
+    }
+    if (!run->options.json) {
+        fputs("Deleted: ", stdout);
+        print_text(scim_rows_value(rows, 0, 0));
+        putchar('\n');
+    }
+    return NULL;
+}
+
+/* Accounts */
+
+static const char *const account_members[] = {
+    "userName", "displayName", "active", "id", "externalId", NULL
+};
+
+static const char *role_of(const cJSON *user)
+{
+    const cJSON *roles = scim_json_member(user, "roles");
+
+    return roles ? scim_json_text(roles->child, "value") : NULL;
+}
+
+static void print_accounts(run_t *run, const cJSON *users, apr_int64_t total)
+{
+    apr_array_header_t *cells = apr_array_make(run->pool, 64,
+                                               sizeof(const char *));
+    static const char *const heads[] = { "USERNAME", "DISPLAYNAME", "ROLE",
+                                         "ACTIVE", "ID" };
+    const cJSON *user;
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        APR_ARRAY_PUSH(cells, const char *) = heads[i];
+    }
+    cJSON_ArrayForEach(user, users) {
+        int active = cJSON_IsTrue(scim_json_member(user, "active"));
+
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user,
+                                                             "userName");
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user,
+                                                             "displayName");
+        APR_ARRAY_PUSH(cells, const char *) = role_of(user);
+        APR_ARRAY_PUSH(cells, const char *) = active ? "yes" : "no";
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user, "id");
+    }
+    print_table(cells, 5);
+    printf("%" APR_INT64_T_FMT " in all\n", total);
+}
+
+static scim_error_t *number_option(apr_int64_t *number, run_t *run,
+                                   const char *text, apr_int64_t otherwise)
+{
+    char *end;
+
+    *number = text ? apr_strtoi64(text, &end, 10) : otherwise;
+    return text && (*end || *number < 1)
+           ? scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                        "'%.20s' is not a number from 1.", text)
+           : NULL;
+}
+
+static scim_error_t *account_list(run_t *run)
+{
+    scim_page_t page = { run->options.filter, 1, 100 };
+    apr_int64_t total;
+    scim_rows_t *rows;
+    cJSON *users;
+
+    SCIM_ERR(number_option(&page.start_index, run, run->options.start, 1));
+    SCIM_ERR(number_option(&page.count, run, run->options.count, 100));
+    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scim_users_list(&users, &total, &run->call, &page));
+    if (run->options.json) {
+        print_json(run, users);
+    }
+    else {
+        print_accounts(run, users, total);
+    }
+    return NULL;
+}
+
+static void print_account(run_t *run, const scim_rows_t *rows,
+                          const cJSON *user)
+{
+    int i;
+
+    for (i = 0; account_members[i]; i++) {
+        const cJSON *value = scim_json_member(user, account_members[i]);
+
+        if (value) {
+            printf("%-18s", account_members[i]);
+            print_text(cJSON_IsString(value)
+                       ? value->valuestring
+                       : cJSON_IsTrue(value) ? "yes" : "no");
+            putchar('\n');
+        }
+    }
+    printf("%-18s%s\n", "role", role_of(user) ? role_of(user) : "");
+    printf("%-18s%s\n", "managed",
+           scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED) ? "yes" : "no");
+    printf("%-18s%s\n", "eligible",
+           scim_rows_true(rows, 0, SCIM_COLUMN_SYNC_ELIGIBLE) ? "yes"
+                                                              : "no");
+}
+
+static scim_error_t *account_show(run_t *run)
+{
+    scim_rows_t *rows;
+    cJSON *user;
+
+    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(account_named(&rows, run, run->arguments[1]));
+    SCIM_ERR(scim_users_from_row(&user, &run->call, rows, 0, 0));
+    if (run->options.json) {
+        print_json(run, user);
+    }
+    else {
+        print_account(run, rows, user);
+    }
+    return NULL;
+}
+
+/* Import */
+
+typedef enum { TO_TEXT, TO_BOOLEAN, TO_ROLE, TO_MANAGED, TO_ELIGIBLE } to_e;
+
+static const struct {
+    const char *name;
+    to_e to;
+} import_columns[] = {
+    { "userName", TO_TEXT }, { "displayName", TO_TEXT },
+    { "externalId", TO_TEXT }, { "preferredLanguage", TO_TEXT },
+    { "timezone", TO_TEXT }, { "active", TO_BOOLEAN }, { "role", TO_ROLE },
+    { "managed", TO_MANAGED }, { "syncEligible", TO_ELIGIBLE }
+};
+#define IMPORT_COLUMNS (sizeof(import_columns) / sizeof(*import_columns))
+
+typedef struct {
+    run_t *run;
+    const char *file;
+    apr_array_header_t *columns; /* of int: index in import_columns */
+    int imported;
+    int problems;
+    int stopped;                 /* the transaction takes no more */
+} import_t;
+
+/* problem is NULL for a line without one. */
+static void report(import_t *import, int line, const char *problem)
+{
+    if (problem) {
+        import->problems++;
+        fprintf(stderr, "%s:%d: %s\n", import->file, line, problem);
+    }
+}
+
+static scim_error_t *read_file(const char **text, run_t *run,
+                               const char *path)
+{
+    apr_size_t length = MAX_FILE_SIZE + 1;
+    char *buffer = apr_palloc(run->pool, length + 1);
+    apr_file_t *file;
+    apr_status_t rv = strcmp(path, "-") == 0
+        ? apr_file_open_stdin(&file, run->pool)
+        : apr_file_open(&file, path, APR_FOPEN_READ, 0, run->pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read_full(file, buffer, length, &length);
+    }
+    if (rv != APR_EOF && rv != APR_SUCCESS) {
+        char reason[120];
+
+        return scim_error(run->pool, SCIM_E_BAD_REQUEST, "%s: %s.", path,
+                          apr_strerror(rv, reason, sizeof(reason)));
+    }
+    buffer[length] = '\0';
+    if (length > MAX_FILE_SIZE || strlen(buffer) != length
+        || !scim_text_is_utf8(buffer, length)) {
+        return scim_error(run->pool, SCIM_E_BAD_REQUEST,
+                          "%s: the file must be UTF-8 text of at most 16"
+                          " MiB.", path);
+    }
+    *text = buffer;
+    return NULL;
+}
+
+static int column_index(const char *name)
+{
+    apr_size_t i;
+
+    for (i = 0; i < IMPORT_COLUMNS; i++) {
+        if (strcasecmp(import_columns[i].name, name) == 0) {
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+static void read_heads(import_t *import, const apr_array_header_t *heads,
+                       int line)
+{
+    int i;
+
+    for (i = 0; heads && i < heads->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(heads, i, const char *);
+        int index = column_index(name);
+
+        if (index < 0) {
+            report(import, line,
+                   apr_psprintf(import->run->pool, "unknown column '%.60s';"
+                                " there are userName, displayName, role,"
+                                " active, externalId, preferredLanguage,"
+                                " timezone, managed and syncEligible",
+                                name));
+        }
+        APR_ARRAY_PUSH(import->columns, int) = index;
+    }
+}
+
+static void put_role(cJSON *body, const char *role)
+{
+    cJSON *list = cJSON_AddArrayToObject(body, "roles");
+    cJSON *element = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(element, "value", role);
+    cJSON_AddTrueToObject(element, "primary");
+    cJSON_AddItemToArray(list, element);
+}
+
+/* A field that is not empty; what is wrong with it, or NULL. */
+static const char *put_field(cJSON *body, int *managed, int *eligible,
+                             int index, const char *text)
+{
+    int truth = 0;
+
+    switch (import_columns[index].to) {
+    case TO_TEXT:
+        scim_json_put_text(body, import_columns[index].name, text);
+        return NULL;
+    case TO_ROLE:
+        if (strcmp(text, "ADMIN") && strcmp(text, "USER")
+            && strcmp(text, "GUEST")) {
+            return "role must be ADMIN, USER or GUEST";
+        }
+        put_role(body, text);
+        return NULL;
+    default:
+        break;
+    }
+    if (!scim_text_boolean(text, &truth)) {
+        return "active, managed and syncEligible must be true or false";
+    }
+    if (import_columns[index].to == TO_BOOLEAN) {
+        scim_json_put(body, "active", cJSON_CreateBool(truth));
+    }
+    else {
+        *(import_columns[index].to == TO_MANAGED ? managed : eligible)
+            = truth;
+    }
+    return NULL;
+}
+
+static const char *import_record(import_t *import,
+                                 const apr_array_header_t *fields)
+{
+    run_t *run = import->run;
+    cJSON *body = scim_json_own(cJSON_CreateObject(), run->pool);
+    const char *problem = NULL;
+    int managed = 1;
+    int eligible = 1;
+    scim_error_t *error;
+    cJSON *user;
+    int i;
+
+    if (fields->nelts != import->columns->nelts) {
+        return "the number of fields differs from that of the heads";
+    }
+    for (i = 0; !problem && i < fields->nelts; i++) {
+        const char *text = APR_ARRAY_IDX(fields, i, const char *);
+
+        if (*text) {
+            problem = put_field(body, &managed, &eligible,
+                                APR_ARRAY_IDX(import->columns, i, int), text);
+        }
+    }
+    if (problem) {
+        return problem;
+    }
+    error = scim_users_import(&user, &run->call, body, managed, eligible);
+    import->stopped = error && error->cause;
+    import->imported += error == NULL;
+    return error ? error->detail : NULL;
+}
+
+static void import_records(import_t *import, const char *text)
+{
+    scimctl_csv_t csv = { text, 1 };
+    const char *problem;
+    apr_array_header_t *fields;
+    int line;
+
+    fields = scimctl_csv_next(&csv, &line, &problem, import->run->pool);
+    read_heads(import, fields, line);
+    if (import->problems > 0) {
+        return;
+    }
+    while (fields && !problem && !import->stopped) {
+        fields = scimctl_csv_next(&csv, &line, &problem, import->run->pool);
+        if (fields && !problem) {
+            report(import, line, import_record(import, fields));
+        }
+    }
+    report(import, line, problem);
+}
+
+static scim_error_t *account_import(run_t *run)
+{
+    import_t import = { run, run->arguments[1], NULL, 0, 0, 0 };
+    const char *text;
+    scim_rows_t *rows;
+
+    import.columns = apr_array_make(run->pool, 16, sizeof(int));
+    SCIM_ERR(read_file(&text, run, run->arguments[1]));
+    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scim_db_begin(run->call.db));
+    import_records(&import, text);
+    if (import.problems > 0) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "Nothing was imported: %d bad line(s).",
+                          import.problems);
+    }
+    if (!run->options.dry_run) {
+        SCIM_ERR(scim_db_commit(run->call.db));
+    }
+    if (!run->options.json) {
+        printf("%d account(s) %s\n", import.imported,
+               run->options.dry_run ? "could be imported" : "imported");
+    }
+    return NULL;
+}
+
+/* Commands */
+
+static const struct {
+    const char *noun;
+    const char *verb;
+    int arguments;
+    command_fn *run;
+    const char *usage;
+} commands[] = {
+    { "org", "add", 1, org_add, "KEY [--name NAME] [--domain DOMAIN]..." },
+    { "org", "list", 0, org_list, "" },
+    { "org", "show", 1, org_show, "KEY" },
+    { "org", "enable", 1, org_enable, "KEY" },
+    { "org", "disable", 1, org_disable, "KEY" },
+    { "token", "generate", 1, token_generate,
+      "KEY --issuer USERNAME --name NAME [--days N | --expires TIME]" },
+    { "token", "list", 1, token_list, "KEY" },
+    { "token", "delete", 2, token_delete, "KEY TOKEN-ID" },
+    { "account", "list", 1, account_list,
+      "KEY [--filter FILTER] [--start N] [--count N]" },
+    { "account", "show", 2, account_show, "KEY USERNAME|ID" },
+    { "account", "import", 2, account_import, "KEY FILE.csv [--dry-run]" }
+};
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+static void print_usage(FILE *to)
+{
+    const apr_getopt_option_t *o;
+    apr_size_t i;
+
+    fputs("Usage: scimctl [--db CONNINFO] [--json] COMMAND\n\n", to);
+    for (i = 0; i < COMMANDS; i++) {
+        fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb,
+                commands[i].usage);
+    }
+    fputs("\nOptions:\n", to);
+    for (o = option_table; o->name; o++) {
+        fprintf(to, "  --%-10s %s\n", o->name, o->description);
+    }
+    fputs("\nWithout --db the PG* variables of psql name the database.\n",
+          to);
+}
+
+static void take_option(options_t *options, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_DB: options->db = value; break;
+    case OPTION_JSON: options->json = 1; break;
+    case OPTION_HELP: options->help = 1; break;
+    case OPTION_VERSION: options->version = 1; break;
+    case OPTION_NAME: options->name = value; break;
+    case OPTION_ISSUER: options->issuer = value; break;
+    case OPTION_EXPIRES: options->expires = value; break;
+    case OPTION_DAYS: options->days = value; break;
+    case OPTION_FILTER: options->filter = value; break;
+    case OPTION_START: options->start = value; break;
+    case OPTION_COUNT: options->count = value; break;
+    case OPTION_DRY_RUN: options->dry_run = 1; break;
+    default: APR_ARRAY_PUSH(options->domains, const char *) = value; break;
+    }
+}
+
+static int read_options(run_t *run, apr_getopt_t *in)
+{
+    const char *value;
+    int option;
+    apr_status_t rv;
+
+    in->interleave = 1;
+    while ((rv = apr_getopt_long(in, option_table, &option, &value))
+           == APR_SUCCESS) {
+        take_option(&run->options, option, value);
+    }
+    return rv == APR_EOF;
+}
+
+/* The command named by the words; -1 when there is none with as many. */
+static int find_command(run_t *run, int count, const char *const *words)
+{
+    apr_size_t i;
+
+    for (i = 0; count >= 2 && i < COMMANDS; i++) {
+        if (strcmp(words[0], commands[i].noun) == 0
+            && strcmp(words[1], commands[i].verb) == 0
+            && count - 2 == commands[i].arguments) {
+            run->count = count - 2;
+            memcpy(run->arguments, words + 2,
+                   run->count * sizeof(*run->arguments));
+            return (int) i;
+        }
+    }
+    return -1;
+}
+
+static int explain(const scim_error_t *error)
+{
+    fprintf(stderr, "scimctl: %s\n", error->detail);
+    if (error->cause && scim_error_status(error->kind) >= 500) {
+        fprintf(stderr, "scimctl: %s\n", error->cause);
+        if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")) {
+            fputs("scimctl: apply schema.sql to this database first.\n",
+                  stderr);
+        }
+    }
+    return EXIT_FAILURE;
+}
+
+static int perform(run_t *run, int command)
+{
+    scim_error_t *error = scim_db_connect(&run->call.db,
+                                          run->options.db ? run->options.db
+                                                          : "", run->pool);
+
+    run->call.pool = run->pool;
+    run->call.rules.managed = 1;
+    run->call.base = "";
+    run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
+    if (!error) {
+        error = commands[command].run(run);
+    }
+    return error ? explain(error) : EXIT_SUCCESS;
+}
+
+int main(int argc, const char *const *argv)
+{
+    run_t *run;
+    apr_pool_t *pool;
+    apr_getopt_t *in;
+    int command;
+
+    if (apr_app_initialize(&argc, &argv, NULL) != APR_SUCCESS) {
+        return EXIT_FAILURE;
+    }
+    atexit(apr_terminate);
+    apr_pool_create(&pool, NULL);
+    run = apr_pcalloc(pool, sizeof(*run));
+    run->pool = pool;
+    run->options.domains = apr_array_make(pool, 2, sizeof(const char *));
+    apr_getopt_init(&in, pool, argc, argv);
+    if (!read_options(run, in)) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    if (run->options.help) {
+        print_usage(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (run->options.version) {
+        puts("scimctl " SCIM_VERSION);
+        return EXIT_SUCCESS;
+    }
+    command = find_command(run, argc - in->ind, in->argv + in->ind);
+    if (command < 0) {
+        print_usage(stderr);
+        return EXIT_USAGE;
+    }
+    return perform(run, command);
+}

@@ -1,0 +1,132 @@
+package Scim::Demo;
+# What script/demo does once mod_scim is built.
+use strict;
+use warnings;
+use File::Temp ();
+use Scim::Entra;
+use Scim::Server;
+
+my $ADMIN = 'admin@example.com';
+
+sub server {
+    my ($port) = @_;
+    my $dir = Scim::Server::root() . '/.demo';
+    # httpd's children and PostgreSQL are other users: they must get there.
+    my $reachable = $> != 0 || reaches($dir);
+    if (!$reachable) {
+        my $target = "/var/tmp/mod_scim-demo-$<";
+        mkdir $target;
+        symlink $target, $dir unless -e $dir;
+    }
+    return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => <<'CONF');
+<Location /scim>
+    SetHandler scim
+    Require all granted
+</Location>
+CONF
+}
+
+# Whether every folder above may be passed by everybody.
+sub reaches {
+    my ($path) = @_;
+    while ($path =~ s{/[^/]*\z}{} && length $path) {
+        my $mode = (stat $path)[2] // return 0;
+        return 0 unless $mode & 1;
+    }
+    return 1;
+}
+
+sub remembered {
+    my ($file) = @_;
+    open my $in, '<', $file or return;
+    return map { /^(\w+)='(.*)'$/ ? ($1 => $2) : () } <$in>;
+}
+
+sub scimctl {
+    my ($server, @arguments) = @_;
+    my @command = (Scim::Server::root() . '/scimctl', '--db',
+                   "host=$server->{pghost} dbname=scim user=scim", @arguments);
+    open my $out, '-|', @command or die "scimctl: $!\n";
+    my $text = do { local $/; <$out> };
+    close $out;
+    return $? ? undef : $text;
+}
+
+# Organization, administrator, token: what is missing of them.
+sub furnish {
+    my ($server, $env) = @_;
+    if (!defined scimctl($server, '--json', 'org', 'list')
+        || scimctl($server, '--json', 'org', 'list') !~ /"key":"acme"/) {
+        scimctl($server, 'org', 'add', 'acme', '--name', 'Acme') // die "org add failed\n";
+        my $csv = File::Temp->new(SUFFIX => '.csv');
+        print $csv "userName,displayName,role\n$ADMIN,Administrator,ADMIN\n";
+        close $csv;
+        scimctl($server, 'account', 'import', 'acme', "$csv") // die "import failed\n";
+        scimctl($server, 'org', 'enable', 'acme') // die "org enable failed\n";
+    }
+    return $env->{SCIM_TOKEN} if $env->{SCIM_TOKEN};
+    my $token = scimctl($server, '--json', 'token', 'generate', 'acme', '--issuer', $ADMIN,
+                        '--name', 'demo') // die "token generate failed\n";
+    return ($token =~ /"token":"([^"]+)"/)[0];
+}
+
+sub write_env {
+    my ($server, $url, $token) = @_;
+    my $file = "$server->{dir}/env";
+    my %value = (
+        SCIM_URL => $url, SCIM_TOKEN => $token, ADMIN_URL => '', ADMIN_USER => $ADMIN,
+        ADMIN_PASSWORD => '', PGHOST => $server->{pghost}, PGPORT => $server->{pgport},
+        PGDATABASE => 'scim', PGUSER => 'scim', HTTPD_CONF => $server->{conf_file},
+        HTTPD_PID => $server->httpd_pid,
+    );
+    my $mask = umask 0077;
+    Scim::Server::write_file($file, join '', map { "$_='$value{$_}'\n" } sort keys %value);
+    umask $mask;
+}
+
+sub play {
+    my ($url, $token) = @_;
+    my $format = "  %-16s %-32s %s %s\n";
+    print "\nEntra ID provisions:\n";
+    my $entra = Scim::Entra->new(url => "$url?aadOptscim062020", token => $token, log => sub {
+        my ($row) = @_;
+        printf $format, @$row{qw(action target status detail)};
+    });
+    die "The cycle failed.\n" unless $entra->run(Scim::Entra::demonstration('example.com'));
+}
+
+sub start {
+    my ($port, $cycle) = @_;
+    my $server = server($port);
+    my %env = remembered("$server->{dir}/env");
+    if ($server->httpd_pid && ($env{SCIM_URL} // '') !~ /:\Q$port\E\//) {
+        $server->stop_httpd;
+    }
+    print "Starting PostgreSQL and httpd under .demo/\n";
+    $server->start;
+    my $url = "$server->{url}/scim/acme/v2";
+    my $token = furnish($server, \%env);
+    write_env($server, $url, $token);
+    play($url, $token) if $cycle eq 'yes';
+    print <<"END";
+
+SCIM URL      $url
+Token         $token
+Administrator $ADMIN
+Settings      scimctl; all of this is in .demo/env
+
+Try it:
+  curl -H 'Authorization: Bearer $token' '$url/Users?filter=userName+eq+%22taro.yamada\@example.com%22'
+
+script/demo stop ends it.
+END
+}
+
+sub main {
+    my ($class, $command, @arguments) = @_;
+    return start(@arguments) if $command eq 'start';
+    server(0)->stop;
+    print "Stopped.\n";
+}
+
+1;

@@ -139,7 +139,9 @@ static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
         return set_complex(p, c, holder, attribute);
     }
     SCIM_ERR(normalise(&normal, p, c, attribute));
-    if (!normal) {
+    if (!normal || (is_cleared(normal)
+                    && scim_attribute_is_required(attribute, p->rules))) {
+        cJSON_Delete(normal);
         return clear(p, c, holder, attribute);
     }
     scim_json_put(holder, attribute->name, normal);
@@ -345,8 +347,7 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
                                     cJSON *element)
 {
     const scim_operand_t *o = &c->path.operand;
-    change_t whole = *c;
-    cJSON *holder;
+    cJSON *values;
 
     if (o->sub) {
         SCIM_ERR(set_single(p, c, element, o->sub_attribute));
@@ -361,15 +362,11 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
         return refuse(p, SCIM_E_INVALID_VALUE, c->name,
                       "needs an object as value");
     }
-    holder = scim_json_own(cJSON_CreateObject(), p->pool);
-    if (c->verb == REPLACE) {
-        while (element->child) {
-            cJSON_Delete(cJSON_DetachItemViaPointer(element,
-                                                    element->child));
-        }
+    SCIM_ERR(list_of(&values, p, c));
+    while (c->verb == REPLACE && element->child) {
+        cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
     }
-    SCIM_ERR(set_complex(p, &whole, holder, o->attribute));
-    merge(element, c->value, scim_json_member(holder, o->name),
+    merge(element, c->value, values->child,
           o->attribute);
     claim_primary(list, element);
     return NULL;

@@ -220,6 +220,15 @@ static int is_string_comparison(scim_compare_e compare)
            || compare == SCIM_COMPARE_EXACT;
 }
 
+/* Letters, digits and what ids and addresses have beside them. */
+static int is_bare_word(const char *word)
+{
+    while (apr_isalnum(*word) || (*word && strchr("._@+-", *word))) {
+        word++;
+    }
+    return *word == '\0';
+}
+
 /* What clients write beyond the grammar: True, "False", a bare word. */
 static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
                        const char *word)
@@ -232,7 +241,7 @@ static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
         && scim_text_boolean(literal->text ? literal->text : word, &value)) {
         put_boolean(literal, value);
     }
-    else if (is_string_comparison(compare)
+    else if (is_string_comparison(compare) && is_bare_word(word)
              && (literal->kind == SCIM_LITERAL_NONE
                  || literal->kind == SCIM_LITERAL_NUMBER)) {
         put_string(literal, word);
@@ -337,6 +346,10 @@ static scim_error_t *parse_comparison(scim_filter_t **filter, parser_t *in,
     SCIM_ERR(parse_operator(&made->op, in));
     SCIM_ERR(resolve(&made->operand, in, name, length,
                      made->op != SCIM_OP_PR));
+    if (!made->operand.name) {
+        in->at = operator_at;
+        return unexpected(in, "':' and an attribute of this schema");
+    }
     SCIM_ERR(check_operator(in, operator_at, made->operand.compare,
                             made->op));
     *filter = made;

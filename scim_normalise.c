@@ -82,8 +82,11 @@ static scim_error_t *check_length(context_t *c, const char *text,
 static scim_error_t *text_of(const char **text, context_t *c,
                              const cJSON *value, const char *where)
 {
+    /* An id as a number must not come out as 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
-        *text = scim_json_print(value, c->pool);
+        *text = value->valuedouble == (double) (apr_int64_t) value->valuedouble
+                ? apr_psprintf(c->pool, "%.0f", value->valuedouble)
+                : scim_json_print(value, c->pool);
         return NULL;
     }
     if (!cJSON_IsString(value)) {

@@ -81,8 +81,8 @@ static const char *compare(writer_t *w, const scim_filter_t *filter,
 
     switch (filter->op) {
     case SCIM_OP_CO:
-        return apr_pstrcat(w->pool, "position(", literal, " IN ", value,
-                           ") > 0", NULL);
+        return apr_pstrcat(w->pool, "(strpos(", value, ", ", literal,
+                           ") > 0)", NULL);
     case SCIM_OP_SW:
         return apr_pstrcat(w->pool, "starts_with(", value, ", ", literal,
                            ")", NULL);

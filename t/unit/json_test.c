@@ -5,6 +5,7 @@
 #include <apr_time.h>
 
 #include "../../scim_json.h"
+#include "../../scim_text.h"
 #include "tap.h"
 
 /* Every document is read from the very edge of memory. */
@@ -42,8 +43,6 @@ static void test_accepted(apr_pool_t *pool)
         { "1E+2", "100" },
         { "1e-2", "0.01" },
         { "0.5", "0.5" },
-        { "9007199254740992", "9007199254740992" },
-        { "-9007199254740992", "-9007199254740992" },
         { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\"" },
         { "\"\\u00e9\\u6F22\"", "\"\xc3\xa9\xe6\xbc\xa2\"" },
         { "\"\\ud83d\\ude00\"", "\"\xf0\x9f\x98\x80\"" },
@@ -61,6 +60,17 @@ static void test_accepted(apr_pool_t *pool)
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         accepts(cases[i].text, cases[i].printed, pool);
     }
+}
+
+static void test_integers(apr_pool_t *pool)
+{
+    const char *most = "[9007199254740992,-9007199254740992]";
+    cJSON *root;
+
+    ok(!read_bytes(&root, most, strlen(most), pool)
+       && root->child->valuedouble == 9007199254740992.0
+       && root->child->next->valuedouble == -9007199254740992.0,
+       "accepts integers up to 2^53");
 }
 
 static void refuses(const char *bytes, apr_size_t length, int offset,
@@ -140,9 +150,9 @@ static void test_refused(apr_pool_t *pool)
         { "\"\\udc00\"", 7, "ERR-21: a low surrogate alone" },
         { "\"\\udc00\\ud800\"", 7, "ERR-21: surrogates the wrong way" },
         { "{\"a\":1,\"a\":2}", 7, "ERR-20: a member twice" },
-        { "{\"userName\":1,\"b\":{\"c\":[]},\"username\":2}", 28,
+        { "{\"userName\":1,\"b\":{\"c\":[]},\"username\":2}", 27,
           "ERR-20: a member twice in another case" },
-        { "[{\"x\":0},{\"b\":{\"a\":1,\"c\":2,\"\\u0041\":3}}]", 29,
+        { "[{\"x\":0},{\"b\":{\"a\":1,\"c\":2,\"\\u0041\":3}}]", 27,
           "ERR-20: a member twice, once escaped" },
         { "{\"a\":1,\"b\":2,\"A\":3,\"a\":4}", 13,
           "ERR-20: a member three times" },
@@ -324,9 +334,9 @@ static void test_long_name(apr_pool_t *pool)
     cJSON *root;
     scim_error_t *error = read_bytes(&root, text, strlen(text), pool);
 
-    ok(error && strstr(error->detail, "012345678\xc3\xa9'")
-       == NULL && strstr(error->detail, "tail") == NULL,
-       "a long name is cut in the detail");
+    ok(error && strstr(error->detail, "2345678' ")
+       && scim_text_is_utf8(error->detail, strlen(error->detail)),
+       "a long name is cut in the detail, between characters");
 }
 
 static cJSON *tree(const char *text, apr_pool_t *pool)
@@ -356,22 +366,22 @@ static void test_members(apr_pool_t *pool)
 
 static void test_changes(apr_pool_t *pool)
 {
-    cJSON *object = tree("{\"a\":{\"b\":1},\"c\":2,\"C\":3}", pool);
+    cJSON *object = tree("{\"a\":{\"b\":1},\"c\":2,\"d\":3}", pool);
     cJSON *copy = scim_json_copy(object, pool);
 
     scim_json_put(object, "a", cJSON_CreateTrue());
-    scim_json_put(object, "d", cJSON_CreateNumber(4));
+    scim_json_put(object, "C", cJSON_CreateNumber(4));
     scim_json_put_text(object, "c", "text");
     is_str(scim_json_print(object, pool),
-           "{\"a\":true,\"c\":\"text\",\"C\":3,\"d\":4}",
+           "{\"a\":true,\"c\":\"text\",\"d\":3,\"C\":4}",
            "members are replaced in their place and added at the end");
     scim_json_put_text(object, "c", NULL);
     scim_json_put_text(object, "c", NULL);
     scim_json_drop(object, "a");
     scim_json_drop(object, "none");
-    is_str(scim_json_print(object, pool), "{\"C\":3,\"d\":4}",
+    is_str(scim_json_print(object, pool), "{\"d\":3,\"C\":4}",
            "members are removed by case, absent ones too");
-    is_str(scim_json_print(copy, pool), "{\"a\":{\"b\":1},\"c\":2,\"C\":3}",
+    is_str(scim_json_print(copy, pool), "{\"a\":{\"b\":1},\"c\":2,\"d\":3}",
            "a copy stays as it was");
 }
 
@@ -416,6 +426,7 @@ int main(void)
     apr_pool_t *pool = tap_start();
 
     test_accepted(pool);
+    test_integers(pool);
     test_refused(pool);
     test_every_byte(pool);
     test_every_prefix(pool);

@@ -74,7 +74,8 @@ sub exchange {
     my ($self, $text, $method) = @_;
     local $SIG{PIPE} = 'IGNORE';
     my $socket = $self->{socket};
-    print {$socket} $text or die "connection closed\n";
+    # A server may refuse, answer and close before it has read everything.
+    print {$socket} $text;
     $socket->flush;
     my $answer;
     do {

@@ -1,0 +1,20 @@
+# The unit tests of layers 0 and 1, under AddressSanitizer and UBSan where
+# script/test has built them so.
+use strict;
+use warnings;
+use Test::More;
+
+my @programs = glob '.test/asan/*_test';
+@programs = glob 't/unit/*_test' unless @programs;
+plan skip_all => 'no unit tests are built' unless @programs;
+for my $program (@programs) {
+    open my $in, '-|', "$program 2>&1" or die "$program: $!";
+    my @lines = <$in>;
+    close $in;
+    my $status = $?;
+    my @failed = grep { /^not ok/ } @lines;
+    my $count = grep { /^ok/ } @lines;
+    ok $status == 0 && !@failed && $count, "$program: $count checks"
+        or diag map { "# $_" } @failed ? @failed : @lines;
+}
+done_testing;

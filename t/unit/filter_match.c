@@ -1,0 +1,123 @@
+/* filter_match RESOURCES.json [--sql]: the userNames of the resources that
+ * each filter on standard input matches, sorted, joined by blanks, a line a
+ * filter; or "error: ..." for a filter that is none.  With --sql the condition
+ * and its parameters instead, for tests of query plans. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+#include "../../scim_filter.h"
+#include "../../scim_json.h"
+#include "../../scim_query.h"
+#include "../../scim_schema.h"
+
+#define MAX_LINE 200000
+
+static char *read_all(const char *path, apr_size_t *length, apr_pool_t *pool)
+{
+    FILE *in = fopen(path, "rb");
+    char *text;
+
+    if (!in || fseek(in, 0, SEEK_END) != 0) {
+        perror(path);
+        exit(2);
+    }
+    *length = (apr_size_t) ftell(in);
+    rewind(in);
+    text = apr_palloc(pool, *length + 1);
+    *length = fread(text, 1, *length, in);
+    fclose(in);
+    return text;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static void print_matches(const scim_filter_t *filter, const cJSON *resources,
+                          apr_pool_t *pool)
+{
+    const char *names[1000];
+    const cJSON *resource;
+    int count = 0;
+    int i;
+
+    cJSON_ArrayForEach(resource, resources) {
+        if (count < 1000 && scim_filter_match(filter, resource, pool)) {
+            names[count++] = scim_json_text(resource, "userName");
+        }
+    }
+    qsort(names, count, sizeof(*names), by_name);
+    for (i = 0; i < count; i++) {
+        printf("%s%s", i ? " " : "", names[i]);
+    }
+    putchar('\n');
+}
+
+static void print_sql(const scim_filter_t *filter, apr_pool_t *pool)
+{
+    scim_query_t query = { apr_array_make(pool, 8, sizeof(const char *)),
+                           "https://example.com/scim/x/v2/Users/", 0, 0 };
+    const char *text = scim_query_condition(&query, filter, pool);
+    int i;
+
+    printf("%s", text);
+    for (i = 0; i < query.parameters->nelts; i++) {
+        printf("\t%s", APR_ARRAY_IDX(query.parameters, i, const char *));
+    }
+    putchar('\n');
+}
+
+static void answer(const char *text, const cJSON *resources, int sql,
+                   apr_pool_t *pool)
+{
+    scim_rules_t rules = { 0, 0 };
+    scim_resolver_t resolver = scim_schema_resolver(&scim_user_type, &rules);
+    scim_filter_t *filter;
+    scim_error_t *error = scim_filter_parse(&filter, text, &resolver, pool);
+
+    if (error) {
+        printf("error: %s\n", error->detail);
+    }
+    else if (sql) {
+        print_sql(filter, pool);
+    }
+    else {
+        print_matches(filter, resources, pool);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int sql = argc > 2 && strcmp(argv[2], "--sql") == 0;
+    static char line[MAX_LINE];
+    cJSON *resources = NULL;
+    apr_size_t length;
+    apr_pool_t *pool;
+    apr_pool_t *scratch;
+    char *text;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    apr_pool_create(&scratch, pool);
+    if (argc < 2) {
+        return 2;
+    }
+    text = read_all(argv[1], &length, pool);
+    if (scim_json_parse(&resources, text, length, pool)) {
+        fputs("not JSON\n", stderr);
+        return 2;
+    }
+    while (fgets(line, sizeof(line), stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        answer(line, resources, sql, scratch);
+        apr_pool_clear(scratch);
+    }
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return 0;
+}

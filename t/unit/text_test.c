@@ -1,0 +1,415 @@
+/* scim_text: UTF-8, comparison keys, and the formats of single values. */
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "../../scim_text.h"
+#include "tap.h"
+
+static int is_utf8(const char *bytes, apr_size_t length)
+{
+    return scim_text_is_utf8(tap_at_edge(bytes, length), length);
+}
+
+/* The plain definition of RFC 3629: what encodes a scalar value shortest. */
+static int encode(unsigned code, char *to)
+{
+    if (code < 0x80) {
+        to[0] = (char) code;
+        return 1;
+    }
+    if (code < 0x800) {
+        to[0] = (char) (0xc0 | code >> 6);
+        to[1] = (char) (0x80 | (code & 0x3f));
+        return 2;
+    }
+    if (code < 0x10000) {
+        to[0] = (char) (0xe0 | code >> 12);
+        to[1] = (char) (0x80 | (code >> 6 & 0x3f));
+        to[2] = (char) (0x80 | (code & 0x3f));
+        return 3;
+    }
+    to[0] = (char) (0xf0 | code >> 18);
+    to[1] = (char) (0x80 | (code >> 12 & 0x3f));
+    to[2] = (char) (0x80 | (code >> 6 & 0x3f));
+    to[3] = (char) (0x80 | (code & 0x3f));
+    return 4;
+}
+
+static void test_utf8_scalars(void)
+{
+    unsigned code;
+    int right = 1, cut = 1;
+    char bytes[4];
+
+    for (code = 0; code < 0x110400; code++) {
+        int length = encode(code, bytes);
+        int scalar = (code < 0xd800 || code > 0xdfff) && code < 0x110000;
+
+        right = right && scim_text_is_utf8(bytes, length) == scalar;
+        cut = cut && (length == 1 || !scim_text_is_utf8(bytes, length - 1));
+    }
+    ok(right, "every scalar value is UTF-8, surrogates and more are not");
+    ok(cut, "no character without its last byte is");
+}
+
+/* Every sequence of two bytes, against what the Unicode tables say. */
+static void test_utf8_pairs(void)
+{
+    int a, b, right = 1;
+
+    for (a = 0; a < 256; a++) {
+        for (b = 0; b < 256; b++) {
+            char bytes[] = { (char) a, (char) b };
+            int wanted = (a < 0x80 && b < 0x80)
+                         || (a >= 0xc2 && a <= 0xdf && b >= 0x80 && b < 0xc0);
+
+            right = right && scim_text_is_utf8(bytes, 2) == wanted;
+        }
+    }
+    ok(right, "of two bytes, two of ASCII or one character are UTF-8");
+}
+
+static void test_utf8(void)
+{
+    static const struct {
+        const char *bytes;
+        int wanted;
+        const char *name;
+    } cases[] = {
+        { "", 1, "nothing is UTF-8" },
+        { "abc\x7f", 1, "ASCII" },
+        { "zo\xc3\xab", 1, "a two-byte character" },
+        { "\xe6\xbc\xa2\xe5\xad\x97", 1, "three-byte characters" },
+        { "\xf0\x9f\x98\x80", 1, "a four-byte character" },
+        { "\x80", 0, "a lone continuation" },
+        { "a\xbf", 0, "a continuation behind ASCII" },
+        { "\xc3", 0, "half a two-byte character" },
+        { "\xe6\xbc", 0, "two thirds of a three-byte character" },
+        { "\xf0\x9f\x98", 0, "three quarters of a four-byte character" },
+        { "\xc0\x80", 0, "overlong U+0000" },
+        { "\xc1\xbf", 0, "overlong U+007F" },
+        { "\xe0\x9f\xbf", 0, "overlong U+07FF" },
+        { "\xf0\x8f\xbf\xbf", 0, "overlong U+FFFF" },
+        { "\xed\xa0\x80", 0, "the first surrogate" },
+        { "\xed\xbf\xbf", 0, "the last surrogate" },
+        { "\xf4\x90\x80\x80", 0, "U+110000" },
+        { "\xf5\x80\x80\x80", 0, "a first byte of F5" },
+        { "\xff", 0, "FF" },
+        { "\xfe\xff", 0, "a byte order mark of UTF-16" },
+        { "\xe6\xbc\x41", 0, "a letter for the third byte" },
+        { "\xc3\xc3\xab", 0, "a first byte for the second" }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        is_int(is_utf8(cases[i].bytes, strlen(cases[i].bytes)),
+               cases[i].wanted, cases[i].name);
+    }
+    ok(is_utf8("a\0b", 3), "U+0000 is UTF-8");
+}
+
+static void test_fold(apr_pool_t *pool)
+{
+    static const struct {
+        const char *text, *fold, *key, *name;
+    } cases[] = {
+        { "", "", "", "nothing" },
+        { "taro@example.com", "taro@example.com", "taro@example.com",
+          "what is its own key" },
+        { "Taro.YAMADA@Example.COM", "taro.yamada@example.com",
+          "taro.yamada@example.com", "ASCII" },
+        { "[@`{", "[@`{", "[@`{", "what surrounds the letters in ASCII" },
+        { "ZO\xc3\x8b", "zo\xc3\xab", "zo\xc3\xab", "ZO\xc3\x8b" },
+        { "zoe\xcc\x88", "zo\xc3\xab", "zo\xc3\xab", "zoe and U+0308" },
+        { "ZOE\xcc\x88", "zo\xc3\xab", "zo\xc3\xab", "ZOE and U+0308" },
+        { "\xef\xbc\xb4\xef\xbc\xa1\xef\xbc\xb2\xef\xbc\xaf",
+          "\xef\xbd\x94\xef\xbd\x81\xef\xbd\x92\xef\xbd\x8f", "taro",
+          "full-width TARO" },
+        { "\xef\xbd\xb1", "\xef\xbd\xb1", "\xe3\x82\xa2",
+          "half-width katakana" },
+        { "\xef\xac\x81n", "\xef\xac\x81n", "fin", "a ligature" },
+        { "\xce\xa3", "\xcf\x83", "\xcf\x83", "a sigma alone" },
+        { "\xce\x9f\xce\x94\xce\x9f\xce\xa3",
+          "\xce\xbf\xce\xb4\xce\xbf\xcf\x82",
+          "\xce\xbf\xce\xb4\xce\xbf\xcf\x82", "a final sigma" },
+        { "\xce\xa3\xce\x91", "\xcf\x83\xce\xb1", "\xcf\x83\xce\xb1",
+          "a first sigma" },
+        { "\xc4\xb0", "i\xcc\x87", "i\xcc\x87", "I with a dot" },
+        { "I\xc3\xa9", "i\xc3\xa9", "i\xc3\xa9",
+          "I is not Turkish beside another letter" },
+        { "\xc4\xb1", "\xc4\xb1", "\xc4\xb1", "dotless i" },
+        { "stra\xc3\x9f" "e", "stra\xc3\x9f" "e", "stra\xc3\x9f" "e",
+          "sharp s stays" },
+        { "\xe2\x84\xaa", "k", "k", "the Kelvin sign" },
+        { "\xe2\x84\xab", "\xc3\xa5", "\xc3\xa5", "the Angstrom sign" },
+        { "\xed\x95\x9c", "\xed\x95\x9c", "\xed\x95\x9c", "Hangul" },
+        { "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c",
+          "\xed\x95\x9c", "Hangul in parts" },
+        { "\xf0\x90\x90\x80", "\xf0\x90\x90\xa8", "\xf0\x90\x90\xa8",
+          "a letter beyond the first plane" },
+        { "\xef\xb7\xba", "\xef\xb7\xba",
+          "\xd8\xb5\xd9\x84\xd9\x89 \xd8\xa7\xd9\x84\xd9\x84\xd9\x87 "
+          "\xd8\xb9\xd9\x84\xd9\x8a\xd9\x87 \xd9\x88\xd8\xb3\xd9\x84\xd9\x85",
+          "the longest compatibility character" }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        is_str(scim_text_fold(pool, cases[i].text), cases[i].fold,
+               apr_pstrcat(pool, "key of ", cases[i].name, NULL));
+        is_str(scim_text_user_name_key(pool, cases[i].text), cases[i].key,
+               apr_pstrcat(pool, "userName key of ", cases[i].name, NULL));
+    }
+}
+
+static void test_fold_idempotent(apr_pool_t *pool)
+{
+    unsigned code;
+    int same = 1;
+
+    for (code = 1; code < 0x110000; code++) {
+        char bytes[5] = { 0 };
+        const char *key;
+        apr_pool_t *scratch;
+
+        if (code >= 0xd800 && code <= 0xdfff) {
+            continue;
+        }
+        encode(code, bytes);
+        apr_pool_create(&scratch, pool);
+        key = scim_text_fold(scratch, bytes);
+        same = same && strcmp(scim_text_fold(scratch, key), key) == 0;
+        apr_pool_destroy(scratch);
+    }
+    ok(same, "the key of a key is the key, for every character");
+}
+
+static void test_fold_long(apr_pool_t *pool)
+{
+    char *text = apr_pcalloc(pool, 300001);
+    const char *key;
+    int i;
+
+    for (i = 0; i < 300000; i += 3) {
+        memcpy(text + i, "E\xcc\x88", 3);
+    }
+    key = scim_text_fold(pool, text);
+    is_int(strlen(key), 200000, "a long text is folded as a whole");
+}
+
+static void test_boolean(void)
+{
+    static const char *const no[] = {
+        "", "t", "tru", "truee", "true ", " true", "yes", "1", "0", "null"
+    };
+    apr_size_t i;
+    int value = -1;
+
+    ok(scim_text_boolean("True", &value) && value == 1, "E25: True");
+    ok(scim_text_boolean("False", &value) && value == 0, "E25: False");
+    ok(scim_text_boolean("tRUE", &value) && value == 1, "H9: tRUE");
+    ok(scim_text_boolean("FALSE", &value) && value == 0, "H9: FALSE");
+    for (i = 0; i < sizeof(no) / sizeof(*no); i++) {
+        ok(!scim_text_boolean(no[i], &value), no[i][0] ? no[i] : "no text");
+    }
+}
+
+#define SECONDS(s) (APR_INT64_C(s) * APR_USEC_PER_SEC)
+
+static void test_instants(apr_pool_t *pool)
+{
+    static const struct {
+        const char *text;
+        apr_time_t instant;
+    } cases[] = {
+        { "1970-01-01T00:00:00Z", 0 },
+        { "1970-01-01T00:00:00", 0 },
+        { "1970-01-01T00:00:00.000001Z", 1 },
+        { "1970-01-01T00:00:00.1Z", 100000 },
+        { "1970-01-01T00:00:00.1234569Z", 123456 },
+        { "1970-01-01T00:00:00+00:00", 0 },
+        { "1970-01-01T05:30:00+05:30", 0 },
+        { "1969-12-31T10:00:00-14:00", 0 },
+        { "1970-01-01T14:00:00+14:00", 0 },
+        { "1969-12-31T23:59:59.5Z", -500000 },
+        { "2008-01-23T04:56:22Z", SECONDS(1201064182) },
+        { "2018-03-27T19:59:26.000Z", SECONDS(1522180766) },
+        { "2000-02-29T00:00:00Z", SECONDS(951782400) },
+        { "2024-02-29T24:00:00Z", SECONDS(1709251200) },
+        { "2038-01-19T03:14:08Z", SECONDS(2147483648) },
+        { "0001-01-01T00:00:00Z", SECONDS(-62135596800) },
+        { "9999-12-31T23:59:59Z", SECONDS(253402300799) }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        apr_time_t instant = -1;
+        const char *text = tap_at_edge(cases[i].text,
+                                       strlen(cases[i].text) + 1);
+
+        ok(scim_text_instant(text, &instant),
+           apr_psprintf(pool, "TYPE-09: %s is an instant", text));
+        is_int(instant, cases[i].instant, "... and the right one");
+    }
+}
+
+static void test_no_instants(apr_pool_t *pool)
+{
+    static const char *const cases[] = {
+        "", "yesterday", "2008-01-23", "2008-01-23T", "2008-01-23T04:56",
+        "2008-01-23 04:56:22Z", "2008-01-23t04:56:22Z",
+        "2008-01-23T04:56:22z", "2008-01-23T04:56:22Zx",
+        "2008-01-23T04:56:22.Z", "2008-01-23T04:56:22,5Z",
+        "2008-01-23T04:56:22+5:30", "2008-01-23T04:56:22+0530",
+        "2008-01-23T04:56:22+05", "2008-01-23T04:56:22+05:60",
+        "2008-01-23T04:56:22+14:01", "2008-01-23T04:56:22-15:00",
+        "2008-01-23T04:56:22+", "2008-00-23T04:56:22Z",
+        "2008-13-01T00:00:00Z", "2008-01-00T00:00:00Z",
+        "2008-01-32T00:00:00Z", "2008-04-31T00:00:00Z",
+        "2007-02-29T00:00:00Z", "1900-02-29T00:00:00Z",
+        "2100-02-29T00:00:00Z", "2008-01-23T25:00:00Z",
+        "2008-01-23T24:00:01Z", "2008-01-23T24:00:00.1Z",
+        "2008-01-23T24:01:00Z", "2008-01-23T04:60:00Z",
+        "2008-12-31T23:59:60Z", "0000-01-01T00:00:00Z",
+        "-2008-01-23T04:56:22Z", "12008-01-23T04:56:22Z",
+        " 2008-01-23T04:56:22Z", "2008-1-23T04:56:22Z", "2008"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        apr_time_t instant;
+
+        ok(!scim_text_instant(tap_at_edge(cases[i], strlen(cases[i]) + 1),
+                              &instant),
+           apr_psprintf(pool, "TYPE-08: '%s' is no instant", cases[i]));
+    }
+}
+
+/* The days of 400 years, one by one, there and back. */
+static void test_calendar(apr_pool_t *pool)
+{
+    apr_int64_t day;
+    int right = 1;
+
+    for (day = -800000; day < 2900000; day += day % 7 ? 1 : 97) {
+        apr_time_t instant = SECONDS(86400) * day + 1;
+        apr_time_t back = 0;
+        apr_pool_t *scratch;
+
+        apr_pool_create(&scratch, pool);
+        if (instant > SECONDS(-62135596800)) {
+            right = right
+                    && scim_text_instant(scim_text_timestamp(scratch,
+                                                             instant), &back)
+                    && back == instant;
+        }
+        apr_pool_destroy(scratch);
+    }
+    ok(right, "timestamps of all centuries are read as they were written");
+}
+
+static void test_timestamp(apr_pool_t *pool)
+{
+    is_str(scim_text_timestamp(pool, SECONDS(1522180766)),
+           "2018-03-27T19:59:26.000000Z", "TYPE-11: a whole second");
+    is_str(scim_text_timestamp(pool, SECONDS(1522180766) + 999999),
+           "2018-03-27T19:59:26.999999Z", "... and its last microsecond");
+    is_str(scim_text_timestamp(pool, -1), "1969-12-31T23:59:59.999999Z",
+           "the microsecond before 1970");
+    is_str(scim_text_timestamp(pool, SECONDS(-1)),
+           "1969-12-31T23:59:59.000000Z", "the second before 1970");
+}
+
+static int is_base64(const char *text)
+{
+    return scim_text_is_base64(tap_at_edge(text, strlen(text) + 1));
+}
+
+static void test_base64(void)
+{
+    ok(is_base64(""), "TYPE-12: nothing is base64");
+    ok(is_base64("QQ==") && is_base64("QUI=") && is_base64("QUJD"),
+       "TYPE-12: one, two and three bytes");
+    ok(is_base64("QQ") && is_base64("QUI"), "TYPE-13: without padding");
+    ok(is_base64("+/+/"), "TYPE-12: + and /");
+    ok(!is_base64("-_-_"), "TYPE-13: the URL's alphabet is not");
+    ok(!is_base64("Q") && !is_base64("QUJDQ"), "one digit of four is not");
+    ok(!is_base64("QQ=") && !is_base64("QUI==") && !is_base64("QUJD=")
+       && !is_base64("=") && !is_base64("====") && !is_base64("QQ==="),
+       "wrong padding is not");
+    ok(!is_base64("QQ==QQ==") && !is_base64("Q=Q="), "padding ends it");
+    ok(!is_base64("QUJD\n") && !is_base64("QU JD"),
+       "TYPE-13: white space is not");
+    ok(!is_base64("\xc3\xa9qq"), "no letters beyond ASCII");
+}
+
+static int is_uuid(const char *text)
+{
+    return scim_text_is_uuid(tap_at_edge(text, strlen(text) + 1));
+}
+
+static void test_uuid(void)
+{
+    static const char good[] = "01234567-89ab-cdef-0123-456789abcdef";
+    char bad[sizeof(good)];
+    apr_size_t i;
+    int cut = 1, changed = 1;
+
+    ok(is_uuid(good), "a UUID");
+    ok(!is_uuid("01234567-89AB-cdef-0123-456789abcdef"), "not in capitals");
+    ok(!is_uuid("01234567-89ab-cdef-0123-456789abcdef0"), "not longer");
+    ok(!is_uuid("{1234567-89ab-cdef-0123-456789abcdef"), "not in braces");
+    ok(!is_uuid("0123456789abcdef0123456789abcdef"), "not without hyphens");
+    for (i = 0; i < sizeof(good) - 1; i++) {
+        memcpy(bad, good, sizeof(good));
+        bad[i] = good[i] == '-' ? '0' : 'g';
+        changed = changed && !is_uuid(bad);
+        bad[i] = '\0';
+        cut = cut && !is_uuid(bad);
+    }
+    ok(changed, "no other character anywhere");
+    ok(cut, "not shorter");
+}
+
+static void test_uri(void)
+{
+    static const char *const good[] = {
+        "https://example.com/a?b=c#d", "../Users/2", "Users/2", "urn:x:y",
+        "mailto:a@b", "%20", "a", "https://example.com/\xc3\xa9"
+    };
+    static const char *const bad[] = {
+        "", "not a uri", " a", "a ", "a\tb", "a\nb", "a\x7f", "<a>", "\"a\"",
+        "a\\b", "a^b", "a`b", "{a}", "a|b"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        ok(scim_text_is_uri(good[i]), good[i]);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        is_int(scim_text_is_uri(tap_at_edge(bad[i], strlen(bad[i]) + 1)), 0,
+               "TYPE-15: what a URI does not hold");
+    }
+}
+
+int main(void)
+{
+    apr_pool_t *pool = tap_start();
+
+    test_utf8_scalars();
+    test_utf8_pairs();
+    test_utf8();
+    test_fold(pool);
+    test_fold_idempotent(pool);
+    test_fold_long(pool);
+    test_boolean();
+    test_instants(pool);
+    test_no_instants(pool);
+    test_calendar(pool);
+    test_timestamp(pool);
+    test_base64();
+    test_uuid();
+    test_uri();
+    return tap_done(pool);
+}

@@ -734,7 +734,7 @@ static void import_records(import_t *import, const char *text)
 static scim_error_t *account_import(run_t *run)
 {
     import_t import = { run, run->arguments[1], NULL, 0, 0, 0 };
-    const char *text;
+    const char *text = "";
     scim_rows_t *rows;
 
     import.columns = apr_array_make(run->pool, 16, sizeof(int));

@@ -28,7 +28,7 @@
 #include "scim_users.h"
 
 #define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-#define VERSION "v2"
+#define PROTOCOL_VERSION "v2"
 #define UNSET (-1)
 
 #define DEFAULT_MAX_RESULTS 1000
@@ -631,10 +631,10 @@ static scim_error_t *check_request(exchange_t *x)
                           "User provisioning is disabled for this"
                           " organization.");
     }
-    if (strcmp(x->state->target.version, VERSION) != 0) {
+    if (strcmp(x->state->target.version, PROTOCOL_VERSION) != 0) {
         return scim_error(x->r->pool, SCIM_E_INVALID_VERSION,
                           "The protocol version '%.20s' is not supported,"
-                          " only " VERSION ".", x->state->target.version);
+                          " only " PROTOCOL_VERSION ".", x->state->target.version);
     }
     return NULL;
 }

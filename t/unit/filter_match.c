@@ -1,7 +1,6 @@
-/* filter_match RESOURCES.json [--sql]: the userNames of the resources that
- * each filter on standard input matches, sorted, joined by blanks, a line a
- * filter; or "error: ..." for a filter that is none.  With --sql the condition
- * and its parameters instead, for tests of query plans. */
+/* filter_match RESOURCES.json: the userNames of the resources that each filter
+ * on standard input matches, sorted, joined by blanks, a line a filter; or
+ * "error: ..." for a filter that is none. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 
 #include "../../scim_filter.h"
 #include "../../scim_json.h"
-#include "../../scim_query.h"
 #include "../../scim_schema.h"
 
 #define MAX_LINE 200000
@@ -58,21 +56,7 @@ static void print_matches(const scim_filter_t *filter, const cJSON *resources,
     putchar('\n');
 }
 
-static void print_sql(const scim_filter_t *filter, apr_pool_t *pool)
-{
-    scim_query_t query = { apr_array_make(pool, 8, sizeof(const char *)),
-                           "https://example.com/scim/x/v2/Users/", 0, 0 };
-    const char *text = scim_query_condition(&query, filter, pool);
-    int i;
-
-    printf("%s", text);
-    for (i = 0; i < query.parameters->nelts; i++) {
-        printf("\t%s", APR_ARRAY_IDX(query.parameters, i, const char *));
-    }
-    putchar('\n');
-}
-
-static void answer(const char *text, const cJSON *resources, int sql,
+static void answer(const char *text, const cJSON *resources,
                    apr_pool_t *pool)
 {
     scim_rules_t rules = { 0, 0 };
@@ -83,9 +67,6 @@ static void answer(const char *text, const cJSON *resources, int sql,
     if (error) {
         printf("error: %s\n", error->detail);
     }
-    else if (sql) {
-        print_sql(filter, pool);
-    }
     else {
         print_matches(filter, resources, pool);
     }
@@ -93,7 +74,6 @@ static void answer(const char *text, const cJSON *resources, int sql,
 
 int main(int argc, char **argv)
 {
-    int sql = argc > 2 && strcmp(argv[2], "--sql") == 0;
     static char line[MAX_LINE];
     cJSON *resources = NULL;
     apr_size_t length;
@@ -114,7 +94,7 @@ int main(int argc, char **argv)
     }
     while (fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\n")] = '\0';
-        answer(line, resources, sql, scratch);
+        answer(line, resources, scratch);
         apr_pool_clear(scratch);
     }
     apr_pool_destroy(pool);

@@ -13,10 +13,11 @@ use POSIX ();
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
-# new(dir => ..., port => ..., fsync => 0|1, conf => text, scale => {...})
+# new(dir, port, fsync, conf, database_conf, module, threads, dbd_max): conf and
+# database_conf are added to httpd.conf and postgresql.conf.
 sub new {
     my ($class, %option) = @_;
-    my $self = bless { fsync => 0, conf => '', module => "$ROOT/.libs/mod_scim.so",
+    my $self = bless { fsync => 0, conf => '', database_conf => '', module => "$ROOT/.libs/mod_scim.so",
                        threads => 25, dbd_max => 16, %option }, $class;
     $self->{pgdata} = "$self->{dir}/pgdata";
     $self->{pghost} = "$self->{dir}/run";
@@ -120,6 +121,7 @@ shared_buffers = 256MB
 fsync = $fsync
 synchronous_commit = on
 log_min_messages = warning
+$self->{database_conf}
 CONF
     close $out;
 }

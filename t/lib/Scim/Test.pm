@@ -22,7 +22,7 @@ use Scim::Http;
 use Scim::Server;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-    server organization uri user_name sql is_error is_user is_list event_count error_log
+    server organization uri user_name sql is_error is_user is_list event_count error_log query_plans
     CORE ENT PATCHOP LIST ERROR_URN TRUE FALSE));
 
 use constant {
@@ -37,6 +37,8 @@ use constant {
 # The Locations of the test server: profile => path.
 my %LOCATION = (managed => '/scim', open => '/open', strict => '/strict',
                 'open-strict' => '/open-strict');
+
+binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
 
 my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 my ($server, $owner);
@@ -76,17 +78,23 @@ sub locations {
 CONF
 }
 
+# Plans are logged while a test has switched it on (query_plans).
+my $DATABASE_CONF = <<'CONF';
+session_preload_libraries = 'auto_explain'
+auto_explain.log_min_duration = -1
+CONF
+
 # The shared server: the one that script/test has started (SCIM_TEST_DIR and
 # SCIM_TEST_PORT), or one of this process alone.
 sub server {
     return $server if $server;
     if ($ENV{SCIM_TEST_DIR}) {
         $server = Scim::Server->new(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
-                                    conf => locations());
+                                    conf => locations(), database_conf => $DATABASE_CONF);
         return $server;
     }
     my $dir = File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    $server = Scim::Server->new(dir => $dir, conf => locations());
+    $server = Scim::Server->new(dir => $dir, conf => locations(), database_conf => $DATABASE_CONF);
     $owner = $$;
     return $server->start;
 }
@@ -156,6 +164,32 @@ SQL
         $domains, $self->{issuer_name}, $option{language}, $option{timezone}))[0] };
     $self->{token} = $self->new_token;
     return $self;
+}
+
+# The plans of the statements that ran while code did, as text, from
+# PostgreSQL's log.
+sub query_plans {
+    my ($code) = @_;
+    my $log = "$server->{pgdata}/server.log";
+    log_plans(0);
+    my $start = -s $log;
+    $code->();
+    log_plans(-1);
+    open my $in, '<', $log or die "$log: $!";
+    seek $in, $start, 0;
+    local $/;
+    return split /^(?=\S+ \S+ \S+ \[\d+\] LOG:  duration)/m, scalar <$in>;
+}
+
+# A backend has read the new setting once it answers with it.
+sub log_plans {
+    my ($duration) = @_;
+    my @as = (Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX');
+    server()->run(0, @as, '-c', "ALTER SYSTEM SET auto_explain.log_min_duration = $duration",
+                  '-c', 'SELECT pg_reload_conf()');
+    Scim::Server::wait_until('the new setting', 10, sub {
+        (sql('SELECT setting FROM pg_settings WHERE name = $1', 'auto_explain.log_min_duration'))[0][0] == $duration;
+    });
 }
 
 sub event_count {

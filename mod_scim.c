@@ -353,7 +353,8 @@ static scim_error_t *get_number(apr_int64_t *number, exchange_t *x,
 static scim_error_t *get_page(scim_page_t *page, exchange_t *x)
 {
     int most = or_default(x->config->max_results, DEFAULT_MAX_RESULTS);
-    apr_int64_t count = most < SCIM_DEFAULT_PAGE_SIZE ? most : SCIM_DEFAULT_PAGE_SIZE;
+    apr_int64_t count = most < SCIM_DEFAULT_PAGE_SIZE
+                        ? most : SCIM_DEFAULT_PAGE_SIZE;
 
     page->filter = apr_table_get(x->parameters, "filter");
     SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
@@ -634,7 +635,8 @@ static scim_error_t *check_request(exchange_t *x)
     if (strcmp(x->state->target.version, PROTOCOL_VERSION) != 0) {
         return scim_error(x->r->pool, SCIM_E_INVALID_VERSION,
                           "The protocol version '%.20s' is not supported,"
-                          " only " PROTOCOL_VERSION ".", x->state->target.version);
+                          " only " PROTOCOL_VERSION ".",
+                          x->state->target.version);
     }
     return NULL;
 }

@@ -81,7 +81,8 @@ typedef enum {
 
 typedef struct {
     scim_literal_e kind;
-    const char *text;         /* STRING: decoded; INSTANT, NUMBER: as written */
+    const char *text;         /* STRING: decoded; INSTANT, NUMBER: as
+                               * written */
     int boolean;
     double number;
     apr_time_t instant;

@@ -1,4 +1,5 @@
 /* scimctl: organizations, tokens and accounts, for operators. */
+#include <locale.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "scim_tokens.h"
 #include "scim_users.h"
 #include "scimctl_csv.h"
+#include "scimctl_print.h"
 
 #define MAX_FILE_SIZE (16 * 1024 * 1024)
 #define MAX_ARGUMENTS 4
@@ -72,136 +74,22 @@ typedef struct {
 
 typedef scim_error_t *command_fn(run_t *run);
 
-/* Output */
-
-/* What comes from the database may not steer the terminal. */
-static void print_text(const char *text)
+static void print_rows(const run_t *run, const scim_rows_t *rows,
+                       const scimctl_column_t *columns)
 {
-    for (; text && *text; text++) {
-        putchar(apr_iscntrl(*text) ? '?' : *text);
-    }
-}
-
-/* Columns of the width of their widest cell; the cells are rows times
- * columns, the first row being the heads. */
-static void print_table(const apr_array_header_t *cells, int columns)
-{
-    int widths[SCIMCTL_CSV_MAX_FIELDS] = { 0 };
-    int i;
-
-    for (i = 0; i < cells->nelts; i++) {
-        const char *cell = APR_ARRAY_IDX(cells, i, const char *);
-        int length = cell ? (int) strlen(cell) : 0;
-
-        widths[i % columns] = length > widths[i % columns]
-                              ? length : widths[i % columns];
-    }
-    for (i = 0; i < cells->nelts; i++) {
-        const char *cell = APR_ARRAY_IDX(cells, i, const char *);
-        int last = i % columns == columns - 1;
-
-        print_text(cell);
-        printf("%*s", last ? 0 : widths[i % columns] + 2
-                                 - (int) (cell ? strlen(cell) : 0), "");
-        if (last) {
-            putchar('\n');
-        }
-    }
-}
-
-static void print_json(run_t *run, const cJSON *value)
-{
-    puts(scim_json_print(value, run->pool));
-}
-
-typedef enum { AS_TEXT, AS_BOOLEAN, AS_NUMBER } as_e;
-
-/* One column of a list: its head, its JSON name, its place in the rows. */
-typedef struct {
-    const char *head;
-    const char *name;
-    int column;
-    as_e as;
-} column_t;
-
-static cJSON *json_cell(const scim_rows_t *rows, int row, const column_t *c)
-{
-    const char *text = scim_rows_value(rows, row, c->column);
-
-    if (!text) {
-        return cJSON_CreateNull();
-    }
-    switch (c->as) {
-    case AS_BOOLEAN:
-        return cJSON_CreateBool(scim_rows_true(rows, row, c->column));
-    case AS_NUMBER:
-        return cJSON_CreateNumber((double) apr_atoi64(text));
-    default:
-        return cJSON_CreateString(text);
-    }
-}
-
-static const char *table_cell(const scim_rows_t *rows, int row,
-                              const column_t *c)
-{
-    if (c->as == AS_BOOLEAN) {
-        return scim_rows_true(rows, row, c->column) ? "on" : "off";
-    }
-    return scim_rows_value(rows, row, c->column);
-}
-
-static void print_rows_json(run_t *run, const scim_rows_t *rows,
-                            const column_t *columns)
-{
-    cJSON *list = scim_json_own(cJSON_CreateArray(), run->pool);
-    const column_t *c;
-    int i;
-
-    for (i = 0; i < scim_rows_count(rows); i++) {
-        cJSON *object = cJSON_CreateObject();
-
-        for (c = columns; c->head; c++) {
-            scim_json_put(object, c->name, json_cell(rows, i, c));
-        }
-        cJSON_AddItemToArray(list, object);
-    }
-    print_json(run, list);
-}
-
-static void print_rows(run_t *run, const scim_rows_t *rows,
-                       const column_t *columns)
-{
-    apr_array_header_t *cells = apr_array_make(run->pool, 32,
-                                               sizeof(const char *));
-    const column_t *c;
-    int count = 0;
-    int i;
-
-    if (run->options.json) {
-        print_rows_json(run, rows, columns);
-        return;
-    }
-    for (c = columns; c->head; c++, count++) {
-        APR_ARRAY_PUSH(cells, const char *) = c->head;
-    }
-    for (i = 0; i < scim_rows_count(rows); i++) {
-        for (c = columns; c->head; c++) {
-            APR_ARRAY_PUSH(cells, const char *) = table_cell(rows, i, c);
-        }
-    }
-    print_table(cells, count);
+    scimctl_print_rows(rows, columns, run->options.json, run->pool);
 }
 
 /* Organizations */
 
-static const column_t organization_columns[] = {
-    { "KEY", "key", 1, AS_TEXT }, { "NAME", "name", 2, AS_TEXT },
-    { "PROVISIONING", "provisioningEnabled", 3, AS_BOOLEAN },
-    { "ACCOUNTS", "accounts", 6, AS_NUMBER },
-    { "TOKENS", "tokens", 7, AS_NUMBER },
-    { "DOMAINS", "domains", 4, AS_TEXT },
-    { "CREATED", "created", 5, AS_TEXT },
-    { NULL, NULL, 0, AS_TEXT }
+static const scimctl_column_t organization_columns[] = {
+    { "KEY", "key", 1, SCIMCTL_TEXT }, { "NAME", "name", 2, SCIMCTL_TEXT },
+    { "PROVISIONING", "provisioningEnabled", 3, SCIMCTL_BOOLEAN },
+    { "ACCOUNTS", "accounts", 6, SCIMCTL_NUMBER },
+    { "TOKENS", "tokens", 7, SCIMCTL_NUMBER },
+    { "DOMAINS", "domains", 4, SCIMCTL_TEXT },
+    { "CREATED", "created", 5, SCIMCTL_TEXT },
+    { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
 static scim_error_t *no_organization(run_t *run)
@@ -306,13 +194,14 @@ static scim_error_t *org_disable(run_t *run)
 
 /* Tokens */
 
-static const column_t token_columns[] = {
-    { "ID", "id", 0, AS_TEXT }, { "NAME", "name", 1, AS_TEXT },
-    { "PREFIX", "prefix", 2, AS_TEXT }, { "ISSUER", "issuer", 3, AS_TEXT },
-    { "CREATED", "created", 4, AS_TEXT },
-    { "EXPIRES", "expires", 5, AS_TEXT },
-    { "LAST USED", "lastUsed", 6, AS_TEXT },
-    { NULL, NULL, 0, AS_TEXT }
+static const scimctl_column_t token_columns[] = {
+    { "ID", "id", 0, SCIMCTL_TEXT }, { "NAME", "name", 1, SCIMCTL_TEXT },
+    { "PREFIX", "prefix", 2, SCIMCTL_TEXT },
+    { "ISSUER", "issuer", 3, SCIMCTL_TEXT },
+    { "CREATED", "created", 4, SCIMCTL_TEXT },
+    { "EXPIRES", "expires", 5, SCIMCTL_TEXT },
+    { "LAST USED", "lastUsed", 6, SCIMCTL_TEXT },
+    { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
 static scim_error_t *need(run_t *run, const char *value, const char *option)
@@ -362,7 +251,7 @@ static void print_token(run_t *run, const char *secret, const char *id)
 
         scim_json_put_text(object, "id", id);
         scim_json_put_text(object, "token", secret);
-        print_json(run, object);
+        scimctl_print_json(object, run->pool);
         return;
     }
     printf("%s\n", secret);
@@ -420,7 +309,7 @@ static scim_error_t *token_delete(run_t *run)
     }
     if (!run->options.json) {
         fputs("Deleted: ", stdout);
-        print_text(scim_rows_value(rows, 0, 0));
+        scimctl_print_text(scim_rows_value(rows, 0, 0));
         putchar('\n');
     }
     return NULL;
@@ -462,7 +351,7 @@ static void print_accounts(run_t *run, const cJSON *users, apr_int64_t total)
         APR_ARRAY_PUSH(cells, const char *) = active ? "yes" : "no";
         APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user, "id");
     }
-    print_table(cells, 5);
+    scimctl_print_table(cells, 5);
     printf("%" APR_INT64_T_FMT " in all\n", total);
 }
 
@@ -490,7 +379,7 @@ static scim_error_t *account_list(run_t *run)
     SCIM_ERR(choose_organization(&rows, run));
     SCIM_ERR(scim_users_list(&users, &total, &run->call, &page));
     if (run->options.json) {
-        print_json(run, users);
+        scimctl_print_json(users, run->pool);
     }
     else {
         print_accounts(run, users, total);
@@ -508,7 +397,7 @@ static void print_account(run_t *run, const scim_rows_t *rows,
 
         if (value) {
             printf("%-18s", account_members[i]);
-            print_text(cJSON_IsString(value)
+            scimctl_print_text(cJSON_IsString(value)
                        ? value->valuestring
                        : cJSON_IsTrue(value) ? "yes" : "no");
             putchar('\n');
@@ -531,7 +420,7 @@ static scim_error_t *account_show(run_t *run)
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
     SCIM_ERR(scim_users_from_row(&user, &run->call, rows, 0, 0));
     if (run->options.json) {
-        print_json(run, user);
+        scimctl_print_json(user, run->pool);
     }
     else {
         print_account(run, rows, user);
@@ -891,6 +780,7 @@ int main(int argc, const char *const *argv)
         return EXIT_FAILURE;
     }
     atexit(apr_terminate);
+    setlocale(LC_CTYPE, "");
     apr_pool_create(&pool, NULL);
     run = apr_pcalloc(pool, sizeof(*run));
     run->pool = pool;

@@ -1,4 +1,5 @@
-/* An empty handler: what httpd itself can do, for bench/run to compare with. */
+/* An empty handler: what httpd itself can do, for bench/run to compare
+ * with. */
 #include <httpd.h>
 #include <http_config.h>
 #include <http_protocol.h>

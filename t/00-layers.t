@@ -1,0 +1,51 @@
+# The house of DESIGN.md section 4: includes point downwards only, and each
+# library of the world below has one owner.
+use strict;
+use warnings;
+use Test::More;
+
+my @layers = (
+    [qw(scim_error scim_text scim_json scim_etag scim_filter)],
+    [qw(scim_schema scim_schema_user scim_normalise scim_projection scim_patch scim_query scim_discovery)],
+    [qw(scim_db scim_statements)],
+    [qw(scim_users scim_roles scim_tokens scim_events)],
+    [qw(mod_scim scim_http scim_log scimctl scimctl_csv scimctl_print)],
+);
+my %layer = map { my $i = $_; map { $_ => $i } @{ $layers[$i] } } 0 .. $#layers;
+
+# Header => the files that may include it.
+my %owner = (
+    qr/^libpq-fe\.h$/ => qr/^scim_db\.c$/,
+    qr/^mod_dbd\.h$/ => qr/^scim_db\.c$/,
+    qr/^unicode\// => qr/^scim_text\.c$/,
+    qr/^openssl\// => qr/^scim_(?:tokens|text)\.c$/,
+    qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr/^(?:mod_scim|scim_http|scim_db)\.[ch]$/,
+);
+
+my (@upwards, @unknown, @foreign);
+for my $file (sort glob '*.c *.h') {
+    (my $name = $file) =~ s/\.[ch]$//;
+    push @unknown, $file unless defined $layer{$name};
+    open my $in, '<', $file or die "$file: $!";
+    while (<$in>) {
+        if (/^#\s*include "(\w+)\.h"/) {
+            my $included = $1;
+            push @upwards, "$file includes $included.h" if ($layer{$included} // 99) > ($layer{$name} // 0);
+        }
+        elsif (my ($header) = /^#\s*include <([^>]+)>/) {
+            for my $library (keys %owner) {
+                push @foreign, "$file includes $header" if $header =~ $library && $file !~ $owner{$library};
+            }
+        }
+    }
+}
+is_deeply \@unknown, [], 'every source has its place in the house';
+is_deeply \@upwards, [], 'no include points upwards';
+is_deeply \@foreign, [], 'libpq, mod_dbd, ICU, OpenSSL and httpd are known to their owners alone';
+
+# libscim, layers 0 and 1, is usable without a server.
+open my $in, '-|', 'nm -u .libs/libscim.a' or die "nm: $!";
+my @httpd = grep { /\b(?:ap_|PQ|dbd_)\w+/ } <$in>;
+ok -e '.libs/libscim.a', 'libscim is built';
+is_deeply \@httpd, [], 'layers 0 and 1 need neither httpd nor PostgreSQL';
+done_testing;

@@ -1,0 +1,33 @@
+# What the sources look like, as far as a program can see it.
+use strict;
+use warnings;
+use Test::More;
+
+my @sources = sort glob('*.c *.h t/unit/*.c t/unit/*.h bench/*.c');
+my (%logno, @long_lines, @tabs, @long_functions, @long_files, @trailing);
+for my $file (@sources) {
+    open my $in, '<', $file or die "$file: $!";
+    my ($function, $start);
+    while (my $line = <$in>) {
+        chomp $line;
+        my $where = "$file:$.";
+        push @long_lines, $where if length $line > 79;
+        push @tabs, $where if $line =~ /\t/;
+        push @trailing, $where if $line =~ /\s$/;
+        push @{ $logno{$1} }, $where if $line =~ /SCIM_LOGNO\((\d+)\)/;
+        $start = $. if $line eq '{';
+        push @long_functions, "$file:$start: " . ($. - $start) . ' lines'
+            if $line eq '}' && $start && $. - $start > 80;
+        undef $start if $line eq '}';
+    }
+    push @long_files, "$file: $." if $. > 900;
+    close $in;
+}
+cmp_ok scalar @sources, '>', 30, 'the sources are found';
+is_deeply \@long_lines, [], 'no line is longer than 79 columns';
+is_deeply \@tabs, [], 'no tabs';
+is_deeply \@trailing, [], 'no blanks at the end of a line';
+is_deeply \@long_functions, [], 'no function is longer than 80 lines';
+is_deeply \@long_files, [], 'no file is longer than 900 lines';
+is_deeply [grep { @{ $logno{$_} } > 1 } sort keys %logno], [], 'every number of a log message is used once';
+done_testing;

@@ -66,7 +66,8 @@ CREATE TABLE IF NOT EXISTS scim.organization (
     name                  text NOT NULL CHECK (name <> '' AND length(name) <= 200),
     provisioning_enabled  boolean NOT NULL DEFAULT false,
     domains               text[] NOT NULL DEFAULT '{}'
-                          CHECK (array_position(domains, NULL) IS NULL),
+                          CHECK (array_position(domains, NULL) IS NULL
+                                 AND array_to_string(domains, '/') !~ '[[:upper:][:space:]@]'),
     created_at            timestamptz(3) NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE scim.organization IS 'Tenants. Nothing ever crosses organizations';

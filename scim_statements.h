@@ -74,7 +74,7 @@ enum {
       " AND id = $2::uuid RETURNING name")                                  \
     X(ORGANIZATION_INSERT, 0,                                               \
       "INSERT INTO scim.organization (key, name, domains)"                  \
-      " VALUES ($1, $2, $3::text[]) ON CONFLICT (key) DO NOTHING"           \
+      " VALUES ($1, $2, lower($3)::text[]) ON CONFLICT (key) DO NOTHING"    \
       " RETURNING id")                                                      \
     X(ORGANIZATION_LIST, 1,                                                 \
       "SELECT o.id, o.key, o.name, o.provisioning_enabled,"                 \

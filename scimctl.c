@@ -138,7 +138,8 @@ static scim_error_t *org_add(run_t *run)
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "The key must be 1 to 63 lower-case letters,"
                           " digits and hyphens, for it is part of the SCIM"
-                          " URL; the name must not be empty.");
+                          " URL; the name must not be empty; a domain"
+                          " is without @ or a blank.");
     }
     SCIM_ERR(error);
     if (scim_rows_count(rows) == 0) {
@@ -452,6 +453,18 @@ typedef struct {
     int stopped;                 /* the transaction takes no more */
 } import_t;
 
+static int has_column(const import_t *import, int index)
+{
+    int i;
+
+    for (i = 0; i < import->columns->nelts; i++) {
+        if (APR_ARRAY_IDX(import->columns, i, int) == index) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* problem is NULL for a line without one. */
 static void report(import_t *import, int line, const char *problem)
 {
@@ -508,6 +521,10 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
 {
     int i;
 
+    if (!heads) {
+        report(import, line, "the file is empty; its first line names the"
+                             " columns");
+    }
     for (i = 0; heads && i < heads->nelts; i++) {
         const char *name = APR_ARRAY_IDX(heads, i, const char *);
         int index = column_index(name);
@@ -519,6 +536,11 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
                                 " active, externalId, preferredLanguage,"
                                 " timezone, managed and syncEligible",
                                 name));
+        }
+        else if (has_column(import, index)) {
+            report(import, line,
+                   apr_psprintf(import->run->pool,
+                                "the column '%.60s' is there twice", name));
         }
         APR_ARRAY_PUSH(import->columns, int) = index;
     }
@@ -601,7 +623,9 @@ static const char *import_record(import_t *import,
 
 static void import_records(import_t *import, const char *text)
 {
-    scimctl_csv_t csv = { text, 1 };
+    /* Spreadsheets begin UTF-8 with a byte order mark. */
+    scimctl_csv_t csv = { text + 3 * (strncmp(text, "\xef\xbb\xbf", 3) == 0),
+                          1 };
     const char *problem;
     apr_array_header_t *fields;
     int line;

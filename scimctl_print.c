@@ -1,6 +1,7 @@
 #include "scimctl_print.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 

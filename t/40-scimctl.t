@@ -1,0 +1,171 @@
+# scimctl, as an operator uses it.
+use strict;
+use warnings;
+use utf8;
+use lib 't/lib';
+use Encode qw(decode_utf8 encode_utf8);
+use File::Temp;
+use IPC::Open3;
+use JSON::PP ();
+use Symbol 'gensym';
+use Scim::Test;
+
+my $server = server();
+my @db = ('--db', "host=$server->{pghost} dbname=scim user=scim");
+
+# (exit status, stdout, stderr)
+sub scimctl_raw {
+    my (@arguments) = @_;
+    my $pid = open3(my $in, my $out, my $err = gensym, './scimctl', map { encode_utf8($_) } @arguments);
+    close $in;
+    local $/;
+    my ($stdout, $stderr) = map { decode_utf8($_ // '') } scalar(<$out>), scalar(<$err>);
+    waitpid $pid, 0;
+    return ($? >> 8, $stdout, $stderr);
+}
+sub scimctl { return scimctl_raw(@db, @_) }
+sub json { my ($status, $out, $err) = scimctl('--json', @_); return $status == 0 ? JSON::PP->new->decode($out) : die "$err" }
+sub refused {
+    my ($message, $name, @arguments) = @_;
+    my ($status, $out, $err) = scimctl(@arguments);
+    is $status, 1, "$name: exit status 1";
+    like $err, $message, $name;
+    is $out, '', "$name: nothing on standard output";
+}
+
+my $key = 'ctl-' . join '', map { ('a' .. 'z')[rand 26] } 1 .. 8;
+
+# Usage
+my ($status, $out, $err) = scimctl_raw('--help');
+is $status, 0, '--help succeeds';
+like $out, qr/org add KEY .*token generate KEY .*account import KEY/s, '--help names the commands';
+is +(scimctl_raw('--version'))[1] =~ /^scimctl \d/ ? 1 : 0, 1, '--version';
+for my $wrong ([], ['org'], ['org', 'add'], ['org', 'frob', 'x'], ['org', 'list', 'extra'], ['--nonsense', 'org', 'list']) {
+    ($status, $out, $err) = scimctl_raw(@$wrong);
+    is $status, 2, "exit status 2: @$wrong";
+    like $err, qr/Usage:/, "usage: @$wrong";
+}
+
+# Connections
+($status, $out, $err) = scimctl_raw('--db', 'host=/nonexistent dbname=scim', 'org', 'list');
+is $status, 1, 'no database: exit status 1';
+like $err, qr/nonexistent/, 'no database: says where it looked';
+{
+    local @ENV{qw(PGHOST PGDATABASE PGUSER)} = ($server->{pghost}, 'scim', 'scim');
+    is +(scimctl_raw('org', 'list'))[0], 0, 'the PG* variables name the database as for psql';
+    local $ENV{PGDATABASE} = 'postgres';
+    local $ENV{PGUSER} = 'postgres';
+    like +(scimctl_raw('org', 'list'))[2], qr/schema\.sql/, 'a database without the schema: apply schema.sql';
+}
+
+# Organizations
+($status, $out) = scimctl('org', 'add', $key, '--name', 'Zoë & Co', '--domain', 'Example.com', '--domain', 'example.org');
+is $status, 0, 'org add';
+like $out, qr/^KEY .*\n\Q$key\E +Zoë & Co +off /, 'org add prints a table';
+refused(qr/exists already/, 'a second organization of that key', 'org', 'add', $key);
+refused(qr/@ or a blank/, "the domain '$_'", 'org', 'add', "$key-2", '--domain', $_) for '\@example.com', 'a b';
+refused(qr/lower-case letters/, "the key '$_'", 'org', 'add', $_) for 'Acme', 'a b', 'a-', 'a/b', 'x' x 64, '';
+my ($row) = grep { $_->{key} eq $key } @{ json('org', 'list') };
+is_deeply [@$row{qw(name provisioningEnabled accounts tokens)}], ['Zoë & Co', JSON::PP::false, 0, 0], 'org list --json';
+like $row->{domains}, qr/example\.com.*example\.org/, 'the domains are kept in lower case';
+is json('org', 'enable', $key)->[0]{provisioningEnabled}, JSON::PP::true, 'org enable';
+is json('org', 'disable', $key)->[0]{provisioningEnabled}, JSON::PP::false, 'org disable';
+is json('org', 'enable', $key)->[0]{key}, $key, 'org enable again';
+refused(qr/no organization 'nobody'.*org list/, 'an unknown organization', @$_)
+    for ['org', 'show', 'nobody'], ['org', 'enable', 'nobody'], ['token', 'list', 'nobody'], ['account', 'list', 'nobody'];
+
+# Import
+sub import_file {
+    my ($text, @more) = @_;
+    my $file = File::Temp->new(SUFFIX => '.csv');
+    binmode $file, ':raw';
+    print $file encode_utf8($text);
+    close $file;
+    my ($status, $out, $err) = scimctl('account', 'import', $key, "$file", @more);
+    $err =~ s/\Q$file\E/FILE/g;
+    return ($status, $out, $err);
+}
+my $good = "userName,displayName,role,active,managed,syncEligible,externalId,preferredLanguage,timezone\r\n"
+    . "admin\@example.com,Administrator,ADMIN,,,,a1,ja,Asia/Tokyo\r\n"
+    . "old\@example.com,\"Old, \"\"Hand\"\"\nof two lines\",USER,false,true,false,,,\r\n"
+    . "own\@example.org,Zoë,,,false,,,,\n";
+($status, $out) = import_file($good, '--dry-run');
+is_deeply [$status, $out], [0, "3 account(s) could be imported\n"], 'import --dry-run checks';
+is json('org', 'show', $key)->[0]{accounts}, 0, 'and imports nothing';
+($status, $out) = import_file("\x{feff}$good");
+is_deeply [$status, $out], [0, "3 account(s) imported\n"], 'import, with the byte order mark that spreadsheets write';
+is_deeply [sql('SELECT user_name, display_name, role, active, managed, sync_eligible, provisioned_at IS NULL
+    FROM scim.account a JOIN scim.organization o ON o.id = organization_id WHERE o.key = $1 AND user_name NOT LIKE \'old%\'
+    ORDER BY user_name', $key)],
+    [['admin@example.com', 'Administrator', 'ADMIN', 't', 't', 't', 't'], ['own@example.org', 'Zoë', 'GUEST', 't', 'f', 't', 't']],
+    'the accounts are as the file says, and not provisioned';
+is json('account', 'show', $key, 'OLD@example.com')->{displayName}, "Old, \"Hand\"\nof two lines", 'a quoted field';
+
+for my $case (['unknown column', "userName,shoeSize\nx\@example.com,43\n", qr/^FILE:1: unknown column 'shoeSize'/],
+              ['a taken userName', "userName,displayName\nnew\@example.com,N\nADMIN\@example.com,A\n", qr/^FILE:3: .*userName/],
+              ['the same name twice', "userName,displayName\nnew\@example.com,N\nNEW\@example.com,A\n", qr/^FILE:3: .*userName/],
+              ['a domain that is not verified', "userName,displayName\nn\@elsewhere.example,N\n", qr/^FILE:2: .*verified/],
+              ['no displayName', "userName\nn\@example.com\n", qr/^FILE:2: .*displayName/],
+              ['an unknown role', "userName,displayName,role\nn\@example.com,N,BOSS\n", qr/^FILE:2: role must be/],
+              ['active that is neither', "userName,displayName,active\nn\@example.com,N,maybe\n", qr/^FILE:2: active/],
+              ['too few fields', "userName,displayName\nn\@example.com\n", qr/^FILE:2: the number of fields/],
+              ['a quote without an end', "userName,displayName\n\"n\@example.com,N\n", qr/^FILE:2: /],
+              ['several at once', "userName,displayName\nbad,N\nn\@example.com,N\nworse,N\n", qr/^FILE:2: .*\nFILE:4: /],
+              ['a column twice', "userName,displayName,USERNAME\nn\@example.com,N,m\@example.com\n", qr/^FILE:1: .*twice/],
+              ['not UTF-8', undef, qr/UTF-8/], ['an empty file', '', qr/^FILE:1: /]) {
+    my ($name, $text, $message) = @$case;
+    if (!defined $text) {
+        my $file = File::Temp->new;
+        print $file "userName,displayName\nn\@example.com,\xff\n";
+        close $file;
+        ($status, $out, $err) = scimctl('account', 'import', $key, "$file");
+    }
+    else {
+        ($status, $out, $err) = import_file($text);
+    }
+    is $status, 1, "import of $name fails";
+    like $err, $message, "import of $name: with the line";
+    is json('org', 'show', $key)->[0]{accounts}, 3, "import of $name: nothing of the file is imported";
+}
+refused(qr/No such file/, 'a file that is not there', 'account', 'import', $key, '/nonexistent.csv');
+
+# Tokens
+($status, my $token, $err) = scimctl('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'Entra ID');
+chomp $token;
+is $status, 0, 'token generate';
+like $token, qr/^scim_[0-9a-f]{64}$/, 'a token of 256 bits behind its prefix, alone on standard output';
+like $err, qr/not be shown again/, 'with the remark that it is shown once';
+my $get = Scim::Http->new($server->{url})->request(GET => "/scim/$key/v2/Users", [Authorization => "Bearer $token"]);
+is $get->{status}, 200, 'the token opens the organization';
+my ($listed) = @{ json('token', 'list', $key) };
+is_deeply [@$listed{qw(name issuer expires)}], ['Entra ID', 'admin@example.com', undef], 'token list';
+is index($token, $listed->{prefix}), 0, 'the prefix is that of the token';
+cmp_ok length $listed->{prefix}, '<', 16, 'and short';
+is_deeply [sql('SELECT count(*) FROM scim.token t WHERE t::text LIKE $1', "%$token%")], [[0]], 'the token itself is not stored';
+like json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'T2', '--days', '30')->{token}, qr/^scim_/, 'with --json and --days';
+refused(qr/active account with the role ADMIN/, 'an issuer who is no ADMIN', 'token', 'generate', $key, '--issuer', 'own@example.org', '--name', 'x');
+refused(qr/no account/, 'an unknown issuer', 'token', 'generate', $key, '--issuer', 'x@example.com', '--name', 'x');
+refused(qr/--issuer is needed/, 'no issuer', 'token', 'generate', $key, '--name', 'x');
+refused(qr/--name is needed/, 'no name', 'token', 'generate', $key, '--issuer', 'admin@example.com');
+refused(qr/--days must be/, "--days $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--days', $_)
+    for '0', 'x', '-1', '99999999999';
+refused(qr/./, '--expires of no date', 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', 'soonish');
+refused(qr/no token with this id/, 'an unknown token', 'token', 'delete', $key, $_) for '00000000-0000-4000-8000-000000000000', 'x';
+is +(scimctl('token', 'delete', $key, $listed->{id}))[1], "Deleted: Entra ID\n", 'token delete';
+is +(Scim::Http->new($server->{url})->request(GET => "/scim/$key/v2/Users", [Authorization => "Bearer $token"]))->{status}, 401,
+    'the deleted token is refused at once';
+
+# Accounts
+is_deeply [map { $_->{userName} } @{ json('account', 'list', $key, '--filter', 'roles.value eq "admin"') }], ['admin@example.com'],
+    'account list --filter';
+is scalar @{ json('account', 'list', $key, '--count', '1', '--start', '2') }, 1, 'account list --start --count';
+refused(qr/filter/i, 'a bad filter', 'account', 'list', $key, '--filter', 'userName xx "a"');
+refused(qr/not a number/, "--count $_", 'account', 'list', $key, '--count', $_) for '0', 'x', '-1';
+($status, $out) = scimctl('account', 'show', $key, 'own@example.org');
+like $out, qr/^displayName +Zoë$/m, 'account show';
+like $out, qr/^managed +no$/m, 'says that it is unmanaged';
+refused(qr/no account/, 'an unknown account', 'account', 'show', $key, 'x@example.com');
+sql(q{UPDATE scim.account SET display_name = E'\x1b[2Jred\x07' WHERE user_name = 'own@example.org'});
+unlike +(scimctl('account', 'list', $key))[1], qr/[\x1b\x07]/, 'control characters do not reach the terminal';
+
+done_testing;

@@ -117,7 +117,8 @@ static const char *set_base_url(cmd_parms *cmd, void *config_,
     apr_size_t length = strlen(value);
 
     if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
-        || !uri.scheme || !uri.hostname || uri.query || uri.fragment
+        || !uri.scheme || !uri.hostname || !*uri.hostname
+        || uri.query || uri.fragment
         || uri.user
         || (strcasecmp(uri.scheme, "https") != 0
             && strcasecmp(uri.scheme, "http") != 0)) {

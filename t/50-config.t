@@ -1,0 +1,61 @@
+# What "apachectl configtest" says.
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Temp;
+use Scim::Test;
+
+my $server = server();
+my $modules = Scim::Server::load_modules();
+my $dir = File::Temp::tempdir(CLEANUP => 1);
+my $DBD = qq(DBDriver pgsql\nDBDParams "host=$server->{pghost} dbname=scim user=scim"\n);
+
+# (exit status, output) of configtest for this text behind the LoadModule lines.
+sub configtest {
+    my ($text, %option) = @_;
+    my $load = $modules;
+    $load =~ s/^LoadModule dbd_module.*\n//m if $option{without_dbd};
+    my $conf = "$dir/httpd.conf";
+    Scim::Server::write_file($conf, <<"CONF");
+${load}LoadModule scim_module $server->{module}
+ServerRoot $dir
+ServerName 127.0.0.1
+Listen 127.0.0.1:9
+ErrorLog /dev/stderr
+$text
+CONF
+    my $output = qx(@{[Scim::Server::httpd_program()]} -f $conf -t 2>&1);
+    return ($? >> 8, $output);
+}
+
+sub refused {
+    my ($text, $message, $name, %option) = @_;
+    my ($status, $output) = configtest($text, %option);
+    isnt $status, 0, "$name: refused";
+    like $output, $message, "$name: the message says what is wrong";
+}
+
+my ($status, $output) = configtest("$DBD<Location /scim>\nSetHandler scim\nSCIMBaseURL https://h.example/scim\nSCIMProfile open\n"
+    . "SCIMStrict On\nSCIMMaxResults 200\nSCIMMaxBodySize 65536\n</Location>");
+is $status, 0, 'a good configuration' or diag $output;
+like $output, qr/Syntax OK/, 'is OK';
+
+sub location { return "$DBD<Location /scim>\nSetHandler scim\n$_[0]\n</Location>" }
+refused(location('SCIMProfile closed'), qr/SCIMProfile: 'closed' is not allowed; it must be managed or open/, 'SCIMProfile');
+refused(location('SCIMStrict maybe'), qr/SCIMStrict must be On or Off/, 'SCIMStrict');
+refused(location("SCIMMaxResults $_"), qr/SCIMMaxResults: '\Q$_\E' is not allowed; it must be a number from 1 to 10000/, "SCIMMaxResults $_")
+    for 0, -1, 'x', '10001', '5x', '99999999999999999999';
+refused(location("SCIMMaxBodySize $_"), qr/SCIMMaxBodySize: '\Q$_\E' is not allowed/, "SCIMMaxBodySize $_") for 0, 1023, '64M';
+refused(location("SCIMBaseURL $_"), qr/SCIMBaseURL: '\Q$_\E' is not allowed; it must be the public URL of this Location, such as https:/,
+        "SCIMBaseURL $_") for '/scim', 'ftp://h/scim', 'https://', 'https://h/scim?x', 'https://h/scim#x', 'https://u:p@h/scim';
+refused(location('SCIMProfile'), qr/SCIMProfile takes one argument/, 'no argument');
+refused("SCIMProfil open\n", qr/Invalid command 'SCIMProfil'/, 'a misspelt directive');
+refused("DBDriver sqlite3\n<Location /scim>\nSetHandler scim\n</Location>",
+        qr/DBDriver: 'sqlite3' is not allowed; mod_scim keeps its accounts in PostgreSQL, so it must be pgsql/, 'another DBDriver');
+refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs a database: add DBDriver pgsql and DBDParams/, 'no database');
+refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs mod_dbd: add LoadModule dbd_module/, 'no mod_dbd', without_dbd => 1);
+is +(configtest("<VirtualHost 127.0.0.1:9>\n<Location /scim>\nSetHandler scim\n</Location>\n</VirtualHost>\n$DBD"))[0], 0,
+    'a virtual host may share the main server\'s database';
+is +(configtest(''))[0], 0, 'loaded but not used, mod_scim asks for nothing';
+
+done_testing;

@@ -1,5 +1,6 @@
 #include "scim_db.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,6 +204,21 @@ static void settle(PGconn *connection)
     }
 }
 
+/* A server that ended while the connection was idle has said so: that is
+ * waiting to be read.  A write on such a connection could not be repeated. */
+static int is_alive(PGconn *connection)
+{
+    struct pollfd socket = { PQsocket(connection), POLLIN, 0 };
+
+    while (PQstatus(connection) == CONNECTION_OK
+           && poll(&socket, 1, 0) > 0) {
+        if (!PQconsumeInput(connection)) {
+            return 0;
+        }
+    }
+    return PQstatus(connection) == CONNECTION_OK;
+}
+
 static apr_status_t give_back(void *data)
 {
     scim_db_t *db = data;
@@ -232,6 +248,9 @@ scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
     }
     borrowed->connection = apr_dbd_native_handle(borrowed->dbd->driver,
                                                  borrowed->dbd->handle);
+    if (!is_alive(borrowed->connection)) {
+        PQreset(borrowed->connection);
+    }
     borrowed->prepared = prepared_of(borrowed->dbd);
     borrowed->pool = pool;
     borrowed->from = from;
@@ -291,6 +310,15 @@ static int is_state(const PGresult *result, const char *state)
     return strcmp(sqlstate_of(result), state) == 0;
 }
 
+/* The connection is gone, or about to be.  Errors without SQLSTATE are libpq's
+ * own; after a failed write it may report one while PQstatus is still OK. */
+static int is_lost(const scim_db_t *db, const PGresult *result)
+{
+    return PQstatus(db->connection) == CONNECTION_BAD
+           || !*sqlstate_of(result) || is_state(result, "57P01")
+           || is_state(result, "57P02") || is_state(result, "57P03");
+}
+
 static int is_success(const PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);
@@ -314,7 +342,7 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
     const char *detail;
     int i = 0;
 
-    if (PQstatus(db->connection) == CONNECTION_BAD) {
+    if (is_lost(db, result)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  cause_of(db, result));
     }
@@ -377,7 +405,7 @@ static PGresult *attempt(scim_db_t *db, const execution_t *what,
 static int may_repeat(scim_db_t *db, const execution_t *what,
                       const PGresult *result, int sent)
 {
-    if (PQstatus(db->connection) == CONNECTION_BAD) {
+    if (is_lost(db, result)) {
         return what->repeatable || !sent;
     }
     return is_state(result, "26000") || is_state(result, "0A000");

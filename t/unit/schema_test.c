@@ -1,0 +1,269 @@
+/* The attribute table and what follows from it: normalising, validating,
+ * projecting. */
+#include "tap.h"
+
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+#include "../../scim_json.h"
+#include "../../scim_schema.h"
+
+#define ENT "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+#define CORE "urn:ietf:params:scim:schemas:core:2.0:User"
+#define READ -1                  /* no error is expected */
+
+static cJSON *json_of(const char *text, apr_pool_t *pool)
+{
+    char *json = apr_pstrdup(pool, text);
+    cJSON *tree = NULL;
+    char *c;
+
+    for (c = json; *c; c++) {
+        *c = *c == '\'' ? '"' : *c;
+    }
+    if (scim_json_parse(&tree, json, strlen(json), pool)) {
+        printf("# not JSON: %s\n", json);
+    }
+    return tree;
+}
+
+/* The table holds together: what one row promises no other breaks. */
+static void check_row(const scim_attribute_t *row, const char *where,
+                      apr_pool_t *pool)
+{
+    const char *name = apr_pstrcat(pool, where, row->name, NULL);
+    const scim_attribute_t *sub;
+
+    ok(row->description && *row->description,
+       apr_pstrcat(pool, "DISC-25: described: ", name, NULL));
+    ok((row->type == SCIM_COMPLEX) == (row->subs != NULL),
+       apr_pstrcat(pool, "complex means sub-attributes: ", name, NULL));
+    ok((row->type == SCIM_REFERENCE) == (row->reference_types != NULL),
+       apr_pstrcat(pool, "reference means reference types: ", name, NULL));
+    ok(row->type != SCIM_REFERENCE || row->case_exact || row->multi_valued,
+       apr_pstrcat(pool, "references are case-exact: ", name, NULL));
+    for (sub = row->subs; sub && sub->name; sub++) {
+        ok(sub->type != SCIM_COMPLEX,
+           apr_pstrcat(pool, "DISC-27: simple: ", name, ".", sub->name,
+                       NULL));
+        check_row(sub, apr_pstrcat(pool, name, ".", NULL), pool);
+    }
+}
+
+static void test_table(apr_pool_t *pool)
+{
+    const scim_attribute_t *row;
+    const scim_schema_t *const *extension;
+
+    for (row = scim_common_attributes; row->name; row++) {
+        check_row(row, "", pool);
+    }
+    for (row = scim_user_type.core->attributes; row->name; row++) {
+        check_row(row, "", pool);
+    }
+    for (extension = scim_user_type.extensions; *extension; extension++) {
+        for (row = (*extension)->attributes; row->name; row++) {
+            check_row(row, "E:", pool);
+        }
+    }
+    ok(scim_attribute_find(scim_user_type.core->attributes, "USERNAME")
+       == scim_attribute_find(scim_user_type.core->attributes, "userName"),
+       "ATTR-01: names are found in any case");
+    ok(!scim_attribute_find(scim_user_type.core->attributes, "password"),
+       "password is not in the schema");
+    ok(!scim_attribute_find(scim_user_type.core->attributes, ""),
+       "no attribute has an empty name");
+}
+
+typedef struct {
+    const char *name;
+    int strict;
+    const char *body;
+    int error;
+    const char *resource;
+    int notes;
+} read_t;
+
+static const read_t reads[] = {
+    { "ATTR-01: names in the schema's spelling", 0,
+      "{'USERNAME':'a','Name':{'GIVENNAME':'g'},'EMAILS':[{'VALUE':'x'}]}",
+      READ, "{'userName':'a','name':{'givenName':'g'},"
+      "'emails':[{'value':'x'}]}", 0 },
+    { "H9: booleans as strings", 0, "{'userName':'a','active':'FALSE',"
+      "'emails':[{'value':'x','primary':'true'}]}", READ,
+      "{'userName':'a','active':false,'emails':[{'value':'x',"
+      "'primary':true}]}", 0 },
+    { "TYPE-04: strictly not", 1, "{'schemas':['" CORE "'],'userName':'a',"
+      "'active':'False'}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "TYPE-04: \"yes\" never", 0, "{'userName':'a','active':'yes'}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "TYPE-04: 1 never", 0, "{'userName':'a','active':1}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "H37: a number for a string", 0, "{'userName':'a','externalId':701984}",
+      READ, "{'userName':'a','externalId':'701984'}", 0 },
+    { "H15: null and \"\" are absent", 0, "{'userName':'a','title':'',"
+      "'nickName':null,'emails':[],'name':{'givenName':''},'roles':[null]}",
+      READ, "{'userName':'a'}", 0 },
+    { "H36: an object for a list", 0, "{'userName':'a','emails':"
+      "{'value':'x'}}", READ, "{'userName':'a','emails':[{'value':'x'}]}",
+      0 },
+    { "H36: strictly not", 1, "{'schemas':['" CORE "'],'userName':'a',"
+      "'emails':{'value':'x'}}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "H14: strings for elements", 0, "{'userName':'a','roles':['A','B']}",
+      READ, "{'userName':'a','roles':[{'value':'A'},{'value':'B'}]}", 0 },
+    { "E28: a string for a complex value", 0, "{'userName':'a','" ENT
+      "':{'manager':'1'}}", READ, "{'userName':'a','" ENT
+      "':{'manager':{'value':'1'}}}", 0 },
+    { "H33: readOnly members are left out", 0, "{'userName':'a','id':'x',"
+      "'meta':{'version':'1'},'groups':[{'value':'g'}]}", READ,
+      "{'userName':'a'}", 0 },
+    { "unknown members are left out and noted", 0, "{'userName':'a',"
+      "'shoeSize':43,'name':{'nick':'x'},'urn:x:y':{'a':1}}", READ,
+      "{'userName':'a'}", 3 },
+    { "H35: foreign schemas", 0, "{'schemas':['urn:scim:schemas:core:1.0'],"
+      "'userName':'a'}", READ, "{'userName':'a'}", 0 },
+    { "RES-02: strictly they are refused", 1, "{'schemas':['" CORE
+      "','urn:x'],'userName':'a'}", SCIM_E_INVALID_SYNTAX, NULL, 0 },
+    { "RES-01: strictly schemas is needed", 1, "{'userName':'a'}",
+      SCIM_E_INVALID_SYNTAX, NULL, 0 },
+    { "TYPE-20: a list for a single value", 0,
+      "{'userName':'a','title':['x','y']}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "TYPE-20: an object for a string", 0, "{'userName':'a','title':{}}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "TYPE-10: no base64", 0, "{'userName':'a','x509Certificates':"
+      "[{'value':'%'}]}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "a body that is a list", 0, "[]", SCIM_E_INVALID_SYNTAX, NULL, 0 }
+};
+
+static void test_read(apr_pool_t *pool)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+        const read_t *c = &reads[i];
+        scim_rules_t rules = { 0, c->strict };
+        apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
+        cJSON *resource = NULL;
+        scim_error_t *error = scim_schema_read(&resource,
+                                               json_of(c->body, pool),
+                                               &scim_user_type, &rules,
+                                               notes, pool);
+
+        if (c->error != READ) {
+            is_int(error ? (int) error->kind : READ, c->error, c->name);
+            continue;
+        }
+        if (!ok(!error && scim_json_equal(resource,
+                                          json_of(c->resource, pool)),
+                c->name)) {
+            printf("#      got: %s\n# expected: %s\n",
+                   error ? error->detail : scim_json_print(resource, pool),
+                   c->resource);
+        }
+        is_int(notes->nelts, c->notes, apr_pstrcat(pool, c->name,
+                                                   ": notes", NULL));
+    }
+}
+
+static void test_validate(apr_pool_t *pool)
+{
+    static const struct {
+        const char *name;
+        int managed;
+        const char *resource;
+        int error;
+        const char *after;       /* NULL: as before */
+    } cases[] = {
+        { "userName is required", 0, "{'title':'x'}", SCIM_E_INVALID_VALUE,
+          NULL },
+        { "displayName is, in profile managed", 1, "{'userName':'a'}",
+          SCIM_E_INVALID_VALUE, NULL },
+        { "but not in profile open", 0, "{'userName':'a'}", READ, NULL },
+        { "ATTR-25: two primary elements", 0, "{'userName':'a','emails':["
+          "{'value':'x','primary':true},{'value':'y','primary':true}]}",
+          SCIM_E_INVALID_VALUE, NULL },
+        { "ATTR-27: the same element twice", 0, "{'userName':'a','emails':["
+          "{'value':'x','type':'work'},{'value':'x','type':'work'},"
+          "{'value':'x','type':'home'}]}", READ, "{'userName':'a','emails':["
+          "{'value':'x','type':'work'},{'value':'x','type':'home'}]}" }
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        scim_rules_t rules = { cases[i].managed, 0 };
+        cJSON *resource = json_of(cases[i].resource, pool);
+        scim_error_t *error = scim_schema_validate(resource, &scim_user_type,
+                                                   &rules, pool);
+
+        is_int(error ? (int) error->kind : READ, cases[i].error,
+               cases[i].name);
+        if (!error && cases[i].after) {
+            ok(scim_json_equal(resource, json_of(cases[i].after, pool)),
+               apr_pstrcat(pool, cases[i].name, ": is kept once", NULL));
+        }
+    }
+}
+
+static void test_present(apr_pool_t *pool)
+{
+    static const char text[] =
+        "{'userName':'a','title':'T','id':'1','name':{'givenName':'g',"
+        "'familyName':'f'},'emails':[{'value':'x','type':'work'}],'" ENT
+        "':{'department':'D','division':'V'},'meta':{'version':'2'}}";
+    static const struct {
+        const char *attributes;
+        const char *excluded;
+        const char *answer;
+    } cases[] = {
+        { "userName", NULL, "{'schemas':['" CORE "'],'id':'1',"
+          "'userName':'a'}" },
+        { "NAME.givenname, emails.type", NULL, "{'schemas':['" CORE
+          "'],'id':'1','name':{'givenName':'g'},"
+          "'emails':[{'type':'work'}]}" },
+        { ENT ":division", NULL, "{'schemas':['" CORE "','" ENT
+          "'],'id':'1','" ENT "':{'division':'V'}}" },
+        { NULL, "name,emails,meta,id," ENT, "{'schemas':['" CORE
+          "'],'id':'1','userName':'a','title':'T'}" },
+        { "", "", NULL }, { "nosuch,,", NULL, "{'schemas':['" CORE
+          "'],'id':'1'}" }
+    };
+    cJSON *resource = json_of(text, pool);
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const char *name = apr_psprintf(pool, "PROJ: '%s' without '%s'",
+                                        cases[i].attributes
+                                        ? cases[i].attributes : "",
+                                        cases[i].excluded
+                                        ? cases[i].excluded : "");
+        scim_projection_t *projection = NULL;
+        scim_error_t *error = scim_projection_make(&projection,
+                                                   cases[i].attributes,
+                                                   cases[i].excluded,
+                                                   &scim_user_type, pool);
+        cJSON *answer = scim_json_own(
+            scim_schema_present(resource, &scim_user_type, projection, pool),
+            pool);
+
+        if (!cases[i].answer) {
+            ok(!error && !projection, "PROJ-12: empty lists are none");
+            continue;
+        }
+        if (!ok(!error && scim_json_equal(answer,
+                                          json_of(cases[i].answer, pool)),
+                name)) {
+            printf("#      got: %s\n", scim_json_print(answer, pool));
+        }
+    }
+}
+
+int main(void)
+{
+    apr_pool_t *pool = tap_start();
+
+    test_table(pool);
+    test_read(pool);
+    test_validate(pool);
+    test_present(pool);
+    return tap_done(pool);
+}

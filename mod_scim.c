@@ -30,6 +30,7 @@
 #define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 #define PROTOCOL_VERSION "v2"
 #define UNSET (-1)
+#define NO_FILE "scim:"          /* begins r->filename; no path does */
 
 #define DEFAULT_MAX_RESULTS 1000
 #define DEFAULT_MAX_BODY_SIZE 1048576
@@ -750,19 +751,22 @@ static int handle_request(request_rec *r)
 /* Hooks */
 
 /* There is no file behind a SCIM URL: without these two, the core would look
- * for one and apply <Directory> sections to it. */
+ * for one and apply <Directory> sections to it.  It forgets the Location in
+ * between, so the name has to say whose it is. */
 static int translate_name(request_rec *r)
 {
     if (!scim_http_is_ours(r)) {
         return DECLINED;
     }
-    r->filename = apr_pstrcat(r->pool, "scim:", r->uri, NULL);
+    r->filename = apr_pstrcat(r->pool, NO_FILE, r->uri, NULL);
     return OK;
 }
 
 static int map_to_storage(request_rec *r)
 {
-    return scim_http_is_ours(r) ? OK : DECLINED;
+    return r->filename
+           && strncmp(r->filename, NO_FILE, strlen(NO_FILE)) == 0
+           ? OK : DECLINED;
 }
 
 static int sets_handler(const ap_directive_t *node)

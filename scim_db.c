@@ -35,6 +35,8 @@ struct scim_db_pool_t {
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *returned;
     int free;
+    int waiting;
+    int promised;                /* returned for those who wait */
 };
 
 /* What is prepared on a connection.  It lives with the connection, and only
@@ -123,23 +125,39 @@ scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, server_rec *server,
     return made;
 }
 
-/* mod_dbd blocks without a time-out when its pool is empty, so we never ask
- * it for more than it has (DESIGN.md, trap 3). */
-static int take_place(scim_db_pool_t *from)
+/* The mutex is held. */
+static int wait_for_place(scim_db_pool_t *from)
 {
     apr_time_t end = apr_time_now()
                      + apr_time_from_sec(SCIM_DB_WAIT_SECONDS);
     apr_time_t left = end - apr_time_now();
-    int taken;
 
-    apr_thread_mutex_lock(from->mutex);
-    while (from->free == 0 && left > 0) {
+    from->waiting++;
+    while (from->promised == 0 && left > 0) {
         apr_thread_cond_timedwait(from->returned, from->mutex, left);
         left = end - apr_time_now();
     }
-    taken = from->free > 0;
-    if (taken) {
+    from->waiting--;
+    if (from->promised == 0) {
+        return 0;
+    }
+    from->promised--;
+    return 1;
+}
+
+/* mod_dbd blocks without a time-out when its pool is empty, so we never ask
+ * it for more than it has (DESIGN.md, trap 3).  A place that is left goes to
+ * those who wait, not to whoever comes next. */
+static int take_place(scim_db_pool_t *from)
+{
+    int taken = 1;
+
+    apr_thread_mutex_lock(from->mutex);
+    if (from->free > 0) {
         from->free--;
+    }
+    else {
+        taken = wait_for_place(from);
     }
     apr_thread_mutex_unlock(from->mutex);
     return taken;
@@ -148,8 +166,13 @@ static int take_place(scim_db_pool_t *from)
 static void leave_place(scim_db_pool_t *from)
 {
     apr_thread_mutex_lock(from->mutex);
-    from->free++;
-    apr_thread_cond_signal(from->returned);
+    if (from->waiting > from->promised) {
+        from->promised++;
+        apr_thread_cond_signal(from->returned);
+    }
+    else {
+        from->free++;
+    }
     apr_thread_mutex_unlock(from->mutex);
 }
 

@@ -14,6 +14,7 @@
 #define MAX_NUMBER_LENGTH 63
 #define MAX_EXACT_INTEGER (APR_INT64_C(1) << 53)
 #define MAX_SHOWN 60
+#define USUAL_LENGTH 4096        /* of one resource as text */
 
 /* Reading of a document: the text is checked here, strictly, before cJSON,
  * which takes far more than RFC 8259 allows, builds the tree. */
@@ -447,11 +448,23 @@ cJSON *scim_json_copy(const cJSON *tree, apr_pool_t *pool)
     return scim_json_own(cJSON_Duplicate(tree, 1), pool);
 }
 
+cJSON *scim_json_share(const cJSON *value)
+{
+    return cJSON_IsString(value)
+           ? cJSON_CreateStringReference(value->valuestring)
+           : cJSON_Duplicate(value, 1);
+}
+
 char *scim_json_print(const cJSON *tree, apr_pool_t *pool)
 {
-    char *printed = or_abort(cJSON_PrintUnformatted(tree), pool);
-    char *text = apr_pstrdup(pool, printed);
+    char *text = apr_palloc(pool, USUAL_LENGTH);
+    char *printed;
 
+    if (cJSON_PrintPreallocated((cJSON *) tree, text, USUAL_LENGTH, 0)) {
+        return text;
+    }
+    printed = or_abort(cJSON_PrintUnformatted(tree), pool);
+    text = apr_pstrdup(pool, printed);
     cJSON_free(printed);
     return text;
 }
@@ -477,7 +490,7 @@ void scim_json_put(cJSON *object, const char *name, cJSON *value)
         cJSON_ReplaceItemInObjectCaseSensitive(object, name, value);
     }
     else {
-        cJSON_AddItemToObject(object, name, value);
+        cJSON_AddItemToObjectCS(object, name, value);
     }
 }
 

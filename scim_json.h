@@ -36,6 +36,10 @@ cJSON *scim_json_own(cJSON *root, apr_pool_t *pool);
 /* A deep copy of tree, owned by pool. */
 cJSON *scim_json_copy(const cJSON *tree, apr_pool_t *pool);
 
+/* A copy of value for another tree; a string is shared, so value must live as
+ * long. */
+cJSON *scim_json_share(const cJSON *value);
+
 /* tree as compact JSON text in pool. */
 char *scim_json_print(const cJSON *tree, apr_pool_t *pool);
 
@@ -50,7 +54,7 @@ cJSON *scim_json_member_nocase(const cJSON *object, const char *name);
 const char *scim_json_text(const cJSON *object, const char *name);
 
 /* Set object's member: a present one is replaced and deleted.  value becomes
- * part of object's tree. */
+ * part of object's tree; name is not copied, it must live as long. */
 void scim_json_put(cJSON *object, const char *name, cJSON *value);
 
 /* The same with a string value; NULL removes the member. */

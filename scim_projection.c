@@ -124,8 +124,8 @@ static cJSON *present_complex(const cJSON *value,
 
         if (member && is_wanted(projection, sub, container, attribute->name,
                                 sub->name)) {
-            cJSON_AddItemToObject(object, sub->name,
-                                  cJSON_Duplicate(member, 1));
+            cJSON_AddItemToObjectCS(object, sub->name,
+                                    scim_json_share(member));
         }
     }
     if (object->child) {
@@ -164,7 +164,7 @@ static cJSON *present_value(const cJSON *value,
                             const char *container)
 {
     if (attribute->type != SCIM_COMPLEX) {
-        return cJSON_Duplicate(value, 1);
+        return scim_json_share(value);
     }
     return cJSON_IsArray(value)
            ? present_list(value, attribute, projection, container)
@@ -186,7 +186,7 @@ static void present_attribute(cJSON *answer, const cJSON *holder,
     }
     presented = present_value(value, attribute, projection, container);
     if (presented) {
-        cJSON_AddItemToObject(answer, attribute->name, presented);
+        cJSON_AddItemToObjectCS(answer, attribute->name, presented);
     }
 }
 
@@ -211,8 +211,8 @@ static void present_extension(cJSON *answer, cJSON *schemas,
         cJSON_Delete(presented);
         return;
     }
-    cJSON_AddItemToArray(schemas, cJSON_CreateString(schema->urn));
-    cJSON_AddItemToObject(answer, schema->urn, presented);
+    cJSON_AddItemToArray(schemas, cJSON_CreateStringReference(schema->urn));
+    cJSON_AddItemToObjectCS(answer, schema->urn, presented);
 }
 
 /* Common attributes in their places: what says which resource it is first,
@@ -240,7 +240,8 @@ cJSON *scim_schema_present(const cJSON *resource,
     cJSON *answer = cJSON_CreateObject();
     cJSON *schemas = cJSON_AddArrayToObject(answer, "schemas");
 
-    cJSON_AddItemToArray(schemas, cJSON_CreateString(type->core->urn));
+    cJSON_AddItemToArray(schemas,
+                         cJSON_CreateStringReference(type->core->urn));
     present_common(answer, resource, projection, 0);
     for (; attribute->name; attribute++) {
         present_attribute(answer, resource, attribute, projection, NULL);

@@ -156,8 +156,9 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const scim_resource_type_t *type,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
-/* resource as it is answered: a new tree for the caller to place, members in
- * the order of the tables, "schemas" computed from the extensions present
+/* resource as it is answered: a new tree for the caller to place, which shares
+ * resource's strings and must not outlive it; members in the order of the
+ * tables, "schemas" computed from the extensions present
  * (RES-06), id and meta taken from resource; nothing unassigned, nothing
  * returned=never; only what projection (may be NULL) wants. */
 cJSON *scim_schema_present(const cJSON *resource,

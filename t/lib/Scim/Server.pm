@@ -205,8 +205,10 @@ DBDMin 1
 DBDKeep $self->{dbd_max}
 DBDMax $self->{dbd_max}
 
+# Nothing under a SCIM URL is a file, so this is never for it.
 <Directory />
     Require all denied
+    LimitRequestBody 1
 </Directory>
 CONF
 }

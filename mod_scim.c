@@ -27,7 +27,6 @@
 #include "scim_tokens.h"
 #include "scim_users.h"
 
-#define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 #define PROTOCOL_VERSION "v2"
 #define UNSET (-1)
 #define NO_FILE "scim:"          /* begins r->filename; no path does */
@@ -367,22 +366,6 @@ static scim_error_t *get_page(scim_page_t *page, exchange_t *x)
     return NULL;
 }
 
-static cJSON *list_response(exchange_t *x, apr_int64_t total,
-                            apr_int64_t start_index, cJSON *resources)
-{
-    cJSON *list = scim_json_own(cJSON_CreateObject(), x->r->pool);
-    cJSON *schemas = cJSON_CreateArray();
-
-    cJSON_AddItemToArray(schemas, cJSON_CreateString(LIST_URN));
-    cJSON_AddItemToObject(list, "schemas", schemas);
-    cJSON_AddNumberToObject(list, "totalResults", (double) total);
-    cJSON_AddNumberToObject(list, "startIndex", (double) start_index);
-    cJSON_AddNumberToObject(list, "itemsPerPage",
-                            cJSON_GetArraySize(resources));
-    cJSON_AddItemToObject(list, "Resources", resources);
-    return list;
-}
-
 static scim_error_t *list_users(exchange_t *x)
 {
     cJSON *resources;
@@ -394,14 +377,13 @@ static scim_error_t *list_users(exchange_t *x)
     SCIM_ERR(get_page(&page, x));
     SCIM_ERR(scim_users_list(&users, &total, &x->call, &page));
     resources = cJSON_CreateArray();
-    x->reply.body = list_response(x, total, page.start_index, resources);
     cJSON_ArrayForEach(user, users) {
         cJSON_AddItemToArray(resources,
                              scim_schema_present(user, &scim_user_type,
                                                  x->projection, x->r->pool));
     }
-    cJSON_SetNumberValue(scim_json_member(x->reply.body, "itemsPerPage"),
-                         cJSON_GetArraySize(resources));
+    x->reply.body = scim_schema_list(total, page.start_index, resources,
+                                     x->r->pool);
     return NULL;
 }
 
@@ -474,7 +456,7 @@ static scim_error_t *delete_user(exchange_t *x)
 /* Entra ID and Okta probe it at set-up (clients.md H30). */
 static scim_error_t *list_groups(exchange_t *x)
 {
-    x->reply.body = list_response(x, 0, 1, cJSON_CreateArray());
+    x->reply.body = scim_schema_list(0, 1, cJSON_CreateArray(), x->r->pool);
     return NULL;
 }
 

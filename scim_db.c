@@ -507,6 +507,9 @@ static const char *kept_name(scim_db_t *db, const char *text,
 
 static void keep(prepared_t *prepared, const char *text, const char *name)
 {
+    if (apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING)) {
+        return;
+    }
     apr_hash_set(prepared->kept, apr_pstrdup(prepared->pool, text),
                  APR_HASH_KEY_STRING, apr_pstrdup(prepared->pool, name));
 }

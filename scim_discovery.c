@@ -6,7 +6,6 @@
 
 #include "scim_json.h"
 
-#define URN_LIST "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 #define URN_CONFIG \
     "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 #define URN_RESOURCE_TYPE "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
@@ -255,16 +254,10 @@ static cJSON *with_meta(const scim_discovery_t *d, cJSON *resource,
     return resource;
 }
 
-static cJSON *list_response(const scim_discovery_t *d, cJSON *resources)
+static cJSON *list_of_all(cJSON *resources, apr_pool_t *pool)
 {
-    cJSON *list = resource_with(URN_LIST);
-    int total = cJSON_GetArraySize(resources);
-
-    cJSON_AddNumberToObject(list, "totalResults", total);
-    cJSON_AddNumberToObject(list, "startIndex", 1);
-    cJSON_AddNumberToObject(list, "itemsPerPage", total);
-    cJSON_AddItemToObject(list, "Resources", resources);
-    return scim_json_own(list, d->pool);
+    return scim_schema_list(cJSON_GetArraySize(resources), 1, resources,
+                            pool);
 }
 
 static int compares_text(scim_type_e type)
@@ -384,7 +377,7 @@ static cJSON *schema_resources(const scim_discovery_t *d, const char *wanted)
 
 cJSON *scim_discovery_schemas(const scim_discovery_t *d)
 {
-    return list_response(d, schema_resources(d, NULL));
+    return list_of_all(schema_resources(d, NULL), d->pool);
 }
 
 cJSON *scim_discovery_schema(const scim_discovery_t *d, const char *urn)
@@ -426,7 +419,7 @@ cJSON *scim_discovery_resource_types(const scim_discovery_t *d)
     for (type = scim_resource_types; *type; type++) {
         cJSON_AddItemToArray(list, resource_type(d, *type));
     }
-    return list_response(d, list);
+    return list_of_all(list, d->pool);
 }
 
 cJSON *scim_discovery_resource_type(const scim_discovery_t *d,

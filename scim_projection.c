@@ -1,4 +1,5 @@
-/* scim_projection_make and scim_schema_present: what an answer holds. */
+/* scim_projection_make, scim_schema_present and scim_schema_list: what an
+ * answer holds. */
 #include "scim_schema.h"
 
 #include <string.h>
@@ -6,6 +7,8 @@
 #include <apr_strings.h>
 
 #include "scim_json.h"
+
+#define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 struct scim_projection_t {
     int excludes;                    /* the names are left out, not kept */
@@ -251,4 +254,19 @@ cJSON *scim_schema_present(const cJSON *resource,
     }
     present_common(answer, resource, projection, 1);
     return answer;
+}
+
+cJSON *scim_schema_list(apr_int64_t total, apr_int64_t start_index,
+                        cJSON *resources, apr_pool_t *pool)
+{
+    cJSON *list = scim_json_own(cJSON_CreateObject(), pool);
+    cJSON *schemas = cJSON_AddArrayToObject(list, "schemas");
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateStringReference(LIST_URN));
+    cJSON_AddNumberToObject(list, "totalResults", (double) total);
+    cJSON_AddNumberToObject(list, "startIndex", (double) start_index);
+    cJSON_AddNumberToObject(list, "itemsPerPage",
+                            cJSON_GetArraySize(resources));
+    cJSON_AddItemToObject(list, "Resources", resources);
+    return list;
 }

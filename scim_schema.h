@@ -156,6 +156,11 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const scim_resource_type_t *type,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
+/* A ListResponse (RFC 7644 section 3.4.2) in pool: resources, an array that
+ * becomes part of it, out of total, from start_index. */
+cJSON *scim_schema_list(apr_int64_t total, apr_int64_t start_index,
+                        cJSON *resources, apr_pool_t *pool);
+
 /* resource as it is answered: a new tree for the caller to place, which shares
  * resource's strings and must not outlive it; members in the order of the
  * tables, "schemas" computed from the extensions present

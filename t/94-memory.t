@@ -1,0 +1,57 @@
+# A child does not grow with the requests that it has served.
+use strict;
+use warnings;
+use lib 't/lib';
+use Scim::Test;
+
+my $org = organization();
+my $user = $org->create(emails => [{ value => 'a@b.c', type => 'work' }]);
+my $ROUND = 500;
+my $BYTES = 64;            # a request; the smallest leak that is seen
+
+my %request = (
+    'a match query' => sub { $org->get("/Users?filter=userName+eq+%22$user->{userName}%22") },
+    'a list' => sub { $org->get('/Users?count=5&filter=title+pr') },
+    'a page' => sub { $org->get('/Users?count=5') },
+    'GET by id' => sub { $org->get("/Users/$user->{id}") },
+    'PATCH' => sub { $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => "T$_[0]" }) },
+    'PUT' => sub { $org->put("/Users/$user->{id}", { userName => $user->{userName}, displayName => "P$_[0]" }) },
+    'POST and DELETE' => sub { $org->delete('/Users/' . $org->create->{id}) },
+    'a refused body' => sub { $org->post('/Users', '{"userName": 01}') },
+    'a refused filter' => sub { $org->get("/Users?filter=userName+xx+%22$_[0]%22") },
+    'a refused token' => sub { $org->get('/Users', token => "scim_$_[0]") },
+    'discovery' => sub { $org->get('/ServiceProviderConfig') },
+);
+
+# The connection is kept, so one child serves it all; which one is not known.
+sub memory {
+    my $parent = server()->httpd_pid;
+    my %kb;
+    for my $child (split ' ', qx(pgrep -P $parent)) {
+        open my $in, '<', "/proc/$child/status" or next;
+        while (<$in>) { $kb{$child} = $1 if /^VmRSS:\s+(\d+)/ }
+    }
+    return \%kb;
+}
+
+sub growth {
+    my ($before, $after) = @_;
+    my ($most) = sort { $b <=> $a } map { $after->{$_} - $before->{$_} } grep { $before->{$_} } keys %$after;
+    return $most // 0;
+}
+
+# Every thread that is new to a kind of request takes some memory and keeps it;
+# a leak takes some each time.  So a round without growth must come soon.
+for my $name (sort keys %request) {
+    my $code = $request{$name};
+    my $count = 0;
+    my @growth;
+    do {
+        my $before = memory();
+        $code->(++$count) for 1 .. $ROUND;
+        push @growth, growth($before, memory());
+    } until $growth[-1] * 1024 < $ROUND * $BYTES || @growth == 8;
+    cmp_ok $growth[-1] * 1024, '<', $ROUND * $BYTES, "$name: requests leave no memory behind"
+        or diag "kB in each $ROUND: @growth";
+}
+done_testing;

@@ -5,6 +5,7 @@
  * handle_request finds the route, reads the body, borrows a connection, lets
  * scim_users work, gives the connection back and writes the answer.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include <apr_dbd.h>
@@ -221,7 +222,7 @@ static const command_rec directives[] = {
                   "managed (default): Managed Accounts with the roles ADMIN,"
                   " USER and GUEST; open: any SCIM user."),
     AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
-                 (void *) APR_OFFSETOF(dir_config_t, strict), ACCESS_CONF,
+                 (void *) offsetof(dir_config_t, strict), ACCESS_CONF,
                  "On: the plain reading of the RFCs; Off (default): the"
                  " dialects of the identity providers as well."),
     AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ACCESS_CONF,
@@ -235,7 +236,7 @@ static const command_rec directives[] = {
     AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
                   "See mod_dbd; mod_scim never waits longer for a"
                   " connection than it should."),
-    { NULL }
+    { .name = NULL }
 };
 
 static const dir_config_t *dir_config(request_rec *r)

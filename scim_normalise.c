@@ -11,8 +11,6 @@
 
 #define MAX_TEXT_LENGTH 65536
 #define MAX_BINARY_LENGTH 1048576
-#define MAX_ELEMENTS 1000
-#define MAX_NOTES 20
 
 /* Other names that clients use for a sub-attribute: Entra ID's role
  * assignments and OneLogin's templates (clients.md E23, E39, L2). */
@@ -38,11 +36,8 @@ static scim_error_t *normalise(cJSON **normal, context_t *c,
 
 static void note_unknown(context_t *c, const char *where, const char *name)
 {
-    if (c->notes->nelts < MAX_NOTES) {
-        APR_ARRAY_PUSH(c->notes, const char *) =
-            apr_psprintf(c->pool, "unknown attribute '%s%s%.60s' ignored",
-                         where, *where ? "." : "", name);
-    }
+    scim_note(c->notes, c->pool, "unknown attribute '%s%s%.60s' ignored",
+              where, *where ? "." : "", name);
 }
 
 static const char *short_form(context_t *c, const cJSON *value)
@@ -350,11 +345,7 @@ static scim_error_t *fill_list(cJSON *list, context_t *c,
                ? mismatch(c, where, "a list", value)
                : add_element(list, c, attribute, value, where);
     }
-    if (cJSON_GetArraySize(value) > MAX_ELEMENTS) {
-        return scim_error(c->pool, SCIM_E_INVALID_VALUE,
-                          "Attribute '%s' has more than %d elements.", where,
-                          MAX_ELEMENTS);
-    }
+    SCIM_ERR(scim_schema_check_size(value, where, c->pool));
     cJSON_ArrayForEach(element, value) {
         SCIM_ERR(add_element(list, c, attribute, element, where));
     }

@@ -18,6 +18,7 @@ typedef struct {
     const scim_rules_t *rules;
     apr_array_header_t *notes;
     apr_pool_t *pool;
+    int changes;
 } patch_t;
 
 /* One change of one path.  value is NULL when there is none. */
@@ -33,8 +34,7 @@ typedef struct {
 
 static void note(patch_t *p, const char *what, const char *name)
 {
-    APR_ARRAY_PUSH(p->notes, const char *) =
-        apr_psprintf(p->pool, "%s '%.60s' ignored", what, name);
+    scim_note(p->notes, p->pool, "%s '%.60s' ignored", what, name);
 }
 
 static scim_error_t *refuse(patch_t *p, scim_error_kind_e kind,
@@ -101,7 +101,9 @@ static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
         }
     }
     cJSON_ArrayForEach(member, normal) {
-        scim_json_put(target, member->string, cJSON_Duplicate(member, 1));
+        scim_json_put(target, scim_attribute_find(attribute->subs,
+                                                  member->string)->name,
+                      cJSON_Duplicate(member, 1));
     }
 }
 
@@ -295,6 +297,7 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     else if (c->verb == ADD) {
         list = list ? list : cJSON_AddArrayToObject(holder, attribute->name);
         append(list, values);
+        return scim_schema_check_size(list, attribute->name, p->pool);
     }
     else if (list) {
         cJSON_ArrayForEach(value, values) {
@@ -586,9 +589,14 @@ static int is_ignorable(patch_t *p, const change_t *c,
 static scim_error_t *change(patch_t *p, change_t *c)
 {
     scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
-    scim_error_t *error = scim_path_parse(&c->path, c->name, &resolver,
-                                          p->pool);
+    scim_error_t *error;
 
+    if (++p->changes > SCIM_PATCH_MAX_CHANGES) {
+        return scim_error(p->pool, SCIM_E_TOO_LARGE,
+                          "A PATCH takes at most %d changes.",
+                          SCIM_PATCH_MAX_CHANGES);
+    }
+    error = scim_path_parse(&c->path, c->name, &resolver, p->pool);
     if (error && is_ignorable(p, c, error)) {
         if (strcasecmp(c->name, "password") != 0) {
             note(p, "unknown attribute", c->name);
@@ -684,16 +692,10 @@ static scim_error_t *check_schemas(patch_t *p, const cJSON *message)
 static scim_error_t *check_message(patch_t *p, const cJSON *operations,
                                    const cJSON *message)
 {
-    int count = cJSON_GetArraySize(operations);
-
-    if (!cJSON_IsArray(operations) || (count == 0 && p->rules->strict)) {
+    if (!cJSON_IsArray(operations)
+        || (!operations->child && p->rules->strict)) {
         return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
                           "The body must have a list 'Operations'.");
-    }
-    if (count > SCIM_PATCH_MAX_OPERATIONS) {
-        return scim_error(p->pool, SCIM_E_TOO_LARGE,
-                          "A PATCH takes at most %d operations.",
-                          SCIM_PATCH_MAX_OPERATIONS);
     }
     return p->rules->strict ? check_schemas(p, message) : NULL;
 }
@@ -704,7 +706,7 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
                                apr_array_header_t *notes, apr_pool_t *pool)
 {
     const cJSON *operations = scim_json_member_nocase(message, "Operations");
-    patch_t p = { resource, type, rules, notes, pool };
+    patch_t p = { resource, type, rules, notes, pool, 0 };
     const cJSON *operation;
     int number = 0;
 

@@ -10,7 +10,9 @@
 #include "scim_error.h"
 #include "scim_schema.h"
 
-#define SCIM_PATCH_MAX_OPERATIONS 1000
+/* The most operations of a message, the members of values without a path
+ * counted one by one. */
+#define SCIM_PATCH_MAX_CHANGES 1000
 
 /* Apply message to resource, which is in the schema's spelling (as
  * scim_schema_read makes it) and is changed in place, operation by operation.

@@ -51,8 +51,7 @@ static void note_unknown(const cJSON *roles, apr_array_header_t *notes,
         const char *value = scim_json_text(element, "value");
 
         if (value && !known_role(element)) {
-            APR_ARRAY_PUSH(notes, const char *) =
-                apr_psprintf(pool, "unknown role '%.60s' ignored", value);
+            scim_note(notes, pool, "unknown role '%.60s' ignored", value);
         }
     }
 }

@@ -1,7 +1,9 @@
 #include "scim_schema.h"
 
+#include <stdarg.h>
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 
@@ -309,66 +311,65 @@ static scim_error_t *check_primary(const cJSON *list, const char *name,
            : NULL;
 }
 
-static int same_text(const cJSON *a, const cJSON *b,
-                     const scim_attribute_t *sub, apr_pool_t *pool)
+static const char *key_of(const cJSON *element, const scim_attribute_t *sub,
+                          apr_pool_t *pool)
 {
-    const char *one = scim_json_text(a, sub->name);
-    const char *other = scim_json_text(b, sub->name);
+    const cJSON *value = scim_json_member(element, sub->name);
 
-    if (!one || !other) {
-        return one == other;
+    if (!cJSON_IsString(value)) {
+        return value ? cJSON_IsTrue(value) ? "t" : "f" : "";
     }
-    return strcmp(sub->case_exact ? one : scim_text_fold(pool, one),
-                  sub->case_exact ? other : scim_text_fold(pool, other)) == 0;
+    return sub->case_exact ? value->valuestring
+                           : scim_text_fold(pool, value->valuestring);
 }
 
-/* The same value and type; without a value, the same members (AMB-41). */
-static int is_duplicate(const cJSON *a, const cJSON *b,
-                        const scim_attribute_t *attribute, apr_pool_t *pool)
+/* What makes two elements the same: value and type; without a value, all
+ * members (AMB-41). */
+static const char *identity_of(const cJSON *element,
+                               const scim_attribute_t *attribute,
+                               apr_pool_t *pool)
 {
-    const scim_attribute_t *value = scim_attribute_find(attribute->subs,
-                                                        "value");
-    const scim_attribute_t *kind = scim_attribute_find(attribute->subs,
-                                                       "type");
+    int by_value = scim_json_text(element, "value") != NULL;
+    const scim_attribute_t *sub = attribute->subs;
+    const char *identity = "";
 
-    if (!value || !scim_json_text(a, "value")) {
-        return scim_json_equal(a, b);
-    }
-    return same_text(a, b, value, pool) && (!kind || same_text(a, b, kind,
-                                                               pool));
-}
-
-static int has_earlier_duplicate(const cJSON *list, const cJSON *element,
-                                 const scim_attribute_t *attribute,
-                                 apr_pool_t *pool)
-{
-    const cJSON *earlier;
-
-    cJSON_ArrayForEach(earlier, list) {
-        if (earlier == element) {
-            return 0;
-        }
-        if (is_duplicate(element, earlier, attribute, pool)) {
-            return 1;
+    for (; sub->name; sub++) {
+        if (!by_value || strcmp(sub->name, "value") == 0
+            || strcmp(sub->name, "type") == 0) {
+            identity = apr_pstrcat(pool, identity, key_of(element, sub, pool),
+                                   "\n", NULL);
         }
     }
-    return 0;
+    return identity;
 }
 
 static void collapse_duplicates(cJSON *list,
                                 const scim_attribute_t *attribute,
                                 apr_pool_t *pool)
 {
-    cJSON *element = list ? list->child : NULL;
+    apr_hash_t *seen = apr_hash_make(pool);
+    cJSON *element = list->child;
 
     while (element) {
         cJSON *next = element->next;
+        const char *identity = identity_of(element, attribute, pool);
 
-        if (has_earlier_duplicate(list, element, attribute, pool)) {
+        if (apr_hash_get(seen, identity, APR_HASH_KEY_STRING)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         }
+        apr_hash_set(seen, identity, APR_HASH_KEY_STRING, identity);
         element = next;
     }
+}
+
+scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
+                                     apr_pool_t *pool)
+{
+    return cJSON_GetArraySize(list) > SCIM_MAX_ELEMENTS
+           ? scim_error(pool, SCIM_E_INVALID_VALUE,
+                        "Attribute '%s' has more than %d elements.", name,
+                        SCIM_MAX_ELEMENTS)
+           : NULL;
 }
 
 static scim_error_t *check_lists(cJSON *holder,
@@ -382,6 +383,7 @@ static scim_error_t *check_lists(cJSON *holder,
         cJSON *list = scim_json_member(holder, table->name);
 
         if (table->multi_valued && cJSON_IsArray(list)) {
+            SCIM_ERR(scim_schema_check_size(list, table->name, pool));
             collapse_duplicates(list, table, scratch);
             SCIM_ERR(check_primary(list, table->name, pool));
         }
@@ -409,4 +411,17 @@ scim_error_t *scim_schema_validate(cJSON *resource,
         }
     }
     return NULL;
+}
+
+void scim_note(apr_array_header_t *notes, apr_pool_t *pool, const char *fmt,
+               ...)
+{
+    va_list arguments;
+
+    if (notes->nelts < SCIM_MAX_NOTES) {
+        va_start(arguments, fmt);
+        APR_ARRAY_PUSH(notes, const char *) = apr_pvsprintf(pool, fmt,
+                                                            arguments);
+        va_end(arguments);
+    }
 }

@@ -99,6 +99,18 @@ extern const scim_attribute_t scim_common_attributes[];
 scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
                                      const scim_rules_t *rules);
 
+/* What of a request was ignored, for the log: const char *.  Only the first
+ * SCIM_MAX_NOTES are kept, a client cannot flood the log. */
+#define SCIM_MAX_NOTES 20
+void scim_note(apr_array_header_t *notes, apr_pool_t *pool, const char *fmt,
+               ...) __attribute__((format(printf, 3, 4)));
+
+/* SCIM_E_INVALID_VALUE when a multi-valued attribute has more elements than
+ * SCIM_MAX_ELEMENTS. */
+#define SCIM_MAX_ELEMENTS 1000
+scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
+                                     apr_pool_t *pool) SCIM_CHECKED;
+
 /* The table row for a member name, any case, or NULL. */
 const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
                                             const char *name);
@@ -116,7 +128,7 @@ scim_mutability_e scim_attribute_mutability(const scim_attribute_t *attribute,
  * list: booleans and numbers as strings, numbers for strings, an object or a
  * string for a list, a string for a complex value (its "value"; JSON in it is
  * unpacked), "" as null.  Unknown and readOnly members are left out; a note
- * (const char *) is added to notes for each unknown one.
+ * (scim_note) is added to notes for each unknown one.
  * where is the attribute's name for messages.  What fits no type is
  * SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_schema_normalise(cJSON **normal,

@@ -108,6 +108,19 @@ is_error($org->post('/Users', '{"a":"' . 'x' x 3000 . '"}', profile => 'small'),
 is $org->get('/Users?count=0')->{json}{totalResults}, $count, 'nothing is stored by a refused request';
 is $org->get('/Users')->{status}, 200, 'and the connection goes on';
 
+# Bounds that a body under the limit could pass
+my @many = map { { value => "v$_" } } 1 .. 1001;
+is_error($org->post('/Users', { userName => user_name(), displayName => 'x', emails => \@many }), 400, 'invalidValue', 'SEC: 1,001 elements');
+is $org->post('/Users', { userName => user_name(), displayName => 'x', emails => [@many[0 .. 999]] })->{status}, 201, 'SEC: 1,000 elements';
+is_error($org->patch_ops($user->{id}, map({ { op => 'add', path => 'title', value => "t$_" } } 1 .. 1001)), 413, undef, 'SEC: 1,001 operations');
+is_error($org->patch_ops($user->{id}, { op => 'add', value => { map { ("emails[type eq \"t$_\"].value" => 'x') } 1 .. 1001 } }), 413, undef,
+    'SEC: 1,001 members of a value without path');
+is_error($org->patch_ops($user->{id}, map({ { op => 'add', path => 'emails', value => [map { { value => "v$_" } } $_ * 100 .. $_ * 100 + 99] } } 1 .. 11)),
+    400, 'invalidValue', 'SEC: more elements in several operations');
+my $log_size = length error_log();
+$org->patch_ops($user->{id}, { op => 'add', value => { map { ("unknown$_" => 'x') } 1 .. 900 } });
+cmp_ok length(error_log()) - $log_size, '<', 20_000, 'SEC: unknown attributes do not flood the log';
+
 # URLs
 my $made = post_as('application/json');
 like $made->{headers}{location}, qr{^\Q@{[$org->url]}\E/Users/[0-9a-f-]{36}$}, 'HTTP-36: Location';

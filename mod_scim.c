@@ -18,11 +18,9 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
-#include "scim_discovery.h"
+#include "scim_endpoints.h"
 #include "scim_error.h"
-#include "scim_etag.h"
 #include "scim_http.h"
-#include "scim_json.h"
 #include "scim_log.h"
 #include "scim_schema.h"
 #include "scim_tokens.h"
@@ -316,253 +314,67 @@ static int check_access(request_rec *r)
     return OK;
 }
 
-/* Endpoints */
-
-/* One request being served. */
-typedef struct {
-    request_rec *r;
-    const dir_config_t *config;
-    const request_state_t *state;
-    apr_table_t *parameters;
-    cJSON *body;
-    scim_projection_t *projection;
-    scim_call_t call;
-    scim_reply_t reply;
-} exchange_t;
-
-typedef scim_error_t *endpoint_fn(exchange_t *x);
-
-static scim_error_t *get_number(apr_int64_t *number, exchange_t *x,
-                                const char *name, apr_int64_t otherwise)
-{
-    const char *text = apr_table_get(x->parameters, name);
-    char *end;
-
-    *number = otherwise;
-    if (!text) {
-        return NULL;
-    }
-    errno = 0;
-    *number = apr_strtoi64(text, &end, 10);
-    if (errno || end == text || *end) {
-        return scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
-                          "The query parameter '%s' must be an integer.",
-                          name);
-    }
-    return NULL;
-}
-
-static scim_error_t *get_page(scim_page_t *page, exchange_t *x)
-{
-    int most = or_default(x->config->max_results, DEFAULT_MAX_RESULTS);
-    apr_int64_t count = most < SCIM_DEFAULT_PAGE_SIZE
-                        ? most : SCIM_DEFAULT_PAGE_SIZE;
-
-    page->filter = apr_table_get(x->parameters, "filter");
-    SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
-    SCIM_ERR(get_number(&page->count, x, "count", count));
-    page->start_index = page->start_index < 1 ? 1 : page->start_index;
-    page->count = page->count < 0 ? 0 : page->count;
-    page->count = page->count > most ? most : page->count;
-    return NULL;
-}
-
-static scim_error_t *list_users(exchange_t *x)
-{
-    cJSON *resources;
-    const cJSON *user;
-    apr_int64_t total;
-    scim_page_t page;
-    cJSON *users;
-
-    SCIM_ERR(get_page(&page, x));
-    SCIM_ERR(scim_users_list(&users, &total, &x->call, &page));
-    resources = cJSON_CreateArray();
-    cJSON_ArrayForEach(user, users) {
-        cJSON_AddItemToArray(resources,
-                             scim_schema_present(user, &scim_user_type,
-                                                 x->projection, x->r->pool));
-    }
-    x->reply.body = scim_schema_list(total, page.start_index, resources,
-                                     x->r->pool);
-    return NULL;
-}
-
-static void reply_user(exchange_t *x, const cJSON *user)
-{
-    const cJSON *meta = scim_json_member(user, "meta");
-
-    x->reply.location = scim_json_text(meta, "location");
-    x->reply.etag = scim_json_text(meta, "version");
-    x->reply.body = scim_json_own(scim_schema_present(user, &scim_user_type,
-                                                      x->projection,
-                                                      x->r->pool),
-                                  x->r->pool);
-}
-
-static scim_error_t *get_user(exchange_t *x)
-{
-    cJSON *user;
-
-    if (apr_table_get(x->parameters, "filter") && x->call.rules.strict) {
-        return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
-                          "A single User takes no filter.");
-    }
-    SCIM_ERR(scim_users_get(&user, &x->call, x->state->target.id));
-    reply_user(x, user);
-    if (x->call.if_none_match
-        && scim_etag_named(x->call.if_none_match, x->reply.etag)) {
-        x->reply.status = HTTP_NOT_MODIFIED;
-        x->reply.body = NULL;
-    }
-    return NULL;
-}
-
-static scim_error_t *create_user(exchange_t *x)
-{
-    cJSON *user;
-
-    SCIM_ERR(scim_users_create(&user, &x->call, x->body));
-    reply_user(x, user);
-    x->reply.status = HTTP_CREATED;
-    return NULL;
-}
-
-static scim_error_t *replace_user(exchange_t *x)
-{
-    cJSON *user;
-
-    SCIM_ERR(scim_users_replace(&user, &x->call, x->state->target.id,
-                                x->body));
-    reply_user(x, user);
-    return NULL;
-}
-
-static scim_error_t *patch_user(exchange_t *x)
-{
-    cJSON *user;
-
-    SCIM_ERR(scim_users_patch(&user, &x->call, x->state->target.id,
-                              x->body));
-    reply_user(x, user);
-    return NULL;
-}
-
-static scim_error_t *delete_user(exchange_t *x)
-{
-    x->reply.status = HTTP_NO_CONTENT;
-    return scim_users_delete(&x->call, x->state->target.id);
-}
-
-/* Entra ID and Okta probe it at set-up (clients.md H30). */
-static scim_error_t *list_groups(exchange_t *x)
-{
-    x->reply.body = scim_schema_list(0, 1, cJSON_CreateArray(), x->r->pool);
-    return NULL;
-}
-
-static scim_error_t *not_offered(exchange_t *x)
-{
-    return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
-                      "This server does not offer %s.",
-                      x->state->target.endpoint);
-}
-
-static scim_discovery_t discovery_of(exchange_t *x)
-{
-    const dir_config_t *config = x->config;
-    scim_discovery_t discovery;
-
-    memset(&discovery, 0, sizeof(discovery));
-    discovery.pool = x->r->pool;
-    discovery.base = x->call.base;
-    discovery.rules = &x->call.rules;
-    discovery.max_results = or_default(config->max_results,
-                                       DEFAULT_MAX_RESULTS);
-    return discovery;
-}
-
-static scim_error_t *reply_document(exchange_t *x, cJSON *document)
-{
-    if (!document) {
-        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
-                          "There is no '%.120s' in %s.",
-                          x->state->target.id, x->state->target.endpoint);
-    }
-    if (apr_table_get(x->parameters, "filter")) {
-        return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
-                          "%s takes no filter.", x->state->target.endpoint);
-    }
-    x->reply.body = document;
-    return NULL;
-}
-
-static scim_error_t *get_config(exchange_t *x)
-{
-    scim_discovery_t discovery = discovery_of(x);
-
-    return reply_document(x,
-                          scim_discovery_service_provider_config(&discovery));
-}
-
-static scim_error_t *get_schemas(exchange_t *x)
-{
-    scim_discovery_t discovery = discovery_of(x);
-    const char *urn = x->state->target.id;
-
-    return reply_document(x, urn ? scim_discovery_schema(&discovery, urn)
-                                 : scim_discovery_schemas(&discovery));
-}
-
-static scim_error_t *get_resource_types(exchange_t *x)
-{
-    scim_discovery_t discovery = discovery_of(x);
-    const char *name = x->state->target.id;
-
-    return reply_document(x, name
-                          ? scim_discovery_resource_type(&discovery, name)
-                          : scim_discovery_resource_types(&discovery));
-}
-
 /* Routing */
 
 #define USES_DATABASE 1
 #define HAS_BODY 2
 #define ANY_METHOD (-1)
 
-typedef struct {
+/* The shapes of a path behind .../v2. */
+typedef enum {
+    COLLECTION,                  /* /Users */
+    RESOURCE,                    /* /Users/{id} */
+    SEARCH                       /* /Users/.search */
+} shape_e;
+
+static const struct {
     const char *endpoint;
-    int has_id;
+    shape_e shape;
     int method;                  /* M_GET is HEAD as well */
     int needs;
-    endpoint_fn *serve;
-} route_t;
-
-static const route_t routes[] = {
-    { "Users", 0, M_GET, USES_DATABASE, list_users },
-    { "Users", 0, M_POST, USES_DATABASE | HAS_BODY, create_user },
-    { "Users", 1, M_GET, USES_DATABASE, get_user },
-    { "Users", 1, M_PUT, USES_DATABASE | HAS_BODY, replace_user },
-    { "Users", 1, M_PATCH, USES_DATABASE | HAS_BODY, patch_user },
-    { "Users", 1, M_DELETE, USES_DATABASE, delete_user },
-    { "Groups", 0, M_GET, 0, list_groups },
-    { "Groups", 0, ANY_METHOD, 0, not_offered },
-    { "Groups", 1, ANY_METHOD, 0, not_offered },
-    { "Me", 0, ANY_METHOD, 0, not_offered },
-    { "Me", 1, ANY_METHOD, 0, not_offered },
-    { "Bulk", 0, ANY_METHOD, 0, not_offered },
-    { "ServiceProviderConfig", 0, M_GET, 0, get_config },
-    { "Schemas", 0, M_GET, 0, get_schemas },
-    { "Schemas", 1, M_GET, 0, get_schemas },
-    { "ResourceTypes", 0, M_GET, 0, get_resource_types },
-    { "ResourceTypes", 1, M_GET, 0, get_resource_types },
-    { NULL, 0, 0, 0, NULL }
+    scim_endpoint_fn *serve;
+} routes[] = {
+    { "Users", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list_users },
+    { "Users", COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_create_user },
+    { "Users", RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get_user },
+    { "Users", RESOURCE, M_PUT, USES_DATABASE | HAS_BODY,
+      scim_endpoint_replace_user },
+    { "Users", RESOURCE, M_PATCH, USES_DATABASE | HAS_BODY,
+      scim_endpoint_patch_user },
+    { "Users", RESOURCE, M_DELETE, USES_DATABASE,
+      scim_endpoint_delete_user },
+    { "Users", SEARCH, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_search_users },
+    { "Groups", COLLECTION, M_GET, 0, scim_endpoint_list_groups },
+    { "Groups", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Groups", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Me", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Me", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Bulk", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "ServiceProviderConfig", COLLECTION, M_GET, 0,
+      scim_endpoint_get_config },
+    { "Schemas", COLLECTION, M_GET, 0, scim_endpoint_get_schemas },
+    { "Schemas", RESOURCE, M_GET, 0, scim_endpoint_get_schemas },
+    { "ResourceTypes", COLLECTION, M_GET, 0,
+      scim_endpoint_get_resource_types },
+    { "ResourceTypes", RESOURCE, M_GET, 0,
+      scim_endpoint_get_resource_types }
 };
+#define ROUTES (sizeof(routes) / sizeof(*routes))
 
-static int is_path_of(const route_t *route, const scim_target_t *target)
+static shape_e shape_of(const scim_target_t *target)
 {
-    return strcmp(route->endpoint, target->endpoint) == 0
-           && route->has_id == (target->id != NULL) && !target->rest;
+    if (!target->id) {
+        return COLLECTION;
+    }
+    return strcmp(target->id, ".search") == 0 ? SEARCH : RESOURCE;
+}
+
+static int is_path_of(apr_size_t route, const scim_target_t *target)
+{
+    return strcmp(routes[route].endpoint, target->endpoint) == 0
+           && routes[route].shape == shape_of(target) && !target->rest;
 }
 
 /* The methods of the target's path for an Allow header; NULL: no such path. */
@@ -570,39 +382,39 @@ static const char *allowed_methods(const scim_target_t *target,
                                    apr_pool_t *pool)
 {
     const char *allow = NULL;
-    const route_t *route;
+    apr_size_t i;
 
-    for (route = routes; route->endpoint; route++) {
-        if (!is_path_of(route, target) || route->method == ANY_METHOD) {
-            continue;
+    for (i = 0; i < ROUTES; i++) {
+        int method = routes[i].method;
+
+        if (is_path_of(i, target) && method != ANY_METHOD) {
+            allow = apr_pstrcat(pool, allow ? allow : "",
+                                method == M_GET
+                                ? "GET, HEAD"
+                                : ap_method_name_of(pool, method),
+                                ", ", NULL);
         }
-        allow = apr_pstrcat(pool, allow ? allow : "",
-                            route->method == M_GET
-                            ? "GET, HEAD"
-                            : ap_method_name_of(pool, route->method),
-                            ", ", NULL);
     }
     return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
 }
 
-static scim_error_t *find_route(const route_t **found, exchange_t *x)
+static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
 {
-    const scim_target_t *target = &x->state->target;
     const char *allow;
-    const route_t *route;
 
-    for (route = routes; route->endpoint; route++) {
-        if (is_path_of(route, target)
-            && (route->method == x->r->method_number
-                || route->method == ANY_METHOD)) {
-            *found = route;
+    for (*found = 0; *found < ROUTES; (*found)++) {
+        int method = routes[*found].method;
+
+        if (is_path_of(*found, x->target)
+            && (method == x->r->method_number || method == ANY_METHOD)) {
             return NULL;
         }
     }
-    allow = allowed_methods(target, x->r->pool);
+    allow = allowed_methods(x->target, x->r->pool);
     if (!allow) {
         return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
-                          "There is no endpoint /%.60s.", target->endpoint);
+                          "There is no endpoint /%.60s.",
+                          x->target->endpoint);
     }
     apr_table_setn(x->r->err_headers_out, "Allow", allow);
     return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
@@ -610,68 +422,59 @@ static scim_error_t *find_route(const route_t **found, exchange_t *x)
                       x->r->method, allow);
 }
 
-static scim_error_t *check_request(exchange_t *x)
+static scim_error_t *check_request(scim_exchange_t *x)
 {
-    if (!x->state->principal->enabled) {
+    if (!x->call.principal->enabled) {
         return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
                           "User provisioning is disabled for this"
                           " organization.");
     }
-    if (strcmp(x->state->target.version, PROTOCOL_VERSION) != 0) {
+    if (strcmp(x->target->version, PROTOCOL_VERSION) != 0) {
         return scim_error(x->r->pool, SCIM_E_INVALID_VERSION,
                           "The protocol version '%.20s' is not supported,"
-                          " only " PROTOCOL_VERSION ".",
-                          x->state->target.version);
+                          " only " PROTOCOL_VERSION ".", x->target->version);
     }
     return NULL;
 }
 
-static scim_error_t *read_request(exchange_t *x, const route_t *route)
+/* A search has its parameters in the body (SRCH-11). */
+static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
 {
-    static const char *const wanted[] = {
-        "filter", "startIndex", "count", "attributes", "excludedAttributes",
-        NULL
-    };
-
     if (x->call.rules.strict) {
         SCIM_ERR(scim_http_check_accept(x->r));
     }
-    SCIM_ERR(scim_http_parameters(&x->parameters, x->r, wanted));
-    SCIM_ERR(scim_projection_make(&x->projection,
-                                  apr_table_get(x->parameters, "attributes"),
-                                  apr_table_get(x->parameters,
-                                                "excludedAttributes"),
-                                  &scim_user_type, x->r->pool));
-    if (!(route->needs & HAS_BODY)) {
-        scim_http_ignore_body(x->r);
-        return NULL;
+    if (routes[route].needs & HAS_BODY) {
+        SCIM_ERR(scim_http_read(&x->body, x->r, x->max_body_size));
     }
-    return scim_http_read(&x->body, x->r,
-                          or_default(x->config->max_body_size,
-                                     DEFAULT_MAX_BODY_SIZE));
+    else {
+        scim_http_ignore_body(x->r);
+    }
+    return routes[route].shape == SEARCH
+           ? scim_endpoint_read_search(x)
+           : scim_endpoint_read_query(x);
 }
 
 /* The connection is lent for just as long as statements run. */
-static scim_error_t *serve(exchange_t *x, const route_t *route)
+static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
 {
     scim_error_t *error;
 
-    if (!(route->needs & USES_DATABASE)) {
-        return route->serve(x);
+    if (!(routes[route].needs & USES_DATABASE)) {
+        return routes[route].serve(x);
     }
     SCIM_ERR(scim_db_borrow(&x->call.db, connections_of(x->r), x->r->pool));
-    error = route->serve(x);
+    error = routes[route].serve(x);
     scim_db_return(x->call.db);
     return error;
 }
 
-static scim_error_t *route_request(exchange_t *x)
+static scim_error_t *route_request(scim_exchange_t *x)
 {
-    const route_t *route = NULL;
+    apr_size_t route;
 
     SCIM_ERR(check_request(x));
     if (x->r->method_number == M_OPTIONS) {
-        const char *allow = allowed_methods(&x->state->target, x->r->pool);
+        const char *allow = allowed_methods(x->target, x->r->pool);
 
         if (allow) {
             apr_table_setn(x->r->headers_out, "Allow", allow);
@@ -684,7 +487,7 @@ static scim_error_t *route_request(exchange_t *x)
     return serve(x, route);
 }
 
-static void log_notes(exchange_t *x)
+static void log_notes(scim_exchange_t *x)
 {
     int i;
 
@@ -695,17 +498,21 @@ static void log_notes(exchange_t *x)
     }
 }
 
-static void prepare_exchange(exchange_t *x, request_rec *r,
+static void prepare_exchange(scim_exchange_t *x, request_rec *r,
                              const request_state_t *state)
 {
+    const dir_config_t *config = dir_config(r);
+
     memset(x, 0, sizeof(*x));
     x->r = r;
-    x->config = dir_config(r);
-    x->state = state;
+    x->max_results = or_default(config->max_results, DEFAULT_MAX_RESULTS);
+    x->max_body_size = or_default(config->max_body_size,
+                                  DEFAULT_MAX_BODY_SIZE);
+    x->target = &state->target;
     x->call.pool = r->pool;
-    x->call.rules = rules_of(x->config);
+    x->call.rules = rules_of(config);
     x->call.principal = state->principal;
-    x->call.base = scim_http_base(r, &state->target, x->config->base_url);
+    x->call.base = scim_http_base(r, &state->target, config->base_url);
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
     x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
@@ -716,7 +523,7 @@ static int handle_request(request_rec *r)
     const request_state_t *state
         = ap_get_module_config(r->request_config, &scim_module);
     scim_error_t *error;
-    exchange_t x;
+    scim_exchange_t x;
 
     if (!r->handler || strcmp(r->handler, SCIM_HANDLER) != 0) {
         return DECLINED;

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS scim.schema_version (
 COMMENT ON TABLE scim.schema_version IS 'Versions of schema.sql that were applied here; the highest is the current one';
 COMMENT ON COLUMN scim.schema_version.version IS 'Number of the version';
 COMMENT ON COLUMN scim.schema_version.applied_at IS 'When it was first applied';
-INSERT INTO scim.schema_version (version) VALUES (1) ON CONFLICT DO NOTHING;
+INSERT INTO scim.schema_version (version) VALUES (1), (2) ON CONFLICT DO NOTHING;
 
 -- Comparison keys.  ICU and its root collation make them independent of the
 -- cluster's locale; scim_text.c makes the same ones.  As long as characters as
@@ -78,6 +78,12 @@ COMMENT ON COLUMN scim.organization.provisioning_enabled IS 'Whether SCIM reques
 COMMENT ON COLUMN scim.organization.domains IS 'Verified e-mail domains that userName may have, lower case; empty: any';
 COMMENT ON COLUMN scim.organization.created_at IS 'When the row was made';
 
+-- Two random UUIDs have 244 random bits.
+ALTER TABLE scim.organization ADD COLUMN IF NOT EXISTS cursor_key bytea NOT NULL
+    DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
+    CHECK (length(cursor_key) >= 32);
+COMMENT ON COLUMN scim.organization.cursor_key IS 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors';
+
 CREATE TABLE IF NOT EXISTS scim.account (
     organization_id     uuid NOT NULL REFERENCES scim.organization,
     id                  uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -124,9 +130,11 @@ COMMENT ON COLUMN scim.account.updated_at IS 'SCIM meta.lastModified';
 CREATE INDEX IF NOT EXISTS account_external_id
     ON scim.account (organization_id, external_id);
 CREATE INDEX IF NOT EXISTS account_display_name
-    ON scim.account (organization_id, scim.fold(display_name));
+    ON scim.account (organization_id, (scim.fold(display_name) COLLATE "C"), id);
 CREATE INDEX IF NOT EXISTS account_created
     ON scim.account (organization_id, created_at, id);
+CREATE INDEX IF NOT EXISTS account_updated
+    ON scim.account (organization_id, updated_at, id);
 CREATE INDEX IF NOT EXISTS account_attributes
     ON scim.account USING gin (scim.fold_json(attributes) jsonb_path_ops);
 

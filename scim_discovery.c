@@ -462,13 +462,14 @@ static void add_pagination(cJSON *config, int max_results)
 {
     cJSON *paging = cJSON_AddObjectToObject(config, "pagination");
 
-    cJSON_AddBoolToObject(paging, "cursor", 0);
+    cJSON_AddBoolToObject(paging, "cursor", 1);
     cJSON_AddBoolToObject(paging, "index", 1);
     cJSON_AddStringToObject(paging, "defaultPaginationMethod", "index");
     cJSON_AddNumberToObject(paging, "defaultPageSize",
                             max_results < SCIM_DEFAULT_PAGE_SIZE
                             ? max_results : SCIM_DEFAULT_PAGE_SIZE);
     cJSON_AddNumberToObject(paging, "maxPageSize", max_results);
+    cJSON_AddNumberToObject(paging, "cursorTimeout", SCIM_CURSOR_SECONDS);
 }
 
 cJSON *scim_discovery_service_provider_config(const scim_discovery_t *d)
@@ -483,7 +484,7 @@ cJSON *scim_discovery_service_provider_config(const scim_discovery_t *d)
     filter = add_supported(config, "filter", 1);
     cJSON_AddNumberToObject(filter, "maxResults", d->max_results);
     add_supported(config, "changePassword", 0);
-    add_supported(config, "sort", 0);
+    add_supported(config, "sort", 1);
     add_supported(config, "etag", 1);
     add_authentication(config);
     add_pagination(config, d->max_results);

@@ -14,6 +14,9 @@
 /* How many resources a list answer holds when the client does not say. */
 #define SCIM_DEFAULT_PAGE_SIZE 100
 
+/* How long a cursor is good for. */
+#define SCIM_CURSOR_SECONDS 3600
+
 typedef struct {
     apr_pool_t *pool;           /* owns the answers */
     const char *base;           /* public URL up to and with "/v2" */

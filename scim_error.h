@@ -9,7 +9,7 @@
 
 #include <apr_pools.h>
 
-/* kind, HTTP status, scimType (RFC 7644 table 9) or NULL */
+/* kind, HTTP status, scimType (RFC 7644 table 9, RFC 9865 table 3) or NULL */
 #define SCIM_ERROR_MAP(X)                                                   \
     X(INVALID_FILTER,    400, "invalidFilter")                              \
     X(TOO_MANY,          400, "tooMany")                                    \
@@ -21,6 +21,9 @@
     X(NO_TARGET,         400, "noTarget")                                   \
     X(INVALID_VALUE,     400, "invalidValue")                               \
     X(INVALID_VERSION,   400, "invalidVers")                                \
+    X(INVALID_CURSOR,    400, "invalidCursor")                              \
+    X(EXPIRED_CURSOR,    400, "expiredCursor")                              \
+    X(INVALID_COUNT,     400, "invalidCount")                               \
     X(BAD_REQUEST,       400, NULL)                                         \
     X(UNAUTHORIZED,      401, NULL)                                         \
     X(FORBIDDEN,         403, NULL)                                         \

@@ -103,10 +103,18 @@ static int is_text(scim_compare_e kind)
            || kind == SCIM_COMPARE_EXACT || kind == SCIM_COMPARE_BINARY;
 }
 
-/* The key of the value in a column. */
-static const char *column_key(writer_t *w, const scim_filter_t *filter)
+/* What scim.fold returns has the collation of its argument; the index on it
+ * has "C", which is the same in every cluster. */
+static const char *folded(writer_t *w, const char *text)
 {
-    const scim_attribute_t *leaf = leaf_of(&filter->operand);
+    return apr_pstrcat(w->pool, "(scim.fold(", text, ") COLLATE \"C\")",
+                       NULL);
+}
+
+/* The key of the value in a column. */
+static const char *column_key(writer_t *w, const scim_operand_t *operand)
+{
+    const scim_attribute_t *leaf = leaf_of(operand);
 
     if (strcmp(leaf->column, "location") == 0) {
         return apr_pstrcat(w->pool, "(",
@@ -116,10 +124,10 @@ static const char *column_key(writer_t *w, const scim_filter_t *filter)
     if (leaf->key) {
         return leaf->key;
     }
-    if (filter->operand.compare == SCIM_COMPARE_FOLD) {
-        return apr_pstrcat(w->pool, "scim.fold(", leaf->column, ")", NULL);
+    if (operand->compare == SCIM_COMPARE_FOLD) {
+        return folded(w, leaf->column);
     }
-    return is_text(filter->operand.compare)
+    return is_text(operand->compare)
            ? apr_pstrcat(w->pool, "(", leaf->column,
                          ")::text COLLATE \"C\"", NULL)
            : leaf->column;
@@ -156,7 +164,7 @@ static const char *column_condition(writer_t *w, const scim_filter_t *filter)
                                     filter->op == SCIM_OP_EQ ? "" : "NOT");
     }
     if (!is_id || filter->op != SCIM_OP_EQ) {
-        return compare(w, filter, column_key(w, filter));
+        return compare(w, filter, column_key(w, &filter->operand));
     }
     id = wanted_id(w, filter, column);
     return id ? apr_pstrcat(w->pool, "(a.id = ", parameter(w, id), "::uuid)",
@@ -178,7 +186,7 @@ static const char *column_list_condition(writer_t *w,
     return apr_psprintf(w->pool,
                         "EXISTS (SELECT FROM jsonb_array_elements_text(%s)"
                         " AS e(v) WHERE %s)", column,
-                        compare(w, filter, folds ? "scim.fold(e.v)"
+                        compare(w, filter, folds ? folded(w, "e.v")
                                                  : "e.v COLLATE \"C\""));
 }
 
@@ -263,7 +271,7 @@ static const char *value_condition(writer_t *w, const scim_filter_t *filter,
     }
     return compare(w, filter,
                    o->compare == SCIM_COMPARE_FOLD
-                   ? apr_pstrcat(w->pool, "scim.fold(", text, ")", NULL)
+                   ? folded(w, text)
                    : apr_pstrcat(w->pool, text, " COLLATE \"C\"", NULL));
 }
 
@@ -523,4 +531,73 @@ const char *scim_query_condition(scim_query_t *query,
     query->at_most_one = 0;
     note_keys(query, filter);
     return condition(&w, filter);
+}
+
+/* Order */
+
+/* The value of the primary element, else of the first (RFC 7644 section
+ * 3.4.2.3). */
+static const char *chosen_value(writer_t *w, const scim_operand_t *o,
+                                const char *arrow)
+{
+    return apr_psprintf(w->pool, "(coalesce(jsonb_path_query_first("
+                        "a.attributes, '%s ? (@.primary == true)'),"
+                        " a.attributes->'%s'->0)%s'%s')",
+                        json_path(w, o, NULL), o->name, arrow, o->sub);
+}
+
+/* A key has to fit into a cursor, so only the beginning of a text counts that
+ * no column bounds. */
+static const char *member_key(writer_t *w, const scim_operand_t *o)
+{
+    int is_boolean = o->compare == SCIM_COMPARE_BOOLEAN;
+    const char *arrow = is_boolean ? "->" : "->>";
+    const char *value = o->multi_valued ? chosen_value(w, o, arrow)
+                                        : member(w, o, arrow);
+
+    if (is_boolean) {
+        return apr_pstrcat(w->pool, "(", value, " = 'true'::jsonb)", NULL);
+    }
+    value = apr_pstrcat(w->pool, "left(", value, ", 200)", NULL);
+    return o->compare == SCIM_COMPARE_FOLD
+           ? folded(w, value)
+           : apr_pstrcat(w->pool, "(", value, " COLLATE \"C\")", NULL);
+}
+
+scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
+                               const char *name,
+                               const scim_resolver_t *resolver,
+                               apr_pool_t *pool)
+{
+    static const char *const types[] = {
+        [SCIM_COMPARE_FOLD] = "text", [SCIM_COMPARE_USER_NAME] = "text",
+        [SCIM_COMPARE_EXACT] = "text", [SCIM_COMPARE_BOOLEAN] = "boolean",
+        [SCIM_COMPARE_NUMBER] = "numeric",
+        [SCIM_COMPARE_INSTANT] = "timestamptz",
+        [SCIM_COMPARE_BINARY] = "text"
+    };
+    writer_t w = { query, pool, 0 };
+    scim_operand_t operand = { .name = NULL };
+    scim_error_t *error = resolver->resolve(&operand, resolver->baton, name,
+                                            strlen(name), NULL, 1, pool);
+    const char *column;
+
+    if (error || !operand.name || operand.compare == SCIM_COMPARE_NONE
+        || (operand.multi_valued && leaf_of(&operand)->column)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "sortBy must name an attribute with values to sort"
+                          " by, '%.120s' does not.", name);
+    }
+    column = leaf_of(&operand)->column;
+    order->type = types[operand.compare];
+    if (!column) {
+        order->key = member_key(&w, &operand);
+    }
+    else {
+        /* URLs of one organization differ in the id alone. */
+        order->key = strcmp(column, "location") == 0
+                     ? "(a.id::text COLLATE \"C\")"
+                     : column_key(&w, &operand);
+    }
+    return NULL;
 }

@@ -31,4 +31,17 @@ const char *scim_query_condition(scim_query_t *query,
                                  const scim_filter_t *filter,
                                  apr_pool_t *pool);
 
+/* What rows are ordered by. */
+typedef struct {
+    const char *key;     /* SQL expression, NULL where a row has no value */
+    const char *type;    /* SQL type of the key */
+} scim_order_t;
+
+/* The order by the attribute called name (RFC 7644 section 3.4.2.3).  What
+ * has no values to sort by, or is unknown, is SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
+                               const char *name,
+                               const scim_resolver_t *resolver,
+                               apr_pool_t *pool) SCIM_CHECKED;
+
 #endif

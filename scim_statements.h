@@ -46,7 +46,8 @@ enum {
       "SELECT o.id, o.provisioning_enabled,"                                \
       " array_to_string(o.domains, ' '), t.id, t.name,"                     \
       " a.preferred_language, a.timezone,"                                  \
-      " coalesce(t.last_used_at < now() - interval '1 minute', true)"       \
+      " coalesce(t.last_used_at < now() - interval '1 minute', true),"      \
+      " encode(o.cursor_key, 'hex')"                                        \
       " FROM scim.organization o"                                           \
       " JOIN scim.token t ON t.organization_id = o.id"                      \
       " JOIN scim.account a ON a.organization_id = o.id"                    \

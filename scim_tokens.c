@@ -16,7 +16,8 @@
 
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_ENABLED, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
-    COLUMN_TOKEN_NAME, COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMN_STALE
+    COLUMN_TOKEN_NAME, COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMN_STALE,
+    COLUMN_CURSOR_KEY
 };
 
 /* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
@@ -64,6 +65,7 @@ static scim_principal_t *principal_of(const scim_rows_t *rows,
     principal->actor_name = scim_rows_value(rows, 0, COLUMN_TOKEN_NAME);
     principal->language = scim_rows_value(rows, 0, COLUMN_LANGUAGE);
     principal->timezone = scim_rows_value(rows, 0, COLUMN_TIMEZONE);
+    principal->cursor_key = scim_rows_value(rows, 0, COLUMN_CURSOR_KEY);
     return principal;
 }
 

@@ -20,6 +20,7 @@ typedef struct {
     const char *actor_name;
     const char *language;        /* the issuer's, or NULL */
     const char *timezone;        /* the issuer's, or NULL */
+    const char *cursor_key;      /* the organization's, for scim_cursor */
 } scim_principal_t;
 
 /* Whom secret stands for in the organization called key: one statement.  An

@@ -9,7 +9,6 @@
 #include "scim_events.h"
 #include "scim_json.h"
 #include "scim_patch.h"
-#include "scim_query.h"
 #include "scim_roles.h"
 #include "scim_text.h"
 
@@ -570,94 +569,4 @@ scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
     return scim_error(call->pool, SCIM_E_UNAVAILABLE,
                       "Too many clients change this account at the same"
                       " time. Please try again.");
-}
-
-/* Lists */
-
-#define FROM_MINE \
-    " FROM scim.account a WHERE a.organization_id = $1::uuid"
-
-#define PAGE_OF(source, row)                                                \
-    " p AS (SELECT " row ".id, " row ".created_at" source                   \
-    " ORDER BY " row ".created_at, " row ".id"                              \
-    " LIMIT $2::bigint OFFSET $3::bigint)"                                  \
-    " SELECT t.total, " SCIM_ACCOUNT_COLUMNS " FROM t LEFT JOIN p ON true"  \
-    " LEFT JOIN scim.account a ON a.organization_id = $1::uuid"             \
-    " AND a.id = p.id ORDER BY p.created_at, p.id"
-
-/* Unfiltered: the page by the index on creation. */
-static const char unfiltered[] =
-    "WITH t AS (SELECT count(*) AS total" FROM_MINE "),"
-    PAGE_OF(FROM_MINE, "a");
-
-/* Filtered: the condition is evaluated once, for the count and the page, and
- * the planner cannot be led to walk the index on creation for it. */
-static const char filtered[] =
-    "WITH m AS MATERIALIZED (SELECT a.id, a.created_at" FROM_MINE
-    " AND (%s)), t AS (SELECT count(*) AS total FROM m),"
-    PAGE_OF(" FROM m", "m");
-
-/* By a unique key: the row is the page and the total. */
-static const char unique[] =
-    "SELECT 1, " SCIM_ACCOUNT_COLUMNS FROM_MINE " AND (%s)"
-    " AND $2::bigint IS NOT NULL AND $3::bigint IS NOT NULL";
-
-/* The statement of a list and its parameters. */
-static scim_error_t *list_query(const char **sql, scim_query_t *query,
-                                scim_call_t *call, const scim_page_t *page)
-{
-    scim_resolver_t resolver = scim_schema_resolver(&scim_user_type,
-                                                    &call->rules);
-    scim_filter_t *filter;
-    const char *condition;
-
-    query->parameters = apr_array_make(call->pool, 8, sizeof(const char *));
-    query->location_prefix = apr_pstrcat(call->pool, call->base,
-                                         scim_user_type.endpoint, "/", NULL);
-    APR_ARRAY_PUSH(query->parameters, const char *) =
-        call->principal->organization_id;
-    APR_ARRAY_PUSH(query->parameters, const char *) =
-        apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->count);
-    APR_ARRAY_PUSH(query->parameters, const char *) =
-        apr_psprintf(call->pool, "%" APR_INT64_T_FMT, page->start_index - 1);
-    *sql = unfiltered;
-    query->indexed = 1;
-    if (!page->filter) {
-        return NULL;
-    }
-    SCIM_ERR(scim_filter_parse(&filter, page->filter, &resolver,
-                               call->pool));
-    condition = scim_query_condition(query, filter, call->pool);
-    query->at_most_one = query->at_most_one && page->count > 0
-                         && page->start_index == 1;
-    *sql = apr_psprintf(call->pool,
-                        query->at_most_one ? unique : filtered, condition);
-    return NULL;
-}
-
-scim_error_t *scim_users_list(cJSON **users, apr_int64_t *total,
-                              scim_call_t *call, const scim_page_t *page)
-{
-    scim_query_t query = { NULL, NULL, 0, 0 };
-    const char *sql;
-    scim_rows_t *rows;
-    int i;
-
-    SCIM_ERR(list_query(&sql, &query, call, page));
-    SCIM_ERR(scim_db_query(&rows, call->db, sql, query.parameters->nelts,
-                           (const char *const *) query.parameters->elts,
-                           query.indexed));
-    *users = scim_json_own(cJSON_CreateArray(), call->pool);
-    *total = scim_rows_count(rows) > 0
-             ? apr_atoi64(scim_rows_value(rows, 0, 0)) : 0;
-    for (i = 0; i < scim_rows_count(rows); i++) {
-        cJSON *user;
-
-        if (!scim_rows_value(rows, i, 1 + SCIM_COLUMN_ID)) {
-            break;
-        }
-        SCIM_ERR(scim_users_from_row(&user, call, rows, i, 1));
-        cJSON_AddItemReferenceToArray(*users, user);
-    }
-    return NULL;
 }

@@ -24,12 +24,24 @@ typedef struct {
                                    * the log */
 } scim_call_t;
 
-/* A page of a list (RFC 7644 section 3.4.2). */
+/* A page of a list (RFC 7644 section 3.4.2, RFC 9865). */
 typedef struct {
     const char *filter;           /* text or NULL */
-    apr_int64_t start_index;      /* from 1 */
+    const char *sort_by;          /* attribute name or NULL: creation */
+    int descending;
     apr_int64_t count;            /* at most so many; 0: only the total */
+    apr_int64_t start_index;      /* from 1; without cursor */
+    const char *cursor;           /* NULL: by index; "": the first page */
+    const char *bound_to;         /* what else a cursor holds for only; not
+                                   * NULL with a cursor */
 } scim_page_t;
+
+typedef struct {
+    cJSON *users;                 /* array of resources */
+    apr_int64_t total;            /* of all matches */
+    const char *next;             /* cursors; NULL: there is no such page */
+    const char *previous;
+} scim_list_t;
 
 /* In all of them *user is a resource of the call's pool in the schema's
  * spelling with id and meta, to be given to scim_schema_present.  An unknown
@@ -40,10 +52,11 @@ typedef struct {
 scim_error_t *scim_users_get(cJSON **user, scim_call_t *call, const char *id)
     SCIM_CHECKED;
 
-/* *users becomes an array of resources, *total the number of all matches. */
-scim_error_t *scim_users_list(cJSON **users, apr_int64_t *total,
-                              scim_call_t *call, const scim_page_t *page)
-    SCIM_CHECKED;
+/* A page of accounts.  A cursor that is not one of this list's is
+ * SCIM_E_INVALID_CURSOR, an old one SCIM_E_EXPIRED_CURSOR, one made with
+ * another count SCIM_E_INVALID_COUNT. */
+scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
+                              const scim_page_t *page) SCIM_CHECKED;
 
 scim_error_t *scim_users_create(cJSON **user, scim_call_t *call,
                                 const cJSON *body) SCIM_CHECKED;

@@ -370,20 +370,19 @@ static scim_error_t *number_option(apr_int64_t *number, run_t *run,
 
 static scim_error_t *account_list(run_t *run)
 {
-    scim_page_t page = { run->options.filter, 1, 100 };
-    apr_int64_t total;
+    scim_page_t page = { .filter = run->options.filter };
+    scim_list_t list;
     scim_rows_t *rows;
-    cJSON *users;
 
     SCIM_ERR(number_option(&page.start_index, run, run->options.start, 1));
     SCIM_ERR(number_option(&page.count, run, run->options.count, 100));
     SCIM_ERR(choose_organization(&rows, run));
-    SCIM_ERR(scim_users_list(&users, &total, &run->call, &page));
+    SCIM_ERR(scim_users_list(&list, &run->call, &page));
     if (run->options.json) {
-        scimctl_print_json(users, run->pool);
+        scimctl_print_json(list.users, run->pool);
     }
     else {
-        print_accounts(run, users, total);
+        print_accounts(run, list.users, list.total);
     }
     return NULL;
 }

@@ -8,8 +8,8 @@ my @layers = (
     [qw(scim_error scim_text scim_json scim_etag scim_filter)],
     [qw(scim_schema scim_schema_user scim_normalise scim_projection scim_patch scim_query scim_discovery)],
     [qw(scim_db scim_statements)],
-    [qw(scim_users scim_roles scim_tokens scim_events)],
-    [qw(mod_scim scim_http scim_log scimctl scimctl_csv scimctl_print)],
+    [qw(scim_users scim_users_list scim_roles scim_tokens scim_events scim_cursor)],
+    [qw(mod_scim scim_endpoints scim_http scim_log scimctl scimctl_csv scimctl_print)],
 );
 my %layer = map { my $i = $_; map { $_ => $i } @{ $layers[$i] } } 0 .. $#layers;
 
@@ -18,8 +18,8 @@ my %owner = (
     qr/^libpq-fe\.h$/ => qr/^scim_db\.c$/,
     qr/^mod_dbd\.h$/ => qr/^scim_db\.c$/,
     qr/^unicode\// => qr/^scim_text\.c$/,
-    qr/^openssl\// => qr/^scim_(?:tokens|text)\.c$/,
-    qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr/^(?:mod_scim|scim_http|scim_db)\.[ch]$/,
+    qr/^openssl\// => qr/^scim_(?:tokens|cursor)\.c$/,
+    qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr/^(?:mod_scim|scim_endpoints|scim_http|scim_db)\.[ch]$/,
 );
 
 my (@upwards, @unknown, @foreign);

@@ -14,10 +14,11 @@ use POSIX ();
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
 # new(dir, port, fsync, conf, database_conf, module, threads, dbd_max): conf and
-# database_conf are added to httpd.conf and postgresql.conf.
+# database_conf are added to httpd.conf and postgresql.conf, initdb is a list of
+# arguments for it.
 sub new {
     my ($class, %option) = @_;
-    my $self = bless { fsync => 0, conf => '', database_conf => '', module => "$ROOT/.libs/mod_scim.so",
+    my $self = bless { fsync => 0, conf => '', database_conf => '', initdb => [], module => "$ROOT/.libs/mod_scim.so",
                        threads => 25, dbd_max => 16, %option }, $class;
     $self->{pgdata} = "$self->{dir}/pgdata";
     $self->{pghost} = "$self->{dir}/run";
@@ -110,7 +111,7 @@ sub prepare_folders {
 sub init_database {
     my ($self) = @_;
     $self->run(1, pg('initdb'), '-D', $self->{pgdata}, '-A', 'trust', '-U', 'postgres',
-               '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync');
+               '--encoding=UTF8', '--locale=C.UTF-8', @{ $self->{initdb} }, '--no-sync');
     open my $out, '>>', "$self->{pgdata}/postgresql.conf" or die "$!\n";
     my $fsync = $self->{fsync} ? 'on' : 'off';
     print $out <<"CONF";

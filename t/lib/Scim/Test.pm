@@ -84,17 +84,22 @@ session_preload_libraries = 'auto_explain'
 auto_explain.log_min_duration = -1
 CONF
 
+# No comparison may depend on the cluster's own collation.
+my @INITDB = ('--locale-provider=icu', '--icu-locale=en-US');
+
 # The shared server: the one that script/test has started (SCIM_TEST_DIR and
 # SCIM_TEST_PORT), or one of this process alone.
 sub server {
     return $server if $server;
     if ($ENV{SCIM_TEST_DIR}) {
         $server = Scim::Server->new(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
-                                    conf => locations(), database_conf => $DATABASE_CONF);
+                                    conf => locations(), database_conf => $DATABASE_CONF,
+                                    initdb => \@INITDB);
         return $server;
     }
     my $dir = File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    $server = Scim::Server->new(dir => $dir, conf => locations(), database_conf => $DATABASE_CONF);
+    $server = Scim::Server->new(dir => $dir, conf => locations(), database_conf => $DATABASE_CONF,
+                                    initdb => \@INITDB);
     $owner = $$;
     return $server->start;
 }

@@ -1,0 +1,369 @@
+#include "scim_endpoints.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scim_discovery.h"
+#include "scim_etag.h"
+
+#define SEARCH_URN "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+
+/* Parameters: of a query as text, of a search in JSON. */
+
+typedef enum { TEXT, INTEGER, NAMES } parameter_e;
+
+static const struct {
+    const char *name;
+    parameter_e type;
+} parameters[] = {
+    { "filter", TEXT }, { "sortBy", TEXT }, { "sortOrder", TEXT },
+    { "startIndex", INTEGER }, { "count", INTEGER }, { "cursor", TEXT },
+    { "attributes", NAMES }, { "excludedAttributes", NAMES }
+};
+#define PARAMETERS (sizeof(parameters) / sizeof(*parameters))
+
+static const char *parameter(const scim_exchange_t *x, const char *name)
+{
+    return apr_table_get(x->parameters, name);
+}
+
+static scim_error_t *read_projection(scim_exchange_t *x)
+{
+    return scim_projection_make(&x->projection, parameter(x, "attributes"),
+                                parameter(x, "excludedAttributes"),
+                                &scim_user_type, x->r->pool);
+}
+
+scim_error_t *scim_endpoint_read_query(scim_exchange_t *x)
+{
+    const char *wanted[PARAMETERS + 1] = { NULL };
+    apr_size_t i;
+
+    for (i = 0; i < PARAMETERS; i++) {
+        wanted[i] = parameters[i].name;
+    }
+    SCIM_ERR(scim_http_parameters(&x->parameters, x->r, wanted));
+    return read_projection(x);
+}
+
+static const char *joined(const cJSON *names, apr_pool_t *pool)
+{
+    const cJSON *name;
+    const char *text = "";
+
+    cJSON_ArrayForEach(name, names) {
+        if (!cJSON_IsString(name)) {
+            return NULL;
+        }
+        text = apr_pstrcat(pool, text, *text ? "," : "", name->valuestring,
+                           NULL);
+    }
+    return text;
+}
+
+/* The member of a SearchRequest as the text of the query parameter; NULL when
+ * it has another type. */
+static const char *search_text(const cJSON *value, parameter_e type,
+                               apr_pool_t *pool)
+{
+    switch (type) {
+    case TEXT:
+        return cJSON_GetStringValue(value);
+    case INTEGER:
+        return cJSON_IsNumber(value) ? scim_json_print(value, pool) : NULL;
+    default:
+        return cJSON_IsArray(value)
+               && cJSON_GetArraySize(value) <= SCIM_MAX_ELEMENTS
+               ? joined(value, pool) : NULL;
+    }
+}
+
+static int names_urn(const cJSON *schemas, const char *wanted)
+{
+    const cJSON *urn;
+
+    cJSON_ArrayForEach(urn, schemas) {
+        if (cJSON_IsString(urn)
+            && strcasecmp(urn->valuestring, wanted) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
+{
+    apr_pool_t *pool = x->r->pool;
+    apr_size_t i;
+
+    if (!cJSON_IsObject(x->body)
+        || (x->call.rules.strict
+            && !names_urn(scim_json_member_nocase(x->body, "schemas"),
+                          SEARCH_URN))) {
+        return scim_error(pool, SCIM_E_INVALID_SYNTAX,
+                          "The body must be an object with the schema "
+                          SEARCH_URN ".");
+    }
+    x->parameters = apr_table_make(pool, PARAMETERS);
+    for (i = 0; i < PARAMETERS; i++) {
+        const char *name = parameters[i].name;
+        const cJSON *value = scim_json_member_nocase(x->body, name);
+        const char *text;
+
+        if (!value || cJSON_IsNull(value)) {
+            continue;
+        }
+        text = search_text(value, parameters[i].type, pool);
+        if (!text) {
+            return scim_error(pool, SCIM_E_INVALID_SYNTAX,
+                              "'%s' must be %s.", name,
+                              parameters[i].type == TEXT ? "a string"
+                              : parameters[i].type == INTEGER
+                                ? "an integer" : "a list of strings");
+        }
+        apr_table_setn(x->parameters, name, text);
+    }
+    return read_projection(x);
+}
+
+static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
+                                const char *name, apr_int64_t otherwise)
+{
+    const char *text = parameter(x, name);
+    char *end;
+
+    *number = otherwise;
+    if (!text) {
+        return NULL;
+    }
+    errno = 0;
+    *number = apr_strtoi64(text, &end, 10);
+    if (errno || end == text || *end) {
+        return scim_error(x->r->pool, parameter(x, "cursor")
+                                      ? SCIM_E_INVALID_COUNT
+                                      : SCIM_E_INVALID_VALUE,
+                          "The parameter '%s' must be an integer.", name);
+    }
+    return NULL;
+}
+
+static scim_error_t *get_order(scim_page_t *page, scim_exchange_t *x)
+{
+    const char *order = parameter(x, "sortOrder");
+
+    page->sort_by = parameter(x, "sortBy");
+    if (!page->sort_by || !order) {
+        return NULL;
+    }
+    page->descending = strcasecmp(order, "descending") == 0;
+    return page->descending || strcasecmp(order, "ascending") == 0
+           ? NULL
+           : scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
+                        "sortOrder must be ascending or descending, not"
+                        " '%.40s'.", order);
+}
+
+static scim_error_t *get_cursor(scim_page_t *page, scim_exchange_t *x)
+{
+    const char *attributes = parameter(x, "attributes");
+    const char *excluded = parameter(x, "excludedAttributes");
+
+    page->cursor = parameter(x, "cursor");
+    page->bound_to = apr_pstrcat(x->r->pool, x->target->endpoint, "\n",
+                                 attributes ? attributes : "", "\n",
+                                 excluded ? excluded : "", NULL);
+    return page->cursor && parameter(x, "startIndex")
+           ? scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
+                        "A page is asked for by startIndex or by cursor, not"
+                        " by both.")
+           : NULL;
+}
+
+static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
+{
+    int most = x->max_results;
+    int usual = most < SCIM_DEFAULT_PAGE_SIZE ? most
+                                              : SCIM_DEFAULT_PAGE_SIZE;
+
+    memset(page, 0, sizeof(*page));
+    page->filter = parameter(x, "filter");
+    SCIM_ERR(get_order(page, x));
+    SCIM_ERR(get_cursor(page, x));
+    SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
+    SCIM_ERR(get_number(&page->count, x, "count", usual));
+    page->start_index = page->start_index < 1 ? 1 : page->start_index;
+    page->count = page->count < 0 ? 0 : page->count;
+    page->count = page->count > most ? most : page->count;
+    return NULL;
+}
+
+/* Users */
+
+scim_error_t *scim_endpoint_list_users(scim_exchange_t *x)
+{
+    cJSON *resources;
+    const cJSON *user;
+    scim_list_t list;
+    scim_page_t page;
+    cJSON *body;
+
+    SCIM_ERR(get_page(&page, x));
+    SCIM_ERR(scim_users_list(&list, &x->call, &page));
+    resources = cJSON_CreateArray();
+    cJSON_ArrayForEach(user, list.users) {
+        cJSON_AddItemToArray(resources,
+                             scim_schema_present(user, &scim_user_type,
+                                                 x->projection, x->r->pool));
+    }
+    body = scim_schema_list(list.total, page.start_index, resources,
+                            x->r->pool);
+    if (page.cursor) {
+        scim_json_drop(body, "startIndex");
+        scim_json_put_text(body, "previousCursor", list.previous);
+        scim_json_put_text(body, "nextCursor", list.next);
+    }
+    x->reply.body = body;
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_search_users(scim_exchange_t *x)
+{
+    return scim_endpoint_list_users(x);
+}
+
+static void reply_user(scim_exchange_t *x, const cJSON *user)
+{
+    const cJSON *meta = scim_json_member(user, "meta");
+
+    x->reply.location = scim_json_text(meta, "location");
+    x->reply.etag = scim_json_text(meta, "version");
+    x->reply.body = scim_json_own(scim_schema_present(user, &scim_user_type,
+                                                      x->projection,
+                                                      x->r->pool),
+                                  x->r->pool);
+}
+
+scim_error_t *scim_endpoint_get_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    if (parameter(x, "filter") && x->call.rules.strict) {
+        return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
+                          "A single User takes no filter.");
+    }
+    SCIM_ERR(scim_users_get(&user, &x->call, x->target->id));
+    reply_user(x, user);
+    if (x->call.if_none_match
+        && scim_etag_named(x->call.if_none_match, x->reply.etag)) {
+        x->reply.status = HTTP_NOT_MODIFIED;
+        x->reply.body = NULL;
+    }
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_create_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_create(&user, &x->call, x->body));
+    reply_user(x, user);
+    x->reply.status = HTTP_CREATED;
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_replace_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_replace(&user, &x->call, x->target->id,
+                                x->body));
+    reply_user(x, user);
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_patch_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_patch(&user, &x->call, x->target->id,
+                              x->body));
+    reply_user(x, user);
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_delete_user(scim_exchange_t *x)
+{
+    x->reply.status = HTTP_NO_CONTENT;
+    return scim_users_delete(&x->call, x->target->id);
+}
+
+scim_error_t *scim_endpoint_list_groups(scim_exchange_t *x)
+{
+    x->reply.body = scim_schema_list(0, 1, cJSON_CreateArray(), x->r->pool);
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_not_offered(scim_exchange_t *x)
+{
+    return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
+                      "This server does not offer %s.",
+                      x->target->endpoint);
+}
+
+/* Discovery */
+
+static scim_discovery_t discovery_of(scim_exchange_t *x)
+{
+    scim_discovery_t discovery;
+
+    memset(&discovery, 0, sizeof(discovery));
+    discovery.pool = x->r->pool;
+    discovery.base = x->call.base;
+    discovery.rules = &x->call.rules;
+    discovery.max_results = x->max_results;
+    return discovery;
+}
+
+static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
+{
+    if (!document) {
+        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
+                          "There is no '%.120s' in %s.",
+                          x->target->id, x->target->endpoint);
+    }
+    if (parameter(x, "filter")) {
+        return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
+                          "%s takes no filter.", x->target->endpoint);
+    }
+    x->reply.body = document;
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_get_config(scim_exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+
+    return reply_document(x,
+                          scim_discovery_service_provider_config(&discovery));
+}
+
+scim_error_t *scim_endpoint_get_schemas(scim_exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+    const char *urn = x->target->id;
+
+    return reply_document(x, urn ? scim_discovery_schema(&discovery, urn)
+                                 : scim_discovery_schemas(&discovery));
+}
+
+scim_error_t *scim_endpoint_get_resource_types(scim_exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+    const char *name = x->target->id;
+
+    return reply_document(x, name
+                          ? scim_discovery_resource_type(&discovery, name)
+                          : scim_discovery_resource_types(&discovery));
+}

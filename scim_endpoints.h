@@ -1,0 +1,53 @@
+/* scim_endpoints: what each method of each endpoint does, between HTTP and the
+ * resources. */
+#ifndef SCIM_ENDPOINTS_H
+#define SCIM_ENDPOINTS_H
+
+#include <httpd.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "scim_http.h"
+#include "scim_schema.h"
+#include "scim_users.h"
+
+/* One request being served. */
+typedef struct {
+    request_rec *r;
+    const scim_target_t *target;
+    int max_results;             /* SCIMMaxResults */
+    int max_body_size;           /* SCIMMaxBodySize */
+    apr_table_t *parameters;     /* of the query, or of a search */
+    cJSON *body;                 /* NULL without one */
+    scim_projection_t *projection;
+    scim_call_t call;            /* with db where the route uses it */
+    scim_reply_t reply;          /* to be filled */
+} scim_exchange_t;
+
+typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
+
+/* Fill parameters and projection from the query, or from the SearchRequest in
+ * the body (RFC 7644 section 3.4.3). */
+scim_endpoint_fn scim_endpoint_read_query;
+scim_endpoint_fn scim_endpoint_read_search;
+
+scim_endpoint_fn scim_endpoint_list_users;
+scim_endpoint_fn scim_endpoint_search_users;
+scim_endpoint_fn scim_endpoint_create_user;
+scim_endpoint_fn scim_endpoint_get_user;
+scim_endpoint_fn scim_endpoint_replace_user;
+scim_endpoint_fn scim_endpoint_patch_user;
+scim_endpoint_fn scim_endpoint_delete_user;
+
+/* Always an empty list: Entra ID and Okta probe it at set-up (clients.md
+ * H30). */
+scim_endpoint_fn scim_endpoint_list_groups;
+
+scim_endpoint_fn scim_endpoint_get_config;
+scim_endpoint_fn scim_endpoint_get_schemas;
+scim_endpoint_fn scim_endpoint_get_resource_types;
+
+/* SCIM_E_NOT_IMPLEMENTED. */
+scim_endpoint_fn scim_endpoint_not_offered;
+
+#endif

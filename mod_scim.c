@@ -257,7 +257,7 @@ static int or_default(int value, int otherwise)
 /* What is known of a request from check_access on. */
 typedef struct {
     scim_target_t target;
-    const scim_principal_t *principal;
+    const scim_principal_t *principal; /* NULL on a public route */
 } request_state_t;
 
 /* The pool of connections for this request's server: a virtual host without
@@ -265,6 +265,131 @@ typedef struct {
 static scim_db_pool_t *connections_of(request_rec *r)
 {
     return server_config(r->server)->connections;
+}
+
+/* Routing */
+
+#define USES_DATABASE 1
+#define HAS_BODY 2
+#define IS_PUBLIC 4              /* for who says nothing about himself */
+#define ANY_METHOD (-1)
+
+/* The shapes of a path behind .../v2. */
+typedef enum {
+    COLLECTION,                  /* /Users */
+    RESOURCE,                    /* /Users/{id} */
+    SEARCH                       /* /Users/.search, /.search */
+} shape_e;
+
+static const struct {
+    const char *endpoint;
+    shape_e shape;
+    int method;                  /* M_GET is HEAD as well */
+    int needs;
+    scim_endpoint_fn *serve;
+} routes[] = {
+    { "", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
+    { "", SEARCH, M_POST, USES_DATABASE | HAS_BODY, scim_endpoint_list },
+    { "Users", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
+    { "Users", COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_create_user },
+    { "Users", RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get },
+    { "Users", RESOURCE, M_PUT, USES_DATABASE | HAS_BODY,
+      scim_endpoint_replace_user },
+    { "Users", RESOURCE, M_PATCH, USES_DATABASE | HAS_BODY,
+      scim_endpoint_patch_user },
+    { "Users", RESOURCE, M_DELETE, USES_DATABASE,
+      scim_endpoint_delete_user },
+    { "Users", SEARCH, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_list },
+    { "Roles", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
+    { "Roles", RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get },
+    { "Roles", SEARCH, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_list },
+    { "Groups", COLLECTION, M_GET, 0, scim_endpoint_list_groups },
+    { "Groups", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Groups", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Me", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Me", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Bulk", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "ServiceProviderConfig", COLLECTION, M_GET, IS_PUBLIC,
+      scim_endpoint_get_config },
+    { "Schemas", COLLECTION, M_GET, 0, scim_endpoint_get_schemas },
+    { "Schemas", RESOURCE, M_GET, 0, scim_endpoint_get_schemas },
+    { "ResourceTypes", COLLECTION, M_GET, 0,
+      scim_endpoint_get_resource_types },
+    { "ResourceTypes", RESOURCE, M_GET, 0,
+      scim_endpoint_get_resource_types }
+};
+#define ROUTES (sizeof(routes) / sizeof(*routes))
+
+static shape_e shape_of(const scim_target_t *target)
+{
+    if (!target->id) {
+        return COLLECTION;
+    }
+    return strcmp(target->id, SCIM_SEARCH) == 0 ? SEARCH : RESOURCE;
+}
+
+static int is_path_of(apr_size_t route, const scim_target_t *target)
+{
+    return strcmp(routes[route].endpoint, target->endpoint) == 0
+           && routes[route].shape == shape_of(target) && !target->rest;
+}
+
+/* The methods of the target's path for an Allow header; NULL: no such path. */
+static const char *allowed_methods(const scim_target_t *target,
+                                   apr_pool_t *pool)
+{
+    const char *allow = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        int method = routes[i].method;
+
+        if (is_path_of(i, target) && method != ANY_METHOD) {
+            allow = apr_pstrcat(pool, allow ? allow : "",
+                                method == M_GET
+                                ? "GET, HEAD"
+                                : ap_method_name_of(pool, method),
+                                ", ", NULL);
+        }
+    }
+    return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
+}
+
+/* ROUTES when there is none. */
+static apr_size_t route_of(const scim_target_t *target, int method)
+{
+    apr_size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        if (is_path_of(i, target) && (routes[i].method == method
+                                      || routes[i].method == ANY_METHOD)) {
+            return i;
+        }
+    }
+    return ROUTES;
+}
+
+static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
+{
+    const char *allow;
+
+    *found = route_of(x->target, x->r->method_number);
+    if (*found < ROUTES) {
+        return NULL;
+    }
+    allow = allowed_methods(x->target, x->r->pool);
+    if (!allow) {
+        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
+                          "There is no endpoint /%.60s.",
+                          x->target->endpoint);
+    }
+    apr_table_setn(x->r->err_headers_out, "Allow", allow);
+    return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
+                      "The method %.20s is not allowed here, only %s.",
+                      x->r->method, allow);
 }
 
 /* Authentication */
@@ -275,6 +400,15 @@ static scim_error_t *unauthorized(request_rec *r)
                       "Authorization failure. invalid token.");
 }
 
+/* Who says nothing about himself may learn how to (RFC 7643 section 5). */
+static int is_public(const scim_target_t *target, request_rec *r)
+{
+    apr_size_t route = route_of(target, r->method_number);
+
+    return route < ROUTES && (routes[route].needs & IS_PUBLIC)
+           && !apr_table_get(r->headers_in, "Authorization");
+}
+
 static scim_error_t *authenticate(request_state_t *state, request_rec *r)
 {
     const char *secret = scim_http_bearer(r);
@@ -283,6 +417,9 @@ static scim_error_t *authenticate(request_state_t *state, request_rec *r)
     scim_db_t *db;
 
     SCIM_ERR(scim_http_target(&state->target, r));
+    if (is_public(&state->target, r)) {
+        return NULL;
+    }
     if (!secret) {
         return unauthorized(r);
     }
@@ -314,117 +451,11 @@ static int check_access(request_rec *r)
     return OK;
 }
 
-/* Routing */
-
-#define USES_DATABASE 1
-#define HAS_BODY 2
-#define ANY_METHOD (-1)
-
-/* The shapes of a path behind .../v2. */
-typedef enum {
-    COLLECTION,                  /* /Users */
-    RESOURCE,                    /* /Users/{id} */
-    SEARCH                       /* /Users/.search */
-} shape_e;
-
-static const struct {
-    const char *endpoint;
-    shape_e shape;
-    int method;                  /* M_GET is HEAD as well */
-    int needs;
-    scim_endpoint_fn *serve;
-} routes[] = {
-    { "Users", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list_users },
-    { "Users", COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
-      scim_endpoint_create_user },
-    { "Users", RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get_user },
-    { "Users", RESOURCE, M_PUT, USES_DATABASE | HAS_BODY,
-      scim_endpoint_replace_user },
-    { "Users", RESOURCE, M_PATCH, USES_DATABASE | HAS_BODY,
-      scim_endpoint_patch_user },
-    { "Users", RESOURCE, M_DELETE, USES_DATABASE,
-      scim_endpoint_delete_user },
-    { "Users", SEARCH, M_POST, USES_DATABASE | HAS_BODY,
-      scim_endpoint_search_users },
-    { "Groups", COLLECTION, M_GET, 0, scim_endpoint_list_groups },
-    { "Groups", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "Groups", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "Me", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "Me", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "Bulk", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "ServiceProviderConfig", COLLECTION, M_GET, 0,
-      scim_endpoint_get_config },
-    { "Schemas", COLLECTION, M_GET, 0, scim_endpoint_get_schemas },
-    { "Schemas", RESOURCE, M_GET, 0, scim_endpoint_get_schemas },
-    { "ResourceTypes", COLLECTION, M_GET, 0,
-      scim_endpoint_get_resource_types },
-    { "ResourceTypes", RESOURCE, M_GET, 0,
-      scim_endpoint_get_resource_types }
-};
-#define ROUTES (sizeof(routes) / sizeof(*routes))
-
-static shape_e shape_of(const scim_target_t *target)
-{
-    if (!target->id) {
-        return COLLECTION;
-    }
-    return strcmp(target->id, ".search") == 0 ? SEARCH : RESOURCE;
-}
-
-static int is_path_of(apr_size_t route, const scim_target_t *target)
-{
-    return strcmp(routes[route].endpoint, target->endpoint) == 0
-           && routes[route].shape == shape_of(target) && !target->rest;
-}
-
-/* The methods of the target's path for an Allow header; NULL: no such path. */
-static const char *allowed_methods(const scim_target_t *target,
-                                   apr_pool_t *pool)
-{
-    const char *allow = NULL;
-    apr_size_t i;
-
-    for (i = 0; i < ROUTES; i++) {
-        int method = routes[i].method;
-
-        if (is_path_of(i, target) && method != ANY_METHOD) {
-            allow = apr_pstrcat(pool, allow ? allow : "",
-                                method == M_GET
-                                ? "GET, HEAD"
-                                : ap_method_name_of(pool, method),
-                                ", ", NULL);
-        }
-    }
-    return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
-}
-
-static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
-{
-    const char *allow;
-
-    for (*found = 0; *found < ROUTES; (*found)++) {
-        int method = routes[*found].method;
-
-        if (is_path_of(*found, x->target)
-            && (method == x->r->method_number || method == ANY_METHOD)) {
-            return NULL;
-        }
-    }
-    allow = allowed_methods(x->target, x->r->pool);
-    if (!allow) {
-        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
-                          "There is no endpoint /%.60s.",
-                          x->target->endpoint);
-    }
-    apr_table_setn(x->r->err_headers_out, "Allow", allow);
-    return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
-                      "The method %.20s is not allowed here, only %s.",
-                      x->r->method, allow);
-}
+/* Service */
 
 static scim_error_t *check_request(scim_exchange_t *x)
 {
-    if (!x->call.principal->enabled) {
+    if (x->call.principal && !x->call.principal->enabled) {
         return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
                           "User provisioning is disabled for this"
                           " organization.");
@@ -509,6 +540,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->max_body_size = or_default(config->max_body_size,
                                   DEFAULT_MAX_BODY_SIZE);
     x->target = &state->target;
+    x->type = scim_endpoint_type(x->target);
     x->call.pool = r->pool;
     x->call.rules = rules_of(config);
     x->call.principal = state->principal;

@@ -15,19 +15,33 @@
 #define MAC_BYTES 16
 #define MAX_LENGTH 8192
 
-/* HMAC-SHA-256 of payload and query, cut; 0 when libcrypto fails. */
-static int authenticate(unsigned char *mac, const char *payload,
-                        apr_size_t length, const char *key,
-                        const char *query, apr_pool_t *pool)
+/* What a cursor is bound to: all that decides which rows come in which
+ * order. */
+static const char *list_of(const scim_principal_t *principal,
+                           const scim_page_t *page, apr_pool_t *pool)
 {
-    apr_size_t query_length = strlen(query) + 1;
-    unsigned char *text = apr_palloc(pool, query_length + length);
+    return apr_psprintf(pool, "%s\n%s\n%s\n%d\n%s",
+                        principal->organization_key,
+                        page->filter ? page->filter : "",
+                        page->sort_by ? page->sort_by : "",
+                        page->descending, page->bound_to);
+}
+
+/* HMAC-SHA-256 of the list and the payload, cut; 0 when libcrypto fails. */
+static int authenticate(unsigned char *mac, const char *payload,
+                        apr_size_t length, const scim_principal_t *principal,
+                        const scim_page_t *page, apr_pool_t *pool)
+{
+    const char *key = principal->cursor_key;
+    const char *list = list_of(principal, page, pool);
+    apr_size_t list_length = strlen(list) + 1;
+    unsigned char *text = apr_palloc(pool, list_length + length);
     unsigned char whole[EVP_MAX_MD_SIZE];
 
-    memcpy(text, query, query_length);
-    memcpy(text + query_length, payload, length);
+    memcpy(text, list, list_length);
+    memcpy(text + list_length, payload, length);
     if (!HMAC(EVP_sha256(), key, (int) strlen(key), text,
-              query_length + length, whole, NULL)) {
+              list_length + length, whole, NULL)) {
         return 0;
     }
     memcpy(mac, whole, MAC_BYTES);
@@ -35,8 +49,8 @@ static int authenticate(unsigned char *mac, const char *payload,
 }
 
 const char *scim_cursor_make(const scim_position_t *position,
-                             const char *key, const char *query,
-                             apr_int64_t count, apr_pool_t *pool)
+                             const scim_principal_t *principal,
+                             const scim_page_t *page, apr_pool_t *pool)
 {
     cJSON *payload = scim_json_own(cJSON_CreateObject(), pool);
     apr_time_t end = apr_time_now() + apr_time_from_sec(SCIM_CURSOR_SECONDS);
@@ -45,14 +59,14 @@ const char *scim_cursor_make(const scim_position_t *position,
     apr_size_t length;
 
     cJSON_AddNumberToObject(payload, "e", (double) apr_time_sec(end));
-    cJSON_AddNumberToObject(payload, "n", (double) count);
+    cJSON_AddNumberToObject(payload, "n", (double) page->count);
     cJSON_AddBoolToObject(payload, "b", position->backward);
     scim_json_put_text(payload, "k", position->key);
     scim_json_put_text(payload, "i", position->id);
     text = scim_json_print(payload, pool);
     length = strlen(text);
     bytes = apr_palloc(pool, MAC_BYTES + length);
-    if (!authenticate(bytes, text, length, key, query, pool)) {
+    if (!authenticate(bytes, text, length, principal, page, pool)) {
         return NULL;
     }
     memcpy(bytes + MAC_BYTES, text, length);
@@ -69,8 +83,8 @@ static scim_error_t *invalid(apr_pool_t *pool)
 }
 
 /* The payload of a cursor that is ours, or NULL. */
-static cJSON *payload_of(const char *cursor, const char *key,
-                         const char *query, apr_pool_t *pool)
+static cJSON *payload_of(const scim_principal_t *principal,
+                         const scim_page_t *page, apr_pool_t *pool)
 {
     unsigned char mac[MAC_BYTES];
     const unsigned char *bytes;
@@ -78,17 +92,17 @@ static cJSON *payload_of(const char *cursor, const char *key,
     cJSON *payload;
     apr_size_t length;
 
-    if (strlen(cursor) > MAX_LENGTH) {
+    if (strlen(page->cursor) > MAX_LENGTH) {
         return NULL;
     }
-    bytes = apr_pdecode_base64_binary(pool, cursor, APR_ENCODE_STRING,
+    bytes = apr_pdecode_base64_binary(pool, page->cursor, APR_ENCODE_STRING,
                                       APR_ENCODE_NONE, &length);
     if (!bytes || length <= MAC_BYTES) {
         return NULL;
     }
     text = (const char *) bytes + MAC_BYTES;
     length -= MAC_BYTES;
-    if (!authenticate(mac, text, length, key, query, pool)
+    if (!authenticate(mac, text, length, principal, page, pool)
         || CRYPTO_memcmp(mac, bytes, MAC_BYTES) != 0
         || scim_json_parse(&payload, text, length, pool)) {
         return NULL;
@@ -103,12 +117,17 @@ static double number_of(const cJSON *payload, const char *name)
     return cJSON_IsNumber(number) ? number->valuedouble : 0;
 }
 
-scim_error_t *scim_cursor_read(scim_position_t *position, const char *cursor,
-                               const char *key, const char *query,
-                               apr_int64_t count, apr_pool_t *pool)
+scim_error_t *scim_cursor_read(scim_position_t *position,
+                               const scim_principal_t *principal,
+                               const scim_page_t *page, apr_pool_t *pool)
 {
-    cJSON *payload = payload_of(cursor, key, query, pool);
+    const cJSON *payload;
 
+    memset(position, 0, sizeof(*position));
+    if (!*page->cursor) {
+        return NULL;
+    }
+    payload = payload_of(principal, page, pool);
     if (!payload) {
         return invalid(pool);
     }
@@ -117,7 +136,7 @@ scim_error_t *scim_cursor_read(scim_position_t *position, const char *cursor,
                           "The cursor is older than %d seconds. Start again"
                           " with an empty cursor.", SCIM_CURSOR_SECONDS);
     }
-    if (number_of(payload, "n") != (double) count) {
+    if (number_of(payload, "n") != (double) page->count) {
         return scim_error(pool, SCIM_E_INVALID_COUNT,
                           "The cursor was made with another count (%.0f).",
                           number_of(payload, "n"));

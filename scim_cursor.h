@@ -9,6 +9,7 @@
 
 #include <apr_pools.h>
 
+#include "scim_call.h"
 #include "scim_error.h"
 
 /* Between two rows of a list. */
@@ -18,18 +19,19 @@ typedef struct {
     const char *id;           /* the row's id */
 } scim_position_t;
 
-/* The cursor of position in the list that query describes, pages of count; in
- * unreserved characters of RFC 3986.  key is the organization's. */
+/* The cursor of position in the list that page is of, in unreserved characters
+ * of RFC 3986. */
 const char *scim_cursor_make(const scim_position_t *position,
-                             const char *key, const char *query,
-                             apr_int64_t count, apr_pool_t *pool);
+                             const scim_principal_t *principal,
+                             const scim_page_t *page, apr_pool_t *pool);
 
-/* The position of a cursor.  SCIM_E_INVALID_CURSOR: it was not made with this
- * key for this query; SCIM_E_EXPIRED_CURSOR; SCIM_E_INVALID_COUNT: it was made
- * with another count. */
-scim_error_t *scim_cursor_read(scim_position_t *position, const char *cursor,
-                               const char *key, const char *query,
-                               apr_int64_t count, apr_pool_t *pool)
+/* The position of page->cursor, id NULL for "", the beginning.
+ * SCIM_E_INVALID_CURSOR: it was not made in this organization for this list;
+ * SCIM_E_EXPIRED_CURSOR; SCIM_E_INVALID_COUNT: it was made with another
+ * count. */
+scim_error_t *scim_cursor_read(scim_position_t *position,
+                               const scim_principal_t *principal,
+                               const scim_page_t *page, apr_pool_t *pool)
     SCIM_CHECKED;
 
 #endif

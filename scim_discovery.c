@@ -105,6 +105,29 @@ static const scim_attribute_t pagination_subs[] = {
     END
 };
 
+static const scim_attribute_t roles_subs[] = {
+    SUPPORTED,
+    { ATTRIBUTE("multipleRolesSupported",
+                "Whether a User can have several roles.", SCIM_BOOLEAN,
+                OPTIONAL) },
+    { ATTRIBUTE("primarySupported", "Whether one role can be primary.",
+                SCIM_BOOLEAN, OPTIONAL) },
+    { ATTRIBUTE("typeSupported", "Whether a role has a type.", SCIM_BOOLEAN,
+                OPTIONAL) },
+    END
+};
+
+/* Complex within complex, against RFC 7643 section 2.3.8: the draft wants it
+ * so. */
+static const scim_attribute_t roles_and_entitlements_subs[] = {
+    { ATTRIBUTE("roles", "Support of roles.", SCIM_COMPLEX, REQUIRED),
+      .subs = roles_subs },
+    { ATTRIBUTE("entitlements", "Support of entitlements.", SCIM_COMPLEX,
+                REQUIRED),
+      .subs = supported_only },
+    END
+};
+
 static const scim_attribute_t config_attributes[] = {
     { ATTRIBUTE("documentationUri", "Where the service is documented.",
                 SCIM_REFERENCE, OPTIONAL),
@@ -128,6 +151,9 @@ static const scim_attribute_t config_attributes[] = {
     { ATTRIBUTE("pagination", "Support of paging (RFC 9865).", SCIM_COMPLEX,
                 OPTIONAL),
       .subs = pagination_subs },
+    { ATTRIBUTE("RolesAndEntitlements", "Support of roles and entitlements.",
+                SCIM_COMPLEX, OPTIONAL),
+      .subs = roles_and_entitlements_subs },
     END
 };
 
@@ -364,7 +390,7 @@ static cJSON *schema_resources(const scim_discovery_t *d, const char *wanted)
     const scim_schema_t *own;
 
     for (type = scim_resource_types; *type; type++) {
-        offer(list, d, wanted, (*type)->core, scim_common_attributes);
+        offer(list, d, wanted, (*type)->core, (*type)->common);
         for (extension = (*type)->extensions; *extension; extension++) {
             offer(list, d, wanted, *extension, NULL);
         }
@@ -472,6 +498,19 @@ static void add_pagination(cJSON *config, int max_results)
     cJSON_AddNumberToObject(paging, "cursorTimeout", SCIM_CURSOR_SECONDS);
 }
 
+/* draft-ietf-scim-roles-entitlements section 2: one role an account in the
+ * profile managed. */
+static void add_roles(cJSON *config, const scim_rules_t *rules)
+{
+    cJSON *both = cJSON_AddObjectToObject(config, "RolesAndEntitlements");
+    cJSON *roles = add_supported(both, "roles", 1);
+
+    cJSON_AddBoolToObject(roles, "multipleRolesSupported", !rules->managed);
+    cJSON_AddBoolToObject(roles, "primarySupported", 1);
+    cJSON_AddBoolToObject(roles, "typeSupported", 1);
+    add_supported(both, "entitlements", 0);
+}
+
 cJSON *scim_discovery_service_provider_config(const scim_discovery_t *d)
 {
     cJSON *config = resource_with(URN_CONFIG);
@@ -488,6 +527,7 @@ cJSON *scim_discovery_service_provider_config(const scim_discovery_t *d)
     add_supported(config, "etag", 1);
     add_authentication(config);
     add_pagination(config, d->max_results);
+    add_roles(config, d->rules);
     with_meta(d, config, "ServiceProviderConfig", "/ServiceProviderConfig",
               "");
     return scim_json_own(config, d->pool);

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "scim_discovery.h"
 #include "scim_etag.h"
+#include "scim_resources.h"
+#include "scim_roles.h"
+#include "scim_users.h"
 
 #define SEARCH_URN "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
@@ -29,11 +33,20 @@ static const char *parameter(const scim_exchange_t *x, const char *name)
     return apr_table_get(x->parameters, name);
 }
 
-static scim_error_t *read_projection(scim_exchange_t *x)
+static scim_error_t *read_projections(scim_exchange_t *x)
 {
-    return scim_projection_make(&x->projection, parameter(x, "attributes"),
-                                parameter(x, "excludedAttributes"),
-                                &scim_user_type, x->r->pool);
+    int i;
+
+    for (i = 0; scim_resource_types[i]; i++) {
+        if (!x->type || x->type == scim_resource_types[i]) {
+            SCIM_ERR(scim_projection_make(&x->projections[i],
+                                          parameter(x, "attributes"),
+                                          parameter(x, "excludedAttributes"),
+                                          scim_resource_types[i],
+                                          x->r->pool));
+        }
+    }
+    return NULL;
 }
 
 scim_error_t *scim_endpoint_read_query(scim_exchange_t *x)
@@ -45,7 +58,7 @@ scim_error_t *scim_endpoint_read_query(scim_exchange_t *x)
         wanted[i] = parameters[i].name;
     }
     SCIM_ERR(scim_http_parameters(&x->parameters, x->r, wanted));
-    return read_projection(x);
+    return read_projections(x);
 }
 
 static const char *joined(const cJSON *names, apr_pool_t *pool)
@@ -125,7 +138,7 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
         }
         apr_table_setn(x->parameters, name, text);
     }
-    return read_projection(x);
+    return read_projections(x);
 }
 
 static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
@@ -199,23 +212,73 @@ static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
     return NULL;
 }
 
-/* Users */
+/* Resources */
 
-scim_error_t *scim_endpoint_list_users(scim_exchange_t *x)
+const scim_resource_type_t *scim_endpoint_type(const scim_target_t *target)
+{
+    const scim_resource_type_t *const *type = scim_resource_types;
+
+    while (*type && strcmp((*type)->endpoint + 1, target->endpoint) != 0) {
+        type++;
+    }
+    return *type;
+}
+
+/* What is read of a resource type. */
+static const struct {
+    const scim_resource_type_t *type;
+    scim_list_fn *list;
+    scim_error_t *(*get)(cJSON **resource, scim_call_t *call,
+                         const char *id);
+} readers[] = {
+    { &scim_user_type, scim_users_list, scim_users_get },
+    { &scim_role_type, scim_roles_list, scim_roles_get },
+    { NULL, scim_resources_list, NULL }
+};
+
+static int reader_of(const scim_exchange_t *x)
+{
+    int i = 0;
+
+    while (readers[i].type && readers[i].type != x->type) {
+        i++;
+    }
+    return i;
+}
+
+static cJSON *present(scim_exchange_t *x, const cJSON *resource,
+                      const scim_resource_type_t *type)
+{
+    int i = 0;
+
+    while (scim_resource_types[i] != type) {
+        i++;
+    }
+    return scim_schema_present(resource, type, x->projections[i],
+                               x->r->pool);
+}
+
+static const scim_resource_type_t *type_of(const cJSON *resource)
+{
+    return scim_resource_type_named(
+        scim_json_text(scim_json_member(resource, "meta"), "resourceType"));
+}
+
+scim_error_t *scim_endpoint_list(scim_exchange_t *x)
 {
     cJSON *resources;
-    const cJSON *user;
+    const cJSON *resource;
     scim_list_t list;
     scim_page_t page;
     cJSON *body;
 
     SCIM_ERR(get_page(&page, x));
-    SCIM_ERR(scim_users_list(&list, &x->call, &page));
+    SCIM_ERR(readers[reader_of(x)].list(&list, &x->call, &page));
     resources = cJSON_CreateArray();
-    cJSON_ArrayForEach(user, list.users) {
+    cJSON_ArrayForEach(resource, list.resources) {
         cJSON_AddItemToArray(resources,
-                             scim_schema_present(user, &scim_user_type,
-                                                 x->projection, x->r->pool));
+                             present(x, resource,
+                                     x->type ? x->type : type_of(resource)));
     }
     body = scim_schema_list(list.total, page.start_index, resources,
                             x->r->pool);
@@ -228,38 +291,35 @@ scim_error_t *scim_endpoint_list_users(scim_exchange_t *x)
     return NULL;
 }
 
-scim_error_t *scim_endpoint_search_users(scim_exchange_t *x)
+static void reply_resource(scim_exchange_t *x, const cJSON *resource)
 {
-    return scim_endpoint_list_users(x);
-}
-
-static void reply_user(scim_exchange_t *x, const cJSON *user)
-{
-    const cJSON *meta = scim_json_member(user, "meta");
+    const cJSON *meta = scim_json_member(resource, "meta");
 
     x->reply.location = scim_json_text(meta, "location");
     x->reply.etag = scim_json_text(meta, "version");
-    x->reply.body = scim_json_own(scim_schema_present(user, &scim_user_type,
-                                                      x->projection,
-                                                      x->r->pool),
-                                  x->r->pool);
+    x->reply.body = scim_json_own(present(x, resource, x->type), x->r->pool);
 }
 
-scim_error_t *scim_endpoint_get_user(scim_exchange_t *x)
+static void consider_not_modified(scim_exchange_t *x)
 {
-    cJSON *user;
-
-    if (parameter(x, "filter") && x->call.rules.strict) {
-        return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
-                          "A single User takes no filter.");
-    }
-    SCIM_ERR(scim_users_get(&user, &x->call, x->target->id));
-    reply_user(x, user);
-    if (x->call.if_none_match
+    if (x->call.if_none_match && x->reply.etag
         && scim_etag_named(x->call.if_none_match, x->reply.etag)) {
         x->reply.status = HTTP_NOT_MODIFIED;
         x->reply.body = NULL;
     }
+}
+
+scim_error_t *scim_endpoint_get(scim_exchange_t *x)
+{
+    cJSON *resource;
+
+    if (parameter(x, "filter") && x->call.rules.strict) {
+        return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
+                          "A single %s takes no filter.", x->type->name);
+    }
+    SCIM_ERR(readers[reader_of(x)].get(&resource, &x->call, x->target->id));
+    reply_resource(x, resource);
+    consider_not_modified(x);
     return NULL;
 }
 
@@ -268,7 +328,7 @@ scim_error_t *scim_endpoint_create_user(scim_exchange_t *x)
     cJSON *user;
 
     SCIM_ERR(scim_users_create(&user, &x->call, x->body));
-    reply_user(x, user);
+    reply_resource(x, user);
     x->reply.status = HTTP_CREATED;
     return NULL;
 }
@@ -279,7 +339,7 @@ scim_error_t *scim_endpoint_replace_user(scim_exchange_t *x)
 
     SCIM_ERR(scim_users_replace(&user, &x->call, x->target->id,
                                 x->body));
-    reply_user(x, user);
+    reply_resource(x, user);
     return NULL;
 }
 
@@ -289,7 +349,7 @@ scim_error_t *scim_endpoint_patch_user(scim_exchange_t *x)
 
     SCIM_ERR(scim_users_patch(&user, &x->call, x->target->id,
                               x->body));
-    reply_user(x, user);
+    reply_resource(x, user);
     return NULL;
 }
 
@@ -326,6 +386,16 @@ static scim_discovery_t discovery_of(scim_exchange_t *x)
     return discovery;
 }
 
+/* Documents have no version, so their content has to make their ETag. */
+static const char *etag_of(const cJSON *document, apr_pool_t *pool)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    const char *text = scim_json_print(document, pool);
+
+    return scim_etag_make(pool, apr_psprintf(pool, "%08x",
+                              apr_hashfunc_default(text, &length)));
+}
+
 static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
 {
     if (!document) {
@@ -338,6 +408,8 @@ static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
                           "%s takes no filter.", x->target->endpoint);
     }
     x->reply.body = document;
+    x->reply.etag = etag_of(document, x->r->pool);
+    consider_not_modified(x);
     return NULL;
 }
 

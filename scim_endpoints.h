@@ -15,26 +15,29 @@
 typedef struct {
     request_rec *r;
     const scim_target_t *target;
+    const scim_resource_type_t *type; /* whose resources the path is of; NULL:
+                                       * of all, or of none */
     int max_results;             /* SCIMMaxResults */
     int max_body_size;           /* SCIMMaxBodySize */
     apr_table_t *parameters;     /* of the query, or of a search */
     cJSON *body;                 /* NULL without one */
-    scim_projection_t *projection;
+    scim_projection_t *projections[SCIM_RESOURCE_TYPES];
     scim_call_t call;            /* with db where the route uses it */
     scim_reply_t reply;          /* to be filled */
 } scim_exchange_t;
 
 typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
 
-/* Fill parameters and projection from the query, or from the SearchRequest in
+/* Fill parameters and projections from the query, or from the SearchRequest in
  * the body (RFC 7644 section 3.4.3). */
 scim_endpoint_fn scim_endpoint_read_query;
 scim_endpoint_fn scim_endpoint_read_search;
 
-scim_endpoint_fn scim_endpoint_list_users;
-scim_endpoint_fn scim_endpoint_search_users;
+/* Of the resource type of the path; of all types where it names none. */
+scim_endpoint_fn scim_endpoint_list;
+scim_endpoint_fn scim_endpoint_get;
+
 scim_endpoint_fn scim_endpoint_create_user;
-scim_endpoint_fn scim_endpoint_get_user;
 scim_endpoint_fn scim_endpoint_replace_user;
 scim_endpoint_fn scim_endpoint_patch_user;
 scim_endpoint_fn scim_endpoint_delete_user;
@@ -49,5 +52,8 @@ scim_endpoint_fn scim_endpoint_get_resource_types;
 
 /* SCIM_E_NOT_IMPLEMENTED. */
 scim_endpoint_fn scim_endpoint_not_offered;
+
+/* The resource type whose endpoint target is, or NULL. */
+const scim_resource_type_t *scim_endpoint_type(const scim_target_t *target);
 
 #endif

@@ -802,3 +802,29 @@ int scim_filter_match(const scim_filter_t *filter, const cJSON *resource,
         return comparison_matches(filter, resource, pool);
     }
 }
+
+static const cJSON *value_of(const scim_operand_t *operand,
+                             const cJSON *resource)
+{
+    const cJSON *value = attribute_of(operand, resource);
+
+    return operand->sub ? scim_json_member(value, operand->sub) : value;
+}
+
+int scim_filter_order(const scim_operand_t *operand, const cJSON *a,
+                      const cJSON *b, apr_pool_t *pool)
+{
+    const cJSON *left = value_of(operand, a);
+    const cJSON *right = value_of(operand, b);
+
+    if (!left || !right) {
+        return !left - !right;
+    }
+    if (cJSON_IsString(left)) {
+        return strcmp(key_of(operand->compare, left->valuestring, pool),
+                      key_of(operand->compare, right->valuestring, pool));
+    }
+    return cJSON_IsNumber(left)
+           ? sign(left->valuedouble - right->valuedouble)
+           : cJSON_IsTrue(left) - cJSON_IsTrue(right);
+}

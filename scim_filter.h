@@ -132,4 +132,10 @@ scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
 int scim_filter_match(const scim_filter_t *filter, const cJSON *resource,
                       apr_pool_t *pool);
 
+/* The order of two resources by the single value of operand: negative, 0 or
+ * positive; one without a value comes after one with (RFC 7644 section
+ * 3.4.2.3). */
+int scim_filter_order(const scim_operand_t *operand, const cJSON *a,
+                      const cJSON *b, apr_pool_t *pool);
+
 #endif

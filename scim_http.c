@@ -13,9 +13,9 @@
 #include <util_filter.h>
 
 #include "scim_log.h"
+#include "scim_schema.h"
 #include "scim_text.h"
 
-#define ERROR_URN "urn:ietf:params:scim:api:messages:2.0:Error"
 #define ERROR_FILTER "SCIM_ERROR"
 #define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
 
@@ -114,6 +114,10 @@ scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
     target->endpoint = parts[2] ? parts[2] : "";
     target->id = parts[3];
     target->rest = parts[4];
+    if (!target->id && strcmp(target->endpoint, SCIM_SEARCH) == 0) {
+        target->id = target->endpoint;
+        target->endpoint = "";
+    }
     return NULL;
 }
 
@@ -450,20 +454,6 @@ int scim_http_answer(request_rec *r, const scim_reply_t *reply)
     return DONE;
 }
 
-static const cJSON *error_body(request_rec *r, int status,
-                               const char *scim_type, const char *detail)
-{
-    cJSON *body = scim_json_own(cJSON_CreateObject(), r->pool);
-    cJSON *schemas = cJSON_CreateArray();
-
-    cJSON_AddItemToArray(schemas, cJSON_CreateString(ERROR_URN));
-    cJSON_AddItemToObject(body, "schemas", schemas);
-    scim_json_put_text(body, "status", apr_itoa(r->pool, status));
-    scim_json_put_text(body, "scimType", scim_type);
-    scim_json_put_text(body, "detail", detail);
-    return body;
-}
-
 static void log_error(request_rec *r, int status, const scim_error_t *error)
 {
     ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
@@ -495,8 +485,8 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
         apr_table_setn(r->err_headers_out, "Retry-After",
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }
-    reply.body = error_body(r, status, scim_error_type(error->kind),
-                            error->detail);
+    reply.body = scim_schema_error(status, scim_error_type(error->kind),
+                                   error->detail, r->pool);
     return scim_http_answer(r, &reply);
 }
 
@@ -531,8 +521,8 @@ static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
         return APR_SUCCESS;
     }
     f->ctx = r;
-    text = scim_json_print(error_body(r, r->status, NULL,
-                                      ap_get_status_line(r->status)),
+    text = scim_json_print(scim_schema_error(r->status, NULL,
+                               ap_get_status_line(r->status), r->pool),
                            r->pool);
     ap_set_content_type(r, answer_type(r));
     ap_set_content_length(r, strlen(text));

@@ -11,6 +11,7 @@
 
 #define SCIM_HANDLER "scim"
 #define SCIM_MEDIA_TYPE "application/scim+json"
+#define SCIM_SEARCH ".search"
 #define SCIM_RETRY_AFTER_SECONDS 5
 
 /* Where a request points: {prefix}/{organization}/{version}/{segments}. */
@@ -19,7 +20,7 @@ typedef struct {
     const char *organization;
     const char *version;         /* "v2" */
     const char *endpoint;        /* "Users"; "" for the base itself */
-    const char *id;              /* NULL without one */
+    const char *id;              /* NULL without one; SCIM_SEARCH */
     const char *rest;            /* what follows the id, or NULL */
 } scim_target_t;
 

@@ -487,7 +487,7 @@ static const scim_attribute_t *find_top(const scim_resource_type_t *type,
     const scim_attribute_t *found
         = scim_attribute_find(type->core->attributes, name);
 
-    return found ? found : scim_attribute_find(scim_common_attributes, name);
+    return found ? found : scim_attribute_find(type->common, name);
 }
 
 scim_error_t *scim_schema_read(cJSON **resource, const cJSON *body,

@@ -1,5 +1,5 @@
-/* scim_projection_make, scim_schema_present and scim_schema_list: what an
- * answer holds. */
+/* scim_projection_make, scim_schema_present, scim_schema_list and
+ * scim_schema_error: what an answer holds. */
 #include "scim_schema.h"
 
 #include <string.h>
@@ -8,6 +8,7 @@
 
 #include "scim_json.h"
 
+#define ERROR_URN "urn:ietf:params:scim:api:messages:2.0:Error"
 #define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 struct scim_projection_t {
@@ -221,9 +222,10 @@ static void present_extension(cJSON *answer, cJSON *schemas,
 /* Common attributes in their places: what says which resource it is first,
  * meta last. */
 static void present_common(cJSON *answer, const cJSON *resource,
+                           const scim_resource_type_t *type,
                            const scim_projection_t *projection, int last)
 {
-    const scim_attribute_t *attribute = scim_common_attributes;
+    const scim_attribute_t *attribute = type->common;
 
     for (; attribute->name; attribute++) {
         if (!attribute->multi_valued
@@ -245,24 +247,42 @@ cJSON *scim_schema_present(const cJSON *resource,
 
     cJSON_AddItemToArray(schemas,
                          cJSON_CreateStringReference(type->core->urn));
-    present_common(answer, resource, projection, 0);
+    present_common(answer, resource, type, projection, 0);
     for (; attribute->name; attribute++) {
         present_attribute(answer, resource, attribute, projection, NULL);
     }
     for (; *extension; extension++) {
         present_extension(answer, schemas, resource, *extension, projection);
     }
-    present_common(answer, resource, projection, 1);
+    present_common(answer, resource, type, projection, 1);
     return answer;
+}
+
+static cJSON *message(const char *urn, apr_pool_t *pool)
+{
+    cJSON *object = scim_json_own(cJSON_CreateObject(), pool);
+    cJSON *schemas = cJSON_AddArrayToObject(object, "schemas");
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateStringReference(urn));
+    return object;
+}
+
+cJSON *scim_schema_error(int status, const char *scim_type,
+                         const char *detail, apr_pool_t *pool)
+{
+    cJSON *error = message(ERROR_URN, pool);
+
+    scim_json_put_text(error, "status", apr_itoa(pool, status));
+    scim_json_put_text(error, "scimType", scim_type);
+    scim_json_put_text(error, "detail", detail);
+    return error;
 }
 
 cJSON *scim_schema_list(apr_int64_t total, apr_int64_t start_index,
                         cJSON *resources, apr_pool_t *pool)
 {
-    cJSON *list = scim_json_own(cJSON_CreateObject(), pool);
-    cJSON *schemas = cJSON_AddArrayToObject(list, "schemas");
+    cJSON *list = message(LIST_URN, pool);
 
-    cJSON_AddItemToArray(schemas, cJSON_CreateStringReference(LIST_URN));
     cJSON_AddNumberToObject(list, "totalResults", (double) total);
     cJSON_AddNumberToObject(list, "startIndex", (double) start_index);
     cJSON_AddNumberToObject(list, "itemsPerPage",

@@ -564,6 +564,25 @@ static const char *member_key(writer_t *w, const scim_operand_t *o)
            : apr_pstrcat(w->pool, "(", value, " COLLATE \"C\")", NULL);
 }
 
+scim_error_t *scim_query_sort_operand(scim_operand_t *operand,
+                                      const char *name,
+                                      const scim_resolver_t *resolver,
+                                      apr_pool_t *pool)
+{
+    scim_error_t *error;
+
+    memset(operand, 0, sizeof(*operand));
+    error = resolver->resolve(operand, resolver->baton, name, strlen(name),
+                              NULL, 1, pool);
+    if (error || !operand->name || operand->compare == SCIM_COMPARE_NONE
+        || (operand->multi_valued && leaf_of(operand)->column)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "sortBy must name an attribute with values to sort"
+                          " by, '%.120s' does not.", name);
+    }
+    return NULL;
+}
+
 scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
                                const char *name,
                                const scim_resolver_t *resolver,
@@ -577,17 +596,10 @@ scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
         [SCIM_COMPARE_BINARY] = "text"
     };
     writer_t w = { query, pool, 0 };
-    scim_operand_t operand = { .name = NULL };
-    scim_error_t *error = resolver->resolve(&operand, resolver->baton, name,
-                                            strlen(name), NULL, 1, pool);
+    scim_operand_t operand;
     const char *column;
 
-    if (error || !operand.name || operand.compare == SCIM_COMPARE_NONE
-        || (operand.multi_valued && leaf_of(&operand)->column)) {
-        return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "sortBy must name an attribute with values to sort"
-                          " by, '%.120s' does not.", name);
-    }
+    SCIM_ERR(scim_query_sort_operand(&operand, name, resolver, pool));
     column = leaf_of(&operand)->column;
     order->type = types[operand.compare];
     if (!column) {

@@ -37,8 +37,15 @@ typedef struct {
     const char *type;    /* SQL type of the key */
 } scim_order_t;
 
-/* The order by the attribute called name (RFC 7644 section 3.4.2.3).  What
- * has no values to sort by, or is unknown, is SCIM_E_INVALID_VALUE. */
+/* What sortBy=name sorts by.  What has no values to sort by, or is unknown, is
+ * SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_query_sort_operand(scim_operand_t *operand,
+                                      const char *name,
+                                      const scim_resolver_t *resolver,
+                                      apr_pool_t *pool) SCIM_CHECKED;
+
+/* The order by the attribute called name (RFC 7644 section 3.4.2.3); errors
+ * as for scim_query_sort_operand. */
 scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
                                const char *name,
                                const scim_resolver_t *resolver,

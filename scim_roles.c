@@ -4,22 +4,31 @@
 
 #include <apr_strings.h>
 
+#include "scim_cursor.h"
 #include "scim_json.h"
+#include "scim_query.h"
 
 #define ROLE_GUEST "GUEST"
 
-static const char *const known_roles[] = { "ADMIN", "USER", ROLE_GUEST };
+static const struct {
+    const char *value;
+    const char *display;
+} known_roles[] = {
+    { "ADMIN", "Administrator" }, { "USER", "User" }, { ROLE_GUEST, "Guest" }
+};
+#define ROLES ((int) (sizeof(known_roles) / sizeof(*known_roles)))
+
+/* What accounts have of them */
 
 /* The static spelling of a role, whatever case was sent, or NULL. */
 static const char *known_role(const cJSON *element)
 {
     const char *value = scim_json_text(element, "value");
-    apr_size_t i;
+    int i;
 
-    for (i = 0; value && i < sizeof(known_roles) / sizeof(*known_roles);
-         i++) {
-        if (strcasecmp(value, known_roles[i]) == 0) {
-            return known_roles[i];
+    for (i = 0; value && i < ROLES; i++) {
+        if (strcasecmp(value, known_roles[i].value) == 0) {
+            return known_roles[i].value;
         }
     }
     return NULL;
@@ -92,4 +101,183 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
         put_single(resource, chosen, role);
     }
     return role;
+}
+
+/* The resource type Role */
+
+static double assignments_of(const char *role, const scim_rows_t *counts)
+{
+    int row;
+
+    for (row = 0; row < scim_rows_count(counts); row++) {
+        if (strcmp(scim_rows_value(counts, row, 0), role) == 0) {
+            return (double) apr_atoi64(scim_rows_value(counts, row, 1));
+        }
+    }
+    return 0;
+}
+
+static cJSON *role_resource(scim_call_t *call, int i,
+                            const scim_rows_t *counts)
+{
+    const char *value = known_roles[i].value;
+    cJSON *role = scim_json_own(cJSON_CreateObject(), call->pool);
+    cJSON *meta = cJSON_CreateObject();
+
+    scim_json_put_text(role, "id", value);
+    scim_json_put_text(role, "value", value);
+    scim_json_put_text(role, "display", known_roles[i].display);
+    scim_json_put(role, "supported", cJSON_CreateTrue());
+    scim_json_put(role, "limitedAssignmentsPermitted", cJSON_CreateFalse());
+    scim_json_put(role, "totalAssignmentsUsed",
+                  cJSON_CreateNumber(assignments_of(value, counts)));
+    scim_json_put_text(meta, "resourceType", scim_role_type.name);
+    scim_json_put_text(meta, "location",
+                       apr_pstrcat(call->pool, call->base,
+                                   scim_role_type.endpoint, "/", value,
+                                   NULL));
+    scim_json_put(role, "meta", meta);
+    return role;
+}
+
+static scim_error_t *read_counts(scim_rows_t **counts, scim_call_t *call)
+{
+    const char *values[] = { call->principal->organization_id };
+
+    return scim_db_run(counts, call->db, SCIM_SQL_ROLE_COUNTS, values);
+}
+
+scim_error_t *scim_roles_get(cJSON **role, scim_call_t *call, const char *id)
+{
+    scim_rows_t *counts;
+    int i = 0;
+
+    while (i < ROLES && strcmp(id, known_roles[i].value) != 0) {
+        i++;
+    }
+    if (i == ROLES) {
+        return scim_error(call->pool, SCIM_E_NOT_FOUND,
+                          "There is no Role with the id '%.60s'.", id);
+    }
+    SCIM_ERR(read_counts(&counts, call));
+    *role = role_resource(call, i, counts);
+    return NULL;
+}
+
+/* The roles that a list selects, in its order. */
+typedef struct {
+    cJSON *roles[ROLES];
+    int count;
+    scim_operand_t order;        /* name NULL: as they come */
+    int descending;
+} selection_t;
+
+static int comes_before(const selection_t *s, const cJSON *a, const cJSON *b,
+                        apr_pool_t *pool)
+{
+    int order = s->order.name ? scim_filter_order(&s->order, a, b, pool) : 0;
+
+    return s->descending ? order > 0 : order < 0;
+}
+
+static void insert(selection_t *s, cJSON *role, apr_pool_t *pool)
+{
+    int at = s->count++;
+
+    while (at > 0 && comes_before(s, role, s->roles[at - 1], pool)) {
+        s->roles[at] = s->roles[at - 1];
+        at--;
+    }
+    s->roles[at] = role;
+}
+
+static scim_error_t *select_roles(selection_t *s, scim_call_t *call,
+                                  const scim_page_t *page)
+{
+    scim_resolver_t resolver = page->any_type
+        ? scim_schema_resolver_any(&scim_role_type, &call->rules)
+        : scim_schema_resolver(&scim_role_type, &call->rules);
+    scim_filter_t *filter = NULL;
+    scim_rows_t *counts;
+    int i;
+
+    memset(s, 0, sizeof(*s));
+    s->descending = page->descending;
+    if (page->filter) {
+        SCIM_ERR(scim_filter_parse(&filter, page->filter, &resolver,
+                                   call->pool));
+    }
+    if (page->sort_by) {
+        SCIM_ERR(scim_query_sort_operand(&s->order, page->sort_by, &resolver,
+                                         call->pool));
+    }
+    SCIM_ERR(read_counts(&counts, call));
+    for (i = 0; i < ROLES; i++) {
+        cJSON *role = role_resource(call, i, counts);
+
+        if (!filter || scim_filter_match(filter, role, call->pool)) {
+            insert(s, role, call->pool);
+        }
+    }
+    return NULL;
+}
+
+/* The place in the selection where the page of a cursor begins. */
+static scim_error_t *place_of_cursor(int *place, scim_call_t *call,
+                                     const scim_page_t *page,
+                                     const selection_t *s)
+{
+    scim_position_t position;
+
+    SCIM_ERR(scim_cursor_read(&position, call->principal, page,
+                              call->pool));
+    *place = 0;
+    while (*place < s->count && position.id
+           && strcmp(scim_json_text(s->roles[*place], "id"),
+                     position.id) != 0) {
+        (*place)++;
+    }
+    if (position.backward) {
+        *place = *place > page->count ? *place - (int) page->count : 0;
+    }
+    return NULL;
+}
+
+static const char *cursor_to(scim_call_t *call, const scim_page_t *page,
+                             const cJSON *role, int backward)
+{
+    scim_position_t position = { backward, NULL,
+                                 scim_json_text(role, "id") };
+
+    return scim_cursor_make(&position, call->principal, page, call->pool);
+}
+
+scim_error_t *scim_roles_list(scim_list_t *list, scim_call_t *call,
+                              const scim_page_t *page)
+{
+    selection_t s;
+    int first, end;
+
+    memset(list, 0, sizeof(*list));
+    SCIM_ERR(select_roles(&s, call, page));
+    list->total = s.count;
+    list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
+    if (page->cursor) {
+        SCIM_ERR(place_of_cursor(&first, call, page, &s));
+    }
+    else {
+        first = page->start_index > s.count ? s.count
+                                            : (int) page->start_index - 1;
+    }
+    end = page->count > s.count - first ? s.count : first + (int) page->count;
+    if (page->cursor && page->count > 0) {
+        list->next = end < s.count
+                     ? cursor_to(call, page, s.roles[end], 0) : NULL;
+        list->previous = first > 0
+                         ? cursor_to(call, page, s.roles[first], 1) : NULL;
+    }
+    for (; first < end; first++) {
+        cJSON_AddItemReferenceToArray(list->resources, s.roles[first]);
+    }
+    return NULL;
 }

@@ -1,4 +1,5 @@
-/* scim_roles: ADMIN, USER and GUEST. */
+/* scim_roles: ADMIN, USER and GUEST; what accounts have of them, and the
+ * resource type Role. */
 #ifndef SCIM_ROLES_H
 #define SCIM_ROLES_H
 
@@ -6,7 +7,15 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
+#include "scim_call.h"
 #include "scim_schema.h"
+
+/* GET /Roles and /Roles/{id}: what roles.value of a User can be (draft-ietf-
+ * scim-roles-entitlements), with the number of accounts that have each.  An
+ * unknown id is SCIM_E_NOT_FOUND. */
+scim_list_fn scim_roles_list;
+scim_error_t *scim_roles_get(cJSON **role, scim_call_t *call, const char *id)
+    SCIM_CHECKED;
 
 /* Bring resource's "roles" into the form that is stored, and return the role
  * that it amounts to, a static string.

@@ -10,6 +10,21 @@
 #include "scim_json.h"
 #include "scim_text.h"
 
+const scim_resource_type_t
+    *const scim_resource_types[SCIM_RESOURCE_TYPES + 1] = {
+    &scim_user_type, &scim_role_type, NULL
+};
+
+const scim_resource_type_t *scim_resource_type_named(const char *name)
+{
+    const scim_resource_type_t *const *type = scim_resource_types;
+
+    while (*type && strcmp((*type)->name, name) != 0) {
+        type++;
+    }
+    return *type;
+}
+
 /* Characteristics */
 
 const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
@@ -164,7 +179,7 @@ static const scim_attribute_t *find_anywhere(const scim_resource_type_t *type,
 {
     const scim_schema_t *const *extension = type->extensions;
     const scim_attribute_t *found
-        = scim_attribute_find(scim_common_attributes, name);
+        = scim_attribute_find(type->common, name);
 
     *schema = type->core;
     while (!found && *schema) {
@@ -184,7 +199,7 @@ static const scim_attribute_t *find_in(const scim_resource_type_t *type,
         = scim_attribute_find(schema->attributes, name);
 
     return found || schema != type->core
-           ? found : scim_attribute_find(scim_common_attributes, name);
+           ? found : scim_attribute_find(type->common, name);
 }
 
 static scim_error_t *resolve_sub(scim_operand_t *operand, const char *sub,
@@ -271,6 +286,34 @@ scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
                                      const scim_rules_t *rules)
 {
     scim_resolver_t resolver = { resolve, type, !rules->strict };
+
+    return resolver;
+}
+
+static scim_error_t *resolve_any(scim_operand_t *operand, const void *baton,
+                                 const char *name, apr_size_t length,
+                                 const scim_operand_t *within,
+                                 int for_comparison, apr_pool_t *pool)
+{
+    const scim_resource_type_t *const *other = scim_resource_types;
+    scim_operand_t untouched = *operand;
+    scim_error_t *error = resolve(operand, baton, name, length, within,
+                                  for_comparison, pool);
+
+    for (; error && *other; other++) {
+        *operand = untouched;
+        if (!resolve(operand, *other, name, length, within, for_comparison,
+                     pool)) {
+            return NULL;
+        }
+    }
+    return error;
+}
+
+scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
+                                         const scim_rules_t *rules)
+{
+    scim_resolver_t resolver = { resolve_any, type, !rules->strict };
 
     return resolver;
 }

@@ -1,8 +1,9 @@
-/* scim_schema: the attribute table and what follows from it.
+/* scim_schema: the attribute tables and what follows from them.
  *
- * The tables in scim_schema_user.c are the single source of truth about
- * attributes.  Validation, PATCH, filters, SQL, projection and /Schemas read
- * them; nothing about an attribute is written twice.
+ * The tables in scim_schema_user.c and scim_schema_role.c are the single
+ * source of truth about attributes.  Validation, PATCH, filters, SQL,
+ * projection and /Schemas read them; nothing about an attribute is written
+ * twice.
  */
 #ifndef SCIM_SCHEMA_H
 #define SCIM_SCHEMA_H
@@ -15,6 +16,7 @@
 #include "scim_filter.h"
 
 #define SCIM_URN_USER "urn:ietf:params:scim:schemas:core:2.0:User"
+#define SCIM_URN_ROLE "urn:ietf:params:scim:schemas:core:2.0:Role"
 #define SCIM_URN_ENTERPRISE \
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
@@ -81,23 +83,34 @@ typedef struct {
     const char *name;                       /* "User" */
     const char *endpoint;                   /* "/Users" */
     const char *description;
+    const scim_attribute_t *common;         /* schemas, id, meta and, where
+                                             * clients may set it, externalId
+                                             * (RFC 7643 section 3.1) */
     const scim_schema_t *core;
     const scim_schema_t *const *extensions; /* NULL-terminated */
 } scim_resource_type_t;
 
 /* The resource types that this server offers; the first is User. */
 extern const scim_resource_type_t scim_user_type;
-extern const scim_resource_type_t *const scim_resource_types[]; /* NULL ends */
+extern const scim_resource_type_t scim_role_type;
+#define SCIM_RESOURCE_TYPES 2
+extern const scim_resource_type_t
+    *const scim_resource_types[SCIM_RESOURCE_TYPES + 1]; /* NULL ends */
 
-/* schemas, id, externalId and meta (RFC 7643 section 3.1), which every
- * resource has beside the attributes of its schemas. */
-extern const scim_attribute_t scim_common_attributes[];
+/* The resource type called name, as meta.resourceType gives it, or NULL. */
+const scim_resource_type_t *scim_resource_type_named(const char *name);
 
 /* Resolve a name of type's schemas or a common one: any case, with or without
  * URN; an extension's attribute without its URN where no other has the name
  * (ATTR-05).  baton of the resolver is the type.  */
 scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
                                      const scim_rules_t *rules);
+
+/* The same for lists of all types: a name that type does not have, but another
+ * type has, is that one's.  Such an attribute has no value here (RFC 7644
+ * section 3.4.2.1). */
+scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
+                                         const scim_rules_t *rules);
 
 /* What of a request was ignored, for the log: const char *.  Only the first
  * SCIM_MAX_NOTES are kept, a client cannot flood the log. */
@@ -167,6 +180,10 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const char *excluded,
                                    const scim_resource_type_t *type,
                                    apr_pool_t *pool) SCIM_CHECKED;
+
+/* An Error message (RFC 7644 section 3.12) in pool; scim_type may be NULL. */
+cJSON *scim_schema_error(int status, const char *scim_type,
+                         const char *detail, apr_pool_t *pool);
 
 /* A ListResponse (RFC 7644 section 3.4.2) in pool: resources, an array that
  * becomes part of it, out of total, from start_index. */

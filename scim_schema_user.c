@@ -60,7 +60,7 @@ static const scim_attribute_t meta_subs[] = {
     END_OF_TABLE
 };
 
-const scim_attribute_t scim_common_attributes[] = {
+static const scim_attribute_t common_attributes[] = {
     { .name = "schemas", .type = SCIM_REFERENCE, .multi_valued = 1,
       .required = 1, .description = "URNs of the resource's schemas.",
       .returned = SCIM_RETURNED_ALWAYS, .unlisted = 1,
@@ -236,9 +236,6 @@ static const scim_schema_t *const user_extensions[] = {
 };
 
 const scim_resource_type_t scim_user_type = {
-    "User", "/Users", "User Account", &user_schema, user_extensions
-};
-
-const scim_resource_type_t *const scim_resource_types[] = {
-    &scim_user_type, NULL
+    "User", "/Users", "User Account", common_attributes, &user_schema,
+    user_extensions
 };

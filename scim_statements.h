@@ -91,6 +91,9 @@ enum {
     X(ORGANIZATION_ENABLE, 0,                                               \
       "UPDATE scim.organization SET provisioning_enabled = $2::boolean"     \
       " WHERE key = $1 RETURNING id")                                       \
+    X(ROLE_COUNTS, 1,                                                       \
+      "SELECT a.role, count(*) FROM scim.account a"                         \
+      " WHERE a.organization_id = $1::uuid GROUP BY a.role")                \
     X(ACCOUNT_BY_ID, 1,                                                     \
       "SELECT " SCIM_ACCOUNT_COLUMNS " FROM scim.account a"                 \
       " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid")            \

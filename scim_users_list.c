@@ -61,8 +61,10 @@ static const char *push_number(listing_t *l, apr_int64_t number)
 
 static scim_error_t *start(listing_t *l)
 {
-    scim_resolver_t resolver = scim_schema_resolver(&scim_user_type,
-                                                    &l->call->rules);
+    const scim_rules_t *rules = &l->call->rules;
+    scim_resolver_t resolver = l->page->any_type
+        ? scim_schema_resolver_any(&scim_user_type, rules)
+        : scim_schema_resolver(&scim_user_type, rules);
     scim_filter_t *filter;
 
     l->query.parameters = apr_array_make(l->pool, 8, sizeof(const char *));
@@ -83,27 +85,15 @@ static scim_error_t *start(listing_t *l)
                               &resolver, l->pool) : NULL;
 }
 
-/* What a cursor is bound to: all that decides which rows come in which
- * order. */
-static const char *query_of(const listing_t *l)
-{
-    return apr_psprintf(l->pool, "%s\n%s\n%s\n%d\n%s",
-                        l->call->principal->organization_key,
-                        l->page->filter ? l->page->filter : "",
-                        l->page->sort_by ? l->page->sort_by : "",
-                        l->page->descending, l->page->bound_to);
-}
-
 static scim_error_t *read_position(listing_t *l)
 {
     l->descending = l->page->descending;
     l->by_cursor = l->page->cursor != NULL;
-    if (!l->by_cursor || !*l->page->cursor) {
+    if (!l->by_cursor) {
         return NULL;
     }
-    SCIM_ERR(scim_cursor_read(&l->position, l->page->cursor,
-                              l->call->principal->cursor_key, query_of(l),
-                              l->page->count, l->pool));
+    SCIM_ERR(scim_cursor_read(&l->position, l->call->principal, l->page,
+                              l->pool));
     l->descending ^= l->position.backward;
     return NULL;
 }
@@ -220,8 +210,7 @@ static const char *cursor_at(const listing_t *l, const scim_rows_t *rows,
         scim_rows_value(rows, row, COLUMN_ACCOUNT + SCIM_COLUMN_ID)
     };
 
-    return scim_cursor_make(&position, l->call->principal->cursor_key,
-                            query_of(l), l->page->count, l->pool);
+    return scim_cursor_make(&position, l->call->principal, l->page, l->pool);
 }
 
 /* rows has count of the list's, and more says that there is another one in
@@ -256,7 +245,7 @@ static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
         SCIM_ERR(scim_users_from_row(&user, l->call, rows,
                                      backward ? count - 1 - i : i,
                                      COLUMN_ACCOUNT));
-        cJSON_AddItemReferenceToArray(list->users, user);
+        cJSON_AddItemReferenceToArray(list->resources, user);
     }
     return NULL;
 }
@@ -277,7 +266,7 @@ scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
                            (const char *const *) l.query.parameters->elts,
                            l.query.indexed));
     count = scim_rows_count(rows);
-    list->users = scim_json_own(cJSON_CreateArray(), call->pool);
+    list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
     list->total = count > 0
                   ? apr_atoi64(scim_rows_value(rows, 0, COLUMN_TOTAL)) : 0;
     if (count > 0

@@ -379,10 +379,10 @@ static scim_error_t *account_list(run_t *run)
     SCIM_ERR(choose_organization(&rows, run));
     SCIM_ERR(scim_users_list(&list, &run->call, &page));
     if (run->options.json) {
-        scimctl_print_json(list.users, run->pool);
+        scimctl_print_json(list.resources, run->pool);
     }
     else {
-        print_accounts(run, list.users, list.total);
+        print_accounts(run, list.resources, list.total);
     }
     return NULL;
 }

@@ -21,7 +21,8 @@ is_deeply [map { length($_->{name}) && length($_->{description}) ? 1 : 0 } @{ $c
 is_error($org->put('/ServiceProviderConfig', {}), 405, undef, 'DISC-06: it is read only');
 
 my $types = $org->get('/ResourceTypes')->{json};
-is $types->{totalResults}, 1, 'DISC-14: there is one resource type';
+is_deeply [map { $_->{name} } @{ $types->{Resources} }], [qw(User Role)], 'DISC-14, ROLE-07: there are two resource types';
+is $types->{totalResults}, 2, 'DISC-14: totalResults';
 my ($type) = @{ $types->{Resources} };
 is_deeply [@$type{qw(id name endpoint schema)}], ['User', 'User', '/Users', CORE], 'DISC-15: User';
 is_deeply $type->{schemaExtensions}, [{ schema => ENT, required => FALSE }], 'DISC-16: the Enterprise User may be absent';
@@ -48,7 +49,7 @@ sub check_attributes {
     for my $attribute (@attributes) {
         my $name = "$where.$attribute->{name}";
         push @missing, map { "$name: $_" } grep { !defined $attribute->{$_} } qw(name type multiValued description required mutability returned);
-        push @missing, "$name is complex in complex" if $sub && $attribute->{type} eq 'complex' && $where !~ /Schema\.attributes/;
+        push @missing, "$name is complex in complex" if $sub && $attribute->{type} eq 'complex' && $where !~ /Schema\.attributes|RolesAndEntitlements/;
         push @missing, "$name without sub-attributes" if $attribute->{type} eq 'complex' && !@{ $attribute->{subAttributes} };
         push @missing, "$name without caseExact" if $attribute->{type} =~ /^(?:string|reference|binary)$/ && !defined $attribute->{caseExact};
         push @missing, "$name without referenceTypes" if $attribute->{type} eq 'reference' && !@{ $attribute->{referenceTypes} || [] };

@@ -37,7 +37,7 @@ is order('sortBy=emails'), 'U4 U1 U2 U3', 'SORT-06: value stands for the whole';
 is order('sortBy=externalId'), 'U1 U2 U3 U4', 'SORT-07: by case where case counts';
 like order('sortBy=active&filter=userName+pr'), qr/^U2/, 'SORT-07: false before true';
 is order('sortBy=meta.created'), 'U1 U2 U3 U4', 'SORT-07: by time';
-is order('sortBy=' . ENT . ':employeeNumber'), 'U4 U1 U2 U3', 'SORT-09: with a URN';
+like order('sortBy=' . ENT . ':employeeNumber'), qr/^U4 U1 /, 'SORT-09: with a URN';
 is order('sortBy=' . uc(CORE) . ':USERNAME'), 'U4 U1 U2 U3', 'SORT-09: in any case';
 for my $by ('nosuch', 'name', 'addresses', 'password', 'schemas', 'emails%5Btype+eq+%22work%22%5D', '', ENT) {
     is_error($org->get("/Users?sortBy=$by"), 400, 'invalidValue', "SORT-10: sortBy=$by");

@@ -55,7 +55,7 @@ static void test_table(apr_pool_t *pool)
     const scim_attribute_t *row;
     const scim_schema_t *const *extension;
 
-    for (row = scim_common_attributes; row->name; row++) {
+    for (row = scim_user_type.common; row->name; row++) {
         check_row(row, "", pool);
     }
     for (row = scim_user_type.core->attributes; row->name; row++) {

@@ -32,6 +32,7 @@
 
 #define DEFAULT_MAX_RESULTS 1000
 #define DEFAULT_MAX_BODY_SIZE 1048576
+#define DEFAULT_MAX_OPERATIONS 1000
 #define DEFAULT_DBD_MAX 10       /* mod_dbd's own */
 
 module AP_MODULE_DECLARE_DATA scim_module;
@@ -45,6 +46,7 @@ typedef struct {
     int strict;
     int max_results;
     int max_body_size;
+    int max_operations;
 } dir_config_t;
 
 typedef struct {
@@ -62,6 +64,7 @@ static void *create_dir_config(apr_pool_t *pool, char *dir)
     config->strict = UNSET;
     config->max_results = UNSET;
     config->max_body_size = UNSET;
+    config->max_operations = UNSET;
     return config;
 }
 
@@ -81,6 +84,8 @@ static void *merge_dir_config(apr_pool_t *pool, void *base_, void *add_)
     config->strict = merged(base->strict, add->strict);
     config->max_results = merged(base->max_results, add->max_results);
     config->max_body_size = merged(base->max_body_size, add->max_body_size);
+    config->max_operations = merged(base->max_operations,
+                                    add->max_operations);
     return config;
 }
 
@@ -153,6 +158,8 @@ static const struct {
     { "SCIMMaxResults", 1, 10000, offsetof(dir_config_t, max_results) },
     { "SCIMMaxBodySize", 1024, 67108864,
       offsetof(dir_config_t, max_body_size) },
+    { "SCIMBulkMaxOperations", 0, 10000,
+      offsetof(dir_config_t, max_operations) },
     { NULL, 0, 0, 0 }
 };
 
@@ -227,6 +234,9 @@ static const command_rec directives[] = {
                   "The most resources in one answer (default 1000)."),
     AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ACCESS_CONF,
                   "The largest request body in bytes (default 1048576)."),
+    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ACCESS_CONF,
+                  "The most operations in one bulk request (default 1000);"
+                  " 0: no bulk requests."),
     AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
                   "See mod_dbd; mod_scim needs pgsql."),
     AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
@@ -311,7 +321,8 @@ static const struct {
     { "Groups", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
     { "Me", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
     { "Me", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "Bulk", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
+    { "Bulk", COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_bulk },
     { "ServiceProviderConfig", COLLECTION, M_GET, IS_PUBLIC,
       scim_endpoint_get_config },
     { "Schemas", COLLECTION, M_GET, 0, scim_endpoint_get_schemas },
@@ -539,6 +550,8 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->max_results = or_default(config->max_results, DEFAULT_MAX_RESULTS);
     x->max_body_size = or_default(config->max_body_size,
                                   DEFAULT_MAX_BODY_SIZE);
+    x->max_operations = or_default(config->max_operations,
+                                   DEFAULT_MAX_OPERATIONS);
     x->target = &state->target;
     x->type = scim_endpoint_type(x->target);
     x->call.pool = r->pool;
@@ -566,6 +579,9 @@ static int handle_request(request_rec *r)
     prepare_exchange(&x, r, state);
     error = route_request(&x);
     log_notes(&x);
+    if (x.failure) {
+        scim_http_log(r, x.failure);
+    }
     return error ? scim_http_refuse(r, error)
                  : scim_http_answer(r, &x.reply);
 }

@@ -12,6 +12,13 @@
 #include "scim_schema.h"
 #include "scim_tokens.h"
 
+/* The id of the account that the POST with bulk_id makes; NULL when it is not
+ * known yet and will be put in later. */
+typedef scim_error_t *scim_resolve_bulk_id_fn(const char **id, void *baton,
+                                              const char *bulk_id,
+                                              apr_pool_t *pool);
+#define SCIM_BULK_ID "bulkId:"    /* begins a reference by bulkId */
+
 /* One request's surroundings. */
 typedef struct {
     apr_pool_t *pool;
@@ -23,6 +30,8 @@ typedef struct {
     const char *if_none_match;
     apr_array_header_t *notes;    /* of const char *: what was ignored; for
                                    * the log */
+    scim_resolve_bulk_id_fn *resolve; /* NULL outside a bulk request */
+    void *resolve_baton;
 } scim_call_t;
 
 /* A page of a list (RFC 7644 section 3.4.2, RFC 9865). */

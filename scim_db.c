@@ -54,6 +54,8 @@ struct scim_db_t {
     apr_pool_t *pool;
     scim_db_pool_t *from;        /* NULL for a connection of one's own */
     ap_dbd_t *dbd;
+    int deferred_backend;        /* PID of the backend that does not wait for
+                                  * the disk; 0: none */
 };
 
 struct scim_rows_t {
@@ -98,6 +100,8 @@ static const struct {
     { "57", SCIM_E_UNAVAILABLE, NULL },
     { "", SCIM_E_INTERNAL, NULL }
 };
+
+#define WAIT_FOR_DISK "RESET synchronous_commit"
 
 static const char unavailable[] =
     "The database cannot be reached at the moment. Please try again.";
@@ -219,11 +223,16 @@ static prepared_t *prepared_of(ap_dbd_t *dbd)
 }
 
 /* Nothing of ours may be left on a connection that others use next. */
-static void settle(PGconn *connection)
+static void settle(const scim_db_t *db)
 {
-    if (PQstatus(connection) == CONNECTION_OK
-        && PQtransactionStatus(connection) != PQTRANS_IDLE) {
-        PQclear(PQexec(connection, "ROLLBACK"));
+    if (PQstatus(db->connection) != CONNECTION_OK) {
+        return;
+    }
+    if (PQtransactionStatus(db->connection) != PQTRANS_IDLE) {
+        PQclear(PQexec(db->connection, "ROLLBACK"));
+    }
+    if (db->deferred_backend) {
+        PQclear(PQexec(db->connection, WAIT_FOR_DISK));
     }
 }
 
@@ -246,7 +255,7 @@ static apr_status_t give_back(void *data)
 {
     scim_db_t *db = data;
 
-    settle(db->connection);
+    settle(db);
     dbd_close(db->from->server, db->dbd);
     leave_place(db->from);
     db->connection = NULL;
@@ -553,6 +562,35 @@ scim_error_t *scim_db_begin(scim_db_t *db)
 scim_error_t *scim_db_commit(scim_db_t *db)
 {
     return command(db, "COMMIT");
+}
+
+scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
+{
+    scim_db_t *within = apr_pmemdup(pool, db, sizeof(*db));
+
+    within->pool = pool;
+    return within;
+}
+
+scim_error_t *scim_db_defer_flush(scim_db_t *db)
+{
+    db->deferred_backend = PQbackendPID(db->connection);
+    return command(db, "SET synchronous_commit = off");
+}
+
+/* A commit that has something to write waits for all before it. */
+scim_error_t *scim_db_flush(scim_db_t *db)
+{
+    SCIM_ERR(command(db, WAIT_FOR_DISK));
+    SCIM_ERR(command(db, "SELECT pg_logical_emit_message(true, 'mod_scim',"
+                         " '')"));
+    if (db->deferred_backend != PQbackendPID(db->connection)) {
+        return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
+                                 "the connection was lost between the"
+                                 " operations of a bulk request");
+    }
+    db->deferred_backend = 0;
+    return NULL;
 }
 
 int scim_rows_count(const scim_rows_t *rows)

@@ -70,6 +70,17 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
 scim_error_t *scim_db_begin(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
 
+/* The same connection, with answers that live as long as pool; not to be given
+ * back. */
+scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);
+
+/* Between the two, a transaction is committed without waiting for the disk;
+ * scim_db_flush waits for all of them at once, so they are as durable then as
+ * if each had waited.  It is SCIM_E_UNAVAILABLE when the connection was lost
+ * in between, and with it perhaps a transaction. */
+scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
+scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
+
 int scim_rows_count(const scim_rows_t *rows);
 
 /* The value as text, NULL for SQL NULL. */

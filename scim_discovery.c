@@ -517,9 +517,9 @@ cJSON *scim_discovery_service_provider_config(const scim_discovery_t *d)
     cJSON *bulk, *filter;
 
     add_supported(config, "patch", 1);
-    bulk = add_supported(config, "bulk", 0);
-    cJSON_AddNumberToObject(bulk, "maxOperations", 0);
-    cJSON_AddNumberToObject(bulk, "maxPayloadSize", 0);
+    bulk = add_supported(config, "bulk", d->max_operations > 0);
+    cJSON_AddNumberToObject(bulk, "maxOperations", d->max_operations);
+    cJSON_AddNumberToObject(bulk, "maxPayloadSize", d->max_body_size);
     filter = add_supported(config, "filter", 1);
     cJSON_AddNumberToObject(filter, "maxResults", d->max_results);
     add_supported(config, "changePassword", 0);

@@ -22,6 +22,8 @@ typedef struct {
     const char *base;           /* public URL up to and with "/v2" */
     const scim_rules_t *rules;
     int max_results;            /* SCIMMaxResults */
+    int max_operations;         /* SCIMBulkMaxOperations; 0: no bulk */
+    int max_body_size;          /* SCIMMaxBodySize */
 } scim_discovery_t;
 
 /* GET /ServiceProviderConfig (RFC 7643 section 5). */

@@ -6,6 +6,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "scim_bulk.h"
 #include "scim_discovery.h"
 #include "scim_etag.h"
 #include "scim_resources.h"
@@ -359,6 +360,19 @@ scim_error_t *scim_endpoint_delete_user(scim_exchange_t *x)
     return scim_users_delete(&x->call, x->target->id);
 }
 
+scim_error_t *scim_endpoint_bulk(scim_exchange_t *x)
+{
+    cJSON *response;
+
+    if (x->max_operations == 0) {
+        return scim_endpoint_not_offered(x);
+    }
+    SCIM_ERR(scim_bulk_run(&response, &x->failure, &x->call, x->body,
+                           x->max_operations));
+    x->reply.body = response;
+    return NULL;
+}
+
 scim_error_t *scim_endpoint_list_groups(scim_exchange_t *x)
 {
     x->reply.body = scim_schema_list(0, 1, cJSON_CreateArray(), x->r->pool);
@@ -383,6 +397,8 @@ static scim_discovery_t discovery_of(scim_exchange_t *x)
     discovery.base = x->call.base;
     discovery.rules = &x->call.rules;
     discovery.max_results = x->max_results;
+    discovery.max_operations = x->max_operations;
+    discovery.max_body_size = x->max_body_size;
     return discovery;
 }
 

@@ -19,11 +19,14 @@ typedef struct {
                                        * of all, or of none */
     int max_results;             /* SCIMMaxResults */
     int max_body_size;           /* SCIMMaxBodySize */
+    int max_operations;          /* SCIMBulkMaxOperations */
     apr_table_t *parameters;     /* of the query, or of a search */
     cJSON *body;                 /* NULL without one */
     scim_projection_t *projections[SCIM_RESOURCE_TYPES];
     scim_call_t call;            /* with db where the route uses it */
     scim_reply_t reply;          /* to be filled */
+    scim_error_t *failure;       /* what a successful answer hides, for the
+                                  * log; or NULL */
 } scim_exchange_t;
 
 typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
@@ -41,6 +44,9 @@ scim_endpoint_fn scim_endpoint_create_user;
 scim_endpoint_fn scim_endpoint_replace_user;
 scim_endpoint_fn scim_endpoint_patch_user;
 scim_endpoint_fn scim_endpoint_delete_user;
+
+/* SCIM_E_NOT_IMPLEMENTED when SCIMBulkMaxOperations is 0. */
+scim_endpoint_fn scim_endpoint_bulk;
 
 /* Always an empty list: Entra ID and Okta probe it at set-up (clients.md
  * H30). */

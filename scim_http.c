@@ -454,8 +454,10 @@ int scim_http_answer(request_rec *r, const scim_reply_t *reply)
     return DONE;
 }
 
-static void log_error(request_rec *r, int status, const scim_error_t *error)
+void scim_http_log(request_rec *r, const scim_error_t *error)
 {
+    int status = scim_error_status(error->kind);
+
     ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
                   SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
                   r->uri, error->detail, error->cause ? " Cause: " : "",
@@ -476,7 +478,7 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
     int status = scim_error_status(error->kind);
     scim_reply_t reply = { status, NULL, NULL, NULL };
 
-    log_error(r, status, error);
+    scim_http_log(r, error);
     scim_http_ignore_body(r);
     if (error->kind == SCIM_E_UNAUTHORIZED) {
         put_challenge(r);

@@ -71,6 +71,9 @@ scim_error_t *scim_http_check_accept(request_rec *r) SCIM_CHECKED;
 /* Write the answer; returns DONE, also for hooks. */
 int scim_http_answer(request_rec *r, const scim_reply_t *reply);
 
+/* Write the error to the log, with its cause. */
+void scim_http_log(request_rec *r, const scim_error_t *error);
+
 /* Answer with the error and log it; returns DONE.  For SCIM_E_NOT_ALLOWED the
  * caller has set the Allow header in r->err_headers_out. */
 int scim_http_refuse(request_rec *r, const scim_error_t *error);

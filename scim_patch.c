@@ -8,7 +8,6 @@
 #include "scim_json.h"
 #include "scim_text.h"
 
-#define URN_PATCH "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 typedef enum { ADD, REPLACE, REMOVE } verb_e;
 
@@ -681,12 +680,12 @@ static scim_error_t *check_schemas(patch_t *p, const cJSON *message)
 
     cJSON_ArrayForEach(urn, scim_json_member_nocase(message, "schemas")) {
         if (cJSON_IsString(urn)
-            && strcasecmp(urn->valuestring, URN_PATCH) == 0) {
+            && strcasecmp(urn->valuestring, SCIM_PATCH_URN) == 0) {
             return NULL;
         }
     }
     return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
-                      "'schemas' must have %s.", URN_PATCH);
+                      "'schemas' must have %s.", SCIM_PATCH_URN);
 }
 
 static scim_error_t *check_message(patch_t *p, const cJSON *operations,

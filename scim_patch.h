@@ -12,6 +12,7 @@
 
 /* The most operations of a message, the members of values without a path
  * counted one by one. */
+#define SCIM_PATCH_URN "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 #define SCIM_PATCH_MAX_CHANGES 1000
 
 /* Apply message to resource, which is in the schema's spelling (as

@@ -250,6 +250,29 @@ static void settle_immutable(scim_call_t *call, cJSON *resource,
     }
 }
 
+/* The one reference that a User holds: "bulkId:x" is the id of what another
+ * operation of the bulk request makes (RFC 7644 section 3.7.2). */
+static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource)
+{
+    cJSON *manager = manager_of(resource);
+    const char *reference = scim_json_text(manager, "value");
+    const char *id;
+
+    if (!reference) {
+        reference = scim_json_text(manager, "$ref");
+    }
+    if (!call->resolve || !reference
+        || strncmp(reference, SCIM_BULK_ID, strlen(SCIM_BULK_ID)) != 0) {
+        return NULL;
+    }
+    SCIM_ERR(call->resolve(&id, call->resolve_baton,
+                           reference + strlen(SCIM_BULK_ID), call->pool));
+    scim_json_put_text(manager, "value", id);
+    scim_json_drop(manager, "$ref");
+    put_manager_reference(call, resource);
+    return NULL;
+}
+
 /* userName is refused by the database too, but not in these words. */
 static scim_error_t *check_text(scim_call_t *call, const char *name,
                                 const char *text)
@@ -275,6 +298,7 @@ static scim_error_t *check_text(scim_call_t *call, const char *name,
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
+    SCIM_ERR(resolve_manager(call, resource));
     if (!scim_json_member(resource, "active")) {
         scim_json_put(resource, "active", cJSON_CreateTrue());
     }

@@ -69,6 +69,7 @@ sub locations {
     SetHandler scim
     SCIMMaxBodySize 2048
     SCIMMaxResults 5
+    SCIMBulkMaxOperations 0
     SCIMBaseURL https://scim.example.com/provisioning/
     Require all granted
 </Location>

@@ -1,0 +1,584 @@
+#include "scim_bulk.h"
+
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "scim_json.h"
+#include "scim_patch.h"
+#include "scim_users.h"
+
+#define REQUEST_URN "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+#define RESPONSE_URN "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+
+/* An operation that needs another one has it run first, within itself; so
+ * deep at most, what is deeper waits for the second pass. */
+#define MAX_DEPTH 32
+
+typedef enum { WAITING, RUNNING, DONE, FAILED } state_e;
+
+typedef struct bulk_t bulk_t;
+
+typedef struct operation_t operation_t;
+struct operation_t {
+    const char *method;
+    const char *bulk_id;          /* or NULL */
+    const char *path;
+    const char *version;          /* or NULL */
+    const cJSON *data;            /* or NULL */
+    state_e state;
+    const char *id;               /* of the account, once known */
+    const operation_t *needs;     /* the POST that it refers to, or NULL */
+    int is_incomplete;            /* its id is put in by the second pass */
+    cJSON *result;
+};
+
+struct bulk_t {
+    scim_call_t *call;
+    operation_t *operations;
+    int count;
+    int depth;
+    int errors;
+    int errors_allowed;           /* this many stop it; 0: any number */
+    apr_hash_t *posts;            /* bulkId => operation_t of a POST */
+    scim_error_t *failure;
+};
+
+/* One operation under way: the baton of scim_call_t.resolve. */
+typedef struct {
+    bulk_t *bulk;
+    operation_t *operation;
+} run_t;
+
+/* The message */
+
+static scim_error_t *no_request(scim_call_t *call, const char *why)
+{
+    return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
+                      "The body is no BulkRequest: %s.", why);
+}
+
+static int names_request(const cJSON *schemas)
+{
+    const cJSON *urn;
+
+    cJSON_ArrayForEach(urn, schemas) {
+        if (cJSON_IsString(urn)
+            && strcasecmp(urn->valuestring, REQUEST_URN) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static scim_error_t *read_errors_allowed(bulk_t *bulk, const cJSON *message)
+{
+    const cJSON *number = scim_json_member_nocase(message, "failOnErrors");
+
+    if (!number || cJSON_IsNull(number)) {
+        return NULL;
+    }
+    if (!cJSON_IsNumber(number) || number->valuedouble < 1
+        || number->valuedouble != number->valueint) {
+        return no_request(bulk->call,
+                          "failOnErrors must be a positive integer");
+    }
+    bulk->errors_allowed = number->valueint;
+    return NULL;
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(scim_json_member_nocase(object, name));
+}
+
+static scim_error_t *read_operation(bulk_t *bulk, operation_t *operation,
+                                    const cJSON *message)
+{
+    const char *method = text_of(message, "method");
+
+    operation->method = method ? method : "";
+    operation->bulk_id = text_of(message, "bulkId");
+    operation->path = text_of(message, "path");
+    operation->version = text_of(message, "version");
+    operation->data = scim_json_member_nocase(message, "data");
+    if (!operation->bulk_id
+        || strcasecmp(operation->method, "POST") != 0) {
+        return NULL;
+    }
+    if (apr_hash_get(bulk->posts, operation->bulk_id, APR_HASH_KEY_STRING)) {
+        return scim_error(bulk->call->pool, SCIM_E_INVALID_SYNTAX,
+                          "The bulkId '%.60s' occurs twice.",
+                          operation->bulk_id);
+    }
+    apr_hash_set(bulk->posts, operation->bulk_id, APR_HASH_KEY_STRING,
+                 operation);
+    return NULL;
+}
+
+static scim_error_t *read_message(bulk_t *bulk, const cJSON *message,
+                                  int most)
+{
+    const cJSON *list = scim_json_member_nocase(message, "Operations");
+    const cJSON *operation;
+
+    if (!cJSON_IsObject(message)
+        || !names_request(scim_json_member_nocase(message, "schemas"))) {
+        return no_request(bulk->call, "schemas must hold " REQUEST_URN);
+    }
+    if (!cJSON_IsArray(list) || !list->child) {
+        return no_request(bulk->call, "Operations must be a list that is not"
+                          " empty");
+    }
+    if (cJSON_GetArraySize(list) > most) {
+        return scim_error(bulk->call->pool, SCIM_E_TOO_LARGE,
+                          "The request has more than %d operations"
+                          " (maxOperations).", most);
+    }
+    SCIM_ERR(read_errors_allowed(bulk, message));
+    bulk->operations = apr_pcalloc(bulk->call->pool,
+                                   (apr_size_t) cJSON_GetArraySize(list)
+                                   * sizeof(operation_t));
+    cJSON_ArrayForEach(operation, list) {
+        if (!cJSON_IsObject(operation)) {
+            return no_request(bulk->call, "an operation must be an object");
+        }
+        SCIM_ERR(read_operation(bulk, bulk->operations + bulk->count++,
+                                operation));
+    }
+    return NULL;
+}
+
+/* References */
+
+static void run_operation(bulk_t *bulk, operation_t *operation);
+
+static int is_stopped(const bulk_t *bulk)
+{
+    return bulk->failure || (bulk->errors_allowed
+                             && bulk->errors >= bulk->errors_allowed);
+}
+
+/* The id behind a bulkId; NULL: it will be known in the second pass. */
+static scim_error_t *resolve(const char **id, void *baton,
+                             const char *bulk_id, apr_pool_t *pool)
+{
+    const run_t *run = baton;
+    bulk_t *bulk = run->bulk;
+    operation_t *post = apr_hash_get(bulk->posts, bulk_id,
+                                     APR_HASH_KEY_STRING);
+
+    *id = NULL;
+    if (!post) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "No POST of this request has the bulkId '%.60s'.",
+                          bulk_id);
+    }
+    if (post->state == WAITING && bulk->depth < MAX_DEPTH
+        && !is_stopped(bulk)) {
+        run_operation(bulk, post);
+    }
+    if (post->state == FAILED) {
+        return scim_error(pool, SCIM_E_CONFLICT,
+                          "The operation with the bulkId '%.60s' failed.",
+                          bulk_id);
+    }
+    *id = post->id;
+    run->operation->needs = post;
+    run->operation->is_incomplete = post->id == NULL;
+    return NULL;
+}
+
+/* Operations */
+
+typedef struct {
+    const char *method;
+    int on_collection;            /* path is /Users, else /Users/{id} */
+    int has_data;
+    int status;
+} method_t;
+
+static const method_t methods[] = {
+    { "POST", 1, 1, 201 }, { "PUT", 0, 1, 200 }, { "PATCH", 0, 1, 200 },
+    { "DELETE", 0, 0, 204 }
+};
+#define METHODS (sizeof(methods) / sizeof(*methods))
+
+static const method_t *method_of(const operation_t *operation)
+{
+    apr_size_t i;
+
+    for (i = 0; i < METHODS; i++) {
+        if (strcasecmp(methods[i].method, operation->method) == 0) {
+            return methods + i;
+        }
+    }
+    return NULL;
+}
+
+/* What follows "Users/" in the path; *is_collection without one. */
+static scim_error_t *read_path(const char **id, int *is_collection,
+                               const scim_call_t *call, const char *path)
+{
+    const char *endpoint = scim_user_type.endpoint + 1;
+    apr_size_t base = strlen(call->base);
+
+    if (strncmp(path, call->base, base) == 0) {
+        path += base;
+    }
+    path += *path == '/';
+    if (strchr(path, '?')) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "The path of an operation takes no query.");
+    }
+    if (strncmp(path, endpoint, strlen(endpoint)) != 0
+        || (path[strlen(endpoint)] && path[strlen(endpoint)] != '/')) {
+        return scim_error(call->pool, SCIM_E_NOT_FOUND,
+                          "Operations are possible on /Users only, not on"
+                          " '%.60s'.", path);
+    }
+    path += strlen(endpoint);
+    *is_collection = !path[0] || !path[1];
+    *id = *is_collection ? NULL : path + 1;
+    return NULL;
+}
+
+static scim_error_t *check(const method_t **method, scim_call_t *call,
+                           operation_t *operation)
+{
+    int is_collection = 0;
+
+    *method = method_of(operation);
+    if (!*method) {
+        return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
+                          "The method of an operation must be POST, PUT,"
+                          " PATCH or DELETE.");
+    }
+    if (!operation->path) {
+        return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
+                          "The operation has no path.");
+    }
+    SCIM_ERR(read_path(&operation->id, &is_collection, call,
+                       operation->path));
+    if (is_collection != (*method)->on_collection) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "%s needs a path like %s.", (*method)->method,
+                          (*method)->on_collection ? "/Users"
+                                                   : "/Users/{id}");
+    }
+    if ((*method)->on_collection
+        && (!operation->bulk_id || !*operation->bulk_id)) {
+        return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
+                          "POST needs a bulkId.");
+    }
+    if ((*method)->has_data && !cJSON_IsObject(operation->data)) {
+        return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
+                          "%s needs data, an object.", (*method)->method);
+    }
+    return NULL;
+}
+
+static scim_error_t *find_target(scim_call_t *call, run_t *run)
+{
+    const char *id = run->operation->id;
+
+    if (!id || strncmp(id, SCIM_BULK_ID, strlen(SCIM_BULK_ID)) != 0) {
+        return NULL;
+    }
+    run->operation->id = NULL;
+    SCIM_ERR(resolve(&run->operation->id, run, id + strlen(SCIM_BULK_ID),
+                     call->pool));
+    return run->operation->id
+           ? NULL : scim_error(call->pool, SCIM_E_CONFLICT,
+                               "'%.60s' does not exist yet.", id);
+}
+
+static scim_error_t *perform(cJSON **user, const method_t **method,
+                             scim_call_t *call, run_t *run)
+{
+    const operation_t *operation = run->operation;
+
+    SCIM_ERR(check(method, call, run->operation));
+    SCIM_ERR(find_target(call, run));
+    if ((*method)->on_collection) {
+        return scim_users_create(user, call, operation->data);
+    }
+    if (!(*method)->has_data) {
+        return scim_users_delete(call, operation->id);
+    }
+    return strcmp((*method)->method, "PUT") == 0
+           ? scim_users_replace(user, call, operation->id, operation->data)
+           : scim_users_patch(user, call, operation->id, operation->data);
+}
+
+/* Results */
+
+/* A failed POST has no location; of a path that names no resource it is what
+ * was sent. */
+static void put_location(bulk_t *bulk, operation_t *operation)
+{
+    const method_t *method = method_of(operation);
+    const char *path = operation->path;
+    apr_pool_t *pool = bulk->call->pool;
+
+    if (operation->id) {
+        path = apr_pstrcat(pool, scim_user_type.endpoint, "/", operation->id,
+                           NULL);
+    }
+    else if (!path || (method && method->on_collection)) {
+        return;
+    }
+    if (strncmp(path, bulk->call->base, strlen(bulk->call->base)) != 0) {
+        path = apr_pstrcat(pool, bulk->call->base, *path == '/' ? "" : "/",
+                           path, NULL);
+    }
+    scim_json_put_text(operation->result, "location", path);
+}
+
+static cJSON *begin_result(bulk_t *bulk, operation_t *operation)
+{
+    apr_pool_t *pool = bulk->call->pool;
+
+    operation->result = scim_json_own(cJSON_CreateObject(), pool);
+    scim_json_put_text(operation->result, "method", operation->method);
+    scim_json_put_text(operation->result, "bulkId", operation->bulk_id);
+    put_location(bulk, operation);
+    return operation->result;
+}
+
+static void put_success(bulk_t *bulk, operation_t *operation, int status,
+                        const cJSON *user)
+{
+    cJSON *result;
+
+    if (user) {
+        operation->id = apr_pstrdup(bulk->call->pool,
+                                    scim_json_text(user, "id"));
+    }
+    operation->state = DONE;
+    result = begin_result(bulk, operation);
+    scim_json_put_text(result, "version",
+                       scim_json_text(scim_json_member(user, "meta"),
+                                      "version"));
+    scim_json_put_text(result, "status",
+                       apr_itoa(bulk->call->pool, status));
+}
+
+static void put_failure(bulk_t *bulk, operation_t *operation,
+                        const scim_error_t *error)
+{
+    apr_pool_t *pool = bulk->call->pool;
+    int status = scim_error_status(error->kind);
+    const cJSON *body = scim_schema_error(status,
+                                          scim_error_type(error->kind),
+                                          error->detail, pool);
+    cJSON *result;
+
+    bulk->errors++;
+    operation->state = FAILED;
+    if (method_of(operation) && method_of(operation)->on_collection) {
+        operation->id = NULL;
+    }
+    result = begin_result(bulk, operation);
+    scim_json_put_text(result, "status", apr_itoa(pool, status));
+    scim_json_put(result, "response", cJSON_Duplicate(body, 1));
+    if (status >= 500) {
+        bulk->failure = scim_error_caused(pool, error->kind, error->detail,
+                                          error->cause);
+    }
+}
+
+static void take_notes(bulk_t *bulk, const operation_t *operation,
+                       const scim_call_t *call, const scim_error_t *error)
+{
+    scim_call_t *whole = bulk->call;
+    int number = (int) (operation - bulk->operations) + 1;
+    int i;
+
+    for (i = 0; i < call->notes->nelts; i++) {
+        scim_note(whole->notes, whole->pool, "operation %d: %s", number,
+                  APR_ARRAY_IDX(call->notes, i, const char *));
+    }
+    if (error) {
+        scim_note(whole->notes, whole->pool, "operation %d: %d: %s", number,
+                  scim_error_status(error->kind), error->detail);
+    }
+}
+
+/* The surroundings of one operation, whose memory goes with pool. */
+static scim_call_t call_of(run_t *run, apr_pool_t *pool)
+{
+    scim_call_t call = *run->bulk->call;
+
+    call.pool = pool;
+    call.db = scim_db_within(call.db, pool);
+    call.if_match = run->operation->version;
+    call.if_none_match = NULL;
+    call.notes = apr_array_make(pool, 4, sizeof(const char *));
+    call.resolve = resolve;
+    call.resolve_baton = run;
+    return call;
+}
+
+static void run_operation(bulk_t *bulk, operation_t *operation)
+{
+    run_t run = { bulk, operation };
+    const method_t *method = NULL;
+    scim_error_t *error;
+    cJSON *user = NULL;
+    scim_call_t call;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, bulk->call->pool);
+    call = call_of(&run, pool);
+    operation->state = RUNNING;
+    bulk->depth++;
+    error = perform(&user, &method, &call, &run);
+    bulk->depth--;
+    take_notes(bulk, operation, &call, error);
+    if (error) {
+        put_failure(bulk, operation, error);
+    }
+    else {
+        put_success(bulk, operation, method->status, user);
+    }
+    apr_pool_destroy(pool);
+}
+
+/* The second pass */
+
+static cJSON *manager_message(const char *id, apr_pool_t *pool)
+{
+    cJSON *message = scim_json_own(cJSON_CreateObject(), pool);
+    cJSON *operations = cJSON_AddArrayToObject(message, "Operations");
+    cJSON *operation = cJSON_CreateObject();
+    cJSON *schemas = cJSON_AddArrayToObject(message, "schemas");
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateString(SCIM_PATCH_URN));
+    cJSON_AddItemToArray(operations, operation);
+    cJSON_AddStringToObject(operation, "op", "add");
+    cJSON_AddStringToObject(operation, "path",
+                            SCIM_URN_ENTERPRISE ":manager.value");
+    cJSON_AddStringToObject(operation, "value", id);
+    return message;
+}
+
+static scim_error_t *put_manager(cJSON **user, scim_call_t *call,
+                                 const operation_t *operation)
+{
+    return scim_users_patch(user, call, operation->id,
+                            manager_message(operation->needs->id,
+                                            call->pool));
+}
+
+/* What an operation that fails has made must not stay. */
+static scim_error_t *undo(cJSON **unused, scim_call_t *call,
+                          const operation_t *operation)
+{
+    if (method_of(operation)->on_collection) {
+        SCIM_ERR(scim_users_delete(call, operation->id));
+    }
+    return scim_error(call->pool, SCIM_E_CONFLICT,
+                      "The operation with the bulkId '%.60s' failed.",
+                      operation->needs->bulk_id);
+}
+
+static void run_again(bulk_t *bulk, operation_t *operation,
+                      scim_error_t *(*pass)(cJSON **user, scim_call_t *call,
+                                            const operation_t *operation))
+{
+    run_t run = { bulk, operation };
+    scim_error_t *error;
+    cJSON *user = NULL;
+    scim_call_t call;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, bulk->call->pool);
+    call = call_of(&run, pool);
+    call.if_match = NULL;
+    error = pass(&user, &call, operation);
+    /* An account that a later operation has deleted needs nothing more. */
+    if (error && error->kind != SCIM_E_NOT_FOUND) {
+        take_notes(bulk, operation, &call, error);
+        put_failure(bulk, operation, error);
+    }
+    else if (user) {
+        put_success(bulk, operation, method_of(operation)->status, user);
+    }
+    apr_pool_destroy(pool);
+}
+
+/* Whoever fails makes those fail that need him. */
+static void undo_dependent(bulk_t *bulk)
+{
+    int undone;
+    int i;
+
+    do {
+        undone = 0;
+        for (i = 0; i < bulk->count && !bulk->failure; i++) {
+            operation_t *operation = bulk->operations + i;
+
+            if (operation->state == DONE && operation->needs
+                && operation->needs->state != DONE) {
+                run_again(bulk, operation, undo);
+                operation->state = FAILED;
+                undone = 1;
+            }
+        }
+    } while (undone);
+}
+
+static void complete(bulk_t *bulk)
+{
+    int i;
+
+    for (i = 0; i < bulk->count && !bulk->failure; i++) {
+        operation_t *operation = bulk->operations + i;
+
+        if (operation->state == DONE && operation->is_incomplete) {
+            run_again(bulk, operation, put_manager);
+        }
+    }
+}
+
+static cJSON *response_of(const bulk_t *bulk)
+{
+    cJSON *response = scim_json_own(cJSON_CreateObject(), bulk->call->pool);
+    cJSON *schemas = cJSON_AddArrayToObject(response, "schemas");
+    cJSON *operations = cJSON_AddArrayToObject(response, "Operations");
+    int i;
+
+    cJSON_AddItemToArray(schemas, cJSON_CreateString(RESPONSE_URN));
+    for (i = 0; i < bulk->count; i++) {
+        if (bulk->operations[i].result) {
+            cJSON_AddItemReferenceToArray(operations,
+                                          bulk->operations[i].result);
+        }
+    }
+    return response;
+}
+
+scim_error_t *scim_bulk_run(cJSON **response, scim_error_t **failure,
+                            scim_call_t *call, const cJSON *message,
+                            int most)
+{
+    bulk_t bulk = { .call = call,
+                    .posts = apr_hash_make(call->pool) };
+    int i;
+
+    SCIM_ERR(read_message(&bulk, message, most));
+    SCIM_ERR(scim_db_defer_flush(call->db));
+    for (i = 0; i < bulk.count && !is_stopped(&bulk); i++) {
+        if (bulk.operations[i].state == WAITING) {
+            run_operation(&bulk, bulk.operations + i);
+        }
+    }
+    undo_dependent(&bulk);
+    complete(&bulk);
+    SCIM_ERR(scim_db_flush(call->db));
+    *response = response_of(&bulk);
+    *failure = bulk.failure;
+    return NULL;
+}

@@ -60,6 +60,7 @@ const char *scim_cursor_make(const scim_position_t *position,
 
     cJSON_AddNumberToObject(payload, "e", (double) apr_time_sec(end));
     cJSON_AddNumberToObject(payload, "n", (double) page->count);
+    cJSON_AddNumberToObject(payload, "t", (double) position->total);
     cJSON_AddBoolToObject(payload, "b", position->backward);
     scim_json_put_text(payload, "k", position->key);
     scim_json_put_text(payload, "i", position->id);
@@ -141,6 +142,7 @@ scim_error_t *scim_cursor_read(scim_position_t *position,
                           "The cursor was made with another count (%.0f).",
                           number_of(payload, "n"));
     }
+    position->total = (apr_int64_t) number_of(payload, "t");
     position->backward = cJSON_IsTrue(scim_json_member(payload, "b"));
     position->key = scim_json_text(payload, "k");
     position->id = scim_json_text(payload, "i");

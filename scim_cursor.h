@@ -17,6 +17,7 @@ typedef struct {
     int backward;             /* the page before the row, not behind it */
     const char *key;          /* the row's sort key as text; NULL: none */
     const char *id;           /* the row's id */
+    apr_int64_t total;        /* of the list, when its walk began */
 } scim_position_t;
 
 /* The cursor of position in the list that page is of, in unreserved characters

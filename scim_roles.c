@@ -247,7 +247,7 @@ static const char *cursor_to(scim_call_t *call, const scim_page_t *page,
                              const cJSON *role, int backward)
 {
     scim_position_t position = { backward, NULL,
-                                 scim_json_text(role, "id") };
+                                 scim_json_text(role, "id"), 0 };
 
     return scim_cursor_make(&position, call->principal, page, call->pool);
 }

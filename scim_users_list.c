@@ -21,6 +21,13 @@
 #define UNIQUE \
     "SELECT 1, " SCIM_ACCOUNT_COLUMNS ", NULL" FROM_MINE " AND (%s)"
 
+/* A page behind a cursor that knows the total: only p is looked for, from the
+ * cursor on. */
+#define NEXT                                                                \
+    "WITH p AS (%s) SELECT NULL, " SCIM_ACCOUNT_COLUMNS ", p.k::text"       \
+    " FROM p JOIN scim.account a ON a.organization_id = $1::uuid"           \
+    " AND a.id = p.id ORDER BY p.k %s, p.id %s"
+
 /* The ids and keys of the page are p; its rows come with the total, which is
  * there even if they are not. */
 #define ANSWER                                                              \
@@ -40,6 +47,7 @@ typedef struct {
     scim_query_t query;
     scim_order_t order;
     const char *condition;       /* of the filter, or NULL */
+    int from_matches;            /* rows come from m */
     int by_cursor;
     scim_position_t position;    /* id NULL: the beginning */
     int descending;              /* in which direction rows are read */
@@ -102,14 +110,16 @@ static scim_error_t *read_position(listing_t *l)
 
 static const char *source(const listing_t *l)
 {
-    return l->condition ? "SELECT m.id, m.k FROM m WHERE true"
-                        : apr_pstrcat(l->pool, "SELECT a.id, ", l->order.key,
-                                      " AS k" FROM_MINE, NULL);
+    if (l->from_matches) {
+        return "SELECT m.id, m.k FROM m WHERE true";
+    }
+    return apr_psprintf(l->pool, "SELECT a.id, %s AS k" FROM_MINE " AND (%s)",
+                        l->order.key, l->condition ? l->condition : "true");
 }
 
 static const char *key_of(const listing_t *l)
 {
-    return l->condition ? "m.k" : l->order.key;
+    return l->from_matches ? "m.k" : l->order.key;
 }
 
 static const char *direction(const listing_t *l)
@@ -123,7 +133,7 @@ static const char *direction(const listing_t *l)
  * the two is a range of an index. */
 static const char *rows_with_key(listing_t *l, const char *limit)
 {
-    const char *id = l->condition ? "m.id" : "a.id";
+    const char *id = l->from_matches ? "m.id" : "a.id";
     const char *after = "";
 
     if (l->position.id && l->position.key) {
@@ -144,7 +154,7 @@ static const char *rows_with_key(listing_t *l, const char *limit)
 
 static const char *rows_without_key(listing_t *l, const char *limit)
 {
-    const char *id = l->condition ? "m.id" : "a.id";
+    const char *id = l->from_matches ? "m.id" : "a.id";
     const char *after = "";
 
     if (l->position.id && !l->position.key) {
@@ -194,7 +204,13 @@ static void compose(listing_t *l)
         l->sql = apr_psprintf(l->pool, UNIQUE, l->condition);
         return;
     }
+    l->from_matches = l->condition && !l->position.id;
     page = l->by_cursor ? page_by_cursor(l) : page_by_index(l);
+    if (l->position.id) {
+        l->sql = apr_psprintf(l->pool, NEXT, page, direction(l),
+                              direction(l));
+        return;
+    }
     l->sql = apr_psprintf(l->pool, ANSWER, l->condition
                           ? apr_psprintf(l->pool, MATCHES, l->order.key,
                                          l->condition) : "",
@@ -202,12 +218,13 @@ static void compose(listing_t *l)
                           direction(l), direction(l));
 }
 
-static const char *cursor_at(const listing_t *l, const scim_rows_t *rows,
-                             int row, int backward)
+static const char *cursor_at(const scim_list_t *list, const listing_t *l,
+                             const scim_rows_t *rows, int row, int backward)
 {
     scim_position_t position = {
         backward, scim_rows_value(rows, row, COLUMN_KEY),
-        scim_rows_value(rows, row, COLUMN_ACCOUNT + SCIM_COLUMN_ID)
+        scim_rows_value(rows, row, COLUMN_ACCOUNT + SCIM_COLUMN_ID),
+        list->total
     };
 
     return scim_cursor_make(&position, l->call->principal, l->page, l->pool);
@@ -226,10 +243,10 @@ static void put_cursors(scim_list_t *list, const listing_t *l,
         return;
     }
     if (backward || more) {
-        list->next = cursor_at(l, rows, last, 0);
+        list->next = cursor_at(list, l, rows, last, 0);
     }
     if (backward ? more : l->position.id != NULL) {
-        list->previous = cursor_at(l, rows, first, 1);
+        list->previous = cursor_at(list, l, rows, first, 1);
     }
 }
 
@@ -267,8 +284,10 @@ scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
                            l.query.indexed));
     count = scim_rows_count(rows);
     list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
-    list->total = count > 0
-                  ? apr_atoi64(scim_rows_value(rows, 0, COLUMN_TOTAL)) : 0;
+    list->total = l.position.total;
+    if (count > 0 && !l.position.id) {
+        list->total = apr_atoi64(scim_rows_value(rows, 0, COLUMN_TOTAL));
+    }
     if (count > 0
         && !scim_rows_value(rows, 0, COLUMN_ACCOUNT + SCIM_COLUMN_ID)) {
         return NULL;

@@ -16,6 +16,9 @@
  * deep at most, what is deeper waits for the second pass. */
 #define MAX_DEPTH 32
 
+/* So many accounts are created before the answer to the first is awaited. */
+#define MAX_AHEAD 64
+
 typedef enum { WAITING, RUNNING, DONE, FAILED } state_e;
 
 typedef struct bulk_t bulk_t;
@@ -294,20 +297,20 @@ static scim_error_t *find_target(scim_call_t *call, run_t *run)
                                "'%.60s' does not exist yet.", id);
 }
 
-static scim_error_t *perform(cJSON **user, const method_t **method,
-                             scim_call_t *call, run_t *run)
+static scim_error_t *perform(cJSON **user, scim_call_t *call, run_t *run)
 {
     const operation_t *operation = run->operation;
+    const method_t *method;
 
-    SCIM_ERR(check(method, call, run->operation));
+    SCIM_ERR(check(&method, call, run->operation));
     SCIM_ERR(find_target(call, run));
-    if ((*method)->on_collection) {
+    if (method->on_collection) {
         return scim_users_create(user, call, operation->data);
     }
-    if (!(*method)->has_data) {
+    if (!method->has_data) {
         return scim_users_delete(call, operation->id);
     }
-    return strcmp((*method)->method, "PUT") == 0
+    return strcmp(method->method, "PUT") == 0
            ? scim_users_replace(user, call, operation->id, operation->data)
            : scim_users_patch(user, call, operation->id, operation->data);
 }
@@ -421,10 +424,22 @@ static scim_call_t call_of(run_t *run, apr_pool_t *pool)
     return call;
 }
 
+static void finish(run_t *run, const scim_call_t *call,
+                   const scim_error_t *error, const cJSON *user)
+{
+    take_notes(run->bulk, run->operation, call, error);
+    if (error) {
+        put_failure(run->bulk, run->operation, error);
+    }
+    else {
+        put_success(run->bulk, run->operation,
+                    method_of(run->operation)->status, user);
+    }
+}
+
 static void run_operation(bulk_t *bulk, operation_t *operation)
 {
     run_t run = { bulk, operation };
-    const method_t *method = NULL;
     scim_error_t *error;
     cJSON *user = NULL;
     scim_call_t call;
@@ -434,16 +449,124 @@ static void run_operation(bulk_t *bulk, operation_t *operation)
     call = call_of(&run, pool);
     operation->state = RUNNING;
     bulk->depth++;
-    error = perform(&user, &method, &call, &run);
+    error = perform(&user, &call, &run);
     bulk->depth--;
-    take_notes(bulk, operation, &call, error);
-    if (error) {
-        put_failure(bulk, operation, error);
-    }
-    else {
-        put_success(bulk, operation, method->status, user);
-    }
+    finish(&run, &call, error, user);
     apr_pool_destroy(pool);
+}
+
+/* Creations that need nothing of each other go out together. */
+
+static int refers(const cJSON *value)
+{
+    const cJSON *child;
+
+    if (cJSON_IsString(value)) {
+        return strncmp(value->valuestring, SCIM_BULK_ID,
+                       strlen(SCIM_BULK_ID)) == 0;
+    }
+    cJSON_ArrayForEach(child, value) {
+        if (refers(child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int may_go_ahead(const bulk_t *bulk, const operation_t *operation)
+{
+    const method_t *method = method_of(operation);
+
+    return !bulk->errors_allowed && operation->state == WAITING
+           && method && method->on_collection && !refers(operation->data);
+}
+
+typedef struct {
+    run_t run;
+    scim_call_t call;
+    apr_pool_t *pool;
+    cJSON *wanted;
+    scim_error_t *error;
+} creation_t;
+
+static void send_creation(creation_t *creation, bulk_t *bulk,
+                          operation_t *operation)
+{
+    const method_t *method;
+
+    creation->run.bulk = bulk;
+    creation->run.operation = operation;
+    apr_pool_create(&creation->pool, bulk->call->pool);
+    creation->call = call_of(&creation->run, creation->pool);
+    creation->error = check(&method, &creation->call, operation);
+    if (!creation->error) {
+        creation->error = scim_users_send_creation(&creation->wanted,
+                                                   &creation->call,
+                                                   operation->data);
+    }
+}
+
+static void receive_creation(creation_t *creation)
+{
+    cJSON *user = NULL;
+
+    if (!creation->error) {
+        creation->error = scim_users_receive_creation(&user, &creation->call,
+                                                      creation->wanted);
+    }
+    finish(&creation->run, &creation->call, creation->error, user);
+    apr_pool_destroy(creation->pool);
+}
+
+/* Run the creations from operation on, count of them. */
+static scim_error_t *run_together(bulk_t *bulk, operation_t *operation,
+                                  int count)
+{
+    creation_t *creations = apr_pcalloc(bulk->call->pool, (apr_size_t) count
+                                                     * sizeof(creation_t));
+    int i;
+
+    SCIM_ERR(scim_users_begin_creations(bulk->call));
+    for (i = 0; i < count; i++) {
+        send_creation(creations + i, bulk, operation + i);
+    }
+    for (i = 0; i < count; i++) {
+        receive_creation(creations + i);
+    }
+    scim_db_end_pipeline(bulk->call->db);
+    return NULL;
+}
+
+static int count_ahead(const bulk_t *bulk, int first)
+{
+    int count = 0;
+
+    while (count < MAX_AHEAD && first + count < bulk->count
+           && may_go_ahead(bulk, bulk->operations + first + count)) {
+        count++;
+    }
+    return count;
+}
+
+static scim_error_t *run_all(bulk_t *bulk)
+{
+    int i = 0;
+
+    while (i < bulk->count && !is_stopped(bulk)) {
+        int ahead = count_ahead(bulk, i);
+
+        if (ahead > 1) {
+            SCIM_ERR(run_together(bulk, bulk->operations + i, ahead));
+            i += ahead;
+        }
+        else if (bulk->operations[i].state == WAITING) {
+            run_operation(bulk, bulk->operations + i++);
+        }
+        else {
+            i++;
+        }
+    }
+    return NULL;
 }
 
 /* The second pass */
@@ -566,15 +689,10 @@ scim_error_t *scim_bulk_run(cJSON **response, scim_error_t **failure,
 {
     bulk_t bulk = { .call = call,
                     .posts = apr_hash_make(call->pool) };
-    int i;
 
     SCIM_ERR(read_message(&bulk, message, most));
     SCIM_ERR(scim_db_defer_flush(call->db));
-    for (i = 0; i < bulk.count && !is_stopped(&bulk); i++) {
-        if (bulk.operations[i].state == WAITING) {
-            run_operation(&bulk, bulk.operations + i);
-        }
-    }
+    SCIM_ERR(run_all(&bulk));
     undo_dependent(&bulk);
     complete(&bulk);
     SCIM_ERR(scim_db_flush(call->db));

@@ -368,6 +368,12 @@ static const char *cause_of(scim_db_t *db, const PGresult *result)
                    : apr_pstrdup(db->pool, PQerrorMessage(db->connection));
 }
 
+static scim_error_t *lost(scim_db_t *db)
+{
+    return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
+                             PQerrorMessage(db->connection));
+}
+
 static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
 {
     const char *state = sqlstate_of(result);
@@ -443,6 +449,23 @@ static int may_repeat(scim_db_t *db, const execution_t *what,
     return is_state(result, "26000") || is_state(result, "0A000");
 }
 
+/* result belongs to the rows, or is cleared when it is an error. */
+static scim_error_t *take_rows(scim_rows_t **rows, scim_db_t *db,
+                               PGresult *result)
+{
+    if (!is_success(result)) {
+        scim_error_t *error = error_of(db, result);
+
+        PQclear(result);
+        return error;
+    }
+    apr_pool_cleanup_register(db->pool, result, clear_result,
+                              apr_pool_cleanup_null);
+    *rows = apr_palloc(db->pool, sizeof(**rows));
+    (*rows)->result = result;
+    return NULL;
+}
+
 static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
                              const execution_t *what,
                              unsigned char *is_prepared)
@@ -458,17 +481,7 @@ static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
         *is_prepared = 0;
         result = attempt(db, what, is_prepared, &sent);
     }
-    if (!is_success(result)) {
-        scim_error_t *error = error_of(db, result);
-
-        PQclear(result);
-        return error;
-    }
-    apr_pool_cleanup_register(db->pool, result, clear_result,
-                              apr_pool_cleanup_null);
-    *rows = apr_palloc(db->pool, sizeof(**rows));
-    (*rows)->result = result;
-    return NULL;
+    return take_rows(rows, db, result);
 }
 
 /* $n with the highest n. */
@@ -484,16 +497,85 @@ static int count_parameters(const char *text)
     return most;
 }
 
-scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
-                          scim_statement_e statement,
-                          const char *const *values)
+static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
+                                const char *const *values)
 {
     const statement_t *row = &statements[statement];
     execution_t what = { NULL, row->text, count_parameters(row->text),
                          values, row->repeatable };
 
     what.name = apr_psprintf(db->pool, "scim_s%d", (int) statement);
+    return what;
+}
+
+scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
+                          scim_statement_e statement,
+                          const char *const *values)
+{
+    execution_t what = execution_of(db, statement, values);
+
     return perform(rows, db, &what, &db->prepared->prepared[statement]);
+}
+
+scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
+                                     scim_statement_e statement)
+{
+    execution_t what = execution_of(db, statement, NULL);
+    PGresult *failed;
+
+    prepared_check(db);
+    failed = prepare(db, &what, &db->prepared->prepared[statement]);
+    if (failed) {
+        scim_error_t *error = error_of(db, failed);
+
+        PQclear(failed);
+        return error;
+    }
+    return PQenterPipelineMode(db->connection) ? NULL : lost(db);
+}
+
+/* Each with a synchronization of its own is a transaction of its own. */
+scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
+                           const char *const *values)
+{
+    execution_t what = execution_of(db, statement, values);
+
+    return PQsendQueryPrepared(db->connection, what.name, what.count, values,
+                               NULL, NULL, 0)
+           && PQpipelineSync(db->connection) ? NULL : lost(db);
+}
+
+scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
+{
+    PGresult *kept = NULL;
+    PGresult *next;
+    int ends = 0;
+
+    /* The answer, NULL, and the synchronization. */
+    while (ends < 2) {
+        next = PQgetResult(db->connection);
+        if (!next) {
+            ends++;
+        }
+        else if (PQresultStatus(next) == PGRES_PIPELINE_SYNC) {
+            PQclear(next);
+            break;
+        }
+        else if (!kept) {
+            kept = next;
+        }
+        else {
+            PQclear(next);
+        }
+    }
+    return kept ? take_rows(rows, db, kept) : lost(db);
+}
+
+void scim_db_end_pipeline(scim_db_t *db)
+{
+    if (!PQexitPipelineMode(db->connection)) {
+        PQreset(db->connection);
+    }
 }
 
 /* The name under which text is, or is to be, prepared; NULL when enough

@@ -70,6 +70,20 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
 scim_error_t *scim_db_begin(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
 
+/* One statement many times over, each time a transaction of its own, without
+ * waiting for one answer before the next is sent: begin, send each, receive
+ * each in the same order, end.  Nothing else may run in between.  What was
+ * sent is never repeated; when the connection is lost, all that is not
+ * received yet is SCIM_E_UNAVAILABLE. */
+scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
+                                     scim_statement_e statement)
+    SCIM_CHECKED;
+scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
+                           const char *const *values) SCIM_CHECKED;
+scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
+    SCIM_CHECKED;
+void scim_db_end_pipeline(scim_db_t *db);
+
 /* The same connection, with answers that live as long as pool; not to be given
  * back. */
 scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);

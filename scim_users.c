@@ -376,38 +376,82 @@ static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
                       scim_json_text(resource, "userName"));
 }
 
-static scim_error_t *insert(cJSON **user, scim_call_t *call,
-                            const cJSON *body, int managed,
-                            int sync_eligible, int provisioned)
+#define INSERT_VALUES 18
+
+/* What INSERT gets, and the resource that it makes. */
+static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
+                                    scim_call_t *call, const cJSON *body,
+                                    int managed, int sync_eligible,
+                                    int provisioned)
 {
-    const char *values[18] = { call->principal->organization_id };
     const scim_change_t *change;
     const char *role;
-    scim_rows_t *rows;
-    cJSON *wanted;
-    int n = 1;
+    int n = 0;
 
-    SCIM_ERR(scim_schema_read(&wanted, body, &scim_user_type, &call->rules,
+    SCIM_ERR(scim_schema_read(wanted, body, &scim_user_type, &call->rules,
                               call->notes, call->pool));
-    SCIM_ERR(settle(&role, call, wanted, NULL));
-    change = scim_events_compare(NULL, wanted, SCIM_EVENT_CREATE,
+    SCIM_ERR(settle(&role, call, *wanted, NULL));
+    change = scim_events_compare(NULL, *wanted, SCIM_EVENT_CREATE,
                                  call->pool);
-    n += put_columns(values + n, call, wanted, role);
+    values[n++] = call->principal->organization_id;
+    n += put_columns(values + n, call, *wanted, role);
     values[n++] = managed ? "true" : "false";
     values[n++] = sync_eligible ? "true" : "false";
     values[n++] = provisioned ? "true" : "false";
     put_events(values + n, call, change);
+    return NULL;
+}
+
+static scim_error_t *read_inserted(cJSON **user, scim_call_t *call,
+                                   const scim_rows_t *rows,
+                                   const cJSON *wanted)
+{
+    return scim_rows_count(rows) == 0
+           ? conflict(call, wanted)
+           : scim_users_from_row(user, call, rows, 0, 1);
+}
+
+static scim_error_t *insert(cJSON **user, scim_call_t *call,
+                            const cJSON *body, int managed,
+                            int sync_eligible, int provisioned)
+{
+    const char *values[INSERT_VALUES];
+    scim_rows_t *rows;
+    cJSON *wanted;
+
+    SCIM_ERR(prepare_insert(&wanted, values, call, body, managed,
+                            sync_eligible, provisioned));
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT, values));
-    if (scim_rows_count(rows) == 0) {
-        return conflict(call, wanted);
-    }
-    return scim_users_from_row(user, call, rows, 0, 1);
+    return read_inserted(user, call, rows, wanted);
 }
 
 scim_error_t *scim_users_create(cJSON **user, scim_call_t *call,
                                 const cJSON *body)
 {
     return insert(user, call, body, 1, 1, 1);
+}
+
+scim_error_t *scim_users_begin_creations(scim_call_t *call)
+{
+    return scim_db_begin_pipeline(call->db, SCIM_SQL_ACCOUNT_INSERT);
+}
+
+scim_error_t *scim_users_send_creation(cJSON **wanted, scim_call_t *call,
+                                       const cJSON *body)
+{
+    const char *values[INSERT_VALUES];
+
+    SCIM_ERR(prepare_insert(wanted, values, call, body, 1, 1, 1));
+    return scim_db_send(call->db, SCIM_SQL_ACCOUNT_INSERT, values);
+}
+
+scim_error_t *scim_users_receive_creation(cJSON **user, scim_call_t *call,
+                                          const cJSON *wanted)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_receive(&rows, call->db));
+    return read_inserted(user, call, rows, wanted);
 }
 
 scim_error_t *scim_users_import(cJSON **user, scim_call_t *call,

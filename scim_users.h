@@ -23,6 +23,15 @@ scim_list_fn scim_users_list;
 scim_error_t *scim_users_create(cJSON **user, scim_call_t *call,
                                 const cJSON *body) SCIM_CHECKED;
 
+/* scim_users_create in two steps, within a pipeline of scim_db (scim_users_
+ * begin_creations, scim_db_end_pipeline): *wanted goes from one to the
+ * other. */
+scim_error_t *scim_users_begin_creations(scim_call_t *call) SCIM_CHECKED;
+scim_error_t *scim_users_send_creation(cJSON **wanted, scim_call_t *call,
+                                       const cJSON *body) SCIM_CHECKED;
+scim_error_t *scim_users_receive_creation(cJSON **user, scim_call_t *call,
+                                          const cJSON *wanted) SCIM_CHECKED;
+
 scim_error_t *scim_users_replace(cJSON **user, scim_call_t *call,
                                  const char *id, const cJSON *body)
     SCIM_CHECKED;

@@ -3,6 +3,8 @@
 use strict;
 use warnings;
 use Test::More;
+use lib 't/lib';
+use Scim::Names;
 
 my @programs = glob '.test/asan/*_test';
 @programs = glob 't/unit/*_test' unless @programs;
@@ -14,6 +16,7 @@ for my $program (@programs) {
     my $status = $?;
     my @failed = grep { /^not ok/ } @lines;
     my $count = grep { /^ok/ } @lines;
+    Scim::Names::record($program =~ s{.*/}{t/unit/}r . '.c', map { /^(not )?ok \d+ (?:- )?(.*)/ ? [!$1, $2] : () } @lines);
     ok $status == 0 && !@failed && $count, "$program: $count checks"
         or diag map { "# $_" } @failed ? @failed : @lines;
 }

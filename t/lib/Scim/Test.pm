@@ -19,6 +19,7 @@ use IPC::Open3 ();
 use JSON::PP ();
 use Test::More;
 use Scim::Http;
+use Scim::Names;
 use Scim::Server;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
@@ -105,8 +106,11 @@ sub server {
     return $server->start;
 }
 
+my $main_process = $$;
+
 END {
     my $status = $?;
+    Scim::Names::record($0, map { [$_->{ok}, $_->{name}] } Test::More->builder->details) if $$ == $main_process;
     $server->stop if $server && $owner && $owner == $$;
     $? = $status;
 }

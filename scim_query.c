@@ -116,10 +116,10 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
 {
     const scim_attribute_t *leaf = leaf_of(operand);
 
-    if (strcmp(leaf->column, "location") == 0) {
+    if (leaf->is_location) {
         return apr_pstrcat(w->pool, "(",
                            parameter(w, w->query->location_prefix),
-                           "::text || a.id::text)", NULL);
+                           "::text || ", leaf->column, "::text)", NULL);
     }
     if (leaf->key) {
         return leaf->key;
@@ -135,13 +135,12 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
 
 /* The id that an equality on id or meta.location asks for; NULL when no
  * account can have it. */
-static const char *wanted_id(writer_t *w, const scim_filter_t *filter,
-                             const char *column)
+static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 {
     const char *text = filter->literal.text;
     const char *prefix = w->query->location_prefix;
 
-    if (strcmp(column, "location") == 0) {
+    if (leaf_of(&filter->operand)->is_location) {
         if (strncmp(text, prefix, strlen(prefix)) != 0) {
             return NULL;
         }
@@ -153,8 +152,7 @@ static const char *wanted_id(writer_t *w, const scim_filter_t *filter,
 static const char *column_condition(writer_t *w, const scim_filter_t *filter)
 {
     const char *column = leaf_of(&filter->operand)->column;
-    int is_id = strcmp(column, "a.id") == 0
-                || strcmp(column, "location") == 0;
+    int is_id = strcmp(column, "a.id") == 0;
     const char *id;
 
     if (filter->op == SCIM_OP_PR
@@ -166,7 +164,7 @@ static const char *column_condition(writer_t *w, const scim_filter_t *filter)
     if (!is_id || filter->op != SCIM_OP_EQ) {
         return compare(w, filter, column_key(w, &filter->operand));
     }
-    id = wanted_id(w, filter, column);
+    id = wanted_id(w, filter);
     return id ? apr_pstrcat(w->pool, "(a.id = ", parameter(w, id), "::uuid)",
                             NULL)
               : "FALSE";
@@ -607,8 +605,9 @@ scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
     }
     else {
         /* URLs of one organization differ in the id alone. */
-        order->key = strcmp(column, "location") == 0
-                     ? "(a.id::text COLLATE \"C\")"
+        order->key = leaf_of(&operand)->is_location
+                     ? apr_pstrcat(pool, "(", column,
+                                   "::text COLLATE \"C\")", NULL)
                      : column_key(&w, &operand);
     }
     return NULL;

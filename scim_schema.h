@@ -68,6 +68,8 @@ struct scim_attribute_t {
     const char *column;       /* SQL expression on the row "a" that gives the
                                * value (for multi-valued: a jsonb array);
                                * NULL: a member of a.attributes */
+    int is_location;          /* column is an id, the value the URL of the
+                               * resource that has it */
     const char *key;          /* SQL expression of the stored comparison key,
                                * or NULL: scim.fold(column) */
 };

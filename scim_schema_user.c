@@ -52,7 +52,7 @@ static const scim_attribute_t meta_subs[] = {
     { .name = "location", .type = SCIM_REFERENCE, .case_exact = 1,
       .description = "URL of the resource.",
       .mutability = SCIM_READ_ONLY, .reference_types = to_uri,
-      .column = "location" },
+      .column = "a.id", .is_location = 1 },
     { .name = "version", .type = SCIM_STRING, .case_exact = 1,
       .description = "Version of the resource; its ETag.",
       .mutability = SCIM_READ_ONLY,
@@ -205,7 +205,10 @@ static const scim_attribute_t user_attributes[] = {
 static const scim_attribute_t manager_subs[] = {
     EXACT("value", "Id of the manager's User."),
     { .name = "$ref", .description = "URL of the manager's User.",
-      .type = SCIM_REFERENCE, .case_exact = 1, .reference_types = to_user },
+      .type = SCIM_REFERENCE, .case_exact = 1, .reference_types = to_user,
+      .column = "(a.attributes #>> '{" SCIM_URN_ENTERPRISE
+                ",manager,value}')",
+      .is_location = 1 },
     { .name = "displayName", .description = "The manager's displayName.",
       .type = SCIM_STRING, .mutability = SCIM_READ_ONLY },
     END_OF_TABLE

@@ -301,13 +301,20 @@ static void reply_resource(scim_exchange_t *x, const cJSON *resource)
     x->reply.body = scim_json_own(present(x, resource, x->type), x->r->pool);
 }
 
-static void consider_not_modified(scim_exchange_t *x)
+/* If-Match goes before If-None-Match (RFC 9110 §13.2.2). */
+static scim_error_t *consider_conditions(scim_exchange_t *x)
 {
+    if (x->call.if_match && x->reply.etag
+        && !scim_etag_named(x->call.if_match, x->reply.etag)) {
+        return scim_error(x->r->pool, SCIM_E_PRECONDITION,
+                          "The resource is at version %s.", x->reply.etag);
+    }
     if (x->call.if_none_match && x->reply.etag
         && scim_etag_named(x->call.if_none_match, x->reply.etag)) {
         x->reply.status = HTTP_NOT_MODIFIED;
         x->reply.body = NULL;
     }
+    return NULL;
 }
 
 scim_error_t *scim_endpoint_get(scim_exchange_t *x)
@@ -320,8 +327,7 @@ scim_error_t *scim_endpoint_get(scim_exchange_t *x)
     }
     SCIM_ERR(readers[reader_of(x)].get(&resource, &x->call, x->target->id));
     reply_resource(x, resource);
-    consider_not_modified(x);
-    return NULL;
+    return consider_conditions(x);
 }
 
 scim_error_t *scim_endpoint_create_user(scim_exchange_t *x)
@@ -425,8 +431,7 @@ static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
     }
     x->reply.body = document;
     x->reply.etag = etag_of(document, x->r->pool);
-    consider_not_modified(x);
-    return NULL;
+    return consider_conditions(x);
 }
 
 scim_error_t *scim_endpoint_get_config(scim_exchange_t *x)

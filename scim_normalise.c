@@ -286,7 +286,8 @@ static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
     cJSON *object = scim_json_own(cJSON_CreateObject(), c->pool);
 
     /* An old form of Entra ID's manager is a list of one (E37). */
-    if (cJSON_IsArray(value) && !c->rules->strict) {
+    if (cJSON_IsArray(value) && !c->rules->strict
+        && !(value->child && value->child->next)) {
         value = value->child;
     }
     if (scim_json_is_unassigned(value)) {

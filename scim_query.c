@@ -42,20 +42,49 @@ static const scim_attribute_t *leaf_of(const scim_operand_t *operand)
                                   : operand->attribute;
 }
 
-static const char *literal_text(writer_t *w, const scim_literal_t *literal)
+/* Where the last segment of path starts, before end: its slash. */
+static const char *last_segment(const char *path, const char *end)
 {
+    while (end > path && *--end != '/') {
+    }
+    return end;
+}
+
+/* A URL without the version segment means the same resource (RFC 7643 §2.4,
+ * RFC 7644 §3.13): with it. */
+static const char *with_version(writer_t *w, const char *url)
+{
+    const char *prefix = w->query->location_prefix;
+    const char *end = prefix + strlen(prefix) - 1;
+    const char *endpoint = last_segment(prefix, end);
+    const char *version = last_segment(prefix, endpoint);
+    apr_size_t base_len = version - prefix;
+    apr_size_t endpoint_len = end + 1 - endpoint;
+
+    return strncmp(url, prefix, base_len) == 0
+           && strncmp(url + base_len, endpoint, endpoint_len) == 0
+           ? apr_pstrcat(w->pool, prefix, url + base_len + endpoint_len, NULL)
+           : url;
+}
+
+static const char *literal_text(writer_t *w, const scim_filter_t *filter)
+{
+    const scim_literal_t *literal = &filter->literal;
+
     if (literal->kind == SCIM_LITERAL_BOOLEAN) {
         return literal->boolean ? "true" : "false";
     }
-    return literal->kind == SCIM_LITERAL_INSTANT
-           ? scim_text_timestamp(w->pool, literal->instant)
-           : literal->text;
+    if (literal->kind == SCIM_LITERAL_INSTANT) {
+        return scim_text_timestamp(w->pool, literal->instant);
+    }
+    return leaf_of(&filter->operand)->is_location
+           ? with_version(w, literal->text) : literal->text;
 }
 
 /* The literal as a key that can be compared with the value's. */
 static const char *literal_key(writer_t *w, const scim_filter_t *filter)
 {
-    const char *n = parameter(w, literal_text(w, &filter->literal));
+    const char *n = parameter(w, literal_text(w, filter));
 
     switch (filter->operand.compare) {
     case SCIM_COMPARE_FOLD:
@@ -137,7 +166,7 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
  * account can have it. */
 static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 {
-    const char *text = filter->literal.text;
+    const char *text = literal_text(w, filter);
     const char *prefix = w->query->location_prefix;
 
     if (leaf_of(&filter->operand)->is_location) {

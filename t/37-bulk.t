@@ -4,12 +4,11 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 
-my $REQUEST = 'urn:ietf:params:scim:api:messages:2.0:BulkRequest';
 my $RESPONSE = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
 my $org = organization();
 my $n = 0;
 
-sub body { my ($operations, %more) = @_; return { schemas => [$REQUEST], Operations => $operations, %more } }
+sub body { my ($operations, %more) = @_; return { schemas => [BULK], Operations => $operations, %more } }
 sub bulk { my ($operations, %more) = @_; return $org->post('/Bulk', body($operations, %more)) }
 sub user { my (%more) = @_; return { schemas => [CORE], userName => 'bulk' . ++$n . '@example.com', displayName => "Bulk $n", %more } }
 sub add { my ($id, %more) = @_; return { method => 'POST', path => '/Users', bulkId => $id, data => user(%more) } }
@@ -50,7 +49,7 @@ unlike $made->{json}{id}, qr/bulkId/, 'BULK-29: no id contains bulkId';
 my $before = stored();
 is_error($org->post('/Bulk', $_->[0]), 400, 'invalidSyntax', "BULK-02: $_->[1]")
     for [{ Operations => [add('x')] }, 'no schemas'], [{ schemas => [CORE], Operations => [add('x')] }, 'wrong schemas'],
-        [{ schemas => [$REQUEST] }, 'no Operations'], [{ schemas => [$REQUEST], Operations => {} }, 'Operations is no list'],
+        [{ schemas => [BULK] }, 'no Operations'], [{ schemas => [BULK], Operations => {} }, 'Operations is no list'],
         [body([]), 'Operations is empty'], [body([add('x'), 5]), 'an operation is no object'], [[], 'a list'], [body('x'), 'Operations is text'];
 is_error(bulk([add('x'), add('x')]), 400, 'invalidSyntax', 'BULK-07: a bulkId twice');
 is_error(bulk([add('x')], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_") for 0, -1, 1.5, 'many';

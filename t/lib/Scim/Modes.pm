@@ -10,14 +10,16 @@ our @EXPORT = qw(modes expected outcome is_outcome);
 
 # What differs from the usual expectation, by the key of the check: what the
 # name of its test starts with.  "strict" is SCIMStrict On in both profiles,
-# "managed" the profile managed strict or not; the full name of a mode
-# ("open-strict") goes first.
+# "lenient" Off, "managed" the profile managed strict or not; the full name of
+# a mode ("open-strict") goes first.
 our %DIFFERENCE = (
     # Strictly a boolean is a boolean, a number a number, a list a list.
-    'TYPE-03' => { strict => '400 invalidValue' },
+    'TYPE-01 empty' => { strict => '' },
+    'TYPE-03 number' => { strict => '400 invalidValue' },
     'TYPE-05 POST' => { strict => '400 invalidValue' },
     'TYPE-05 PATCH' => { strict => '400 invalidValue' },
     'TYPE-19 text' => { strict => '400 invalidValue' },
+    'ATTR-13' => { lenient => '200' },
     'REP-19' => { strict => '400 invalidValue' },
     'REP-20' => { strict => '400 invalidValue' },
     'ROLE-19' => { 'open-strict' => '200 {"id":"1","value":"25","displayName":"Role1234"}' },
@@ -39,6 +41,7 @@ our %DIFFERENCE = (
     'POST-01' => { managed => '400 invalidValue' },
     'ADD-20' => {},
     'ATTR-14' => { managed => 'en' },
+    'PUT-07' => { managed => 'Asia/Tokyo' },
     'ROLE-01' => { managed => '201 ADMIN' },
     'ROLE-02' => { managed => 'USER' },
 );
@@ -49,7 +52,7 @@ sub modes { return qw(managed open strict open-strict) }
 sub expected {
     my ($mode, $key, $usual) = @_;
     my $difference = $DIFFERENCE{$key} || {};
-    my @names = ($mode, $mode =~ /strict/ ? 'strict' : (), $mode =~ /open/ ? 'open' : 'managed');
+    my @names = ($mode, $mode =~ /strict/ ? 'strict' : 'lenient', $mode =~ /open/ ? 'open' : 'managed');
     for my $name (@names) {
         return $difference->{$name} if exists $difference->{$name};
     }

@@ -24,12 +24,13 @@ use Scim::Server;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
     server organization uri user_name sql is_error is_user is_list event_count error_log query_plans
-    CORE ENT PATCHOP LIST ERROR_URN TRUE FALSE));
+    random_name CORE ENT PATCHOP BULK LIST ERROR_URN TRUE FALSE));
 
 use constant {
     CORE => 'urn:ietf:params:scim:schemas:core:2.0:User',
     ENT => 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User',
     PATCHOP => 'urn:ietf:params:scim:api:messages:2.0:PatchOp',
+    BULK => 'urn:ietf:params:scim:api:messages:2.0:BulkRequest',
     LIST => 'urn:ietf:params:scim:api:messages:2.0:ListResponse',
     ERROR_URN => 'urn:ietf:params:scim:api:messages:2.0:Error',
     TRUE => JSON::PP::true(), FALSE => JSON::PP::false(),

@@ -62,19 +62,6 @@ static scim_error_t *no_request(scim_call_t *call, const char *why)
                       "The body is no BulkRequest: %s.", why);
 }
 
-static int names_request(const cJSON *schemas)
-{
-    const cJSON *urn;
-
-    cJSON_ArrayForEach(urn, schemas) {
-        if (cJSON_IsString(urn)
-            && strcasecmp(urn->valuestring, REQUEST_URN) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static scim_error_t *read_errors_allowed(bulk_t *bulk, const cJSON *message)
 {
     const cJSON *number = scim_json_member_nocase(message, "failOnErrors");
@@ -127,7 +114,8 @@ static scim_error_t *read_message(bulk_t *bulk, const cJSON *message,
     const cJSON *operation;
 
     if (!cJSON_IsObject(message)
-        || !names_request(scim_json_member_nocase(message, "schemas"))) {
+        || !scim_json_names(scim_json_member_nocase(message, "schemas"),
+                            REQUEST_URN)) {
         return no_request(bulk->call, "schemas must hold " REQUEST_URN);
     }
     if (!cJSON_IsArray(list) || !list->child) {

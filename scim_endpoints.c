@@ -94,19 +94,6 @@ static const char *search_text(const cJSON *value, parameter_e type,
     }
 }
 
-static int names_urn(const cJSON *schemas, const char *wanted)
-{
-    const cJSON *urn;
-
-    cJSON_ArrayForEach(urn, schemas) {
-        if (cJSON_IsString(urn)
-            && strcasecmp(urn->valuestring, wanted) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
 {
     apr_pool_t *pool = x->r->pool;
@@ -114,8 +101,8 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
 
     if (!cJSON_IsObject(x->body)
         || (x->call.rules.strict
-            && !names_urn(scim_json_member_nocase(x->body, "schemas"),
-                          SEARCH_URN))) {
+            && !scim_json_names(scim_json_member_nocase(x->body, "schemas"),
+                                SEARCH_URN))) {
         return scim_error(pool, SCIM_E_INVALID_SYNTAX,
                           "The body must be an object with the schema "
                           SEARCH_URN ".");

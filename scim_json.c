@@ -479,6 +479,23 @@ cJSON *scim_json_member_nocase(const cJSON *object, const char *name)
     return cJSON_GetObjectItem(object, name);
 }
 
+static int is_text(const cJSON *value, const char *text)
+{
+    return cJSON_IsString(value) && strcasecmp(value->valuestring, text) == 0;
+}
+
+int scim_json_names(const cJSON *value, const char *text)
+{
+    const cJSON *element;
+
+    cJSON_ArrayForEach(element, value) {
+        if (is_text(element, text)) {
+            return 1;
+        }
+    }
+    return is_text(value, text);
+}
+
 const char *scim_json_text(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(scim_json_member(object, name));

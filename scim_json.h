@@ -50,6 +50,10 @@ cJSON *scim_json_member(const cJSON *object, const char *name);
 /* The same, ignoring ASCII case, for what clients send (RFC 7643 s. 2.1). */
 cJSON *scim_json_member_nocase(const cJSON *object, const char *name);
 
+/* Whether value is text or a list that has it, ignoring ASCII case: how URNs
+ * in schemas compare (RFC 7644 s. 3.10).  value may be NULL. */
+int scim_json_names(const cJSON *value, const char *text);
+
 /* The string value of that member (compared by case), or NULL. */
 const char *scim_json_text(const cJSON *object, const char *name);
 

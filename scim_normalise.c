@@ -467,7 +467,6 @@ static scim_error_t *check_schemas(context_t *c, const cJSON *body,
 {
     const cJSON *schemas = scim_json_member_nocase(body, "schemas");
     const cJSON *urn;
-    int has_core = 0;
 
     cJSON_ArrayForEach(urn, schemas) {
         if (!is_known_urn(type, urn)) {
@@ -475,9 +474,9 @@ static scim_error_t *check_schemas(context_t *c, const cJSON *body,
                               "'schemas' names %s, which %s does not have.",
                               short_form(c, urn), type->endpoint);
         }
-        has_core |= strcasecmp(urn->valuestring, type->core->urn) == 0;
     }
-    return has_core && cJSON_IsArray(schemas) ? NULL
+    return cJSON_IsArray(schemas) && scim_json_names(schemas, type->core->urn)
+        ? NULL
         : scim_error(c->pool, SCIM_E_INVALID_SYNTAX,
                      "'schemas' must be a list with %s.", type->core->urn);
 }

@@ -502,11 +502,17 @@ static scim_error_t *change_attribute(patch_t *p, change_t *c, cJSON *holder)
                   : set_single(p, c, holder, o->attribute);
 }
 
-/* Names that clients may not write: silently nothing inside a value, where
- * Okta sends back what it has read. */
+/* Whether a value sends back what it has read, as Okta does. */
+static int is_as_read(patch_t *p, const change_t *c)
+{
+    const cJSON *present = scim_json_member_nocase(p->resource, c->name);
+
+    return c->in_value && (!present || scim_json_equal(present, c->value));
+}
+
 static scim_error_t *skip_read_only(patch_t *p, change_t *c)
 {
-    if (!c->in_value && p->rules->strict) {
+    if (p->rules->strict && !is_as_read(p, c)) {
         return refuse(p, SCIM_E_MUTABILITY, c->name, "is readOnly");
     }
     if (!c->in_value) {
@@ -520,6 +526,33 @@ static int is_read_only(const scim_operand_t *operand)
     return operand->attribute->mutability == SCIM_READ_ONLY
            || leaf_of(operand)->mutability == SCIM_READ_ONLY
            || (operand->attribute->unlisted && !operand->container);
+}
+
+static int drops_schema(const change_t *c, const char *urn)
+{
+    return c->verb == REMOVE ? !c->value || scim_json_names(c->value, urn)
+                             : c->verb == REPLACE
+                               && !scim_json_names(c->value, urn);
+}
+
+/* schemas follows from the data: to drop an extension's URN is to drop its
+ * data (PATCH-15).  In a value without path it only says what the value has. */
+static scim_error_t *change_schemas(patch_t *p, change_t *c)
+{
+    int i;
+
+    if (c->in_value) {
+        return NULL;
+    }
+    if (drops_schema(c, p->type->core->urn)) {
+        return skip_read_only(p, c);
+    }
+    for (i = 0; p->type->extensions[i]; i++) {
+        if (drops_schema(c, p->type->extensions[i]->urn)) {
+            scim_json_drop(p->resource, p->type->extensions[i]->urn);
+        }
+    }
+    return NULL;
 }
 
 static cJSON *holder_of(patch_t *p, const char *container)
@@ -556,6 +589,9 @@ static scim_error_t *change_path(patch_t *p, change_t *c)
 
     if (!o->name) {
         return change_extension(p, c);
+    }
+    if (strcmp(o->name, "schemas") == 0) {
+        return change_schemas(p, c);
     }
     if (is_read_only(o)) {
         return skip_read_only(p, c);
@@ -674,20 +710,6 @@ static scim_error_t *apply_operation(patch_t *p, const cJSON *operation)
     return apply_members(p, c.verb, c.value, "");
 }
 
-static scim_error_t *check_schemas(patch_t *p, const cJSON *message)
-{
-    const cJSON *urn;
-
-    cJSON_ArrayForEach(urn, scim_json_member_nocase(message, "schemas")) {
-        if (cJSON_IsString(urn)
-            && strcasecmp(urn->valuestring, SCIM_PATCH_URN) == 0) {
-            return NULL;
-        }
-    }
-    return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
-                      "'schemas' must have %s.", SCIM_PATCH_URN);
-}
-
 static scim_error_t *check_message(patch_t *p, const cJSON *operations,
                                    const cJSON *message)
 {
@@ -696,7 +718,13 @@ static scim_error_t *check_message(patch_t *p, const cJSON *operations,
         return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
                           "The body must have a list 'Operations'.");
     }
-    return p->rules->strict ? check_schemas(p, message) : NULL;
+    if (p->rules->strict
+        && !scim_json_names(scim_json_member_nocase(message, "schemas"),
+                            SCIM_PATCH_URN)) {
+        return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                          "'schemas' must have %s.", SCIM_PATCH_URN);
+    }
+    return NULL;
 }
 
 scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,

@@ -398,6 +398,10 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
                           x->target->endpoint);
     }
     apr_table_setn(x->r->err_headers_out, "Allow", allow);
+    if (x->r->method_number == M_INVALID) {
+        return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
+                          "There is no method %.20s.", x->r->method);
+    }
     return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
                       "The method %.20s is not allowed here, only %s.",
                       x->r->method, allow);

@@ -536,7 +536,8 @@ static int drops_schema(const change_t *c, const char *urn)
 }
 
 /* schemas follows from the data: to drop an extension's URN is to drop its
- * data (PATCH-15).  In a value without path it only says what the value has. */
+ * data (PATCH-15).  In a value without path it only says what the value
+ * has. */
 static scim_error_t *change_schemas(patch_t *p, change_t *c)
 {
     int i;

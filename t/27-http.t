@@ -41,13 +41,14 @@ is $used->[0], 1, 'the last use of a token is noted';
 # Methods
 for my $case (['DELETE', '/Users', 'GET, HEAD, POST, OPTIONS'], ['PATCH', '/Users', 'GET, HEAD, POST, OPTIONS'],
               ['POST', "/Users/$user->{id}", 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'],
-              ['FOO', '/Users', 'GET, HEAD, POST, OPTIONS'], ['POST', '/Schemas', 'GET, HEAD, OPTIONS'],
+              ['POST', '/Schemas', 'GET, HEAD, OPTIONS'],
               ['DELETE', '/ServiceProviderConfig', 'GET, HEAD, OPTIONS'], ['PUT', '/ResourceTypes/User', 'GET, HEAD, OPTIONS']) {
     my ($method, $path, $allow) = @$case;
     my $r = $org->request($method, $path);
     is_error($r, 405, undef, "HTTP-08: $method $path");
     is $r->{headers}{allow}, $allow, 'HTTP-08: Allow';
 }
+is_error($org->request(FOO => $_), 501, undef, "HTTP-12: a method that nobody knows, at $_") for '/Users', "/Users/$user->{id}", '/Bulk';
 my $head = $org->request(HEAD => "/Users/$user->{id}");
 my $get = $org->get("/Users/$user->{id}");
 is $head->{status}, 200, 'HTTP-13: HEAD';

@@ -228,9 +228,9 @@ static void put_default(cJSON *resource, const char *name, const char *text)
 }
 
 /* Set at creation, the token issuer's values when absent; a later change is
- * accepted and ignored. */
-static void settle_immutable(scim_call_t *call, cJSON *resource,
-                             const cJSON *before)
+ * accepted and ignored, strictly it is an error (RFC 7644 section 3.5). */
+static scim_error_t *settle_immutable(scim_call_t *call, cJSON *resource,
+                                      const cJSON *before)
 {
     const scim_principal_t *issuer = call->principal;
     const scim_attribute_t *row = scim_user_type.core->attributes;
@@ -238,35 +238,50 @@ static void settle_immutable(scim_call_t *call, cJSON *resource,
     if (!before) {
         put_default(resource, "preferredLanguage", issuer->language);
         put_default(resource, "timezone", issuer->timezone);
-        return;
+        return NULL;
     }
     for (; row->name; row++) {
         const char *stored = scim_json_text(before, row->name);
+        const char *wanted = scim_json_text(resource, row->name);
 
-        if (scim_attribute_mutability(row, &call->rules) == SCIM_IMMUTABLE
-            && stored) {
-            scim_json_put_text(resource, row->name, stored);
+        if (scim_attribute_mutability(row, &call->rules) != SCIM_IMMUTABLE
+            || !stored || (wanted && strcmp(wanted, stored) == 0)) {
+            continue;
         }
+        if (call->rules.strict) {
+            return scim_error(call->pool, SCIM_E_MUTABILITY,
+                              "Attribute '%s' is immutable.", row->name);
+        }
+        scim_json_put_text(resource, row->name, stored);
     }
+    return NULL;
 }
 
-/* The one reference that a User holds: "bulkId:x" is the id of what another
- * operation of the bulk request makes (RFC 7644 section 3.7.2). */
+static const char *last_segment(const char *url)
+{
+    const char *slash = strrchr(url, '/');
+
+    return slash ? slash + 1 : url;
+}
+
+/* The one reference that a User holds.  "bulkId:x" is the id of what another
+ * operation of the bulk request makes (RFC 7644 section 3.7.2); $ref alone
+ * ends in the id (RFC 7643 section 2.4). */
 static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource)
 {
     cJSON *manager = manager_of(resource);
-    const char *reference = scim_json_text(manager, "value");
-    const char *id;
+    const char *id = scim_json_text(manager, "value");
+    const char *url = scim_json_text(manager, "$ref");
 
-    if (!reference) {
-        reference = scim_json_text(manager, "$ref");
-    }
-    if (!call->resolve || !reference
-        || strncmp(reference, SCIM_BULK_ID, strlen(SCIM_BULK_ID)) != 0) {
+    if (!id && !url) {
         return NULL;
     }
-    SCIM_ERR(call->resolve(&id, call->resolve_baton,
-                           reference + strlen(SCIM_BULK_ID), call->pool));
+    id = id ? id : last_segment(url);
+    if (call->resolve
+        && strncmp(id, SCIM_BULK_ID, strlen(SCIM_BULK_ID)) == 0) {
+        SCIM_ERR(call->resolve(&id, call->resolve_baton,
+                               id + strlen(SCIM_BULK_ID), call->pool));
+    }
     scim_json_put_text(manager, "value", id);
     scim_json_drop(manager, "$ref");
     put_manager_reference(call, resource);
@@ -304,7 +319,7 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
     }
     if (call->rules.managed) {
         derive_display_name(call, resource);
-        settle_immutable(call, resource, before);
+        SCIM_ERR(settle_immutable(call, resource, before));
     }
     *role = scim_roles_settle(resource, before, &call->rules, call->notes,
                               call->pool);
@@ -561,6 +576,18 @@ static scim_error_t *change_account(cJSON **user, scim_call_t *call,
     return NULL;
 }
 
+/* A new $ref beside the old value names another manager. */
+static void follow_reference(cJSON *manager, const cJSON *before)
+{
+    const char *id = scim_json_text(manager, "value");
+    const char *id_before = scim_json_text(before, "value");
+
+    if (scim_json_text(manager, "$ref") && id && id_before
+        && strcmp(id, id_before) == 0) {
+        scim_json_drop(manager, "value");
+    }
+}
+
 static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
                                  const account_t *account,
                                  const cJSON *body)
@@ -569,7 +596,7 @@ static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
     scim_json_drop(manager_of(*wanted), "$ref");
     SCIM_ERR(scim_patch_apply(*wanted, body, &scim_user_type, &call->rules,
                               call->notes, call->pool));
-    put_manager_reference(call, *wanted);
+    follow_reference(manager_of(*wanted), manager_of(account->resource));
     return NULL;
 }
 
@@ -593,6 +620,18 @@ static void keep_omitted(cJSON *wanted, const cJSON *body,
     }
 }
 
+static void keep_immutable(scim_call_t *call, cJSON *wanted,
+                           const cJSON *body, const cJSON *stored)
+{
+    const scim_attribute_t *row = scim_user_type.core->attributes;
+
+    for (; row->name; row++) {
+        if (scim_attribute_mutability(row, &call->rules) == SCIM_IMMUTABLE) {
+            keep_omitted(wanted, body, stored, row->name);
+        }
+    }
+}
+
 static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
                                        const account_t *account,
                                        const cJSON *body)
@@ -600,10 +639,10 @@ static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
     SCIM_ERR(scim_schema_read(wanted, body, &scim_user_type, &call->rules,
                               call->notes, call->pool));
     keep_omitted(*wanted, body, account->resource, "active");
+    keep_immutable(call, *wanted, body, account->resource);
     if (!call->rules.strict) {
         keep_omitted(*wanted, body, account->resource, "roles");
     }
-    put_manager_reference(call, *wanted);
     return NULL;
 }
 

@@ -11,7 +11,7 @@ our @EXPORT = qw(modes expected outcome is_outcome);
 # What differs from the usual expectation, by the key of the check: what the
 # name of its test starts with.  "strict" is SCIMStrict On in both profiles,
 # "lenient" Off, "managed" the profile managed strict or not; the full name of
-# a mode ("open-strict") goes first.
+# a mode ("open-strict") goes first, "all" last.
 our %DIFFERENCE = (
     # Strictly a boolean is a boolean, a number a number, a list a list.
     'TYPE-01 empty' => { strict => '' },
@@ -43,6 +43,12 @@ our %DIFFERENCE = (
     'FLT-40' => { strict => '400 invalidFilter' },
     'FLT-46 True' => { strict => '400 invalidFilter' },
     'FLT-51 bare' => { strict => '400 invalidFilter' },
+    # What the server derives cannot be removed.
+    (map { ("INTOP-19 $_ gone" => { all => 'derived' }) } 'active', 'manager.$ref'),
+    (map { ("INTOP-19 $_ gone" => { managed => 'derived' }) } 'roles', 'roles.value', 'roles.primary'),
+    (map { ("INTOP-19 $_" => { managed => 'derived' }) } 'roles', 'roles.value', 'roles.display', 'roles.type'),
+    (map { ("$_" => { strict => '400 mutability' }) } 'INTOP-19 replace immutable', 'INTOP-19 remove immutable'),
+    (map { ("$_" => { strict => '400 mutability', 'open-strict' => '200' }) } 'ATTR-14 change', 'PUT-07 other'),
     # A Managed Account has one role, an address as userName and a
     # displayName; language and time zone are set once.
     'POST-01' => { managed => '400 invalidValue' },
@@ -57,7 +63,7 @@ sub modes { return qw(managed open strict open-strict) }
 sub expected {
     my ($mode, $key, $usual) = @_;
     my $difference = $DIFFERENCE{$key} || {};
-    my @names = ($mode, $mode =~ /strict/ ? 'strict' : 'lenient', $mode =~ /open/ ? 'open' : 'managed');
+    my @names = ($mode, $mode =~ /strict/ ? 'strict' : 'lenient', $mode =~ /open/ ? 'open' : 'managed', 'all');
     for my $name (@names) {
         return $difference->{$name} if exists $difference->{$name};
     }

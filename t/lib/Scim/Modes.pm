@@ -54,6 +54,7 @@ our %DIFFERENCE = (
     'POST-01' => { managed => '400 invalidValue' },
     'ATTR-14' => { managed => 'en' },
     'PUT-07' => { managed => 'Asia/Tokyo' },
+    'EX-31' => { managed => [{ value => 'GUEST', primary => JSON::PP::true() }] },
     'ROLE-01' => { managed => [{ value => 'ADMIN', primary => JSON::PP::true() }] },
 );
 

@@ -197,8 +197,8 @@ const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
 
 int scim_text_boolean(const char *text, int *value)
 {
-    *value = strcasecmp(text, "true") == 0;
-    return *value || strcasecmp(text, "false") == 0;
+    *value = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    return *value || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0;
 }
 
 /* Read exactly count digits. */

@@ -25,8 +25,9 @@ const char *scim_text_fold(apr_pool_t *pool, const char *text);
  * scim.user_name_key). */
 const char *scim_text_user_name_key(apr_pool_t *pool, const char *text);
 
-/* True when text is "true" or "false" in any case; *value is set then.
- * Microsoft Entra ID sends booleans so (clients.md E25, E30, H9). */
+/* True when text is "true" or "false" in any case, "1" or "0"; *value is set
+ * then.  Microsoft Entra ID and OneLogin send booleans so (clients.md E25,
+ * E30, H9, L5). */
 int scim_text_boolean(const char *text, int *value);
 
 /* True when text is an xsd:dateTime with a time (RFC 7643 section 2.3.5) that

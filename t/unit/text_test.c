@@ -201,7 +201,7 @@ static void test_fold_long(apr_pool_t *pool)
 static void test_boolean(void)
 {
     static const char *const no[] = {
-        "", "t", "tru", "truee", "true ", " true", "yes", "1", "0", "null"
+        "", "t", "tru", "truee", "true ", " true", "yes", "10", "2", "null"
     };
     apr_size_t i;
     int value = -1;
@@ -210,6 +210,8 @@ static void test_boolean(void)
     ok(scim_text_boolean("False", &value) && value == 0, "E25: False");
     ok(scim_text_boolean("tRUE", &value) && value == 1, "H9: tRUE");
     ok(scim_text_boolean("FALSE", &value) && value == 0, "H9: FALSE");
+    ok(scim_text_boolean("1", &value) && value == 1, "L5: 1");
+    ok(scim_text_boolean("0", &value) && value == 0, "L5: 0");
     for (i = 0; i < sizeof(no) / sizeof(*no); i++) {
         ok(!scim_text_boolean(no[i], &value), no[i][0] ? no[i] : "no text");
     }

@@ -70,4 +70,20 @@ uses_for('emails[type eq "work" and value eq "plan77@example.com"]', 'account_at
 uses_for('roles.value eq "USER"', 'account_attributes', 'a value that most rows may have');
 uses_for('title eq "t77" and emails.value co "plan"', 'account_attributes', 'eq and a condition that no index answers');
 
+# A page behind a cursor reads its own rows from the index of the order.
+sub reads_in_order {
+    my ($query, $index) = @_;
+    my $cursor = $org->get("/Users?count=10$query&cursor")->{json}{nextCursor};
+    my @plans = plans_of("/Users?count=10$query&cursor=" . uri($cursor));
+    my @bad = grep { !/Index (?:Only )?Scan.*$index/ || /Seq Scan|Bitmap/ } @plans;
+    return ok(@plans >= 10 && !@bad, "a page behind a cursor$query is read from $index") || diag "$query\n", $bad[0] // 'no plan was logged';
+}
+
+reads_in_order('', 'account_created');
+reads_in_order($_ eq 'ascending' ? '&sortBy=userName' : '&sortBy=userName&sortOrder=descending', 'account_user_name') for qw(ascending descending);
+reads_in_order('&sortBy=displayName', 'account_display_name');
+reads_in_order('&sortBy=displayName&sortOrder=descending', 'account_display_name');
+reads_in_order('&sortBy=externalId', 'account_external_id');
+reads_in_order('&sortBy=meta.lastModified', 'account_updated');
+
 done_testing;

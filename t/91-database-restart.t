@@ -4,6 +4,7 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 use Scim::Traffic;
+use POSIX ();
 
 my $org = organization();
 my $httpd = server()->httpd_pid;
@@ -48,6 +49,31 @@ is_deeply [sql('SELECT a.id FROM scim.account a WHERE organization_id = $1 AND i
 is server()->httpd_pid, $httpd, 'httpd was not touched';
 is $org->get('/Users?count=1')->{status}, 200, 'and the service is back' for 1 .. 20;
 unlike error_log(), qr/exit signal|Segmentation/, 'no child crashed';
+
+# A bulk request whose connection is lost says what was done, operation by
+# operation.
+my $killer = fork // die "fork: $!";
+if (!$killer) {
+    for (1 .. 20) {
+        sql(q{SELECT pg_sleep(random() * 0.2)});
+        sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim' AND pid <> pg_backend_pid()});
+    }
+    POSIX::_exit(0);
+}
+my (%said, %status);
+while (waitpid($killer, POSIX::WNOHANG()) == 0) {
+    my @names = map { user_name() } 1 .. 100;
+    my $r = $org->post('/Bulk', { schemas => [BULK], Operations => [
+        map { { method => 'POST', path => '/Users', bulkId => $_, data => { userName => $_, displayName => 'Bulk' } } } @names] });
+    $status{ $r->{status} }++;
+    $said{ $_->{bulkId} } = $_->{status} for @{ $r->{json}{Operations} || [] };
+}
+note join ', ', map { "$_: $status{$_}" } sort keys %status;
+is_deeply [grep { !/^(?:200|503)$/ } keys %status], [], 'a bulk request is answered 200 or 503';
+cmp_ok $status{200} // 0, '>', 3, 'and there were some';
+my %there = map { $_->[0] => 1 } sql(q{SELECT user_name FROM scim.account WHERE organization_id = $1 AND display_name = 'Bulk'}, $org->{id});
+is_deeply [grep { $said{$_} eq '201' && !$there{$_} } sort keys %said], [], 'every operation that is said to be done is';
+is_deeply [grep { $said{$_} !~ /^(?:201|503)$/ } sort keys %said], [], 'the others are 503';
 
 # While it is down: 503, within the time that connecting takes.
 server()->stop_database;

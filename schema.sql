@@ -128,7 +128,7 @@ COMMENT ON COLUMN scim.account.created_at IS 'SCIM meta.created';
 COMMENT ON COLUMN scim.account.updated_at IS 'SCIM meta.lastModified';
 
 CREATE INDEX IF NOT EXISTS account_external_id
-    ON scim.account (organization_id, external_id);
+    ON scim.account (organization_id, external_id, id);
 CREATE INDEX IF NOT EXISTS account_display_name
     ON scim.account (organization_id, (scim.fold(display_name) COLLATE "C"), id);
 CREATE INDEX IF NOT EXISTS account_created

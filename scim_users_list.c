@@ -162,8 +162,10 @@ static const char *rows_without_key(listing_t *l, const char *limit)
                              l->descending ? "<" : ">",
                              push(l, l->position.id));
     }
-    return apr_psprintf(l->pool, "(%s AND %s IS NULL%s ORDER BY %s %s"
-                        " LIMIT %s)", source(l), key_of(l), after, id,
+    /* The key, always NULL here, makes it the index's order. */
+    return apr_psprintf(l->pool, "(%s AND %s IS NULL%s"
+                        " ORDER BY %s %s, %s %s LIMIT %s)", source(l),
+                        key_of(l), after, key_of(l), direction(l), id,
                         direction(l), limit);
 }
 

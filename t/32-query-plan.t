@@ -70,12 +70,13 @@ uses_for('emails[type eq "work" and value eq "plan77@example.com"]', 'account_at
 uses_for('roles.value eq "USER"', 'account_attributes', 'a value that most rows may have');
 uses_for('title eq "t77" and emails.value co "plan"', 'account_attributes', 'eq and a condition that no index answers');
 
-# A page behind a cursor reads its own rows from the index of the order.
+# A page behind a cursor reads its own rows from the index of the order; those
+# without a userName, of whom there are none, may be sorted.
 sub reads_in_order {
     my ($query, $index) = @_;
     my $cursor = $org->get("/Users?count=10$query&cursor")->{json}{nextCursor};
     my @plans = plans_of("/Users?count=10$query&cursor=" . uri($cursor));
-    my @bad = grep { !/Index (?:Only )?Scan.*$index/ || /Seq Scan|Bitmap/ } @plans;
+    my @bad = grep { !/Index (?:Only )?Scan.*$index/ || /Seq Scan/ || (/->  Sort/ && $index ne 'account_user_name') } @plans;
     return ok(@plans >= 10 && !@bad, "a page behind a cursor$query is read from $index") || diag "$query\n", $bad[0] // 'no plan was logged';
 }
 

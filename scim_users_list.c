@@ -15,7 +15,13 @@
 /* The condition is evaluated once, for the count and the page, and the planner
  * cannot be led to walk an index on the order for it. */
 #define MATCHES \
-    "m AS MATERIALIZED (SELECT a.id, %s AS k" FROM_MINE " AND (%s)), "
+    "m AS MATERIALIZED (SELECT a.id, a.ctid AS place, %s AS k" \
+    FROM_MINE " AND (%s)), "
+
+/* The rows of p by their place, which is stable within a statement.  By
+ * organization and id the planner would join with all of an organization that
+ * it believes to be small, as it does of a new one until the next ANALYZE. */
+#define ROWS_OF_P "scim.account a ON a.ctid = p.place"
 
 /* By a unique key: the row is the page and the total. */
 #define UNIQUE \
@@ -25,17 +31,15 @@
  * cursor on. */
 #define NEXT                                                                \
     "WITH p AS (%s) SELECT NULL, " SCIM_ACCOUNT_COLUMNS ", p.k::text"       \
-    " FROM p JOIN scim.account a ON a.organization_id = $1::uuid"           \
-    " AND a.id = p.id ORDER BY p.k %s, p.id %s"
+    " FROM p JOIN " ROWS_OF_P " ORDER BY p.k %s, p.id %s"
 
-/* The ids and keys of the page are p; its rows come with the total, which is
- * there even if they are not. */
+/* The places, ids and keys of the page are p; its rows come with the total,
+ * which is there even if they are not. */
 #define ANSWER                                                              \
     "WITH %st AS (SELECT count(*) AS total %s), p AS (%s)"                  \
     " SELECT t.total, " SCIM_ACCOUNT_COLUMNS ", p.k::text"                  \
-    " FROM t LEFT JOIN p ON true"                                           \
-    " LEFT JOIN scim.account a ON a.organization_id = $1::uuid"             \
-    " AND a.id = p.id ORDER BY p.k %s, p.id %s"
+    " FROM t LEFT JOIN p ON true LEFT JOIN " ROWS_OF_P                      \
+    " ORDER BY p.k %s, p.id %s"
 
 enum { COLUMN_TOTAL, COLUMN_ACCOUNT, COLUMN_KEY = 1 + SCIM_COLUMN_COUNT };
 
@@ -106,15 +110,16 @@ static scim_error_t *read_position(listing_t *l)
     return NULL;
 }
 
-/* Where the rows of the list are, with their id and key k. */
+/* Where the rows of the list are, with their id, place and key k. */
 
 static const char *source(const listing_t *l)
 {
     if (l->from_matches) {
-        return "SELECT m.id, m.k FROM m WHERE true";
+        return "SELECT m.id, m.place, m.k FROM m WHERE true";
     }
-    return apr_psprintf(l->pool, "SELECT a.id, %s AS k" FROM_MINE " AND (%s)",
-                        l->order.key, l->condition ? l->condition : "true");
+    return apr_psprintf(l->pool, "SELECT a.id, a.ctid AS place, %s AS k"
+                        FROM_MINE " AND (%s)", l->order.key,
+                        l->condition ? l->condition : "true");
 }
 
 static const char *key_of(const listing_t *l)

@@ -15,13 +15,13 @@
 /* The condition is evaluated once, for the count and the page, and the planner
  * cannot be led to walk an index on the order for it. */
 #define MATCHES \
-    "m AS MATERIALIZED (SELECT a.id, a.ctid AS place, %s AS k" \
+    "m AS MATERIALIZED (SELECT a.organization_id, a.id, %s AS k" \
     FROM_MINE " AND (%s)), "
 
-/* The rows of p by their place, which is stable within a statement.  By
- * organization and id the planner would join with all of an organization that
- * it believes to be small, as it does of a new one until the next ANALYZE. */
-#define ROWS_OF_P "scim.account a ON a.ctid = p.place"
+/* The organization is p's and not $1: of a new one the planner believes until
+ * the next ANALYZE that it is small, and would join with all of it. */
+#define ROWS_OF_P \
+    "scim.account a ON a.organization_id = p.organization_id AND a.id = p.id"
 
 /* By a unique key: the row is the page and the total. */
 #define UNIQUE \
@@ -33,8 +33,8 @@
     "WITH p AS (%s) SELECT NULL, " SCIM_ACCOUNT_COLUMNS ", p.k::text"       \
     " FROM p JOIN " ROWS_OF_P " ORDER BY p.k %s, p.id %s"
 
-/* The places, ids and keys of the page are p; its rows come with the total,
- * which is there even if they are not. */
+/* The ids and keys of the page are p; its rows come with the total, which is
+ * there even if they are not. */
 #define ANSWER                                                              \
     "WITH %st AS (SELECT count(*) AS total %s), p AS (%s)"                  \
     " SELECT t.total, " SCIM_ACCOUNT_COLUMNS ", p.k::text"                  \
@@ -110,14 +110,14 @@ static scim_error_t *read_position(listing_t *l)
     return NULL;
 }
 
-/* Where the rows of the list are, with their id, place and key k. */
+/* Where the rows of the list are, with their id and key k. */
 
 static const char *source(const listing_t *l)
 {
     if (l->from_matches) {
-        return "SELECT m.id, m.place, m.k FROM m WHERE true";
+        return "SELECT m.organization_id, m.id, m.k FROM m WHERE true";
     }
-    return apr_psprintf(l->pool, "SELECT a.id, a.ctid AS place, %s AS k"
+    return apr_psprintf(l->pool, "SELECT a.organization_id, a.id, %s AS k"
                         FROM_MINE " AND (%s)", l->order.key,
                         l->condition ? l->condition : "true");
 }

@@ -18,6 +18,7 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include "scim_activity.h"
 #include "scim_endpoints.h"
 #include "scim_error.h"
 #include "scim_http.h"
@@ -567,6 +568,42 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
 }
 
+/* What an administrator should see: not a search for what is not there. */
+static int is_worth_keeping(const scim_exchange_t *x,
+                            const scim_error_t *error)
+{
+    int status = scim_error_status(error->kind);
+
+    return x->call.principal && status < HTTP_INTERNAL_SERVER_ERROR
+           && (status != HTTP_NOT_FOUND || x->r->method_number != M_GET);
+}
+
+/* Keep the refusal for the organization's administrators.  The answer does
+ * not depend on it. */
+static void note_refusal(scim_exchange_t *x, const scim_error_t *error)
+{
+    const char *path = x->r->uri + strlen(x->target->prefix);
+    scim_refusal_t refusal = { x->r->method, path, x->target->id, NULL,
+                               error };
+    scim_error_t *failure;
+    scim_db_t *db;
+
+    if (!is_worth_keeping(x, error)) {
+        return;
+    }
+    refusal.user_name = cJSON_GetStringValue(
+        scim_json_member_nocase(x->body, "userName"));
+    failure = scim_db_borrow(&db, connections_of(x->r), x->r->pool);
+    if (!failure) {
+        failure = scim_activity_refused(db, x->call.principal, &refusal,
+                                        x->r->pool);
+        scim_db_return(db);
+    }
+    if (failure) {
+        scim_http_log(x->r, failure);
+    }
+}
+
 static int handle_request(request_rec *r)
 {
     const request_state_t *state
@@ -585,6 +622,9 @@ static int handle_request(request_rec *r)
     log_notes(&x);
     if (x.failure) {
         scim_http_log(r, x.failure);
+    }
+    if (error) {
+        note_refusal(&x, error);
     }
     return error ? scim_http_refuse(r, error)
                  : scim_http_answer(r, &x.reply);

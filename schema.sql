@@ -138,6 +138,15 @@ CREATE INDEX IF NOT EXISTS account_updated
 CREATE INDEX IF NOT EXISTS account_attributes
     ON scim.account USING gin (scim.fold_json(attributes) jsonb_path_ops);
 
+-- The members page: any choice of role, state and label is a few ranges of
+-- this index, each in the order of userName.
+CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, provisioned_at timestamptz) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN NOT managed THEN 'unmanaged' WHEN provisioned_at IS NULL THEN 'managed' ELSE 'provisioned' END;
+COMMENT ON FUNCTION scim.account_label(boolean, timestamptz) IS 'unmanaged, managed (Managed Account) or provisioned (Provisioned Managed Account)';
+CREATE INDEX IF NOT EXISTS account_member
+    ON scim.account (organization_id, role, active, scim.account_label(managed, provisioned_at), user_name_key);
+
 CREATE TABLE IF NOT EXISTS scim.token (
     organization_id  uuid NOT NULL REFERENCES scim.organization,
     id               uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -168,31 +177,64 @@ CREATE TABLE IF NOT EXISTS scim.event (
     organization_id  uuid NOT NULL REFERENCES scim.organization,
     sequence         bigint GENERATED ALWAYS AS IDENTITY,
     transaction_id   xid8 NOT NULL DEFAULT pg_current_xact_id(),
-    account_id       uuid NOT NULL,
+    account_id       uuid,
     kind             text NOT NULL,
     actor_kind       text NOT NULL CHECK (actor_kind IN ('token', 'account', 'operator')),
     actor_id         uuid,
     actor_name       text NOT NULL,
     attributes       text[] NOT NULL DEFAULT '{}',
-    version          bigint NOT NULL,
+    version          bigint,
     occurred_at      timestamptz(3) NOT NULL DEFAULT now(),
     data             jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (organization_id, sequence)
 );
+ALTER TABLE scim.event ALTER COLUMN account_id DROP NOT NULL, ALTER COLUMN version DROP NOT NULL;
 COMMENT ON TABLE scim.event IS 'One row an effective change, written in the transaction of the change: audit log and change feed';
 COMMENT ON COLUMN scim.event.organization_id IS 'The organization';
 COMMENT ON COLUMN scim.event.sequence IS 'Order in which changes were made; transactions may commit in another';
 COMMENT ON COLUMN scim.event.transaction_id IS 'Transaction of the change: a reader stops before the oldest one still open';
-COMMENT ON COLUMN scim.event.account_id IS 'The account, which may be gone';
-COMMENT ON COLUMN scim.event.kind IS 'RFC 9967 event URI, or urn:mod_scim:event:role:guest for a downgrade to GUEST';
+COMMENT ON COLUMN scim.event.account_id IS 'The account, which may be gone; NULL: the change is the organization''s own';
+COMMENT ON COLUMN scim.event.kind IS 'RFC 9967 event URI, or one of ours: urn:mod_scim:event:...';
 COMMENT ON COLUMN scim.event.actor_kind IS 'Who did it: a SCIM token, an administrator''s account, or the operator (scimctl)';
 COMMENT ON COLUMN scim.event.actor_id IS 'Id of that token or account';
 COMMENT ON COLUMN scim.event.actor_name IS 'Its name at that time';
 COMMENT ON COLUMN scim.event.attributes IS 'Names of the attributes that changed';
-COMMENT ON COLUMN scim.event.version IS 'Version of the account after the change';
+COMMENT ON COLUMN scim.event.version IS 'Version of the account after the change; NULL without one';
 COMMENT ON COLUMN scim.event.occurred_at IS 'When';
 COMMENT ON COLUMN scim.event.data IS '{"before": {...}, "after": {...}}: the changed attributes';
 CREATE INDEX IF NOT EXISTS event_account ON scim.event (organization_id, account_id, sequence);
+
+CREATE INDEX IF NOT EXISTS event_guest ON scim.event (organization_id, sequence)
+    WHERE kind = 'urn:mod_scim:event:role:guest';
+
+-- Refused requests, for the administrator who asks why somebody was not
+-- provisioned.  In the order of events, so that both are one list.
+CREATE TABLE IF NOT EXISTS scim.refusal (
+    organization_id  uuid NOT NULL REFERENCES scim.organization,
+    sequence         bigint NOT NULL DEFAULT nextval('scim.event_sequence_seq'),
+    account_id       uuid,
+    user_name        text,
+    actor_name       text NOT NULL,
+    method           text NOT NULL,
+    path             text NOT NULL,
+    status           smallint NOT NULL,
+    scim_type        text,
+    detail           text NOT NULL,
+    occurred_at      timestamptz(3) NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, sequence)
+);
+COMMENT ON TABLE scim.refusal IS 'SCIM requests that were refused: the latest thousand of an organization, for 30 days';
+COMMENT ON COLUMN scim.refusal.organization_id IS 'The organization';
+COMMENT ON COLUMN scim.refusal.sequence IS 'Order, shared with scim.event';
+COMMENT ON COLUMN scim.refusal.account_id IS 'The account that the request was about, where its path names one';
+COMMENT ON COLUMN scim.refusal.user_name IS 'The userName in its body, where it has one';
+COMMENT ON COLUMN scim.refusal.actor_name IS 'Name of the token';
+COMMENT ON COLUMN scim.refusal.method IS 'HTTP method';
+COMMENT ON COLUMN scim.refusal.path IS 'Path below the SCIM URL';
+COMMENT ON COLUMN scim.refusal.status IS 'HTTP status of the answer';
+COMMENT ON COLUMN scim.refusal.scim_type IS 'scimType of the answer';
+COMMENT ON COLUMN scim.refusal.detail IS 'What the client was told';
+COMMENT ON COLUMN scim.refusal.occurred_at IS 'When';
 
 -- The role column and attributes.roles say the same, whoever writes which.
 -- SCIM keeps an empty list where a client wants no role at all (profile open).

@@ -41,6 +41,54 @@ enum {
     " " data "::jsonb FROM " source " s,"                                   \
     " unnest(" kinds "::text[]) WITH ORDINALITY k(kind, n) ORDER BY k.n)"
 
+/* An event of the organization itself, beside the write of the row "source";
+ * actor_kind, actor_id and actor_name are parameters. */
+#define SCIM_SQL_OWN_EVENT(source, kind, actor_kind, actor, name, data)     \
+    " event AS (INSERT INTO scim.event (organization_id, kind, actor_kind," \
+    " actor_id, actor_name, data) SELECT s.organization_id, " kind ","      \
+    " " actor_kind ", " actor "::uuid, " name ", " data                     \
+    " FROM " source " s)"
+
+/* One entry of the activity as JSON; rows that are changes, or refusals, of
+ * organization $1, earlier than $3 where given, at most $4. */
+#define SCIM_SQL_CHANGES(condition)                                         \
+    "(SELECT e.sequence, jsonb_build_object('sequence', e.sequence::text,"  \
+    " 'at'," SCIM_SQL_TIMESTAMP("e.occurred_at") ","                        \
+    " 'outcome', 'changed', 'kind', e.kind, 'actorKind', e.actor_kind,"     \
+    " 'actor', e.actor_name, 'accountId', e.account_id, 'userName',"        \
+    " coalesce(a.user_name, e.data #>> '{after,userName}',"                 \
+    " e.data #>> '{before,userName}'), 'attributes', e.attributes,"         \
+    " 'data', e.data) AS entry FROM scim.event e"                           \
+    " LEFT JOIN scim.account a ON a.organization_id = e.organization_id"    \
+    " AND a.id = e.account_id WHERE e.organization_id = $1::uuid"           \
+    " AND " condition " AND e.sequence < coalesce($3::bigint,"              \
+    " 9223372036854775807) ORDER BY e.sequence DESC LIMIT $4::bigint)"
+
+#define SCIM_SQL_REFUSALS(condition)                                        \
+    "(SELECT r.sequence, jsonb_build_object('sequence', r.sequence::text,"  \
+    " 'at'," SCIM_SQL_TIMESTAMP("r.occurred_at") ","                        \
+    " 'outcome', 'refused', 'actorKind', 'token', 'actor', r.actor_name,"   \
+    " 'accountId', r.account_id, 'userName', coalesce(a.user_name,"         \
+    " r.user_name), 'method', r.method, 'path', r.path,"                    \
+    " 'status', r.status, 'scimType', r.scim_type, 'detail', r.detail)"     \
+    " AS entry FROM scim.refusal r"                                         \
+    " LEFT JOIN scim.account a ON a.organization_id = r.organization_id"    \
+    " AND a.id = r.account_id WHERE r.organization_id = $1::uuid"           \
+    " AND " condition " AND r.sequence < coalesce($3::bigint,"              \
+    " 9223372036854775807) ORDER BY r.sequence DESC LIMIT $4::bigint)"
+
+#define SCIM_SQL_LATEST(entries)                                            \
+    "SELECT sequence, entry FROM (" entries ") AS latest"                   \
+    " ORDER BY sequence DESC LIMIT $4::bigint"
+
+/* The account that $2 names, by id or userName. */
+#define SCIM_SQL_NAMED_ACCOUNT                                              \
+    "coalesce((SELECT n.id FROM scim.account n"                             \
+    " WHERE n.organization_id = $1::uuid"                                   \
+    " AND n.user_name_key = scim.user_name_key($2)),"                       \
+    " CASE WHEN $2 ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"         \
+    " THEN $2::uuid END)"
+
 #define SCIM_STATEMENT_MAP(X)                                               \
     X(AUTHENTICATE, 1,                                                      \
       "SELECT o.id, o.provisioning_enabled,"                                \
@@ -59,9 +107,13 @@ enum {
       " WHERE organization_id = $1::uuid AND id = $2::uuid"                 \
       " AND coalesce(last_used_at < now() - interval '1 minute', true)")    \
     X(TOKEN_INSERT, 0,                                                      \
-      "INSERT INTO scim.token (organization_id, issuer, name, prefix,"      \
-      " hash, expires_at) VALUES ($1::uuid, $2::uuid, $3, $4, $5::bytea,"   \
-      " $6::timestamptz) RETURNING id")                                     \
+      "WITH made AS (INSERT INTO scim.token (organization_id, issuer,"      \
+      " name, prefix, hash, expires_at) VALUES ($1::uuid, $2::uuid, $3,"    \
+      " $4, $5::bytea, $6::timestamptz) RETURNING *),"                      \
+      SCIM_SQL_OWN_EVENT("made", "'urn:mod_scim:event:token:generate'",     \
+      "$7", "$8", "$9", "jsonb_build_object('id', s.id,"                    \
+      " 'name', s.name, 'prefix', s.prefix)")                               \
+      " SELECT id FROM made")                                               \
     X(TOKEN_LIST, 1,                                                        \
       "SELECT t.id, t.name, t.prefix, a.user_name,"                         \
       SCIM_SQL_TIMESTAMP("t.created_at") ","                                \
@@ -71,8 +123,12 @@ enum {
       " ON a.organization_id = t.organization_id AND a.id = t.issuer"       \
       " WHERE t.organization_id = $1::uuid ORDER BY t.created_at, t.id")    \
     X(TOKEN_DELETE, 0,                                                      \
-      "DELETE FROM scim.token WHERE organization_id = $1::uuid"             \
-      " AND id = $2::uuid RETURNING name")                                  \
+      "WITH gone AS (DELETE FROM scim.token WHERE organization_id ="        \
+      " $1::uuid AND id = $2::uuid RETURNING *),"                           \
+      SCIM_SQL_OWN_EVENT("gone", "'urn:mod_scim:event:token:delete'",       \
+      "$3", "$4", "$5", "jsonb_build_object('id', s.id,"                    \
+      " 'name', s.name, 'prefix', s.prefix)")                               \
+      " SELECT name FROM gone")                                             \
     X(ORGANIZATION_INSERT, 0,                                               \
       "INSERT INTO scim.organization (key, name, domains)"                  \
       " VALUES ($1, $2, lower($3)::text[]) ON CONFLICT (key) DO NOTHING"    \
@@ -89,8 +145,46 @@ enum {
       " FROM scim.organization o WHERE o.key = coalesce($1, o.key)"         \
       " ORDER BY o.key")                                                    \
     X(ORGANIZATION_ENABLE, 0,                                               \
-      "UPDATE scim.organization SET provisioning_enabled = $2::boolean"     \
-      " WHERE key = $1 RETURNING id")                                       \
+      "WITH switched AS (UPDATE scim.organization"                          \
+      " SET provisioning_enabled = $2::boolean WHERE id = $1::uuid"         \
+      " AND provisioning_enabled <> $2::boolean"                            \
+      " RETURNING id AS organization_id),"                                  \
+      SCIM_SQL_OWN_EVENT("switched", "CASE WHEN $2::boolean"                \
+      " THEN 'urn:mod_scim:event:provisioning:enable'"                      \
+      " ELSE 'urn:mod_scim:event:provisioning:disable' END",                \
+      "$3", "$4", "$5", "'{}'::jsonb")                                      \
+      " SELECT organization_id FROM switched")                              \
+    X(REFUSAL_INSERT, 0,                                                    \
+      "WITH old AS (DELETE FROM scim.refusal"                               \
+      " WHERE organization_id = $1::uuid"                                   \
+      " AND (occurred_at < now() - interval '30 days'"                      \
+      " OR sequence <= (SELECT k.sequence FROM scim.refusal k"              \
+      " WHERE k.organization_id = $1::uuid ORDER BY k.sequence DESC"        \
+      " OFFSET $10::bigint - 1 LIMIT 1)))"                                  \
+      " INSERT INTO scim.refusal (organization_id, account_id,"             \
+      " user_name, actor_name, method, path, status, scim_type, detail)"    \
+      " VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7::smallint, $8,"      \
+      " $9)")                                                               \
+    X(ACTIVITY, 1,                                                          \
+      SCIM_SQL_LATEST(SCIM_SQL_CHANGES("$2::text IS NULL") " UNION ALL "    \
+      SCIM_SQL_REFUSALS("true")))                                           \
+    X(ACTIVITY_CHANGED, 1,                                                  \
+      SCIM_SQL_LATEST(SCIM_SQL_CHANGES("$2::text IS NULL")))                \
+    X(ACTIVITY_REFUSED, 1,                                                  \
+      SCIM_SQL_LATEST(SCIM_SQL_REFUSALS("$2::text IS NULL")))               \
+    X(ACTIVITY_GUEST, 1,                                                    \
+      SCIM_SQL_LATEST(SCIM_SQL_CHANGES("$2::text IS NULL"                   \
+      " AND e.kind = 'urn:mod_scim:event:role:guest'")))                    \
+    X(ACTIVITY_OF_ACCOUNT, 1,                                               \
+      SCIM_SQL_LATEST(                                                      \
+      SCIM_SQL_CHANGES("e.account_id = " SCIM_SQL_NAMED_ACCOUNT)            \
+      " UNION ALL "                                                         \
+      SCIM_SQL_REFUSALS("(r.account_id = " SCIM_SQL_NAMED_ACCOUNT           \
+      " OR scim.user_name_key(r.user_name) = coalesce("                     \
+      "(SELECT n.user_name_key FROM scim.account n"                         \
+      " WHERE n.organization_id = $1::uuid"                                 \
+      " AND n.id = " SCIM_SQL_NAMED_ACCOUNT "),"                            \
+      " scim.user_name_key($2)))")))                                        \
     X(ROLE_COUNTS, 1,                                                       \
       "SELECT a.role, count(*) FROM scim.account a"                         \
       " WHERE a.organization_id = $1::uuid GROUP BY a.role")                \

@@ -8,6 +8,8 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "scim_text.h"
+
 #define SECRET_BYTES 32                  /* 256 random bits */
 #define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */
 #define VISIBLE_LENGTH (sizeof(SECRET_PREFIX) - 1 + 6)
@@ -97,12 +99,13 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
 }
 
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
-                                   scim_db_t *db, const char *organization_id,
+                                   scim_db_t *db,
+                                   const scim_principal_t *actor,
                                    const char *issuer, const char *name,
                                    const char *expires_at, apr_pool_t *pool)
 {
     unsigned char random[SECRET_BYTES];
-    const char *values[6] = { organization_id, issuer, name };
+    const char *values[9] = { actor->organization_id, issuer, name };
     scim_rows_t *rows;
     char *made;
 
@@ -117,8 +120,30 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
     values[3] = apr_pstrmemdup(pool, made, VISIBLE_LENGTH);
     values[4] = hash_of(made, pool);
     values[5] = expires_at;
+    values[6] = actor->actor_kind;
+    values[7] = actor->actor_id;
+    values[8] = actor->actor_name;
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_INSERT, values));
     *secret = made;
     *id = scim_rows_value(rows, 0, 0);
+    return NULL;
+}
+
+scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
+                                 const scim_principal_t *actor,
+                                 const char *id, apr_pool_t *pool)
+{
+    const char *values[] = { actor->organization_id, id, actor->actor_kind,
+                             actor->actor_id, actor->actor_name };
+    scim_rows_t *rows = NULL;
+
+    if (scim_text_is_uuid(id)) {
+        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_DELETE, values));
+    }
+    if (!rows || scim_rows_count(rows) == 0) {
+        return scim_error(pool, SCIM_E_NOT_FOUND,
+                          "There is no token with this id.");
+    }
+    *name = scim_rows_value(rows, 0, 0);
     return NULL;
 }

@@ -31,13 +31,21 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        const char *secret, apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* Make a token in the name of issuer (an account id; an active ADMIN, else
- * SCIM_E_FORBIDDEN) and store its hash.  expires_at: an SQL timestamp or
+/* Make a token of actor's organization in the name of issuer (an account id; an
+ * active ADMIN, else SCIM_E_FORBIDDEN) and store its hash.  expires_at: an SQL timestamp or
  * NULL.  *secret, which is nowhere else, goes with pool. */
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
-                                   scim_db_t *db, const char *organization_id,
+                                   scim_db_t *db,
+                                   const scim_principal_t *actor,
                                    const char *issuer, const char *name,
                                    const char *expires_at, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* Delete the token with this id; *name is what it was called.  An id that
+ * actor's organization does not have is SCIM_E_NOT_FOUND. */
+scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
+                                 const scim_principal_t *actor,
+                                 const char *id, apr_pool_t *pool)
     SCIM_CHECKED;
 
 #endif

@@ -12,6 +12,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "scim_activity.h"
 #include "scim_db.h"
 #include "scim_json.h"
 #include "scim_text.h"
@@ -27,7 +28,8 @@
 enum {
     OPTION_DB = 256, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_NAME,
     OPTION_DOMAIN, OPTION_ISSUER, OPTION_EXPIRES, OPTION_DAYS,
-    OPTION_FILTER, OPTION_START, OPTION_COUNT, OPTION_DRY_RUN
+    OPTION_FILTER, OPTION_START, OPTION_COUNT, OPTION_DRY_RUN,
+    OPTION_ACCOUNT, OPTION_OUTCOME
 };
 
 static const apr_getopt_option_t option_table[] = {
@@ -42,7 +44,11 @@ static const apr_getopt_option_t option_table[] = {
     { "days", OPTION_DAYS, 1, "how many days the token lives" },
     { "filter", OPTION_FILTER, 1, "a SCIM filter" },
     { "start", OPTION_START, 1, "first account to list, from 1" },
-    { "count", OPTION_COUNT, 1, "how many accounts to list (100)" },
+    { "count", OPTION_COUNT, 1, "how many accounts or entries to list"
+                                " (100)" },
+    { "account", OPTION_ACCOUNT, 1, "userName or id that entries are about" },
+    { "outcome", OPTION_OUTCOME, 1, "changed, refused, or guest: downgrades"
+                                    " to GUEST" },
     { "dry-run", OPTION_DRY_RUN, 0, "check the file, import nothing" },
     { NULL, 0, 0, NULL }
 };
@@ -60,6 +66,8 @@ typedef struct {
     const char *filter;
     const char *start;
     const char *count;
+    const char *account;
+    const char *outcome;
     apr_array_header_t *domains;
 } options_t;
 
@@ -174,13 +182,19 @@ static scim_error_t *org_show(run_t *run)
 
 static scim_error_t *set_enabled(run_t *run, const char *enabled)
 {
-    const char *values[] = { run->arguments[0], enabled };
+    const char *values[5] = { NULL, enabled };
+    const scim_principal_t *actor;
     scim_rows_t *rows;
 
+    SCIM_ERR(choose_organization(&rows, run));
+    actor = run->call.principal;
+    values[0] = actor->organization_id;
+    values[2] = actor->actor_kind;
+    values[3] = actor->actor_id;
+    values[4] = actor->actor_name;
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
                          values));
-    return scim_rows_count(rows) == 0 ? no_organization(run)
-                                      : org_show(run);
+    return org_show(run);
 }
 
 static scim_error_t *org_enable(run_t *run)
@@ -272,7 +286,7 @@ static scim_error_t *token_generate(run_t *run)
     SCIM_ERR(choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->options.issuer));
     SCIM_ERR(scim_tokens_generate(&secret, &id, run->call.db,
-                                  run->call.principal->organization_id,
+                                  run->call.principal,
                                   scim_rows_value(rows, 0, SCIM_COLUMN_ID),
                                   run->options.name, expires_at, run->pool));
     print_token(run, secret, id);
@@ -293,24 +307,22 @@ static scim_error_t *token_list(run_t *run)
 
 static scim_error_t *token_delete(run_t *run)
 {
-    const char *values[2];
+    const char *name;
     scim_rows_t *rows;
+    scim_error_t *error;
 
     SCIM_ERR(choose_organization(&rows, run));
-    values[0] = run->call.principal->organization_id;
-    values[1] = run->arguments[1];
-    if (scim_text_is_uuid(values[1])) {
-        SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_DELETE,
-                             values));
-    }
-    if (!scim_text_is_uuid(values[1]) || scim_rows_count(rows) == 0) {
+    error = scim_tokens_delete(&name, run->call.db, run->call.principal,
+                               run->arguments[1], run->pool);
+    if (error && error->kind == SCIM_E_NOT_FOUND) {
         return scim_error(run->pool, SCIM_E_NOT_FOUND,
                           "There is no token with this id; scimctl token"
                           " list %s shows the ids.", run->arguments[0]);
     }
+    SCIM_ERR(error);
     if (!run->options.json) {
         fputs("Deleted: ", stdout);
-        scimctl_print_text(scim_rows_value(rows, 0, 0));
+        scimctl_print_text(name);
         putchar('\n');
     }
     return NULL;
@@ -669,6 +681,82 @@ static scim_error_t *account_import(run_t *run)
     return NULL;
 }
 
+/* Activity */
+
+#define ACTIVITY_COLUMNS 5
+#define MAX_ENTRIES 100000
+
+/* What an entry is about: what changed, or which request was refused why. */
+static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
+{
+    const cJSON *name;
+    const char *text = "";
+
+    if (scim_json_text(entry, "detail")) {
+        return apr_psprintf(pool, "%s %s: %s", scim_json_text(entry, "method"),
+                            scim_json_text(entry, "path"),
+                            scim_json_text(entry, "detail"));
+    }
+    cJSON_ArrayForEach(name, scim_json_member(entry, "attributes")) {
+        text = apr_pstrcat(pool, text, *text ? ", " : "", name->valuestring,
+                           NULL);
+    }
+    return text;
+}
+
+/* The last words of an event URI; the status of a refused request. */
+static const char *entry_kind(const cJSON *entry, apr_pool_t *pool)
+{
+    const char *kind = scim_json_text(entry, "kind");
+    const char *event = kind ? strstr(kind, ":event:") : NULL;
+
+    if (!kind) {
+        return apr_psprintf(pool, "refused %d",
+                            scim_json_member(entry, "status")->valueint);
+    }
+    return event ? event + strlen(":event:") : kind;
+}
+
+static scim_error_t *activity_list(run_t *run)
+{
+    static const char *const heads[ACTIVITY_COLUMNS] = {
+        "TIME", "ACTOR", "ACCOUNT", "WHAT", "DETAIL"
+    };
+    scim_activity_query_t query = { run->options.outcome,
+                                    run->options.account, NULL, 0 };
+    apr_int64_t count;
+    apr_array_header_t *cells;
+    const cJSON *entry;
+    scim_rows_t *rows;
+    cJSON *list;
+    int i;
+
+    SCIM_ERR(number_option(&count, run, run->options.count, 100));
+    SCIM_ERR(choose_organization(&rows, run));
+    query.count = count < MAX_ENTRIES ? (int) count : MAX_ENTRIES;
+    SCIM_ERR(scim_activity_list(&list, run->call.db,
+                                run->call.principal->organization_id, &query,
+                                run->pool));
+    if (run->options.json) {
+        scimctl_print_json(scim_json_member(list, "entries"), run->pool);
+        return NULL;
+    }
+    cells = apr_array_make(run->pool, 64, sizeof(const char *));
+    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
+        APR_ARRAY_PUSH(cells, const char *) = heads[i];
+    }
+    cJSON_ArrayForEach(entry, scim_json_member(list, "entries")) {
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry,
+                                                             "userName");
+        APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, run->pool);
+        APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, run->pool);
+    }
+    scimctl_print_table(cells, ACTIVITY_COLUMNS);
+    return NULL;
+}
+
 /* Commands */
 
 static const struct {
@@ -690,7 +778,9 @@ static const struct {
     { "account", "list", 1, account_list,
       "KEY [--filter FILTER] [--start N] [--count N]" },
     { "account", "show", 2, account_show, "KEY USERNAME|ID" },
-    { "account", "import", 2, account_import, "KEY FILE.csv [--dry-run]" }
+    { "account", "import", 2, account_import, "KEY FILE.csv [--dry-run]" },
+    { "activity", "list", 1, activity_list,
+      "KEY [--account USERNAME|ID | --outcome OUTCOME] [--count N]" }
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -727,6 +817,8 @@ static void take_option(options_t *options, int option, const char *value)
     case OPTION_START: options->start = value; break;
     case OPTION_COUNT: options->count = value; break;
     case OPTION_DRY_RUN: options->dry_run = 1; break;
+    case OPTION_ACCOUNT: options->account = value; break;
+    case OPTION_OUTCOME: options->outcome = value; break;
     default: APR_ARRAY_PUSH(options->domains, const char *) = value; break;
     }
 }

@@ -12,17 +12,14 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "scim_activity.h"
 #include "scim_db.h"
 #include "scim_json.h"
 #include "scim_text.h"
 #include "scim_tokens.h"
 #include "scim_users.h"
-#include "scimctl_csv.h"
 #include "scimctl_print.h"
+#include "scimctl_run.h"
 
-#define MAX_FILE_SIZE (16 * 1024 * 1024)
-#define MAX_ARGUMENTS 4
 #define EXIT_USAGE 2
 
 enum {
@@ -53,36 +50,7 @@ static const apr_getopt_option_t option_table[] = {
     { NULL, 0, 0, NULL }
 };
 
-typedef struct {
-    const char *db;
-    int json;
-    int help;
-    int version;
-    int dry_run;
-    const char *name;
-    const char *issuer;
-    const char *expires;
-    const char *days;
-    const char *filter;
-    const char *start;
-    const char *count;
-    const char *account;
-    const char *outcome;
-    apr_array_header_t *domains;
-} options_t;
-
-/* One run of the command. */
-typedef struct {
-    apr_pool_t *pool;
-    options_t options;
-    const char *arguments[MAX_ARGUMENTS];
-    int count;
-    scim_call_t call;            /* its db, and the organization's principal */
-} run_t;
-
-typedef scim_error_t *command_fn(run_t *run);
-
-static void print_rows(const run_t *run, const scim_rows_t *rows,
+static void print_rows(const scimctl_run_t *run, const scim_rows_t *rows,
                        const scimctl_column_t *columns)
 {
     scimctl_print_rows(rows, columns, run->options.json, run->pool);
@@ -100,7 +68,7 @@ static const scimctl_column_t organization_columns[] = {
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
-static scim_error_t *no_organization(run_t *run)
+static scim_error_t *no_organization(scimctl_run_t *run)
 {
     return scim_error(run->pool, SCIM_E_NOT_FOUND,
                       "There is no organization '%.60s'; scimctl org list"
@@ -109,7 +77,8 @@ static scim_error_t *no_organization(run_t *run)
 
 /* The organization named by the first argument, as the one that the run acts
  * in, in the operator's name. */
-static scim_error_t *choose_organization(scim_rows_t **rows, run_t *run)
+scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
+                                          scimctl_run_t *run)
 {
     const char *values[] = { run->arguments[0] };
     const struct passwd *user = getpwuid(getuid());
@@ -131,7 +100,7 @@ static scim_error_t *choose_organization(scim_rows_t **rows, run_t *run)
     return NULL;
 }
 
-static scim_error_t *org_add(run_t *run)
+static scim_error_t *org_add(scimctl_run_t *run)
 {
     const char *values[] = {
         run->arguments[0],
@@ -155,12 +124,12 @@ static scim_error_t *org_add(run_t *run)
                           "An organization '%s' exists already.",
                           run->arguments[0]);
     }
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     print_rows(run, rows, organization_columns);
     return NULL;
 }
 
-static scim_error_t *org_list(run_t *run)
+static scim_error_t *org_list(scimctl_run_t *run)
 {
     const char *values[] = { NULL };
     scim_rows_t *rows;
@@ -171,22 +140,22 @@ static scim_error_t *org_list(run_t *run)
     return NULL;
 }
 
-static scim_error_t *org_show(run_t *run)
+static scim_error_t *org_show(scimctl_run_t *run)
 {
     scim_rows_t *rows;
 
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     print_rows(run, rows, organization_columns);
     return NULL;
 }
 
-static scim_error_t *set_enabled(run_t *run, const char *enabled)
+static scim_error_t *set_enabled(scimctl_run_t *run, const char *enabled)
 {
     const char *values[5] = { NULL, enabled };
     const scim_principal_t *actor;
     scim_rows_t *rows;
 
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     actor = run->call.principal;
     values[0] = actor->organization_id;
     values[2] = actor->actor_kind;
@@ -197,12 +166,12 @@ static scim_error_t *set_enabled(run_t *run, const char *enabled)
     return org_show(run);
 }
 
-static scim_error_t *org_enable(run_t *run)
+static scim_error_t *org_enable(scimctl_run_t *run)
 {
     return set_enabled(run, "true");
 }
 
-static scim_error_t *org_disable(run_t *run)
+static scim_error_t *org_disable(scimctl_run_t *run)
 {
     return set_enabled(run, "false");
 }
@@ -219,14 +188,15 @@ static const scimctl_column_t token_columns[] = {
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
-static scim_error_t *need(run_t *run, const char *value, const char *option)
+static scim_error_t *need(scimctl_run_t *run, const char *value,
+                          const char *option)
 {
     return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
                                      "%s is needed.", option);
 }
 
 /* When the token ends, as SQL takes it; NULL: never. */
-static scim_error_t *expiry(const char **at, run_t *run)
+static scim_error_t *expiry(const char **at, scimctl_run_t *run)
 {
     char *end;
     apr_int64_t days;
@@ -245,7 +215,7 @@ static scim_error_t *expiry(const char **at, run_t *run)
     return NULL;
 }
 
-static scim_error_t *account_named(scim_rows_t **rows, run_t *run,
+static scim_error_t *account_named(scim_rows_t **rows, scimctl_run_t *run,
                                    const char *name)
 {
     const char *values[] = { run->call.principal->organization_id, name };
@@ -259,7 +229,7 @@ static scim_error_t *account_named(scim_rows_t **rows, run_t *run,
                      run->call.principal->organization_key);
 }
 
-static void print_token(run_t *run, const char *secret, const char *id)
+static void print_token(scimctl_run_t *run, const char *secret, const char *id)
 {
     if (run->options.json) {
         cJSON *object = scim_json_own(cJSON_CreateObject(), run->pool);
@@ -273,7 +243,7 @@ static void print_token(run_t *run, const char *secret, const char *id)
     fputs("This token will not be shown again.\n", stderr);
 }
 
-static scim_error_t *token_generate(run_t *run)
+static scim_error_t *token_generate(scimctl_run_t *run)
 {
     const char *expires_at;
     const char *secret;
@@ -283,7 +253,7 @@ static scim_error_t *token_generate(run_t *run)
     SCIM_ERR(need(run, run->options.issuer, "--issuer"));
     SCIM_ERR(need(run, run->options.name, "--name"));
     SCIM_ERR(expiry(&expires_at, run));
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->options.issuer));
     SCIM_ERR(scim_tokens_generate(&secret, &id, run->call.db,
                                   run->call.principal,
@@ -293,25 +263,25 @@ static scim_error_t *token_generate(run_t *run)
     return NULL;
 }
 
-static scim_error_t *token_list(run_t *run)
+static scim_error_t *token_list(scimctl_run_t *run)
 {
     const char *values[1];
     scim_rows_t *rows;
 
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     values[0] = run->call.principal->organization_id;
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST, values));
     print_rows(run, rows, token_columns);
     return NULL;
 }
 
-static scim_error_t *token_delete(run_t *run)
+static scim_error_t *token_delete(scimctl_run_t *run)
 {
     const char *name;
     scim_rows_t *rows;
     scim_error_t *error;
 
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     error = scim_tokens_delete(&name, run->call.db, run->call.principal,
                                run->arguments[1], run->pool);
     if (error && error->kind == SCIM_E_NOT_FOUND) {
@@ -341,7 +311,8 @@ static const char *role_of(const cJSON *user)
     return roles ? scim_json_text(roles->child, "value") : NULL;
 }
 
-static void print_accounts(run_t *run, const cJSON *users, apr_int64_t total)
+static void print_accounts(scimctl_run_t *run, const cJSON *users,
+                           apr_int64_t total)
 {
     apr_array_header_t *cells = apr_array_make(run->pool, 64,
                                                sizeof(const char *));
@@ -368,8 +339,8 @@ static void print_accounts(run_t *run, const cJSON *users, apr_int64_t total)
     printf("%" APR_INT64_T_FMT " in all\n", total);
 }
 
-static scim_error_t *number_option(apr_int64_t *number, run_t *run,
-                                   const char *text, apr_int64_t otherwise)
+scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
+                             const char *text, apr_int64_t otherwise)
 {
     char *end;
 
@@ -380,15 +351,15 @@ static scim_error_t *number_option(apr_int64_t *number, run_t *run,
            : NULL;
 }
 
-static scim_error_t *account_list(run_t *run)
+static scim_error_t *account_list(scimctl_run_t *run)
 {
     scim_page_t page = { .filter = run->options.filter };
     scim_list_t list;
     scim_rows_t *rows;
 
-    SCIM_ERR(number_option(&page.start_index, run, run->options.start, 1));
-    SCIM_ERR(number_option(&page.count, run, run->options.count, 100));
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_number(&page.start_index, run, run->options.start, 1));
+    SCIM_ERR(scimctl_number(&page.count, run, run->options.count, 100));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(scim_users_list(&list, &run->call, &page));
     if (run->options.json) {
         scimctl_print_json(list.resources, run->pool);
@@ -399,7 +370,7 @@ static scim_error_t *account_list(run_t *run)
     return NULL;
 }
 
-static void print_account(run_t *run, const scim_rows_t *rows,
+static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
                           const cJSON *user)
 {
     int i;
@@ -423,12 +394,12 @@ static void print_account(run_t *run, const scim_rows_t *rows,
                                                               : "no");
 }
 
-static scim_error_t *account_show(run_t *run)
+static scim_error_t *account_show(scimctl_run_t *run)
 {
     scim_rows_t *rows;
     cJSON *user;
 
-    SCIM_ERR(choose_organization(&rows, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
     SCIM_ERR(scim_users_from_row(&user, &run->call, rows, 0, 0));
     if (run->options.json) {
@@ -440,330 +411,13 @@ static scim_error_t *account_show(run_t *run)
     return NULL;
 }
 
-/* Import */
-
-typedef enum { TO_TEXT, TO_BOOLEAN, TO_ROLE, TO_MANAGED, TO_ELIGIBLE } to_e;
-
-static const struct {
-    const char *name;
-    to_e to;
-} import_columns[] = {
-    { "userName", TO_TEXT }, { "displayName", TO_TEXT },
-    { "externalId", TO_TEXT }, { "preferredLanguage", TO_TEXT },
-    { "timezone", TO_TEXT }, { "active", TO_BOOLEAN }, { "role", TO_ROLE },
-    { "managed", TO_MANAGED }, { "syncEligible", TO_ELIGIBLE }
-};
-#define IMPORT_COLUMNS (sizeof(import_columns) / sizeof(*import_columns))
-
-typedef struct {
-    run_t *run;
-    const char *file;
-    apr_array_header_t *columns; /* of int: index in import_columns */
-    int imported;
-    int problems;
-    int stopped;                 /* the transaction takes no more */
-} import_t;
-
-static int has_column(const import_t *import, int index)
-{
-    int i;
-
-    for (i = 0; i < import->columns->nelts; i++) {
-        if (APR_ARRAY_IDX(import->columns, i, int) == index) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* problem is NULL for a line without one. */
-static void report(import_t *import, int line, const char *problem)
-{
-    if (problem) {
-        import->problems++;
-        fprintf(stderr, "%s:%d: %s\n", import->file, line, problem);
-    }
-}
-
-static scim_error_t *read_file(const char **text, run_t *run,
-                               const char *path)
-{
-    apr_size_t length = MAX_FILE_SIZE + 1;
-    char *buffer = apr_palloc(run->pool, length + 1);
-    apr_file_t *file;
-    apr_status_t rv = strcmp(path, "-") == 0
-        ? apr_file_open_stdin(&file, run->pool)
-        : apr_file_open(&file, path, APR_FOPEN_READ, 0, run->pool);
-
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_read_full(file, buffer, length, &length);
-    }
-    if (rv != APR_EOF && rv != APR_SUCCESS) {
-        char reason[120];
-
-        return scim_error(run->pool, SCIM_E_BAD_REQUEST, "%s: %s.", path,
-                          apr_strerror(rv, reason, sizeof(reason)));
-    }
-    buffer[length] = '\0';
-    if (length > MAX_FILE_SIZE || strlen(buffer) != length
-        || !scim_text_is_utf8(buffer, length)) {
-        return scim_error(run->pool, SCIM_E_BAD_REQUEST,
-                          "%s: the file must be UTF-8 text of at most 16"
-                          " MiB.", path);
-    }
-    *text = buffer;
-    return NULL;
-}
-
-static int column_index(const char *name)
-{
-    apr_size_t i;
-
-    for (i = 0; i < IMPORT_COLUMNS; i++) {
-        if (strcasecmp(import_columns[i].name, name) == 0) {
-            return (int) i;
-        }
-    }
-    return -1;
-}
-
-static void read_heads(import_t *import, const apr_array_header_t *heads,
-                       int line)
-{
-    int i;
-
-    if (!heads) {
-        report(import, line, "the file is empty; its first line names the"
-                             " columns");
-    }
-    for (i = 0; heads && i < heads->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(heads, i, const char *);
-        int index = column_index(name);
-
-        if (index < 0) {
-            report(import, line,
-                   apr_psprintf(import->run->pool, "unknown column '%.60s';"
-                                " there are userName, displayName, role,"
-                                " active, externalId, preferredLanguage,"
-                                " timezone, managed and syncEligible",
-                                name));
-        }
-        else if (has_column(import, index)) {
-            report(import, line,
-                   apr_psprintf(import->run->pool,
-                                "the column '%.60s' is there twice", name));
-        }
-        APR_ARRAY_PUSH(import->columns, int) = index;
-    }
-}
-
-static void put_role(cJSON *body, const char *role)
-{
-    cJSON *list = cJSON_AddArrayToObject(body, "roles");
-    cJSON *element = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(element, "value", role);
-    cJSON_AddTrueToObject(element, "primary");
-    cJSON_AddItemToArray(list, element);
-}
-
-/* A field that is not empty; what is wrong with it, or NULL. */
-static const char *put_field(cJSON *body, int *managed, int *eligible,
-                             int index, const char *text)
-{
-    int truth = 0;
-
-    switch (import_columns[index].to) {
-    case TO_TEXT:
-        scim_json_put_text(body, import_columns[index].name, text);
-        return NULL;
-    case TO_ROLE:
-        if (strcmp(text, "ADMIN") && strcmp(text, "USER")
-            && strcmp(text, "GUEST")) {
-            return "role must be ADMIN, USER or GUEST";
-        }
-        put_role(body, text);
-        return NULL;
-    default:
-        break;
-    }
-    if (!scim_text_boolean(text, &truth)) {
-        return "active, managed and syncEligible must be true or false";
-    }
-    if (import_columns[index].to == TO_BOOLEAN) {
-        scim_json_put(body, "active", cJSON_CreateBool(truth));
-    }
-    else {
-        *(import_columns[index].to == TO_MANAGED ? managed : eligible)
-            = truth;
-    }
-    return NULL;
-}
-
-static const char *import_record(import_t *import,
-                                 const apr_array_header_t *fields)
-{
-    run_t *run = import->run;
-    cJSON *body = scim_json_own(cJSON_CreateObject(), run->pool);
-    const char *problem = NULL;
-    int managed = 1;
-    int eligible = 1;
-    scim_error_t *error;
-    cJSON *user;
-    int i;
-
-    if (fields->nelts != import->columns->nelts) {
-        return "the number of fields differs from that of the heads";
-    }
-    for (i = 0; !problem && i < fields->nelts; i++) {
-        const char *text = APR_ARRAY_IDX(fields, i, const char *);
-
-        if (*text) {
-            problem = put_field(body, &managed, &eligible,
-                                APR_ARRAY_IDX(import->columns, i, int), text);
-        }
-    }
-    if (problem) {
-        return problem;
-    }
-    error = scim_users_import(&user, &run->call, body, managed, eligible);
-    import->stopped = error && error->cause;
-    import->imported += error == NULL;
-    return error ? error->detail : NULL;
-}
-
-static void import_records(import_t *import, const char *text)
-{
-    /* Spreadsheets begin UTF-8 with a byte order mark. */
-    scimctl_csv_t csv = { text + 3 * (strncmp(text, "\xef\xbb\xbf", 3) == 0),
-                          1 };
-    const char *problem;
-    apr_array_header_t *fields;
-    int line;
-
-    fields = scimctl_csv_next(&csv, &line, &problem, import->run->pool);
-    read_heads(import, fields, line);
-    if (import->problems > 0) {
-        return;
-    }
-    while (fields && !problem && !import->stopped) {
-        fields = scimctl_csv_next(&csv, &line, &problem, import->run->pool);
-        if (fields && !problem) {
-            report(import, line, import_record(import, fields));
-        }
-    }
-    report(import, line, problem);
-}
-
-static scim_error_t *account_import(run_t *run)
-{
-    import_t import = { run, run->arguments[1], NULL, 0, 0, 0 };
-    const char *text = "";
-    scim_rows_t *rows;
-
-    import.columns = apr_array_make(run->pool, 16, sizeof(int));
-    SCIM_ERR(read_file(&text, run, run->arguments[1]));
-    SCIM_ERR(choose_organization(&rows, run));
-    SCIM_ERR(scim_db_begin(run->call.db));
-    import_records(&import, text);
-    if (import.problems > 0) {
-        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                          "Nothing was imported: %d bad line(s).",
-                          import.problems);
-    }
-    if (!run->options.dry_run) {
-        SCIM_ERR(scim_db_commit(run->call.db));
-    }
-    if (!run->options.json) {
-        printf("%d account(s) %s\n", import.imported,
-               run->options.dry_run ? "could be imported" : "imported");
-    }
-    return NULL;
-}
-
-/* Activity */
-
-#define ACTIVITY_COLUMNS 5
-#define MAX_ENTRIES 100000
-
-/* What an entry is about: what changed, or which request was refused why. */
-static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
-{
-    const cJSON *name;
-    const char *text = "";
-
-    if (scim_json_text(entry, "detail")) {
-        return apr_psprintf(pool, "%s %s: %s", scim_json_text(entry, "method"),
-                            scim_json_text(entry, "path"),
-                            scim_json_text(entry, "detail"));
-    }
-    cJSON_ArrayForEach(name, scim_json_member(entry, "attributes")) {
-        text = apr_pstrcat(pool, text, *text ? ", " : "", name->valuestring,
-                           NULL);
-    }
-    return text;
-}
-
-/* The last words of an event URI; the status of a refused request. */
-static const char *entry_kind(const cJSON *entry, apr_pool_t *pool)
-{
-    const char *kind = scim_json_text(entry, "kind");
-    const char *event = kind ? strstr(kind, ":event:") : NULL;
-
-    if (!kind) {
-        return apr_psprintf(pool, "refused %d",
-                            scim_json_member(entry, "status")->valueint);
-    }
-    return event ? event + strlen(":event:") : kind;
-}
-
-static scim_error_t *activity_list(run_t *run)
-{
-    static const char *const heads[ACTIVITY_COLUMNS] = {
-        "TIME", "ACTOR", "ACCOUNT", "WHAT", "DETAIL"
-    };
-    scim_activity_query_t query = { run->options.outcome,
-                                    run->options.account, NULL, 0 };
-    apr_int64_t count;
-    apr_array_header_t *cells;
-    const cJSON *entry;
-    scim_rows_t *rows;
-    cJSON *list;
-    int i;
-
-    SCIM_ERR(number_option(&count, run, run->options.count, 100));
-    SCIM_ERR(choose_organization(&rows, run));
-    query.count = count < MAX_ENTRIES ? (int) count : MAX_ENTRIES;
-    SCIM_ERR(scim_activity_list(&list, run->call.db,
-                                run->call.principal->organization_id, &query,
-                                run->pool));
-    if (run->options.json) {
-        scimctl_print_json(scim_json_member(list, "entries"), run->pool);
-        return NULL;
-    }
-    cells = apr_array_make(run->pool, 64, sizeof(const char *));
-    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
-        APR_ARRAY_PUSH(cells, const char *) = heads[i];
-    }
-    cJSON_ArrayForEach(entry, scim_json_member(list, "entries")) {
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry,
-                                                             "userName");
-        APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, run->pool);
-        APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, run->pool);
-    }
-    scimctl_print_table(cells, ACTIVITY_COLUMNS);
-    return NULL;
-}
-
 /* Commands */
 
 static const struct {
     const char *noun;
     const char *verb;
     int arguments;
-    command_fn *run;
+    scimctl_command_fn *run;
     const char *usage;
 } commands[] = {
     { "org", "add", 1, org_add, "KEY [--name NAME] [--domain DOMAIN]..." },
@@ -778,8 +432,8 @@ static const struct {
     { "account", "list", 1, account_list,
       "KEY [--filter FILTER] [--start N] [--count N]" },
     { "account", "show", 2, account_show, "KEY USERNAME|ID" },
-    { "account", "import", 2, account_import, "KEY FILE.csv [--dry-run]" },
-    { "activity", "list", 1, activity_list,
+    { "account", "import", 2, scimctl_import, "KEY FILE.csv [--dry-run]" },
+    { "activity", "list", 1, scimctl_activity_list,
       "KEY [--account USERNAME|ID | --outcome OUTCOME] [--count N]" }
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -802,7 +456,8 @@ static void print_usage(FILE *to)
           to);
 }
 
-static void take_option(options_t *options, int option, const char *value)
+static void take_option(scimctl_options_t *options, int option,
+                        const char *value)
 {
     switch (option) {
     case OPTION_DB: options->db = value; break;
@@ -823,7 +478,7 @@ static void take_option(options_t *options, int option, const char *value)
     }
 }
 
-static int read_options(run_t *run, apr_getopt_t *in)
+static int read_options(scimctl_run_t *run, apr_getopt_t *in)
 {
     const char *value;
     int option;
@@ -838,7 +493,8 @@ static int read_options(run_t *run, apr_getopt_t *in)
 }
 
 /* The command named by the words; -1 when there is none with as many. */
-static int find_command(run_t *run, int count, const char *const *words)
+static int find_command(scimctl_run_t *run, int count,
+                        const char *const *words)
 {
     apr_size_t i;
 
@@ -868,7 +524,7 @@ static int explain(const scim_error_t *error)
     return EXIT_FAILURE;
 }
 
-static int perform(run_t *run, int command)
+static int perform(scimctl_run_t *run, int command)
 {
     scim_error_t *error = scim_db_connect(&run->call.db,
                                           run->options.db ? run->options.db
@@ -886,7 +542,7 @@ static int perform(run_t *run, int command)
 
 int main(int argc, const char *const *argv)
 {
-    run_t *run;
+    scimctl_run_t *run;
     apr_pool_t *pool;
     apr_getopt_t *in;
     int command;

@@ -9,7 +9,7 @@ my @layers = (
     [qw(scim_schema scim_schema_user scim_schema_role scim_normalise scim_projection scim_patch scim_query scim_discovery)],
     [qw(scim_db scim_statements)],
     [qw(scim_users scim_users_list scim_roles scim_tokens scim_events scim_cursor scim_call scim_resources scim_bulk scim_activity)],
-    [qw(mod_scim scim_endpoints scim_http scim_log scimctl scimctl_csv scimctl_print)],
+    [qw(mod_scim scim_endpoints scim_http scim_log scimctl scimctl_csv scimctl_print scimctl_run scimctl_import scimctl_activity)],
 );
 my %layer = map { my $i = $_; map { $_ => $i } @{ $layers[$i] } } 0 .. $#layers;
 

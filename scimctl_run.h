@@ -1,0 +1,58 @@
+/* scimctl_run: one run of the command, and what its parts share. */
+#ifndef SCIMCTL_RUN_H
+#define SCIMCTL_RUN_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "scim_call.h"
+#include "scim_error.h"
+
+#define SCIMCTL_MAX_ARGUMENTS 4
+
+typedef struct {
+    const char *db;
+    int json;
+    int help;
+    int version;
+    int dry_run;
+    const char *name;
+    const char *issuer;
+    const char *expires;
+    const char *days;
+    const char *filter;
+    const char *start;
+    const char *count;
+    const char *account;
+    const char *outcome;
+    apr_array_header_t *domains;
+} scimctl_options_t;
+
+/* One run of the command. */
+typedef struct {
+    apr_pool_t *pool;
+    scimctl_options_t options;
+    const char *arguments[SCIMCTL_MAX_ARGUMENTS];
+    int count;
+    scim_call_t call;            /* its db, and the organization's principal */
+} scimctl_run_t;
+
+/* A command of scimctl: prints what it has to say; its errors are printed by
+ * main. */
+typedef scim_error_t *scimctl_command_fn(scimctl_run_t *run);
+
+/* The organization named by the first argument, as the one that the run acts
+ * in, in the operator's name; *rows is its row.  SCIM_E_NOT_FOUND without
+ * one. */
+scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
+                                          scimctl_run_t *run) SCIM_CHECKED;
+
+/* text as a number from 1, or otherwise where it is NULL. */
+scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
+                             const char *text, apr_int64_t otherwise)
+    SCIM_CHECKED;
+
+scimctl_command_fn scimctl_import;         /* account import */
+scimctl_command_fn scimctl_activity_list;  /* activity list */
+
+#endif

@@ -19,6 +19,8 @@
 #include <http_request.h>
 
 #include "scim_activity.h"
+#include "scim_admin.h"
+#include "scim_config.h"
 #include "scim_endpoints.h"
 #include "scim_error.h"
 #include "scim_http.h"
@@ -28,255 +30,16 @@
 #include "scim_users.h"
 
 #define PROTOCOL_VERSION "v2"
-#define UNSET (-1)
 #define NO_FILE "scim:"          /* begins r->filename; no path does */
-
-#define DEFAULT_MAX_RESULTS 1000
-#define DEFAULT_MAX_BODY_SIZE 1048576
-#define DEFAULT_MAX_OPERATIONS 1000
-#define DEFAULT_DBD_MAX 10       /* mod_dbd's own */
 
 module AP_MODULE_DECLARE_DATA scim_module;
 APLOG_USE_MODULE(scim);
-
-/* Configuration */
-
-typedef struct {
-    const char *base_url;        /* NULL: what httpd knows */
-    int managed;
-    int strict;
-    int max_results;
-    int max_body_size;
-    int max_operations;
-} dir_config_t;
-
-typedef struct {
-    int has_dbd;                 /* the server has DBD directives of its own */
-    int dbd_max;
-    scim_db_pool_t *connections; /* in a child process */
-} server_config_t;
-
-static void *create_dir_config(apr_pool_t *pool, char *dir)
-{
-    dir_config_t *config = apr_palloc(pool, sizeof(*config));
-
-    config->base_url = NULL;
-    config->managed = UNSET;
-    config->strict = UNSET;
-    config->max_results = UNSET;
-    config->max_body_size = UNSET;
-    config->max_operations = UNSET;
-    return config;
-}
-
-static int merged(int base, int add)
-{
-    return add == UNSET ? base : add;
-}
-
-static void *merge_dir_config(apr_pool_t *pool, void *base_, void *add_)
-{
-    const dir_config_t *base = base_;
-    const dir_config_t *add = add_;
-    dir_config_t *config = apr_palloc(pool, sizeof(*config));
-
-    config->base_url = add->base_url ? add->base_url : base->base_url;
-    config->managed = merged(base->managed, add->managed);
-    config->strict = merged(base->strict, add->strict);
-    config->max_results = merged(base->max_results, add->max_results);
-    config->max_body_size = merged(base->max_body_size, add->max_body_size);
-    config->max_operations = merged(base->max_operations,
-                                    add->max_operations);
-    return config;
-}
-
-static void *create_server_config(apr_pool_t *pool, server_rec *s)
-{
-    server_config_t *config = apr_pcalloc(pool, sizeof(*config));
-
-    config->dbd_max = UNSET;
-    return config;
-}
-
-static void *merge_server_config(apr_pool_t *pool, void *base_, void *add_)
-{
-    const server_config_t *base = base_;
-    server_config_t *config = apr_pmemdup(pool, add_, sizeof(*config));
-
-    config->dbd_max = merged(base->dbd_max, config->dbd_max);
-    return config;
-}
-
-static const char *not_allowed(cmd_parms *cmd, const char *value,
-                               const char *allowed)
-{
-    return apr_psprintf(cmd->pool, "%s: '%s' is not allowed; %s",
-                        cmd->cmd->name, value, allowed);
-}
-
-static const char *set_base_url(cmd_parms *cmd, void *config_,
-                                const char *value)
-{
-    dir_config_t *config = config_;
-    apr_uri_t uri;
-    apr_size_t length = strlen(value);
-
-    if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
-        || !uri.scheme || !uri.hostname || !*uri.hostname
-        || uri.query || uri.fragment
-        || uri.user
-        || (strcasecmp(uri.scheme, "https") != 0
-            && strcasecmp(uri.scheme, "http") != 0)) {
-        return not_allowed(cmd, value, "it must be the public URL of this"
-                           " Location, such as https://host/scim");
-    }
-    while (length > 0 && value[length - 1] == '/') {
-        length--;
-    }
-    config->base_url = apr_pstrmemdup(cmd->pool, value, length);
-    return NULL;
-}
-
-static const char *set_profile(cmd_parms *cmd, void *config_,
-                               const char *value)
-{
-    dir_config_t *config = config_;
-
-    config->managed = strcasecmp(value, "managed") == 0;
-    if (!config->managed && strcasecmp(value, "open") != 0) {
-        return not_allowed(cmd, value, "it must be managed or open");
-    }
-    return NULL;
-}
-
-/* Limits of the directives that take a number. */
-static const struct {
-    const char *name;
-    int least;
-    int most;
-    size_t offset;
-} numbers[] = {
-    { "SCIMMaxResults", 1, 10000, offsetof(dir_config_t, max_results) },
-    { "SCIMMaxBodySize", 1024, 67108864,
-      offsetof(dir_config_t, max_body_size) },
-    { "SCIMBulkMaxOperations", 0, 10000,
-      offsetof(dir_config_t, max_operations) },
-    { NULL, 0, 0, 0 }
-};
-
-static const char *set_number(cmd_parms *cmd, void *config,
-                              const char *value)
-{
-    apr_int64_t number;
-    char *end;
-    int i = 0;
-
-    while (strcasecmp(numbers[i].name, cmd->cmd->name) != 0) {
-        i++;
-    }
-    number = apr_strtoi64(value, &end, 10);
-    if (*end || end == value || number < numbers[i].least
-        || number > numbers[i].most) {
-        return not_allowed(cmd, value,
-                           apr_psprintf(cmd->pool,
-                                        "it must be a number from %d to %d",
-                                        numbers[i].least, numbers[i].most));
-    }
-    *(int *) ((char *) config + numbers[i].offset) = (int) number;
-    return NULL;
-}
-
-static server_config_t *server_config(server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &scim_module);
-}
-
-/* mod_dbd's directives reach every module that names them: httpd calls all.
- * So a wrong driver is found by configtest, and the size of the pool is
- * known, which mod_dbd tells nobody. */
-static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
-                                  const char *value)
-{
-    server_config(cmd->server)->has_dbd = 1;
-    if (strcasecmp(value, "pgsql") != 0) {
-        return not_allowed(cmd, value, "mod_scim keeps its accounts in"
-                           " PostgreSQL, so it must be pgsql");
-    }
-    return NULL;
-}
-
-static const char *see_dbd_params(cmd_parms *cmd, void *unused,
-                                  const char *value)
-{
-    server_config(cmd->server)->has_dbd = 1;
-    return NULL;
-}
-
-static const char *see_dbd_max(cmd_parms *cmd, void *unused,
-                               const char *value)
-{
-    server_config(cmd->server)->has_dbd = 1;
-    server_config(cmd->server)->dbd_max = atoi(value);
-    return NULL;
-}
-
-static const command_rec directives[] = {
-    AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ACCESS_CONF,
-                  "The public URL of the Location, when a proxy in front"
-                  " makes it another than this server knows."),
-    AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ACCESS_CONF,
-                  "managed (default): Managed Accounts with the roles ADMIN,"
-                  " USER and GUEST; open: any SCIM user."),
-    AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
-                 (void *) offsetof(dir_config_t, strict), ACCESS_CONF,
-                 "On: the plain reading of the RFCs; Off (default): the"
-                 " dialects of the identity providers as well."),
-    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ACCESS_CONF,
-                  "The most resources in one answer (default 1000)."),
-    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ACCESS_CONF,
-                  "The largest request body in bytes (default 1048576)."),
-    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ACCESS_CONF,
-                  "The most operations in one bulk request (default 1000);"
-                  " 0: no bulk requests."),
-    AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
-                  "See mod_dbd; mod_scim needs pgsql."),
-    AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
-                  "See mod_dbd."),
-    AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
-                  "See mod_dbd; mod_scim never waits longer for a"
-                  " connection than it should."),
-    { .name = NULL }
-};
-
-static const dir_config_t *dir_config(request_rec *r)
-{
-    return ap_get_module_config(r->per_dir_config, &scim_module);
-}
-
-static scim_rules_t rules_of(const dir_config_t *config)
-{
-    scim_rules_t rules = { config->managed != 0, config->strict == 1 };
-
-    return rules;
-}
-
-static int or_default(int value, int otherwise)
-{
-    return value == UNSET ? otherwise : value;
-}
 
 /* What is known of a request from check_access on. */
 typedef struct {
     scim_target_t target;
     const scim_principal_t *principal; /* NULL on a public route */
 } request_state_t;
-
-/* The pool of connections for this request's server: a virtual host without
- * DBD directives of its own shares that of the main server, as in mod_dbd. */
-static scim_db_pool_t *connections_of(request_rec *r)
-{
-    return server_config(r->server)->connections;
-}
 
 /* Routing */
 
@@ -439,7 +202,7 @@ static scim_error_t *authenticate(request_state_t *state, request_rec *r)
     if (!secret) {
         return unauthorized(r);
     }
-    SCIM_ERR(scim_db_borrow(&db, connections_of(r), r->pool));
+    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
     error = scim_tokens_authenticate(&principal, db,
                                      state->target.organization, secret,
                                      r->pool);
@@ -455,7 +218,7 @@ static int check_access(request_rec *r)
     request_state_t *state;
     scim_error_t *error;
 
-    if (!ap_is_initial_req(r) || !scim_http_is_ours(r)) {
+    if (!ap_is_initial_req(r) || !scim_http_has_handler(r, SCIM_HANDLER)) {
         return DECLINED;
     }
     state = apr_pcalloc(r->pool, sizeof(*state));
@@ -509,7 +272,8 @@ static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
     if (!(routes[route].needs & USES_DATABASE)) {
         return routes[route].serve(x);
     }
-    SCIM_ERR(scim_db_borrow(&x->call.db, connections_of(x->r), x->r->pool));
+    SCIM_ERR(scim_db_borrow(&x->call.db, scim_config_connections(x->r),
+                            x->r->pool));
     error = routes[route].serve(x);
     scim_db_return(x->call.db);
     return error;
@@ -548,19 +312,20 @@ static void log_notes(scim_exchange_t *x)
 static void prepare_exchange(scim_exchange_t *x, request_rec *r,
                              const request_state_t *state)
 {
-    const dir_config_t *config = dir_config(r);
+    const scim_dir_config_t *config = scim_config_of(r);
 
     memset(x, 0, sizeof(*x));
     x->r = r;
-    x->max_results = or_default(config->max_results, DEFAULT_MAX_RESULTS);
-    x->max_body_size = or_default(config->max_body_size,
-                                  DEFAULT_MAX_BODY_SIZE);
-    x->max_operations = or_default(config->max_operations,
-                                   DEFAULT_MAX_OPERATIONS);
+    x->max_results = scim_config_or(config->max_results,
+                                    SCIM_DEFAULT_MAX_RESULTS);
+    x->max_body_size = scim_config_or(config->max_body_size,
+                                      SCIM_DEFAULT_MAX_BODY_SIZE);
+    x->max_operations = scim_config_or(config->max_operations,
+                                       SCIM_DEFAULT_MAX_OPERATIONS);
     x->target = &state->target;
     x->type = scim_endpoint_type(x->target);
     x->call.pool = r->pool;
-    x->call.rules = rules_of(config);
+    x->call.rules = scim_config_rules(config);
     x->call.principal = state->principal;
     x->call.base = scim_http_base(r, &state->target, config->base_url);
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
@@ -593,7 +358,7 @@ static void note_refusal(scim_exchange_t *x, const scim_error_t *error)
     }
     refusal.user_name = cJSON_GetStringValue(
         scim_json_member_nocase(x->body, "userName"));
-    failure = scim_db_borrow(&db, connections_of(x->r), x->r->pool);
+    failure = scim_db_borrow(&db, scim_config_connections(x->r), x->r->pool);
     if (!failure) {
         failure = scim_activity_refused(db, x->call.principal, &refusal,
                                         x->r->pool);
@@ -611,6 +376,9 @@ static int handle_request(request_rec *r)
     scim_error_t *error;
     scim_exchange_t x;
 
+    if (r->handler && strcmp(r->handler, SCIM_ADMIN_HANDLER) == 0) {
+        return scim_admin_handle(r);
+    }
     if (!r->handler || strcmp(r->handler, SCIM_HANDLER) != 0) {
         return DECLINED;
     }
@@ -632,12 +400,13 @@ static int handle_request(request_rec *r)
 
 /* Hooks */
 
-/* There is no file behind a SCIM URL: without these two, the core would look
+/* There is no file behind our URLs: without these two, the core would look
  * for one and apply <Directory> sections to it.  It forgets the Location in
  * between, so the name has to say whose it is. */
 static int translate_name(request_rec *r)
 {
-    if (!scim_http_is_ours(r)) {
+    if (!scim_http_has_handler(r, SCIM_HANDLER)
+        && !scim_http_has_handler(r, SCIM_ADMIN_HANDLER)) {
         return DECLINED;
     }
     r->filename = apr_pstrcat(r->pool, NO_FILE, r->uri, NULL);
@@ -651,14 +420,14 @@ static int map_to_storage(request_rec *r)
            ? OK : DECLINED;
 }
 
-static int sets_handler(const ap_directive_t *node)
+static int sets_handler(const ap_directive_t *node, const char *handler)
 {
     for (; node; node = node->next) {
         if (strcasecmp(node->directive, "SetHandler") == 0
-            && strcmp(node->args, SCIM_HANDLER) == 0) {
+            && strcmp(node->args, handler) == 0) {
             return 1;
         }
-        if (sets_handler(node->first_child)) {
+        if (sets_handler(node->first_child, handler)) {
             return 1;
         }
     }
@@ -668,21 +437,17 @@ static int sets_handler(const ap_directive_t *node)
 static int any_server_has_dbd(server_rec *s)
 {
     for (; s; s = s->next) {
-        if (server_config(s)->has_dbd) {
+        if (scim_config_of_server(s)->has_dbd) {
             return 1;
         }
     }
     return 0;
 }
 
-static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
-                        apr_pool_t *ptemp, server_rec *s)
+static int check_database(server_rec *s)
 {
     int has_dbd = scim_db_is_available();
 
-    if (!sets_handler(ap_conftree)) {
-        return OK;
-    }
     if (!has_dbd) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0003)
                      "SetHandler scim needs mod_dbd: add LoadModule"
@@ -698,17 +463,47 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
     return OK;
 }
 
+static int load_admin_files(apr_pool_t *pconf, server_rec *s)
+{
+    const char *folder = scim_config_of_server(s)->admin_files;
+    const char *missing = scim_admin_load(pconf, folder ? folder
+                                          : SCIM_DATA_DIR "/"
+                                            SCIM_ADMIN_FOLDER);
+
+    if (missing) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0005)
+                     "SetHandler " SCIM_ADMIN_HANDLER ": cannot read %s:"
+                     " SCIMAdminFiles must name the folder of the settings"
+                     " page", missing);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                        apr_pool_t *ptemp, server_rec *s)
+{
+    int has_admin = sets_handler(ap_conftree, SCIM_ADMIN_HANDLER);
+    int status = OK;
+
+    if (has_admin || sets_handler(ap_conftree, SCIM_HANDLER)) {
+        status = check_database(s);
+    }
+    return status == OK && has_admin ? load_admin_files(pconf, s) : status;
+}
+
 static void init_child(apr_pool_t *pool, server_rec *main_server)
 {
     server_rec *s;
 
     for (s = main_server; s; s = s->next) {
-        server_config_t *config = server_config(s);
+        scim_server_config_t *config = scim_config_of_server(s);
 
         config->connections = config->has_dbd || s == main_server
-            ? scim_db_pool_make(pool, s, or_default(config->dbd_max,
-                                                    DEFAULT_DBD_MAX))
-            : server_config(main_server)->connections;
+            ? scim_db_pool_make(pool, s,
+                                scim_config_or(config->dbd_max,
+                                               SCIM_DEFAULT_DBD_MAX))
+            : scim_config_of_server(main_server)->connections;
     }
 }
 
@@ -726,11 +521,11 @@ static void register_hooks(apr_pool_t *pool)
 
 module AP_MODULE_DECLARE_DATA scim_module = {
     STANDARD20_MODULE_STUFF,
-    create_dir_config,
-    merge_dir_config,
-    create_server_config,
-    merge_server_config,
-    directives,
+    scim_config_create_dir,
+    scim_config_merge_dir,
+    scim_config_create_server,
+    scim_config_merge_server,
+    scim_directives,
     register_hooks,
     AP_MODULE_FLAG_ALWAYS_MERGE
 };

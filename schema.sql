@@ -140,12 +140,13 @@ CREATE INDEX IF NOT EXISTS account_attributes
 
 -- The members page: any choice of role, state and label is a few ranges of
 -- this index, each in the order of userName.
-CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, provisioned_at timestamptz) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN NOT managed THEN 'unmanaged' WHEN provisioned_at IS NULL THEN 'managed' ELSE 'provisioned' END;
-COMMENT ON FUNCTION scim.account_label(boolean, timestamptz) IS 'unmanaged, managed (Managed Account) or provisioned (Provisioned Managed Account)';
-CREATE INDEX IF NOT EXISTS account_member
-    ON scim.account (organization_id, role, active, scim.account_label(managed, provisioned_at), user_name_key);
+CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, sync_eligible boolean, provisioned_at timestamptz)
+    RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN NOT managed THEN 'unmanaged' WHEN NOT sync_eligible THEN 'ineligible'
+           WHEN provisioned_at IS NULL THEN 'managed' ELSE 'provisioned' END;
+COMMENT ON FUNCTION scim.account_label(boolean, boolean, timestamptz) IS 'unmanaged, ineligible (Managed Account that provisioning may not take over), managed (Managed Account) or provisioned (Provisioned Managed Account)';
+CREATE INDEX IF NOT EXISTS account_by_label
+    ON scim.account (organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key);
 
 CREATE TABLE IF NOT EXISTS scim.token (
     organization_id  uuid NOT NULL REFERENCES scim.organization,

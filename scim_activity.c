@@ -62,25 +62,25 @@ static scim_error_t *choose_statement(scim_statement_e *statement,
                                       const scim_activity_query_t *query,
                                       apr_pool_t *pool)
 {
-    apr_size_t i;
+    apr_size_t i = 0;
 
-    *statement = query->account ? SCIM_SQL_ACTIVITY_OF_ACCOUNT
-                                : SCIM_SQL_ACTIVITY;
-    if (!query->outcome) {
-        return NULL;
-    }
-    for (i = 0; i < OUTCOMES; i++) {
-        if (strcmp(query->outcome, outcomes[i].outcome) == 0
-            && !query->account) {
-            *statement = outcomes[i].statement;
-            return NULL;
+    *statement = SCIM_SQL_ACTIVITY;
+    if (query->outcome) {
+        while (i < OUTCOMES
+               && strcmp(query->outcome, outcomes[i].outcome) != 0) {
+            i++;
         }
+        if (i == OUTCOMES) {
+            return scim_error(pool, SCIM_E_INVALID_VALUE,
+                              "The outcome must be changed, refused or"
+                              " guest.");
+        }
+        *statement = outcomes[i].statement;
     }
-    return scim_error(pool, SCIM_E_INVALID_VALUE,
-                      query->account
-                      ? "The outcome cannot be chosen together with an"
-                        " account."
-                      : "The outcome must be changed, refused or guest.");
+    if (query->account) {
+        *statement = SCIM_SQL_ACTIVITY_OF_ACCOUNT;
+    }
+    return NULL;
 }
 
 static int is_number(const char *text)
@@ -94,8 +94,8 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
                                  const scim_activity_query_t *query,
                                  apr_pool_t *pool)
 {
-    const char *values[4] = { organization_id, query->account,
-                              query->before };
+    const char *values[5] = { organization_id, query->account,
+                              query->before, NULL, query->outcome };
     scim_statement_e statement;
     scim_rows_t *rows;
     cJSON *entries;

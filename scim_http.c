@@ -26,18 +26,18 @@ static const char *const media_types[] = { SCIM_MEDIA_TYPE,
 
 /* Targets */
 
-int scim_http_is_ours(request_rec *r)
+int scim_http_has_handler(request_rec *r, const char *handler)
 {
     const core_dir_config *core
         = ap_get_core_module_config(r->per_dir_config);
-    const char *handler = core->handler;
+    const char *in_force = core->handler;
     const char *failure = NULL;
 
     /* SetHandler takes an expression, and r->handler is not set yet. */
     if (core->expr_handler) {
-        handler = ap_expr_str_exec(r, core->expr_handler, &failure);
+        in_force = ap_expr_str_exec(r, core->expr_handler, &failure);
     }
-    return handler && !failure && strcmp(handler, SCIM_HANDLER) == 0;
+    return in_force && !failure && strcmp(in_force, handler) == 0;
 }
 
 static int is_version(const char *segment)
@@ -46,9 +46,7 @@ static int is_version(const char *segment)
            && strspn(segment + 1, "0123456789") == strlen(segment + 1);
 }
 
-/* The Location's own path, where it is a plain prefix of the URL: a version
- * segment in it is not ours. */
-static const char *after_location(request_rec *r)
+const char *scim_http_after_location(request_rec *r)
 {
     const core_dir_config *core
         = ap_get_core_module_config(r->per_dir_config);
@@ -96,7 +94,8 @@ static const char *organization_in(const char *path, apr_pool_t *pool)
 
 scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
 {
-    const char *at = organization_in(after_location(r), r->pool);
+    /* A version segment in the Location's own path is not ours. */
+    const char *at = organization_in(scim_http_after_location(r), r->pool);
     const char *parts[5];
 
     if (!at) {
@@ -135,9 +134,7 @@ static int is_name_of(const server_rec *s, const char *host)
     return strcasecmp(s->server_hostname, host) == 0;
 }
 
-/* scheme://host:port of the server.  The name that the client used counts
- * only where ServerName or ServerAlias has it. */
-static const char *server_url(request_rec *r)
+const char *scim_http_server_url(request_rec *r)
 {
     const char *scheme = ap_http_scheme(r);
     const char *host = ap_get_server_name_for_url(r);
@@ -157,7 +154,8 @@ const char *scim_http_base(request_rec *r, const scim_target_t *target,
                            const char *base_url)
 {
     if (!base_url) {
-        base_url = apr_pstrcat(r->pool, server_url(r), target->prefix, NULL);
+        base_url = apr_pstrcat(r->pool, scim_http_server_url(r),
+                               target->prefix, NULL);
     }
     return apr_pstrcat(r->pool, base_url, "/", target->organization, "/",
                        target->version, NULL);
@@ -497,10 +495,11 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
 /* httpd refuses some URLs (%2F, for one) before it looks for a Location. */
 static int is_under_scim(request_rec *r)
 {
-    if (!scim_http_is_ours(r) && r->uri && r->uri[0] == '/') {
+    if (!scim_http_has_handler(r, SCIM_HANDLER) && r->uri
+        && r->uri[0] == '/') {
         ap_location_walk(r);
     }
-    return scim_http_is_ours(r);
+    return scim_http_has_handler(r, SCIM_HANDLER);
 }
 
 static void insert_error_filter(request_rec *r)

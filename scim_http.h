@@ -32,8 +32,16 @@ typedef struct {
     const char *etag;            /* or NULL */
 } scim_reply_t;
 
-/* Whether SetHandler scim is in force for the request. */
-int scim_http_is_ours(request_rec *r);
+/* Whether SetHandler handler is in force for the request. */
+int scim_http_has_handler(request_rec *r, const char *handler);
+
+/* The path below the Location, where that is a plain prefix of the URL; else
+ * the whole path. */
+const char *scim_http_after_location(request_rec *r);
+
+/* scheme://host:port of the server.  The name that the client used counts
+ * only where ServerName or ServerAlias has it. */
+const char *scim_http_server_url(request_rec *r);
 
 /* SCIM_E_NOT_FOUND when the path names no organization and version. */
 scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)

@@ -81,13 +81,64 @@ enum {
     "SELECT sequence, entry FROM (" entries ") AS latest"                   \
     " ORDER BY sequence DESC LIMIT $4::bigint"
 
+/* A text as a uuid, NULL when it is none. */
+#define SCIM_SQL_UUID(text)                                                 \
+    "CASE WHEN " text " ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"    \
+    " THEN " text "::uuid END"
+
 /* The account that $2 names, by id or userName. */
 #define SCIM_SQL_NAMED_ACCOUNT                                              \
     "coalesce((SELECT n.id FROM scim.account n"                             \
     " WHERE n.organization_id = $1::uuid"                                   \
     " AND n.user_name_key = scim.user_name_key($2)),"                       \
-    " CASE WHEN $2 ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"         \
-    " THEN $2::uuid END)"
+    " " SCIM_SQL_UUID("$2") ")"
+
+/* A member as JSON, and the members that are chosen: $3 roles, $4 states of
+ * active, $5 labels of organization $1. */
+#define SCIM_SQL_LABEL                                                      \
+    "scim.account_label(a.managed, a.sync_eligible, a.provisioned_at)"
+
+#define SCIM_SQL_MEMBER_JSON                                                \
+    "jsonb_build_object('id', a.id, 'userName', a.user_name,"               \
+    " 'displayName', a.display_name, 'email', coalesce("                    \
+    "jsonb_path_query_first(a.attributes,"                                  \
+    " '$.emails[*] ? (@.primary == true).value') #>> '{}',"                 \
+    " a.attributes #>> '{emails,0,value}',"                                 \
+    " CASE WHEN a.user_name LIKE '%@%' THEN a.user_name END),"              \
+    " 'role', a.role, 'active', a.active, 'label', " SCIM_SQL_LABEL ","     \
+    " 'provisionedAt'," SCIM_SQL_TIMESTAMP("a.provisioned_at") ")"
+
+/* One range of account_by_label for each choice. */
+#define SCIM_SQL_CHOSEN_RANGES(columns, condition)                          \
+    "SELECT p.* FROM unnest($3::text[]) r(role)"                            \
+    " CROSS JOIN unnest($4::boolean[]) s(active)"                           \
+    " CROSS JOIN unnest($5::text[]) l(label)"                               \
+    " CROSS JOIN LATERAL (SELECT " columns " FROM scim.account a"           \
+    " WHERE a.organization_id = $1::uuid AND a.role = r.role"               \
+    " AND a.active = s.active AND " SCIM_SQL_LABEL " = l.label"             \
+    " AND " condition " ORDER BY a.user_name_key LIMIT $2::bigint) p"
+
+/* What an index finds, then chosen; so many at most that it costs little. */
+#define SCIM_SQL_CHOSEN_AMONG(condition)                                    \
+    "SELECT a.id FROM (SELECT * FROM scim.account a"                        \
+    " WHERE a.organization_id = $1::uuid AND " condition " LIMIT 2000) a"   \
+    " WHERE a.role = ANY ($3::text[]) AND a.active = ANY ($4::boolean[])"   \
+    " AND " SCIM_SQL_LABEL " = ANY ($5::text[])"
+
+#define SCIM_SQL_HAS_NAME(part)                                             \
+    "scim.fold_json(a.attributes) @> scim.fold_json(jsonb_build_object("    \
+    "'name', jsonb_build_object('" part "', $6::text)))"
+
+#define SCIM_SQL_COUNTED(condition)                                         \
+    "coalesce(sum(n) FILTER (WHERE active AND " condition "), 0)"
+
+#define SCIM_SQL_PERSON(condition)                                          \
+    "SELECT o.id, o.name, o.provisioning_enabled,"                          \
+    " array_to_string(o.domains, ' '), a.id, a.user_name,"                  \
+    " a.display_name, a.role, a.active, a.preferred_language, a.timezone"   \
+    " FROM scim.organization o LEFT JOIN scim.account a"                    \
+    " ON a.organization_id = o.id AND " condition                           \
+    " WHERE o.key = $1 LIMIT 2"
 
 #define SCIM_STATEMENT_MAP(X)                                               \
     X(AUTHENTICATE, 1,                                                      \
@@ -177,14 +228,71 @@ enum {
       " AND e.kind = 'urn:mod_scim:event:role:guest'")))                    \
     X(ACTIVITY_OF_ACCOUNT, 1,                                               \
       SCIM_SQL_LATEST(                                                      \
-      SCIM_SQL_CHANGES("e.account_id = " SCIM_SQL_NAMED_ACCOUNT)            \
+      SCIM_SQL_CHANGES("e.account_id = " SCIM_SQL_NAMED_ACCOUNT             \
+      " AND ($5::text IS NULL OR $5 = 'changed'"                            \
+      " OR $5 = 'guest' AND e.kind = 'urn:mod_scim:event:role:guest')")     \
       " UNION ALL "                                                         \
-      SCIM_SQL_REFUSALS("(r.account_id = " SCIM_SQL_NAMED_ACCOUNT           \
+      SCIM_SQL_REFUSALS("coalesce($5, 'refused') = 'refused'"               \
+      " AND (r.account_id = " SCIM_SQL_NAMED_ACCOUNT                        \
       " OR scim.user_name_key(r.user_name) = coalesce("                     \
       "(SELECT n.user_name_key FROM scim.account n"                         \
       " WHERE n.organization_id = $1::uuid"                                 \
       " AND n.id = " SCIM_SQL_NAMED_ACCOUNT "),"                            \
       " scim.user_name_key($2)))")))                                        \
+    X(PERSON_BY_USER_NAME, 1,                                               \
+      SCIM_SQL_PERSON("a.user_name_key = scim.user_name_key($2)"))          \
+    X(PERSON_BY_EXTERNAL_ID, 1,                                             \
+      SCIM_SQL_PERSON("a.external_id = $2"))                                \
+    X(MEMBER_LIST, 1,                                                       \
+      SCIM_SQL_CHOSEN_RANGES("a.user_name_key, " SCIM_SQL_MEMBER_JSON,      \
+                             "a.user_name_key > $6")                        \
+      " ORDER BY p.user_name_key LIMIT $2::bigint")                         \
+    X(MEMBER_SEARCH, 1,                                                     \
+      "WITH found AS ("                                                     \
+      SCIM_SQL_CHOSEN_RANGES("a.id",                                        \
+          "a.user_name_key >= scim.user_name_key($6)"                       \
+          " AND a.user_name_key < scim.user_name_key($6) || chr(1114111)")  \
+      " UNION " SCIM_SQL_CHOSEN_AMONG(                                      \
+          "scim.fold(a.display_name) COLLATE \"C\" >= scim.fold($6)"        \
+          " AND scim.fold(a.display_name) COLLATE \"C\""                    \
+          " < scim.fold($6) || chr(1114111)")                               \
+      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("familyName"))      \
+      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("givenName"))       \
+      " UNION " SCIM_SQL_CHOSEN_AMONG("a.external_id = $6")                 \
+      " UNION " SCIM_SQL_CHOSEN_AMONG("a.id = " SCIM_SQL_UUID("$6"))        \
+      ") SELECT a.user_name_key, " SCIM_SQL_MEMBER_JSON                     \
+      " FROM found f JOIN scim.account a"                                   \
+      " ON a.organization_id = $1::uuid AND a.id = f.id"                    \
+      " ORDER BY a.user_name_key LIMIT $2::bigint")                         \
+    X(MEMBER, 1,                                                            \
+      "SELECT " SCIM_ACCOUNT_COLUMNS ", " SCIM_SQL_MEMBER_JSON              \
+      " FROM scim.account a"                                                \
+      " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid")            \
+    X(MEMBER_COUNTS, 1,                                                     \
+      "SELECT jsonb_build_object("                                          \
+      "'seats', " SCIM_SQL_COUNTED("true") ","                              \
+      " 'inactive', coalesce(sum(n) FILTER (WHERE NOT active), 0),"         \
+      " 'roles', jsonb_build_object("                                       \
+      "'ADMIN', " SCIM_SQL_COUNTED("role = 'ADMIN'") ","                    \
+      " 'USER', " SCIM_SQL_COUNTED("role = 'USER'") ","                     \
+      " 'GUEST', " SCIM_SQL_COUNTED("role = 'GUEST'") "),"                  \
+      " 'labels', jsonb_build_object("                                      \
+      "'provisioned', " SCIM_SQL_COUNTED("label = 'provisioned'") ","       \
+      " 'managed', " SCIM_SQL_COUNTED("label = 'managed'") ","              \
+      " 'ineligible', " SCIM_SQL_COUNTED("label = 'ineligible'") ","        \
+      " 'unmanaged', " SCIM_SQL_COUNTED("label = 'unmanaged'") "))"         \
+      " FROM (SELECT a.role, a.active, " SCIM_SQL_LABEL " AS label,"        \
+      " count(*) AS n FROM scim.account a"                                  \
+      " WHERE a.organization_id = $1::uuid GROUP BY 1, 2, 3) counted")      \
+    X(ACCOUNT_MAKE_ELIGIBLE, 0,                                             \
+      "WITH changed AS (UPDATE scim.account a SET sync_eligible = true"     \
+      " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
+      " AND a.managed AND NOT a.sync_eligible"                              \
+      " RETURNING a.organization_id, a.id, a.version),"                     \
+      SCIM_SQL_EVENTS("changed",                                            \
+                      "ARRAY['urn:mod_scim:event:account:eligible']",       \
+                      "$3", "$4", "$5", "'{}'", "'{}'")                     \
+      " SELECT id FROM changed")                                            \
     X(ROLE_COUNTS, 1,                                                       \
       "SELECT a.role, count(*) FROM scim.account a"                         \
       " WHERE a.organization_id = $1::uuid GROUP BY a.role")                \
@@ -211,7 +319,9 @@ enum {
       "WITH changed AS (UPDATE scim.account a SET user_name = $4,"          \
       " display_name = $5, external_id = $6, preferred_language = $7,"      \
       " timezone = $8, role = $9, active = $10::boolean,"                   \
-      " attributes = $11::jsonb, provisioned_at = now()"                    \
+      " attributes = $11::jsonb, provisioned_at = CASE WHEN $13 = 'token'"  \
+      " THEN now() ELSE a.provisioned_at END,"                              \
+      " sync_eligible = a.sync_eligible OR $13 <> 'token'"                  \
       " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
       " AND a.version = $3::bigint"                                         \
       " RETURNING a.organization_id, " SCIM_ACCOUNT_COLUMNS "),"            \

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <apr_escape.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <openssl/evp.h>
@@ -98,6 +99,41 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     return NULL;
 }
 
+static apr_size_t characters_in(const char *text)
+{
+    apr_size_t count = 0;
+
+    for (; *text; text++) {
+        count += (*text & 0xc0) != 0x80;
+    }
+    return count;
+}
+
+scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
+{
+    const char *c = name;
+
+    while (*c && !apr_iscntrl(*c) && *c != '<' && *c != '>') {
+        c++;
+    }
+    if (*c) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The name must not contain control characters,"
+                          " < or >.");
+    }
+    if (strspn(name, " ") == strlen(name)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The name must not be empty.");
+    }
+    if (characters_in(name) > SCIM_TOKEN_NAME_MAX) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The name must not be longer than "
+                          APR_STRINGIFY(SCIM_TOKEN_NAME_MAX)
+                          " characters.");
+    }
+    return NULL;
+}
+
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    scim_db_t *db,
                                    const scim_principal_t *actor,
@@ -109,6 +145,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
     scim_rows_t *rows;
     char *made;
 
+    SCIM_ERR(scim_tokens_check_name(name, pool));
     if (RAND_bytes(random, sizeof(random)) != 1) {
         return scim_error_caused(pool, SCIM_E_INTERNAL,
                                  "No token can be generated.",

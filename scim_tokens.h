@@ -31,9 +31,16 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        const char *secret, apr_pool_t *pool)
     SCIM_CHECKED;
 
+/* Whether a token may be called so: 1 to SCIM_TOKEN_NAME_MAX characters, not
+ * blank, no control characters, no < or >; else SCIM_E_INVALID_VALUE. */
+#define SCIM_TOKEN_NAME_MAX 100
+scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
+    SCIM_CHECKED;
+
 /* Make a token of actor's organization in the name of issuer (an account id;
- * an active ADMIN, else SCIM_E_FORBIDDEN) and store its hash.  expires_at: an
- * SQL timestamp or NULL.  *secret, which is nowhere else, goes with pool. */
+ * an active ADMIN, else SCIM_E_FORBIDDEN) and store its hash.  name: see
+ * scim_tokens_check_name.  expires_at: an SQL timestamp or NULL.  *secret,
+ * which is nowhere else, goes with pool. */
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    scim_db_t *db,
                                    const scim_principal_t *actor,

@@ -501,7 +501,8 @@ static scim_error_t *check_writable(scim_call_t *call,
                           " it. An administrator must make it a Managed"
                           " Account first.");
     }
-    if (!account->sync_eligible) {
+    if (!account->sync_eligible
+        && strcmp(call->principal->actor_kind, "token") == 0) {
         return scim_error(call->pool, SCIM_E_FORBIDDEN,
                           "This Managed Account is not eligible for"
                           " provisioning yet. An administrator must update"

@@ -176,7 +176,8 @@ sub httpd_program {
 sub load_modules {
     my $dir = modules_dir();
     return join '', map { -e "$dir/mod_$_.so" ? "LoadModule ${_}_module $dir/mod_$_.so\n" : '' }
-        qw(mpm_event authz_core unixd log_config dbd deflate filter);
+        qw(mpm_event authn_core authz_core authz_user auth_basic authn_file authn_anon unixd log_config dbd deflate
+           filter headers env);
 }
 
 sub configuration {
@@ -189,6 +190,7 @@ PidFile httpd.pid
 Mutex file:$self->{dir}/httpd default
 ServerName 127.0.0.1:$self->{port}
 Listen 127.0.0.1:$self->{port}
+SCIMAdminFiles $ROOT/admin
 DocumentRoot $self->{dir}/httpd/htdocs
 ErrorLog error_log
 LogLevel warn scim:debug

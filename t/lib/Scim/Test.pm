@@ -75,6 +75,26 @@ sub locations {
     SCIMBaseURL https://scim.example.com/provisioning/
     Require all granted
 </Location>
+# Who signs in is who he says he is.
+<Location /organizations>
+    SetHandler scim-admin
+    AuthType Basic
+    AuthName settings
+    AuthBasicProvider anon
+    Anonymous *
+    Anonymous_MustGiveEmail Off
+    Require valid-user
+</Location>
+<Location /sso-organizations>
+    SetHandler scim-admin
+    SCIMRequireSSO On
+    AuthType Basic
+    AuthName settings
+    AuthBasicProvider anon
+    Anonymous *
+    Anonymous_MustGiveEmail Off
+    Require valid-user
+</Location>
 <Location /plain.txt>
     Require all granted
 </Location>

@@ -1,0 +1,283 @@
+#include "scim_config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include <http_core.h>
+#include <http_log.h>
+
+APLOG_USE_MODULE(scim);
+
+void *scim_config_create_dir(apr_pool_t *pool, char *dir)
+{
+    scim_dir_config_t *config = apr_palloc(pool, sizeof(*config));
+
+    config->base_url = NULL;
+    config->managed = SCIM_UNSET;
+    config->strict = SCIM_UNSET;
+    config->max_results = SCIM_UNSET;
+    config->max_body_size = SCIM_UNSET;
+    config->max_operations = SCIM_UNSET;
+    config->require_sso = SCIM_UNSET;
+    config->by_external_id = SCIM_UNSET;
+    config->account_value = NULL;
+    return config;
+}
+
+static int merged(int base, int add)
+{
+    return add == SCIM_UNSET ? base : add;
+}
+
+void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
+{
+    const scim_dir_config_t *base = base_;
+    const scim_dir_config_t *add = add_;
+    scim_dir_config_t *config = apr_palloc(pool, sizeof(*config));
+
+    config->base_url = add->base_url ? add->base_url : base->base_url;
+    config->managed = merged(base->managed, add->managed);
+    config->strict = merged(base->strict, add->strict);
+    config->max_results = merged(base->max_results, add->max_results);
+    config->max_body_size = merged(base->max_body_size, add->max_body_size);
+    config->max_operations = merged(base->max_operations,
+                                    add->max_operations);
+    config->require_sso = merged(base->require_sso, add->require_sso);
+    config->by_external_id = merged(base->by_external_id,
+                                    add->by_external_id);
+    config->account_value = add->account_value ? add->account_value
+                                               : base->account_value;
+    return config;
+}
+
+void *scim_config_create_server(apr_pool_t *pool, server_rec *s)
+{
+    scim_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
+
+    config->dbd_max = SCIM_UNSET;
+    return config;
+}
+
+void *scim_config_merge_server(apr_pool_t *pool, void *base_, void *add_)
+{
+    const scim_server_config_t *base = base_;
+    scim_server_config_t *config = apr_pmemdup(pool, add_, sizeof(*config));
+
+    config->dbd_max = merged(base->dbd_max, config->dbd_max);
+    config->admin_files = base->admin_files;
+    return config;
+}
+
+static const char *not_allowed(cmd_parms *cmd, const char *value,
+                               const char *allowed)
+{
+    return apr_psprintf(cmd->pool, "%s: '%s' is not allowed; %s",
+                        cmd->cmd->name, value, allowed);
+}
+
+static const char *set_base_url(cmd_parms *cmd, void *config_,
+                                const char *value)
+{
+    scim_dir_config_t *config = config_;
+    apr_uri_t uri;
+    apr_size_t length = strlen(value);
+
+    if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
+        || !uri.scheme || !uri.hostname || !*uri.hostname
+        || uri.query || uri.fragment
+        || uri.user
+        || (strcasecmp(uri.scheme, "https") != 0
+            && strcasecmp(uri.scheme, "http") != 0)) {
+        return not_allowed(cmd, value, "it must be the public URL of this"
+                           " Location, such as https://host/scim");
+    }
+    while (length > 0 && value[length - 1] == '/') {
+        length--;
+    }
+    config->base_url = apr_pstrmemdup(cmd->pool, value, length);
+    return NULL;
+}
+
+static const char *set_profile(cmd_parms *cmd, void *config_,
+                               const char *value)
+{
+    scim_dir_config_t *config = config_;
+
+    config->managed = strcasecmp(value, "managed") == 0;
+    if (!config->managed && strcasecmp(value, "open") != 0) {
+        return not_allowed(cmd, value, "it must be managed or open");
+    }
+    return NULL;
+}
+
+static const char *set_account_key(cmd_parms *cmd, void *config_,
+                                   const char *value)
+{
+    scim_dir_config_t *config = config_;
+
+    config->by_external_id = strcasecmp(value, "externalId") == 0;
+    if (!config->by_external_id && strcasecmp(value, "userName") != 0) {
+        return not_allowed(cmd, value, "it must be userName or externalId");
+    }
+    return NULL;
+}
+
+static const char *set_account_value(cmd_parms *cmd, void *config_,
+                                     const char *value)
+{
+    scim_dir_config_t *config = config_;
+    const char *problem = NULL;
+
+    config->account_value = ap_expr_parse_cmd(cmd, value,
+                                              AP_EXPR_FLAG_STRING_RESULT,
+                                              &problem, NULL);
+    return problem ? not_allowed(cmd, value, problem) : NULL;
+}
+
+static const char *set_admin_files(cmd_parms *cmd, void *unused,
+                                   const char *value)
+{
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    scim_config_of_server(cmd->server)->admin_files
+        = ap_server_root_relative(cmd->pool, value);
+    return wrong;
+}
+
+/* Limits of the directives that take a number. */
+static const struct {
+    const char *name;
+    int least;
+    int most;
+    size_t offset;
+} numbers[] = {
+    { "SCIMMaxResults", 1, 10000, offsetof(scim_dir_config_t, max_results) },
+    { "SCIMMaxBodySize", 1024, 67108864,
+      offsetof(scim_dir_config_t, max_body_size) },
+    { "SCIMBulkMaxOperations", 0, 10000,
+      offsetof(scim_dir_config_t, max_operations) },
+    { NULL, 0, 0, 0 }
+};
+
+static const char *set_number(cmd_parms *cmd, void *config,
+                              const char *value)
+{
+    apr_int64_t number;
+    char *end;
+    int i = 0;
+
+    while (strcasecmp(numbers[i].name, cmd->cmd->name) != 0) {
+        i++;
+    }
+    number = apr_strtoi64(value, &end, 10);
+    if (*end || end == value || number < numbers[i].least
+        || number > numbers[i].most) {
+        return not_allowed(cmd, value,
+                           apr_psprintf(cmd->pool,
+                                        "it must be a number from %d to %d",
+                                        numbers[i].least, numbers[i].most));
+    }
+    *(int *) ((char *) config + numbers[i].offset) = (int) number;
+    return NULL;
+}
+
+/* mod_dbd's directives reach every module that names them: httpd calls all.
+ * So a wrong driver is found by configtest, and the size of the pool is
+ * known, which mod_dbd tells nobody. */
+static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
+                                  const char *value)
+{
+    scim_config_of_server(cmd->server)->has_dbd = 1;
+    if (strcasecmp(value, "pgsql") != 0) {
+        return not_allowed(cmd, value, "mod_scim keeps its accounts in"
+                           " PostgreSQL, so it must be pgsql");
+    }
+    return NULL;
+}
+
+static const char *see_dbd_params(cmd_parms *cmd, void *unused,
+                                  const char *value)
+{
+    scim_config_of_server(cmd->server)->has_dbd = 1;
+    return NULL;
+}
+
+static const char *see_dbd_max(cmd_parms *cmd, void *unused,
+                               const char *value)
+{
+    scim_config_of_server(cmd->server)->has_dbd = 1;
+    scim_config_of_server(cmd->server)->dbd_max = atoi(value);
+    return NULL;
+}
+
+const command_rec scim_directives[] = {
+    AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ACCESS_CONF,
+                  "The public URL of the Location, when a proxy in front"
+                  " makes it another than this server knows."),
+    AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ACCESS_CONF,
+                  "managed (default): Managed Accounts with the roles ADMIN,"
+                  " USER and GUEST; open: any SCIM user."),
+    AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, strict), ACCESS_CONF,
+                 "On: the plain reading of the RFCs; Off (default): the"
+                 " dialects of the identity providers as well."),
+    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ACCESS_CONF,
+                  "The most resources in one answer (default 1000)."),
+    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ACCESS_CONF,
+                  "The largest request body in bytes (default 1048576)."),
+    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ACCESS_CONF,
+                  "The most operations in one bulk request (default 1000);"
+                  " 0: no bulk requests."),
+    AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ACCESS_CONF,
+                  "What joins who signed in to an account: userName (default)"
+                  " or externalId."),
+    AP_INIT_TAKE1("SCIMAccountValue", set_account_value, NULL, ACCESS_CONF,
+                  "An expression for what SCIMAccountKey is compared with;"
+                  " default: the user that httpd authenticated."),
+    AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, require_sso),
+                 ACCESS_CONF,
+                 "On: provisioning is switched on only by who signed in by"
+                 " SAML or OpenID Connect (default Off)."),
+    AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
+                  "The folder of the settings page, where it is not where"
+                  " it was installed."),
+    AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
+                  "See mod_dbd; mod_scim needs pgsql."),
+    AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
+                  "See mod_dbd."),
+    AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
+                  "See mod_dbd; mod_scim never waits longer for a"
+                  " connection than it should."),
+    { .name = NULL }
+};
+
+const scim_dir_config_t *scim_config_of(request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &scim_module);
+}
+
+scim_server_config_t *scim_config_of_server(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &scim_module);
+}
+
+scim_rules_t scim_config_rules(const scim_dir_config_t *config)
+{
+    scim_rules_t rules = { config->managed != 0, config->strict == 1 };
+
+    return rules;
+}
+
+int scim_config_or(int value, int otherwise)
+{
+    return value == SCIM_UNSET ? otherwise : value;
+}
+
+scim_db_pool_t *scim_config_connections(request_rec *r)
+{
+    return scim_config_of_server(r->server)->connections;
+}

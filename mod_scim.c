@@ -124,9 +124,7 @@ static const char *allowed_methods(const scim_target_t *target,
 
         if (is_path_of(i, target) && method != ANY_METHOD) {
             allow = apr_pstrcat(pool, allow ? allow : "",
-                                method == M_GET
-                                ? "GET, HEAD"
-                                : ap_method_name_of(pool, method),
+                                scim_http_method_name(pool, method),
                                 ", ", NULL);
         }
     }

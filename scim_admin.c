@@ -56,7 +56,8 @@ static struct {
     { "index.html", "text/html; charset=utf-8", NULL, 0, NULL },
     { "admin.css", "text/css; charset=utf-8", NULL, 0, NULL },
     { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
-    { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL }
+    { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "icon.svg", "image/svg+xml", NULL, 0, NULL }
 };
 #define FILES (sizeof(files) / sizeof(*files))
 #define INDEX 0
@@ -185,8 +186,8 @@ static int refuse_person(request_rec *r, int status)
                 "</strong>. These settings are for active administrators"
                 " (role ADMIN) of this organization. Ask one of them for the"
                 " role, or sign in with another account.", NULL),
-            "この設定を利用できるのは、この組織の有効な管理者"
-            "（ADMIN ロール）だけです。");
+            "この設定を利用できるのは、"
+            "この組織の有効な管理者（ADMIN）だけです。");
     }
     return answer_page(r, status, "Not available now",
                        "Please try again in a moment.",
@@ -524,7 +525,8 @@ static scim_error_t *find_route(apr_size_t *found, visit_t *v)
         }
         allow = apr_pstrcat(v->r->pool, allow ? allow : "",
                             allow ? ", " : "",
-                            ap_method_name_of(v->r->pool, routes[i].method),
+                            scim_http_method_name(v->r->pool,
+                                                  routes[i].method),
                             NULL);
     }
     if (!allow) {

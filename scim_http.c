@@ -46,6 +46,11 @@ static int is_version(const char *segment)
            && strspn(segment + 1, "0123456789") == strlen(segment + 1);
 }
 
+const char *scim_http_method_name(apr_pool_t *pool, int method)
+{
+    return method == M_GET ? "GET, HEAD" : ap_method_name_of(pool, method);
+}
+
 const char *scim_http_after_location(request_rec *r)
 {
     const core_dir_config *core

@@ -35,6 +35,9 @@ typedef struct {
 /* Whether SetHandler handler is in force for the request. */
 int scim_http_has_handler(request_rec *r, const char *handler);
 
+/* The name of the method for an Allow header; M_GET is HEAD as well. */
+const char *scim_http_method_name(apr_pool_t *pool, int method);
+
 /* The path below the Location, where that is a plain prefix of the URL; else
  * the whole path. */
 const char *scim_http_after_location(request_rec *r);

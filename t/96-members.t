@@ -1,0 +1,60 @@
+# The members page at a million accounts: whatever is chosen, only what is shown
+# is read.
+use strict;
+use warnings;
+use lib 't/lib';
+use MIME::Base64 ();
+use Scim::Test;
+
+my $org = organization();
+sql(<<'SQL', $org->{id});
+INSERT INTO scim.account (organization_id, user_name, display_name, external_id, role, active, managed,
+                          sync_eligible, provisioned_at, attributes)
+SELECT $1, 'user' || n || '@example.com', (ARRAY['Taro', 'Hanako', 'Anna', 'John', 'Maria'])[1 + n % 5] || ' ' || n,
+       'ext-' || n, CASE WHEN n % 10000 = 0 THEN 'ADMIN' WHEN n % 4 = 0 THEN 'GUEST' ELSE 'USER' END,
+       n % 20 <> 0, n % 1000 <> 1, n % 500 <> 2, CASE WHEN n % 10 < 8 THEN now() END,
+       jsonb_build_object('name', jsonb_build_object('familyName',
+           (ARRAY['Yamada', 'Sato', 'Smith', 'Garcia', 'Novak', 'Suzuki', 'Muller'])[1 + n % 7]))
+FROM generate_series(1, 1000000) n;
+SQL
+sql('ANALYZE scim.account');
+
+my $authorization = 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", '');
+sub members {
+    my ($query) = @_;
+    my $r = Scim::Test::http()->request(GET => "/organizations/$org->{key}/api/members?$query", [Authorization => $authorization], undef);
+    is $r->{status}, 200, "members?$query" or diag $r->{content};
+    return JSON::PP::decode_json($r->{content});
+}
+
+# The choices of the page, alone and together, from the most common to none.
+my @choices = ('', map { join '&', @$_ } ['role=ADMIN'], ['role=USER'], ['active=false'], ['label=provisioned'], ['label=ineligible'],
+               ['label=unmanaged'], [qw(role=ADMIN active=true label=managed)], [qw(role=GUEST label=unmanaged active=false)]);
+for my $choice (@choices, 'cursor=user900000%40example.com') {
+    my ($plan) = grep { /unnest/ } query_plans(sub { members($choice) });
+    $plan =~ s/Query Text:.*//;
+    is scalar(() = $plan =~ /Scan using account_by_label/g), 1, 'one range of account_by_label for each choice' or diag $plan;
+    like $plan, qr/Index Cond: .*organization_id.*role = .*active = .*user_name_key > /, 'from the cursor on';
+    unlike $plan, qr/Seq Scan on account|Filter: .*(?:role|active|label)/, 'nothing is read to be thrown away';
+}
+for my $search (qw(user5 user Taro yamada ext-77777 nobody), 'taro%201&role=ADMIN', 'user&label=unmanaged&active=false') {
+    my ($plan) = grep { /unnest/ } query_plans(sub { members("search=$search") });
+    $plan =~ s/Query Text:.*//;
+    unlike $plan, qr/Seq Scan on account/, 'a search reads from indexes' or diag $plan;
+    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|display_name|external_id|attributes)/g), 5,
+        'each of its ways has one' or diag $plan;
+}
+my @seen;
+my $cursor = 'user999990@example.com';
+while (defined $cursor) {
+    my $page = members('count=4&cursor=' . uri($cursor));
+    push @seen, map { $_->{userName} } @{ $page->{members} };
+    $cursor = $page->{next};
+}
+is_deeply \@seen, [map { "user$_\@example.com" } sort map { 999_990 + $_ } 1 .. 9], 'the last pages of a million';
+my ($plan) = grep { /GROUP BY|Aggregate/ } query_plans(sub {
+    is Scim::Test::http()->request(GET => "/organizations/$org->{key}/api/counts", [Authorization => $authorization], undef)->{status}, 200, 'the counts';
+});
+like $plan, qr/Index Only Scan.*account_by_label|Seq Scan on account/, 'the counts need one pass';
+sql('DELETE FROM scim.event WHERE organization_id = $1', $org->{id});
+done_testing;

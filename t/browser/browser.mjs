@@ -1,0 +1,63 @@
+// A real Chromium for the browser tests, and what they share.
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { mkdirSync, readFileSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { chromium } from 'playwright-core';
+
+// What the Perl side has prepared: url, user, ...
+export const given = JSON.parse(process.env.SCIM_BROWSER ?? '{}');
+export const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export async function launch() {
+    return chromium.launch({
+        executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking',
+            '--disable-component-update', '--disable-sync', '--no-first-run', '--ignore-certificate-errors'],
+    });
+}
+
+// A page of a person of its own, signed in with Basic where user is given.
+// What the page complains of is collected in page.complaints.
+export async function open(browser, { user, width = 1280, height = 800, dark = false, locale = 'en-US' } = {}) {
+    const context = await browser.newContext({
+        viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale, timezoneId: 'UTC',
+        permissions: ['clipboard-read', 'clipboard-write'], ignoreHTTPSErrors: true,
+        httpCredentials: user ? { username: user, password: given.password ?? 'x', send: 'always' } : undefined,
+    });
+    const page = await context.newPage();
+    page.setDefaultTimeout(15000);
+    page.complaints = [];
+    page.on('pageerror', error => page.complaints.push(String(error)));
+    page.on('console', message => {
+        if (message.type() === 'error') {
+            page.complaints.push(message.text());
+        }
+    });
+    return page;
+}
+
+export async function noViolations(page, what) {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run(document, {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    }));
+    assert.deepEqual(violations.map(v => `${v.id}: ${v.nodes.map(n => `${n.target} ${n.failureSummary}`).join('; ')}`), [], what);
+}
+
+// A picture for the documents, where the caller wants them.
+export async function picture(page, name) {
+    if (process.env.SCIM_PICTURES) {
+        mkdirSync(process.env.SCIM_PICTURES, { recursive: true });
+        await page.screenshot({ path: `${process.env.SCIM_PICTURES}/${name}.png`, fullPage: true });
+    }
+}
+
+export function sql(statement) {
+    return execFileSync(given.psql[0], [...given.psql.slice(1), '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', statement],
+        { encoding: 'utf8' }).trim();
+}
+
+export function run(program, ...parameters) {
+    return execFileSync(program, parameters, { encoding: 'utf8' });
+}

@@ -214,8 +214,8 @@ function manage() {
         action: t('Save'),
         submit: async ({ enabled }) => {
             settings = await api('settings', 'PUT', { enabled: enabled.checked });
-            say(settings.enabled ? t('User provisioning is on.') : t('User provisioning is off.'));
             await show();
+            say(settings.enabled ? t('User provisioning is on.') : t('User provisioning is off.'));
         },
     });
 }
@@ -246,10 +246,10 @@ function deleteToken(token) {
         submit: async () => {
             try {
                 await api(`tokens/${token.id}`, 'DELETE');
-                say(t('The token is deleted.'));
             } finally {
                 await show();
             }
+            say(t('The token is deleted.'));
         },
     });
 }
@@ -433,16 +433,16 @@ function edit(member) {
             if (Object.keys(changes).length) {
                 await api(`members/${member.id}`, 'PATCH', changes);
             }
-            say(t('Saved.'));
             await show();
+            say(t('Saved.'));
         },
     });
 }
 
 async function makeEligible(member) {
     await api(`members/${member.id}`, 'PATCH', { eligible: true });
-    say(t('The account is eligible for provisioning.'));
     await show();
+    say(t('The account is eligible for provisioning.'));
 }
 
 const labelHelp = () => ({
@@ -454,9 +454,10 @@ const labelHelp = () => ({
 
 async function memberPage(id) {
     const [member, history] = await Promise.all([api(`members/${id}`), api(`activity${query({ account: id })}`)]);
-    const { meta, schemas, ...attributes } = member.user;
+    const { meta, schemas, ...rest } = member.user;
+    const attributes = leaves(rest).sort(([a], [b]) => a.includes('.') - b.includes('.'));
     return [
-        h('p', {}, h('a', { href: '#/members' }, t('Members'))),
+        h('p', { class: 'up' }, h('a', { href: '#/members' }, `← ${t('Members')}`)),
         h('h1', { tabindex: -1 }, member.displayName || member.userName),
         h('section', {},
             h('div', { class: 'row spread' },
@@ -469,7 +470,7 @@ async function memberPage(id) {
             h('p', { class: 'soft' }, labelHelp()[member.label])),
         h('section', {}, h('h2', {}, t('Attributes')),
             table(t('Attributes'), [t('Attribute'), t('Value')], [
-                ...leaves(attributes), ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
+                ...attributes, ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
             ].map(([name, value]) => [h('code', {}, name), value]))),
         h('section', {}, h('h2', {}, t('History')), activityTable(history.entries)),
     ];
@@ -477,7 +478,8 @@ async function memberPage(id) {
 
 // Activity
 
-const DERIVED = ['activate', 'deactivate', 'role:guest'];
+// Kinds that come with another entry, which has the details.
+const DERIVED = ['activate', 'deactivate'];
 
 function kindOf(entry) {
     return entry.kind?.replace(/^.*:event:(prov:)?/, '');
@@ -499,26 +501,37 @@ function whatHappened(entry) {
 }
 
 function valueText(value) {
-    if (value === undefined) {
-        return t('(nothing)');
-    }
+    return value === undefined ? t('(nothing)') : String(value);
+}
+
+// What an attribute was and is, by path; a list of values is one of them.
+function flat(resource, attribute) {
+    const value = resource[attribute];
     if (Array.isArray(value) && value.every(part => part?.value !== undefined)) {
-        return value.map(part => part.value).join(', ');
+        return new Map([[attribute, value.map(part => part.value).join(', ')]]);
     }
-    return typeof value === 'object' ? JSON.stringify(value) : String(value);
+    return new Map(value === undefined ? [] : leaves({ [attribute]: value }).filter(([path]) => !path.endsWith('$ref')));
+}
+
+function changeLines(attribute, before, after, isNew) {
+    const [old, now] = [flat(before, attribute), flat(after, attribute)];
+    return [...new Set([...old.keys(), ...now.keys()])].filter(path => old.get(path) !== now.get(path) || old.size + now.size === 2)
+        .map(path => h('li', {}, h('b', {}, path), ': ',
+            isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
 }
 
 function changesOf(entry) {
     if (entry.outcome === 'refused') {
-        return [h('code', {}, `${entry.method} ${entry.path}`), h('br'), entry.detail];
+        return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), entry.detail);
     }
+    const kind = kindOf(entry);
     const { before = {}, after = {}, name } = entry.data ?? {};
-    if (DERIVED.includes(kindOf(entry)) || !entry.attributes?.length) {
+    const attributes = kind === 'role:guest' ? ['roles'] : DERIVED.includes(kind) ? [] : entry.attributes ?? [];
+    if (!attributes.length) {
         return name ?? '';
     }
-    const isNew = kindOf(entry) === 'create:full';
-    return h('ul', { class: 'changes' }, entry.attributes.map(attribute => h('li', {},
-        h('b', {}, attribute), ': ', isNew ? '' : `${valueText(before[attribute])} → `, valueText(after[attribute]))));
+    return h('ul', { class: 'changes' },
+        attributes.flatMap(attribute => changeLines(attribute, before, after, kind === 'create:full')));
 }
 
 function actorText(entry) {

@@ -49,7 +49,7 @@ export async function noViolations(page, what) {
 export async function picture(page, name) {
     if (process.env.SCIM_PICTURES) {
         mkdirSync(process.env.SCIM_PICTURES, { recursive: true });
-        await page.screenshot({ path: `${process.env.SCIM_PICTURES}/${name}.png`, fullPage: true });
+        await page.screenshot({ path: `${process.env.SCIM_PICTURES}/${name}.png` });
     }
 }
 

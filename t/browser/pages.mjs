@@ -1,0 +1,210 @@
+import { after, before, test } from 'node:test';
+import assert from 'node:assert/strict';
+import { given, launch, noViolations, open, picture, sql } from './browser.mjs';
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+const PAGES = [['provisioning', '#/'], ['members', '#/members'], ['member', `#/members/${given.member}`], ['activity', '#/activity']];
+
+// The dialogs: where they are opened, and by which button.
+const DIALOGS = [
+    ['manage', '#/', 'Manage'], ['generate', '#/', 'Generate token'], ['delete', '#/', 'Delete token: test'],
+    ['edit', `#/members/${given.member}`, 'Edit'],
+];
+
+async function visit(page, hash) {
+    await page.goto(`${given.url}${hash}`);
+    await page.locator('h1').waitFor();
+}
+
+for (const dark of [false, true]) {
+    for (const width of [1280, 390]) {
+        const look = `${width} px, ${dark ? 'dark' : 'light'}`;
+        test(`axe finds nothing on any page or dialog (${look})`, async () => {
+            const page = await open(browser, { user: given.user, width, dark });
+            for (const [name, hash] of PAGES) {
+                await visit(page, hash);
+                await page.getByRole('navigation').waitFor();
+                if (name === 'members') {
+                    await page.getByText('seats').waitFor();
+                }
+                await noViolations(page, name);
+                await picture(page, `page-${name}-${width}${dark ? '-dark' : ''}`);
+                const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+                assert.ok(overflow <= 0, `${name} fits the width`);
+            }
+            for (const [name, hash, button] of DIALOGS) {
+                await visit(page, hash);
+                await page.getByRole('button', { name: button, exact: true }).click();
+                await page.getByRole('dialog').waitFor();
+                await noViolations(page, name);
+                await picture(page, `dialog-${name}-${width}${dark ? '-dark' : ''}`);
+                await page.keyboard.press('Escape');
+                await page.getByRole('dialog').waitFor({ state: 'detached' });
+            }
+            assert.deepEqual(page.complaints, []);
+            await page.context().close();
+        });
+    }
+}
+
+test('the dialog with a new token has no violation either', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/');
+    await page.getByRole('button', { name: 'Generate token' }).click();
+    await page.getByLabel('Name').fill('pictured');
+    await page.getByRole('button', { name: 'Generate', exact: true }).click();
+    await page.getByText('It will not be shown again').waitFor();
+    await noViolations(page, 'token');
+    await page.context().close();
+});
+
+test('the page speaks Japanese to an administrator whose account does, in every text', async () => {
+    const page = await open(browser, { user: given.japanese });
+    for (const [, hash] of PAGES) {
+        await visit(page, hash);
+        assert.equal(await page.locator('html').getAttribute('lang'), 'ja');
+        await noViolations(page, `Japanese ${hash}`);
+    }
+    await visit(page, '#/');
+    await page.getByRole('heading', { level: 1, name: 'ユーザープロビジョニング' }).waitFor();
+    await page.getByRole('button', { name: 'トークンを生成' }).click();
+    await page.getByRole('button', { name: '生成', exact: true }).click();
+    await page.getByText('名前を入力してください。').waitFor();
+    await picture(page, 'japanese-1280');
+    await page.context().close();
+});
+
+test("the browser's language counts where the account has none", async () => {
+    const page = await open(browser, { user: given.user, locale: 'ja-JP' });
+    await visit(page, '#/');
+    assert.equal(await page.locator('html').getAttribute('lang'), 'ja');
+    await page.context().close();
+});
+
+test('script in a displayName is text', async () => {
+    const page = await open(browser, { user: given.user });
+    for (const hash of [`#/members/${given.hostile}`, '#/activity', '#/members']) {
+        await visit(page, hash);
+        if (hash === '#/members') {
+            await page.getByLabel('Label').selectOption('provisioned');
+        }
+        await page.getByText('<img src=x onerror').first().waitFor();
+        assert.doesNotMatch(await page.title(), /owned$|^owned/);
+        assert.equal(await page.locator('main img, main script').count(), 0);
+    }
+    await page.context().close();
+});
+
+test('the keyboard alone opens a dialog, moves in it, does it, and is back', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/');
+    const manage = page.getByRole('button', { name: 'Manage' });
+    for (let i = 0; i < 20 && !await manage.evaluate(b => b === document.activeElement); i++) {
+        await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Enter');
+    await page.getByText('User provisioning is off.').waitFor();
+    assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY', 'the focus is not lost');
+    await page.getByRole('button', { name: 'Manage' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Enter');
+    await page.getByText('User provisioning is on.').waitFor();
+    await page.getByRole('button', { name: 'Manage' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Escape');
+    assert.equal(await manage.evaluate(b => b === document.activeElement), true, 'Escape gives the focus back');
+    await page.context().close();
+});
+
+test('members are found, chosen and paged', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members');
+    const row = name => page.getByRole('row', { name });
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await row(/Taro Yamada/).waitFor();
+    await page.getByRole('button', { name: 'Previous page' }).click();
+    await row(/Administrator/).waitFor();
+    await page.getByLabel('Search').fill('yamada');
+    await page.keyboard.press('Enter');
+    await row(/Taro Yamada/).waitFor();
+    assert.equal(await page.getByRole('row').count(), 2);
+    await page.getByLabel('Search').fill('');
+    await page.getByLabel('State').selectOption('false');
+    await row(/Lea Weggel/).waitFor();
+    await page.getByLabel('Role').selectOption('ADMIN');
+    await page.getByText('Nobody is found.').waitFor();
+    await page.context().close();
+});
+
+test('an account that is not eligible is made so; an unmanaged one has no buttons', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members');
+    await page.getByLabel('Label').selectOption('ineligible');
+    await page.getByRole('link', { name: 'Olga Dorn' }).click();
+    await page.getByRole('button', { name: 'Make eligible' }).click();
+    await page.getByText('The account is eligible for provisioning.').waitFor();
+    await page.getByRole('row').filter({ hasText: 'Made eligible' }).waitFor();
+    await visit(page, '#/members');
+    await page.getByLabel('Label').selectOption('unmanaged');
+    await page.getByRole('link', { name: 'Otto Wirt' }).click();
+    await page.getByText('Its owner administers this account.').waitFor();
+    assert.equal(await page.locator('main').getByRole('button').count(), 0);
+    await page.context().close();
+});
+
+test('an edit of a provisioned account says that the next sync overwrites it', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, `#/members/${given.member}`);
+    await page.getByRole('button', { name: 'Edit' }).click();
+    await page.getByText('the next sync of your identity provider overwrites').waitFor();
+    await page.getByLabel('Name').fill('Taro By Hand');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Taro By Hand' }).waitFor();
+    await page.getByRole('row').filter({ hasText: 'Taro Yamada → Taro By Hand' }).waitFor();
+    await page.context().close();
+});
+
+test('a downgrade to GUEST stands out, and the refused request says why', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    await page.getByLabel('Outcome').selectOption('guest');
+    const guest = page.locator('tr.stands-out').filter({ hasText: 'Downgraded to GUEST' });
+    await guest.waitFor();
+    await page.locator('tbody tr:only-child').waitFor();
+    await page.getByLabel('Outcome').selectOption('');
+    await page.getByLabel('Account').fill('TARO.YAMADA@example.com');
+    await page.keyboard.press('Enter');
+    await page.getByText('Another account of this organization has the userName').waitFor();
+    await page.context().close();
+});
+
+test('an account that is gone and a page that is not are messages', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/');
+    await page.goto(`${given.url}#/members/00000000-0000-0000-0000-000000000000`);
+    await page.getByText('There is no such account').waitFor();
+    await page.goto(`${given.url}#/somewhere`);
+    await page.getByRole('heading', { level: 1, name: 'User provisioning' }).waitFor();
+    await page.context().close();
+});
+
+test('who loses ADMIN while the page is open is told so', async () => {
+    const page = await open(browser, { user: given.japanese, locale: 'en-US' });
+    await visit(page, '#/');
+    sql(`UPDATE scim.account SET role = 'USER' WHERE user_name = '${given.japanese}'
+         AND organization_id = (SELECT id FROM scim.organization WHERE key = '${given.organization}')`);
+    await page.getByRole('button', { name: '管理' }).click();
+    await page.getByRole('button', { name: '保存' }).click();
+    await page.getByText('is not an active administrator').waitFor();
+    await page.reload();
+    await page.getByRole('heading', { name: 'No access' }).waitFor();
+    await noViolations(page, 'No access');
+    await page.context().close();
+});

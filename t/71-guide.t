@@ -7,5 +7,5 @@ use Scim::Test;
 
 my $org = organization(enabled => 0);
 sql('DELETE FROM scim.token WHERE organization_id = $1', $org->{id});
-Scim::Browser::run('guide.mjs', url => server()->{url} . "/organizations/$org->{key}/", scim_url => $org->url,
+exit !Scim::Browser::run('guide.mjs', url => server()->{url} . "/organizations/$org->{key}/", scim_url => $org->url,
                    user => $org->{issuer_name}, organization => $org->{key});

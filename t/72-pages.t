@@ -25,5 +25,5 @@ sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, 
              ($1, 'left@example.com', 'Lea Weggel', 'USER', true, true, false)}, $org->{id});
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role)
       SELECT $1, 'person' || lpad(n::text, 3, '0') || '@example.com', 'Person ' || n, 'USER' FROM generate_series(1, 60) n}, $org->{id});
-Scim::Browser::run('pages.mjs', url => server()->{url} . "/organizations/$org->{key}/", user => $org->{issuer_name},
+exit !Scim::Browser::run('pages.mjs', url => server()->{url} . "/organizations/$org->{key}/", user => $org->{issuer_name},
                    japanese => $admin->{userName}, member => $user->{id}, hostile => $hostile->{id}, organization => $org->{key});

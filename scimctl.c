@@ -14,6 +14,7 @@
 
 #include "scim_db.h"
 #include "scim_json.h"
+#include "scim_members.h"
 #include "scim_text.h"
 #include "scim_tokens.h"
 #include "scim_users.h"
@@ -26,7 +27,7 @@ enum {
     OPTION_DB = 256, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_NAME,
     OPTION_DOMAIN, OPTION_ISSUER, OPTION_EXPIRES, OPTION_DAYS,
     OPTION_FILTER, OPTION_START, OPTION_COUNT, OPTION_DRY_RUN,
-    OPTION_ACCOUNT, OPTION_OUTCOME
+    OPTION_ACCOUNT, OPTION_OUTCOME, OPTION_FOLLOW, OPTION_BASE
 };
 
 static const apr_getopt_option_t option_table[] = {
@@ -46,6 +47,9 @@ static const apr_getopt_option_t option_table[] = {
     { "account", OPTION_ACCOUNT, 1, "userName or id that entries are about" },
     { "outcome", OPTION_OUTCOME, 1, "changed, refused, or guest: downgrades"
                                     " to GUEST" },
+    { "follow", OPTION_FOLLOW, 0, "go on printing what happens" },
+    { "base", OPTION_BASE, 1, "public URL of the SCIM Location:"
+                              " https://host/scim" },
     { "dry-run", OPTION_DRY_RUN, 0, "check the file, import nothing" },
     { NULL, 0, 0, NULL }
 };
@@ -176,6 +180,25 @@ static scim_error_t *org_disable(scimctl_run_t *run)
     return set_enabled(run, "false");
 }
 
+static scim_error_t *need(scimctl_run_t *run, const char *value,
+                          const char *option)
+{
+    return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                                     "%s is needed.", option);
+}
+
+/* What the administrator enters in the identity provider. */
+static scim_error_t *org_url(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(need(run, run->options.base, "--base"));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    printf("%s/%s/v2\n", run->options.base,
+           run->call.principal->organization_key);
+    return NULL;
+}
+
 /* Tokens */
 
 static const scimctl_column_t token_columns[] = {
@@ -187,13 +210,6 @@ static const scimctl_column_t token_columns[] = {
     { "LAST USED", "lastUsed", 6, SCIMCTL_TEXT },
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
-
-static scim_error_t *need(scimctl_run_t *run, const char *value,
-                          const char *option)
-{
-    return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                                     "%s is needed.", option);
-}
 
 /* When the token ends, as SQL takes it; NULL: never. */
 static scim_error_t *expiry(const char **at, scimctl_run_t *run)
@@ -411,6 +427,18 @@ static scim_error_t *account_show(scimctl_run_t *run)
     return NULL;
 }
 
+static scim_error_t *account_eligible(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    SCIM_ERR(account_named(&rows, run, run->arguments[1]));
+    SCIM_ERR(scim_members_make_eligible(&run->call,
+                                        scim_rows_value(rows, 0,
+                                                        SCIM_COLUMN_ID)));
+    return account_show(run);
+}
+
 /* Commands */
 
 static const struct {
@@ -425,6 +453,7 @@ static const struct {
     { "org", "show", 1, org_show, "KEY" },
     { "org", "enable", 1, org_enable, "KEY" },
     { "org", "disable", 1, org_disable, "KEY" },
+    { "org", "url", 1, org_url, "KEY --base URL" },
     { "token", "generate", 1, token_generate,
       "KEY --issuer USERNAME --name NAME [--days N | --expires TIME]" },
     { "token", "list", 1, token_list, "KEY" },
@@ -433,8 +462,10 @@ static const struct {
       "KEY [--filter FILTER] [--start N] [--count N]" },
     { "account", "show", 2, account_show, "KEY USERNAME|ID" },
     { "account", "import", 2, scimctl_import, "KEY FILE.csv [--dry-run]" },
+    { "account", "eligible", 2, account_eligible, "KEY USERNAME|ID" },
     { "activity", "list", 1, scimctl_activity_list,
-      "KEY [--account USERNAME|ID | --outcome OUTCOME] [--count N]" }
+      "KEY [--account USERNAME|ID] [--outcome OUTCOME] [--count N]"
+      " [--follow]" }
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -474,6 +505,8 @@ static void take_option(scimctl_options_t *options, int option,
     case OPTION_DRY_RUN: options->dry_run = 1; break;
     case OPTION_ACCOUNT: options->account = value; break;
     case OPTION_OUTCOME: options->outcome = value; break;
+    case OPTION_FOLLOW: options->follow = 1; break;
+    case OPTION_BASE: options->base = value; break;
     default: APR_ARRAY_PUSH(options->domains, const char *) = value; break;
     }
 }

@@ -1,6 +1,8 @@
 /* scimctl activity: what happened in an organization. */
+#include <stdio.h>
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "scim_activity.h"
@@ -10,6 +12,7 @@
 
 #define ACTIVITY_COLUMNS 5
 #define MAX_ENTRIES 100000
+#define FOLLOW_INTERVAL apr_time_from_sec(1)
 
 /* What an entry is about: what changed, or which request was refused why. */
 static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
@@ -42,23 +45,122 @@ static const char *entry_kind(const cJSON *entry, apr_pool_t *pool)
     return event ? event + strlen(":event:") : kind;
 }
 
-scim_error_t *scimctl_activity_list(scimctl_run_t *run)
+static void put_cells(apr_array_header_t *cells, const cJSON *entry,
+                      apr_pool_t *pool)
+{
+    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
+    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
+    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "userName");
+    APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, pool);
+    APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, pool);
+}
+
+static void print_list(const scimctl_run_t *run, const cJSON *entries)
 {
     static const char *const heads[ACTIVITY_COLUMNS] = {
         "TIME", "ACTOR", "ACCOUNT", "WHAT", "DETAIL"
     };
+    apr_array_header_t *cells = apr_array_make(run->pool, 64,
+                                               sizeof(const char *));
+    const cJSON *entry;
+    int i;
+
+    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
+        APR_ARRAY_PUSH(cells, const char *) = heads[i];
+    }
+    cJSON_ArrayForEach(entry, entries) {
+        put_cells(cells, entry, run->pool);
+    }
+    scimctl_print_table(cells, ACTIVITY_COLUMNS);
+}
+
+/* Following */
+
+static void print_entry(const scimctl_run_t *run, const cJSON *entry,
+                        apr_pool_t *pool)
+{
+    apr_array_header_t *cells;
+    int i;
+
+    if (run->options.json) {
+        scimctl_print_json(entry, pool);
+        return;
+    }
+    cells = apr_array_make(pool, ACTIVITY_COLUMNS, sizeof(const char *));
+    put_cells(cells, entry, pool);
+    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
+        fputs(i > 0 ? "  " : "", stdout);
+        scimctl_print_text(APR_ARRAY_IDX(cells, i, const char *));
+    }
+    putchar('\n');
+}
+
+/* Print the entries, the oldest first, that are not in seen; returns what is
+ * seen now, of pool.  Transactions commit in another order than they take
+ * their sequences, so the latest sequence alone would miss some. */
+static apr_hash_t *print_unseen(const scimctl_run_t *run,
+                                const cJSON *entries, apr_hash_t *seen,
+                                apr_pool_t *pool)
+{
+    apr_hash_t *now = apr_hash_make(pool);
+    int i;
+
+    for (i = cJSON_GetArraySize(entries) - 1; i >= 0; i--) {
+        const cJSON *entry = cJSON_GetArrayItem(entries, i);
+        const char *sequence = scim_json_text(entry, "sequence");
+
+        apr_hash_set(now, sequence, APR_HASH_KEY_STRING, entry);
+        if (!apr_hash_get(seen, sequence, APR_HASH_KEY_STRING)) {
+            print_entry(run, entry, pool);
+        }
+    }
+    return now;
+}
+
+/* Until the reader is gone.  Two pools take turns: what was seen last time is
+ * needed once more. */
+static scim_error_t *follow(scimctl_run_t *run,
+                            const scim_activity_query_t *query)
+{
+    apr_hash_t *seen = apr_hash_make(run->pool);
+    apr_pool_t *pools[2];
+    int turn = 0;
+
+    apr_pool_create(&pools[0], run->pool);
+    apr_pool_create(&pools[1], run->pool);
+    for (;;) {
+        apr_pool_t *pool = pools[turn];
+        cJSON *list;
+
+        apr_pool_clear(pool);
+        SCIM_ERR(scim_activity_list(&list,
+                                    scim_db_within(run->call.db, pool),
+                                    run->call.principal->organization_id,
+                                    query, pool));
+        seen = print_unseen(run, scim_json_member(list, "entries"), seen,
+                            pool);
+        if (fflush(stdout) != 0) {
+            return NULL;
+        }
+        turn = !turn;
+        apr_sleep(FOLLOW_INTERVAL);
+    }
+}
+
+scim_error_t *scimctl_activity_list(scimctl_run_t *run)
+{
     scim_activity_query_t query = { run->options.outcome,
                                     run->options.account, NULL, 0 };
     apr_int64_t count;
-    apr_array_header_t *cells;
-    const cJSON *entry;
     scim_rows_t *rows;
     cJSON *list;
-    int i;
 
     SCIM_ERR(scimctl_number(&count, run, run->options.count, 100));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     query.count = count < MAX_ENTRIES ? (int) count : MAX_ENTRIES;
+    if (run->options.follow) {
+        return follow(run, &query);
+    }
     SCIM_ERR(scim_activity_list(&list, run->call.db,
                                 run->call.principal->organization_id, &query,
                                 run->pool));
@@ -66,18 +168,6 @@ scim_error_t *scimctl_activity_list(scimctl_run_t *run)
         scimctl_print_json(scim_json_member(list, "entries"), run->pool);
         return NULL;
     }
-    cells = apr_array_make(run->pool, 64, sizeof(const char *));
-    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
-        APR_ARRAY_PUSH(cells, const char *) = heads[i];
-    }
-    cJSON_ArrayForEach(entry, scim_json_member(list, "entries")) {
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry,
-                                                             "userName");
-        APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, run->pool);
-        APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, run->pool);
-    }
-    scimctl_print_table(cells, ACTIVITY_COLUMNS);
+    print_list(run, scim_json_member(list, "entries"));
     return NULL;
 }

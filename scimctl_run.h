@@ -16,6 +16,7 @@ typedef struct {
     int help;
     int version;
     int dry_run;
+    int follow;
     const char *name;
     const char *issuer;
     const char *expires;
@@ -25,6 +26,7 @@ typedef struct {
     const char *count;
     const char *account;
     const char *outcome;
+    const char *base;
     apr_array_header_t *domains;
 } scimctl_options_t;
 

@@ -168,4 +168,25 @@ refused(qr/no account/, 'an unknown account', 'account', 'show', $key, 'x@exampl
 sql(q{UPDATE scim.account SET display_name = E'\x1b[2Jred\x07' WHERE user_name = 'own@example.org'});
 unlike +(scimctl('account', 'list', $key))[1], qr/[\x1b\x07]/, 'control characters do not reach the terminal';
 
+# What an administrator does on the settings page
+is +(scimctl('org', 'url', $key, '--base', 'https://host/scim'))[1], "https://host/scim/$key/v2\n", 'org url';
+refused(qr/--base is needed/, 'org url without a base', 'org', 'url', $key);
+sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, sync_eligible)
+      SELECT id, 'waiting@example.com', 'Waiting', false FROM scim.organization WHERE key = $1}, $key);
+like +(scimctl('account', 'show', $key, 'waiting@example.com'))[1], qr/^eligible +no$/m, 'an account that provisioning may not take over';
+like +(scimctl('account', 'eligible', $key, 'waiting@example.com'))[1], qr/^eligible +yes$/m, 'account eligible';
+refused(qr/not a Managed Account/, 'an unmanaged account', 'account', 'eligible', $key, 'own@example.org');
+refused(qr/no account/, 'an unknown one', 'account', 'eligible', $key, 'x@example.com');
+is json('activity', 'list', $key)->[0]{kind}, 'urn:mod_scim:event:account:eligible', 'which is an event';
+
+# --follow
+my $follower = open my $follow, '-|', Scim::Server::root() . '/scimctl', '--db', "host=$server->{pghost} dbname=scim user=scim", '--json', 'activity', 'list', $key, '--follow', '--count', 5
+    or die "scimctl: $!";
+my @first = map { JSON::PP::decode_json(scalar <$follow>)->{sequence} } 1 .. 5;
+is_deeply \@first, [sort { $a <=> $b } @first], 'activity --follow begins with the latest entries, the oldest first';
+scimctl('org', 'disable', $key);
+is JSON::PP::decode_json(scalar <$follow>)->{kind}, 'urn:mod_scim:event:provisioning:disable', 'and goes on with what happens';
+kill 'TERM', $follower;
+close $follow;
+
 done_testing;

@@ -18,12 +18,36 @@ sub server {
         mkdir $target;
         symlink $target, $dir unless -e $dir;
     }
-    return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => <<'CONF');
+    return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => <<"CONF");
 <Location /scim>
     SetHandler scim
     Require all granted
 </Location>
+<Location /organizations>
+    SetHandler scim-admin
+    AuthType Basic
+    AuthName "Organization settings"
+    AuthBasicProvider file
+    AuthUserFile $dir/httpd/passwords
+    Require valid-user
+</Location>
 CONF
+}
+
+# The administrator's password for the settings page; httpd knows its hash.
+sub make_password {
+    my ($server, $env) = @_;
+    my $file = "$server->{dir}/httpd/passwords";
+    return $env->{ADMIN_PASSWORD} if $env->{ADMIN_PASSWORD} && -e $file;
+    open my $random, '<', '/dev/urandom' or die "/dev/urandom: $!\n";
+    read $random, my $bytes, 9;
+    my $password = unpack 'H*', $bytes;
+    open my $in, '|-', 'sh', '-c', 'exec htpasswd -ciB "$0" "$1" 2>/dev/null', $file, $ADMIN
+        or die "htpasswd: $!\n";
+    print $in $password;
+    close $in or die "htpasswd failed\n";
+    chmod 0644, $file;
+    return $password;
 }
 
 # Whether every folder above may be passed by everybody.
@@ -71,11 +95,11 @@ sub furnish {
 }
 
 sub write_env {
-    my ($server, $url, $token) = @_;
+    my ($server, $url, $token, $password) = @_;
     my $file = "$server->{dir}/env";
     my %value = (
-        SCIM_URL => $url, SCIM_TOKEN => $token, ADMIN_URL => '', ADMIN_USER => $ADMIN,
-        ADMIN_PASSWORD => '', PGHOST => $server->{pghost}, PGPORT => $server->{pgport},
+        SCIM_URL => $url, SCIM_TOKEN => $token, ADMIN_URL => "$server->{url}/organizations/acme/",
+        ADMIN_USER => $ADMIN, ADMIN_PASSWORD => $password, PGHOST => $server->{pghost}, PGPORT => $server->{pgport},
         PGDATABASE => 'scim', PGUSER => 'scim', HTTPD_CONF => $server->{conf_file},
         HTTPD_PID => $server->httpd_pid,
     );
@@ -104,16 +128,20 @@ sub start {
     }
     print "Starting PostgreSQL and httpd under .demo/\n";
     $server->start;
+    $server->apply_schema;       # what an earlier run of an older one lacks
     my $url = "$server->{url}/scim/acme/v2";
     my $token = furnish($server, \%env);
-    write_env($server, $url, $token);
+    my $password = make_password($server, \%env);
+    write_env($server, $url, $token, $password);
     play($url, $token) if $cycle eq 'yes';
     print <<"END";
 
 SCIM URL      $url
 Token         $token
-Administrator $ADMIN
-Settings      scimctl; all of this is in .demo/env
+Settings      $server->{url}/organizations/acme/
+Sign in as    $ADMIN, password $password
+
+All of this is in .demo/env.
 
 Try it:
   curl -H 'Authorization: Bearer $token' '$url/Users?filter=userName+eq+%22taro.yamada\@example.com%22'

@@ -118,10 +118,12 @@ enum {
     " AND a.active = s.active AND " SCIM_SQL_LABEL " = l.label"             \
     " AND " condition " ORDER BY a.user_name_key LIMIT $2::bigint) p"
 
-/* What an index finds, then chosen; so many at most that it costs little. */
-#define SCIM_SQL_CHOSEN_AMONG(condition)                                    \
+/* What an index finds, then chosen; so many at most that it costs little.
+ * Only a range in the order of its index is never read as a whole table. */
+#define SCIM_SQL_CHOSEN_AMONG(condition, order)                             \
     "SELECT a.id FROM (SELECT * FROM scim.account a"                        \
-    " WHERE a.organization_id = $1::uuid AND " condition " LIMIT 2000) a"   \
+    " WHERE a.organization_id = $1::uuid AND " condition " " order          \
+    " LIMIT 2000) a"                                                        \
     " WHERE a.role = ANY ($3::text[]) AND a.active = ANY ($4::boolean[])"   \
     " AND " SCIM_SQL_LABEL " = ANY ($5::text[])"
 
@@ -255,11 +257,12 @@ enum {
       " UNION " SCIM_SQL_CHOSEN_AMONG(                                      \
           "scim.fold(a.display_name) COLLATE \"C\" >= scim.fold($6)"        \
           " AND scim.fold(a.display_name) COLLATE \"C\""                    \
-          " < scim.fold($6) || chr(1114111)")                               \
-      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("familyName"))      \
-      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("givenName"))       \
-      " UNION " SCIM_SQL_CHOSEN_AMONG("a.external_id = $6")                 \
-      " UNION " SCIM_SQL_CHOSEN_AMONG("a.id = " SCIM_SQL_UUID("$6"))        \
+          " < scim.fold($6) || chr(1114111)",                               \
+          "ORDER BY scim.fold(a.display_name) COLLATE \"C\"")               \
+      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("familyName"), "")  \
+      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("givenName"), "")   \
+      " UNION " SCIM_SQL_CHOSEN_AMONG("a.external_id = $6", "")             \
+      " UNION " SCIM_SQL_CHOSEN_AMONG("a.id = " SCIM_SQL_UUID("$6"), "")    \
       ") SELECT a.user_name_key, " SCIM_SQL_MEMBER_JSON                     \
       " FROM found f JOIN scim.account a"                                   \
       " ON a.organization_id = $1::uuid AND a.id = f.id"                    \

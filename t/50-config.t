@@ -56,6 +56,14 @@ refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs a database: a
 refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs mod_dbd: add LoadModule dbd_module/, 'no mod_dbd', without_dbd => 1);
 is +(configtest("<VirtualHost 127.0.0.1:9>\n<Location /scim>\nSetHandler scim\n</Location>\n</VirtualHost>\n$DBD"))[0], 0,
     'a virtual host may share the main server\'s database';
+sub admin { return "$DBD$_[0]\n<Location /organizations>\nSetHandler scim-admin\n" . ($_[1] // '') . "\n</Location>" }
+my $files = 'SCIMAdminFiles ' . Scim::Server::root() . '/admin';
+is +(configtest(admin($files, "SCIMRequireSSO On\nSCIMAccountKey externalId\nSCIMAccountValue %{env:OID}")))[0], 0, 'a good settings page';
+refused(admin('SCIMAdminFiles nowhere'), qr/cannot read .*nowhere.index\.html: SCIMAdminFiles must name the folder/, 'SCIMAdminFiles without files');
+refused(admin($files, 'SCIMRequireSSO sometimes'), qr/SCIMRequireSSO must be On or Off/, 'SCIMRequireSSO');
+refused(admin($files, 'SCIMAccountKey email'), qr/SCIMAccountKey: 'email' is not allowed; it must be userName or externalId/, 'SCIMAccountKey');
+refused(admin($files, 'SCIMAccountValue "%{env:"'), qr/SCIMAccountValue: '%\{env:' is not allowed; /, 'SCIMAccountValue');
+refused("$files\n<Location /organizations>\nSetHandler scim-admin\n</Location>", qr/needs a database/, 'a settings page without a database');
 is +(configtest(''))[0], 0, 'loaded but not used, mod_scim asks for nothing';
 
 done_testing;

@@ -41,7 +41,7 @@ for my $search (qw(user5 user Taro yamada ext-77777 nobody), 'taro%201&role=ADMI
     my ($plan) = grep { /unnest/ } query_plans(sub { members("search=$search") });
     $plan =~ s/Query Text:.*//;
     unlike $plan, qr/Seq Scan on account/, 'a search reads from indexes' or diag $plan;
-    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|display_name|external_id|attributes)/g), 5,
+    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|user_name_unique|display_name|external_id|attributes)/g), 5,
         'each of its ways has one' or diag $plan;
 }
 my @seen;
@@ -51,7 +51,7 @@ while (defined $cursor) {
     push @seen, map { $_->{userName} } @{ $page->{members} };
     $cursor = $page->{next};
 }
-is_deeply \@seen, [map { "user$_\@example.com" } sort map { 999_990 + $_ } 1 .. 9], 'the last pages of a million';
+is_deeply \@seen, [map { "user$_\@example.com" } 999_991 .. 999_999, 99_999, 9_999, 999, 99, 9], 'the last pages of a million';
 my ($plan) = grep { /GROUP BY|Aggregate/ } query_plans(sub {
     is Scim::Test::http()->request(GET => "/organizations/$org->{key}/api/counts", [Authorization => $authorization], undef)->{status}, 200, 'the counts';
 });

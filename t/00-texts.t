@@ -1,0 +1,29 @@
+# The settings page in Japanese: every text has its translation, and no
+# translation is left over.
+use strict;
+use warnings;
+use utf8;
+use Test::More;
+
+sub content {
+    my ($file) = @_;
+    open my $in, '<:utf8', $file or die "$file: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+my $page = content('admin/admin.js');
+my %used = map { $_ => 1 } $page =~ /\bt\((?:answer\.message \?\? )?'((?:[^'\\]|\\.)*)'/g;
+my ($texts, $messages) = content('admin/ja.js') =~ m{(.*)// What the server says(.*)}s;
+my %translated = map { $_ => 1 } $texts =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg;
+is_deeply [grep { !$translated{$_} } sort keys %used], [], 'every text of the page has a translation';
+is_deeply [grep { !$used{$_} } sort keys %translated], [], 'every translation is of a text of the page';
+
+# The words of the server are split over lines in C.
+my $sources = join '', map { content($_) } glob '*.c';
+$sources =~ s/"\s*APR_STRINGIFY\(SCIM_TOKEN_NAME_MAX\)\s*"/100/g;
+$sources =~ s/"\s*"//g;
+$sources =~ s/\s+/ /g;
+is_deeply [grep { index($sources, qq("$_")) < 0 } $messages =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg], [],
+    'every translated message is one that the server sends';
+done_testing;

@@ -23,6 +23,7 @@
 #include "scim_config.h"
 #include "scim_endpoints.h"
 #include "scim_error.h"
+#include "scim_gate.h"
 #include "scim_http.h"
 #include "scim_log.h"
 #include "scim_schema.h"
@@ -448,13 +449,13 @@ static int check_database(server_rec *s)
 
     if (!has_dbd) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0003)
-                     "SetHandler scim needs mod_dbd: add LoadModule"
+                     "mod_scim needs mod_dbd: add LoadModule"
                      " dbd_module");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!any_server_has_dbd(s)) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0004)
-                     "SetHandler scim needs a database: add DBDriver pgsql"
+                     "mod_scim needs a database: add DBDriver pgsql"
                      " and DBDParams \"host=... dbname=... user=...\"");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -482,9 +483,11 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp, server_rec *s)
 {
     int has_admin = sets_handler(ap_conftree, SCIM_ADMIN_HANDLER);
-    int status = OK;
+    int gate = scim_gate_check_config(ap_conftree, s);
+    int status = gate == DECLINED ? OK : gate;
 
-    if (has_admin || sets_handler(ap_conftree, SCIM_HANDLER)) {
+    if (status == OK && (has_admin || gate == OK
+                         || sets_handler(ap_conftree, SCIM_HANDLER))) {
         status = check_database(s);
     }
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
@@ -503,6 +506,7 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
                                                SCIM_DEFAULT_DBD_MAX))
             : scim_config_of_server(main_server)->connections;
     }
+    scim_gate_init_child(pool, main_server);
 }
 
 static void register_hooks(apr_pool_t *pool)
@@ -515,6 +519,7 @@ static void register_hooks(apr_pool_t *pool)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);
     scim_http_register_hooks(pool);
+    scim_gate_register(pool);
 }
 
 module AP_MODULE_DECLARE_DATA scim_module = {

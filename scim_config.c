@@ -24,6 +24,8 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->require_sso = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
     config->account_value = NULL;
+    config->organization = NULL;
+    config->gate_cache = SCIM_UNSET;
     return config;
 }
 
@@ -50,6 +52,9 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
                                     add->by_external_id);
     config->account_value = add->account_value ? add->account_value
                                                : base->account_value;
+    config->organization = add->organization ? add->organization
+                                             : base->organization;
+    config->gate_cache = merged(base->gate_cache, add->gate_cache);
     return config;
 }
 
@@ -137,6 +142,23 @@ static const char *set_account_value(cmd_parms *cmd, void *config_,
     return problem ? not_allowed(cmd, value, problem) : NULL;
 }
 
+static const char *set_organization(cmd_parms *cmd, void *config_,
+                                    const char *value)
+{
+    scim_dir_config_t *config = config_;
+    apr_size_t length = strlen(value);
+
+    if (length < 1 || length > 63 || value[0] == '-'
+        || value[length - 1] == '-'
+        || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") < length) {
+        return not_allowed(cmd, value, "it must be the key of an"
+                           " organization: 1 to 63 lower-case letters,"
+                           " digits and hyphens");
+    }
+    config->organization = value;
+    return NULL;
+}
+
 static const char *set_admin_files(cmd_parms *cmd, void *unused,
                                    const char *value)
 {
@@ -159,6 +181,7 @@ static const struct {
       offsetof(scim_dir_config_t, max_body_size) },
     { "SCIMBulkMaxOperations", 0, 10000,
       offsetof(scim_dir_config_t, max_operations) },
+    { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
     { NULL, 0, 0, 0 }
 };
 
@@ -237,6 +260,12 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMAccountValue", set_account_value, NULL, ACCESS_CONF,
                   "An expression for what SCIMAccountKey is compared with;"
                   " default: the user that httpd authenticated."),
+    AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ACCESS_CONF,
+                  "The key of the organization whose accounts Require"
+                  " scim-account and scim-role let in."),
+    AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ACCESS_CONF,
+                  "For how many seconds a process remembers an account that"
+                  " it looked up for Require (default 1); 0: never."),
     AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_sso),
                  ACCESS_CONF,

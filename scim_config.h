@@ -14,6 +14,7 @@
 #define SCIM_DEFAULT_MAX_RESULTS 1000
 #define SCIM_DEFAULT_MAX_BODY_SIZE 1048576
 #define SCIM_DEFAULT_MAX_OPERATIONS 1000
+#define SCIM_DEFAULT_GATE_CACHE 1
 #define SCIM_DEFAULT_DBD_MAX 10  /* mod_dbd's own */
 
 /* What holds in a Location; SCIM_UNSET and NULL: nothing was said. */
@@ -27,6 +28,8 @@ typedef struct {
     int require_sso;
     int by_external_id;          /* how people are joined to accounts */
     const ap_expr_info_t *account_value; /* NULL: r->user */
+    const char *organization;    /* of the gate: its key */
+    int gate_cache;              /* seconds */
 } scim_dir_config_t;
 
 /* What holds in a server. */

@@ -12,7 +12,8 @@
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_ORGANIZATION_NAME, COLUMN_ENABLED,
     COLUMN_DOMAINS, COLUMN_ID, COLUMN_USER_NAME, COLUMN_DISPLAY_NAME,
-    COLUMN_ROLE, COLUMN_ACTIVE, COLUMN_LANGUAGE, COLUMN_TIMEZONE
+    COLUMN_ROLE, COLUMN_ACTIVE, COLUMN_LANGUAGE, COLUMN_TIMEZONE,
+    COLUMN_ROLES
 };
 
 /* Nobody's name has such, and a log line must not. */
@@ -40,6 +41,7 @@ static scim_person_t *person_of(const scim_rows_t *rows, const char *key,
     person->user_name = scim_rows_value(rows, 0, COLUMN_USER_NAME);
     person->display_name = scim_rows_value(rows, 0, COLUMN_DISPLAY_NAME);
     person->role = scim_rows_value(rows, 0, COLUMN_ROLE);
+    person->roles = scim_rows_value(rows, 0, COLUMN_ROLES);
     person->active = scim_rows_true(rows, 0, COLUMN_ACTIVE);
     person->language = scim_rows_value(rows, 0, COLUMN_LANGUAGE);
     person->timezone = scim_rows_value(rows, 0, COLUMN_TIMEZONE);

@@ -8,13 +8,17 @@
 #include "scim_error.h"
 #include "scim_tokens.h"
 
+#define SCIM_PERSON_ROLE_SEPARATOR "\x1f"
+
 /* Strings live in the pool of the connection that read them; all but id,
- * user_name and role may be NULL. */
+ * user_name, role and roles may be NULL. */
 typedef struct {
     const char *id;
     const char *user_name;
     const char *display_name;
     const char *role;
+    const char *roles;           /* all values, SCIM_PERSON_ROLE_SEPARATOR
+                                  * between them (profile open) */
     int active;
     const char *language;
     const char *timezone;

@@ -137,7 +137,9 @@ enum {
 #define SCIM_SQL_PERSON(condition)                                          \
     "SELECT o.id, o.name, o.provisioning_enabled,"                          \
     " array_to_string(o.domains, ' '), a.id, a.user_name,"                  \
-    " a.display_name, a.role, a.active, a.preferred_language, a.timezone"   \
+    " a.display_name, a.role, a.active, a.preferred_language, a.timezone,"  \
+    " array_to_string(ARRAY(SELECT v #>> '{}' FROM jsonb_path_query("       \
+    "a.attributes, '$.roles[*].value') v), U&'\\001f')"                    \
     " FROM scim.organization o LEFT JOIN scim.account a"                    \
     " ON a.organization_id = o.id AND " condition                           \
     " WHERE o.key = $1 LIMIT 2"

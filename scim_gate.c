@@ -1,0 +1,498 @@
+#include "scim_gate.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <ap_provider.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <mod_auth.h>
+
+#include "scim_cache.h"
+#include "scim_config.h"
+#include "scim_http.h"
+#include "scim_log.h"
+#include "scim_people.h"
+
+#define CACHE_SLOTS 2048
+#define MAX_REPORTED 32          /* unknown organizations that are logged */
+#define VERDICT "scim-gate"      /* note of a request: what the gate said */
+#define DENIED "denied"
+#define UNAVAILABLE "unavailable"
+#define ASKED "scim-gate-asked"  /* note: the other hooks are being asked */
+
+APLOG_USE_MODULE(scim);
+
+static scim_cache_t *cache;      /* in a child process */
+
+/* What is known of somebody; without id nobody, for the reason. */
+typedef struct {
+    const char *id;
+    const char *user_name;
+    const char *role;
+    const char *roles;
+    const char *display_name;
+    const char *language;
+    const char *timezone;
+    const char *active;          /* "1" or "" */
+    const char *reason;
+} visitor_t;
+
+#define TEXTS 9                  /* members of visitor_t */
+
+/* Looking up */
+
+/* The texts of a visitor one behind the other, each with its NUL. */
+static const char *pack(apr_size_t *length, const visitor_t *visitor,
+                        apr_pool_t *pool)
+{
+    const char *const *texts = (const char *const *) visitor;
+    char *packed;
+    char *to;
+    int i;
+
+    *length = 0;
+    for (i = 0; i < TEXTS; i++) {
+        *length += strlen(texts[i]) + 1;
+    }
+    packed = to = apr_palloc(pool, *length);
+    for (i = 0; i < TEXTS; i++) {
+        to = apr_cpystrn(to, texts[i], *length) + 1;
+    }
+    return packed;
+}
+
+static void unpack(visitor_t *visitor, const char *packed)
+{
+    const char **texts = (const char **) visitor;
+    int i;
+
+    for (i = 0; i < TEXTS; i++) {
+        texts[i] = packed;
+        packed += strlen(packed) + 1;
+    }
+}
+
+/* What ends a header line must not come from a name. */
+static const char *one_line(const char *text, apr_pool_t *pool)
+{
+    char *line = apr_pstrdup(pool, text ? text : "");
+    char *c;
+
+    for (c = line; *c; c++) {
+        if (apr_iscntrl(*c)) {
+            *c = ' ';
+        }
+    }
+    return line;
+}
+
+static void visitor_of(visitor_t *visitor, const scim_person_t *person,
+                       apr_pool_t *pool)
+{
+    visitor->id = person->id;
+    visitor->user_name = one_line(person->user_name, pool);
+    visitor->role = person->role;
+    visitor->roles = person->roles;
+    visitor->display_name = one_line(person->display_name, pool);
+    visitor->language = one_line(person->language, pool);
+    visitor->timezone = one_line(person->timezone, pool);
+    visitor->active = person->active ? "1" : "";
+    visitor->reason = "";
+}
+
+static void nobody(visitor_t *visitor, const char *reason)
+{
+    static const visitor_t none = { "", "", "", "", "", "", "", "", "" };
+
+    *visitor = none;
+    visitor->reason = reason;
+}
+
+/* An organization that does not exist is the operator's mistake: it is logged
+ * as an error, once in a process. */
+static void report_unknown(request_rec *r, const char *organization)
+{
+    static const char *reported[MAX_REPORTED];
+    int i = 0;
+
+    while (i < MAX_REPORTED && reported[i] && reported[i] != organization) {
+        i++;
+    }
+    if (i < MAX_REPORTED && !reported[i]) {
+        reported[i] = organization;
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0006)
+                      "SCIMOrganization %s: there is no such organization;"
+                      " everybody is denied", organization);
+    }
+}
+
+/* Who is refused is an answer, too; an error is one of the database alone. */
+static scim_error_t *ask_database(visitor_t *visitor, request_rec *r,
+                                  const scim_dir_config_t *config,
+                                  const char *value)
+{
+    scim_person_t *person;
+    scim_error_t *error;
+    scim_db_t *db;
+
+    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
+    error = scim_people_find(&person, db, config->organization,
+                             config->by_external_id == 1, value, r->pool);
+    scim_db_return(db);
+    if (!error) {
+        visitor_of(visitor, person, r->pool);
+        return NULL;
+    }
+    if (error->kind == SCIM_E_NOT_FOUND) {
+        report_unknown(r, config->organization);
+    }
+    else if (error->kind != SCIM_E_FORBIDDEN) {
+        return error;
+    }
+    nobody(visitor, error->detail);
+    return NULL;
+}
+
+static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
+                             const scim_dir_config_t *config,
+                             const char *value)
+{
+    apr_interval_time_t ttl = apr_time_from_sec(
+        scim_config_or(config->gate_cache, SCIM_DEFAULT_GATE_CACHE));
+    const char *key = apr_pstrcat(r->pool, config->organization,
+                                  config->by_external_id == 1 ? "/e/"
+                                                              : "/u/",
+                                  value, NULL);
+    apr_time_t now = apr_time_now();
+    const char *packed;
+    apr_size_t length;
+    scim_error_t *error;
+
+    if (ttl == 0 || !cache) {
+        return ask_database(visitor, r, config, value);
+    }
+    packed = scim_cache_get(cache, key, ttl, r->pool);
+    if (packed) {
+        unpack(visitor, packed);
+        return NULL;
+    }
+    error = ask_database(visitor, r, config, value);
+    if (error) {
+        scim_cache_give_up(cache, key);
+        return error;
+    }
+    packed = pack(&length, visitor, r->pool);
+    scim_cache_put(cache, key, packed, length, now);
+    return NULL;
+}
+
+/* Several Require lines of a request are one look-up. */
+static scim_error_t *find_visitor(const visitor_t **found, request_rec *r,
+                                  const scim_dir_config_t *config,
+                                  const char *value)
+{
+    const char *key = apr_pstrcat(r->pool, VERDICT, config->organization,
+                                  "/", value, NULL);
+    visitor_t *visitor;
+    void *known;
+
+    apr_pool_userdata_get(&known, key, r->pool);
+    if (!known) {
+        visitor = apr_palloc(r->pool, sizeof(*visitor));
+        SCIM_ERR(look_up(visitor, r, config, value));
+        apr_pool_userdata_setn(visitor, key, NULL, r->pool);
+        known = visitor;
+    }
+    *found = known;
+    return NULL;
+}
+
+/* Deciding */
+
+static authz_status deny(request_rec *r, const char *reason)
+{
+    apr_table_setn(r->notes, VERDICT, DENIED);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, SCIM_LOGNO(0007)
+                  "denied %s: %s", r->uri, reason);
+    return AUTHZ_DENIED;
+}
+
+static authz_status fail(request_rec *r, const scim_error_t *error)
+{
+    apr_table_setn(r->notes, VERDICT, UNAVAILABLE);
+    scim_http_log(r, error);
+    return AUTHZ_GENERAL_ERROR;
+}
+
+static const struct {
+    const char *name;
+    size_t offset;
+} variables[] = {
+    { "SCIM_ACCOUNT_ID", offsetof(visitor_t, id) },
+    { "SCIM_USER_NAME", offsetof(visitor_t, user_name) },
+    { "SCIM_ROLE", offsetof(visitor_t, role) },
+    { "SCIM_DISPLAY_NAME", offsetof(visitor_t, display_name) },
+    { "SCIM_PREFERRED_LANGUAGE", offsetof(visitor_t, language) },
+    { "SCIM_TIMEZONE", offsetof(visitor_t, timezone) }
+};
+#define VARIABLES (sizeof(variables) / sizeof(*variables))
+
+/* visitor NULL: whatever was there is not of an account. */
+static void put_environment(request_rec *r, const visitor_t *visitor)
+{
+    apr_size_t i;
+
+    for (i = 0; i < VARIABLES; i++) {
+        const char *value = visitor
+            ? *(const char *const *) ((const char *) visitor
+                                      + variables[i].offset) : "";
+
+        if (*value) {
+            apr_table_set(r->subprocess_env, variables[i].name, value);
+        }
+        else {
+            apr_table_unset(r->subprocess_env, variables[i].name);
+        }
+    }
+}
+
+/* The account of the request; AUTHZ_GRANTED when there is an active one. */
+static authz_status find_active(const visitor_t **visitor, request_rec *r)
+{
+    const scim_dir_config_t *config = scim_config_of(r);
+    const char *value = r->user;
+    const char *problem = NULL;
+    scim_error_t *error;
+
+    put_environment(r, NULL);
+    if (!config->organization) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0008)
+                      "Require scim-account and scim-role need a"
+                      " SCIMOrganization here: everybody is denied");
+        return deny(r, "SCIMOrganization is missing.");
+    }
+    if (config->account_value) {
+        value = ap_expr_str_exec(r, config->account_value, &problem);
+    }
+    if (problem) {
+        return deny(r, problem);
+    }
+    if (!value || !*value) {
+        return r->user ? deny(r, "SCIMAccountValue is empty.")
+                       : AUTHZ_DENIED_NO_USER;
+    }
+    error = find_visitor(visitor, r, config, value);
+    if (error) {
+        return fail(r, error);
+    }
+    if (!*(*visitor)->id) {
+        return deny(r, (*visitor)->reason);
+    }
+    if (!*(*visitor)->active) {
+        return deny(r, "The account is not active.");
+    }
+    put_environment(r, *visitor);
+    return AUTHZ_GRANTED;
+}
+
+static authz_status check_account(request_rec *r, const char *arguments,
+                                  const void *parsed)
+{
+    const visitor_t *visitor;
+
+    return find_active(&visitor, r);
+}
+
+/* Managed, it is one role; open, any of those that were sent, which are
+ * separated as scim_people_find does it. */
+static int has_role(const visitor_t *visitor, const char *role, int managed)
+{
+    const char *at = visitor->roles;
+    apr_size_t length = strlen(role);
+
+    if (managed) {
+        return strcmp(visitor->role, role) == 0;
+    }
+    while (*at) {
+        apr_size_t next = strcspn(at, SCIM_PERSON_ROLE_SEPARATOR);
+
+        if (next == length && strncmp(at, role, length) == 0) {
+            return 1;
+        }
+        at += next + (at[next] != '\0');
+    }
+    return 0;
+}
+
+static authz_status check_role(request_rec *r, const char *arguments,
+                               const void *parsed)
+{
+    const apr_array_header_t *roles = parsed;
+    const visitor_t *visitor;
+    authz_status status = find_active(&visitor, r);
+    int i;
+
+    if (status != AUTHZ_GRANTED) {
+        return status;
+    }
+    for (i = 0; i < roles->nelts; i++) {
+        if (has_role(visitor, APR_ARRAY_IDX(roles, i, const char *),
+                     scim_config_of(r)->managed != 0)) {
+            return AUTHZ_GRANTED;
+        }
+    }
+    return deny(r, apr_psprintf(r->pool, "The account has the role %s,"
+                                " not %s.", visitor->role, arguments));
+}
+
+/* Require lines */
+
+static const char *parse_account(cmd_parms *cmd, const char *line,
+                                 const void **parsed)
+{
+    return *line ? "Require scim-account takes no argument; for a role there"
+                   " is Require scim-role" : NULL;
+}
+
+static int is_managed_here(cmd_parms *cmd)
+{
+    const scim_dir_config_t *here
+        = ap_get_module_config(cmd->context, &scim_module);
+    const scim_dir_config_t *server
+        = ap_get_module_config(cmd->server->lookup_defaults, &scim_module);
+
+    return here->managed != SCIM_UNSET ? here->managed
+                                       : server->managed != 0;
+}
+
+static const char *parse_role(cmd_parms *cmd, const char *line,
+                              const void **parsed)
+{
+    apr_array_header_t *roles = apr_array_make(cmd->pool, 3,
+                                               sizeof(const char *));
+    const char *role;
+
+    while (*(role = ap_getword_conf(cmd->pool, &line))) {
+        if (is_managed_here(cmd) && strcmp(role, "ADMIN") != 0
+            && strcmp(role, "USER") != 0 && strcmp(role, "GUEST") != 0) {
+            return apr_psprintf(cmd->pool, "Require scim-role: '%s' is not"
+                                " allowed; it must be ADMIN, USER or GUEST"
+                                " (any role with SCIMProfile open before"
+                                " it)", role);
+        }
+        APR_ARRAY_PUSH(roles, const char *) = role;
+    }
+    *parsed = roles;
+    return roles->nelts > 0 ? NULL
+        : "Require scim-role needs a role, as in Require scim-role ADMIN"
+          " USER";
+}
+
+/* Answers */
+
+/* Let the other hooks decide, then say it in our words: a person who is not
+ * allowed in gets 403, not another question for a password, and a database
+ * that is away is 503. */
+static int decide(request_rec *r, int (*others)(request_rec *))
+{
+    const char *verdict;
+    int status;
+
+    if (apr_table_get(r->notes, ASKED)) {
+        return DECLINED;
+    }
+    apr_table_setn(r->notes, ASKED, "1");
+    status = others(r);
+    apr_table_unset(r->notes, ASKED);
+    verdict = apr_table_get(r->notes, VERDICT);
+    if (!verdict) {
+        return status;
+    }
+    if (status == HTTP_UNAUTHORIZED && strcmp(verdict, DENIED) == 0
+        && r->user) {
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        return HTTP_FORBIDDEN;
+    }
+    if (status == HTTP_INTERNAL_SERVER_ERROR
+        && strcmp(verdict, UNAVAILABLE) == 0) {
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    return status;
+}
+
+static int decide_without_user(request_rec *r)
+{
+    return decide(r, ap_run_access_checker_ex);
+}
+
+static int decide_with_user(request_rec *r)
+{
+    return decide(r, ap_run_auth_checker);
+}
+
+/* Set-up */
+
+static const authz_provider account_provider = { check_account,
+                                                 parse_account };
+static const authz_provider role_provider = { check_role, parse_role };
+
+void scim_gate_register(apr_pool_t *pool)
+{
+    ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "scim-account",
+                              AUTHZ_PROVIDER_VERSION, &account_provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "scim-role",
+                              AUTHZ_PROVIDER_VERSION, &role_provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_access_ex(decide_without_user, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST,
+                            AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(decide_with_user, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                        AP_AUTH_INTERNAL_PER_CONF);
+}
+
+void scim_gate_init_child(apr_pool_t *pool, server_rec *s)
+{
+    apr_status_t rv = scim_cache_make(&cache, CACHE_SLOTS, pool);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, SCIM_LOGNO(0009)
+                     "no memory of accounts: each request asks the"
+                     " database");
+        cache = NULL;
+    }
+}
+
+static int has_directive(const ap_directive_t *node, const char *name,
+                         const char *argument)
+{
+    for (; node; node = node->next) {
+        if ((strcasecmp(node->directive, name) == 0
+             && (!argument || strstr(node->args, argument)))
+            || has_directive(node->first_child, name, argument)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int scim_gate_check_config(const ap_directive_t *tree, server_rec *s)
+{
+    if (!has_directive(tree, "Require", "scim-account")
+        && !has_directive(tree, "Require", "scim-role")) {
+        return DECLINED;
+    }
+    if (has_directive(tree, "SCIMOrganization", NULL)) {
+        return OK;
+    }
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0010)
+                 "Require scim-account and scim-role need to know of which"
+                 " organization: add SCIMOrganization and its key");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}

@@ -1,0 +1,30 @@
+/* scim_gate: Require scim-account and Require scim-role: who may use what
+ * stands behind httpd is who is an active account now.
+ *
+ *   SCIMOrganization acme
+ *   Require scim-account
+ *   Require scim-role ADMIN USER
+ *
+ * Any authentication says who it is; SCIMAccountKey and SCIMAccountValue say
+ * how that is joined to an account.  Nobody, more than one, and an inactive
+ * account are refused with 403, also where httpd would ask for another
+ * password; a database that is away is 503.  The application finds the account
+ * in the environment: SCIM_ACCOUNT_ID, SCIM_USER_NAME, SCIM_ROLE,
+ * SCIM_DISPLAY_NAME, SCIM_PREFERRED_LANGUAGE, SCIM_TIMEZONE.
+ */
+#ifndef SCIM_GATE_H
+#define SCIM_GATE_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+void scim_gate_register(apr_pool_t *pool);
+
+/* In each child process, for as long as pool. */
+void scim_gate_init_child(apr_pool_t *pool, server_rec *s);
+
+/* Whether the configuration uses the gate and says for which organization:
+ * OK, DECLINED where it does not use it, or an HTTP error, logged. */
+int scim_gate_check_config(const ap_directive_t *tree, server_rec *s);
+
+#endif

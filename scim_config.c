@@ -236,39 +236,42 @@ static const char *see_dbd_max(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
+/* In a <Location>, or in the server's configuration for all of them. */
+#define ANYWHERE (RSRC_CONF | ACCESS_CONF)
+
 const command_rec scim_directives[] = {
-    AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ANYWHERE,
                   "The public URL of the Location, when a proxy in front"
                   " makes it another than this server knows."),
-    AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ANYWHERE,
                   "managed (default): Managed Accounts with the roles ADMIN,"
                   " USER and GUEST; open: any SCIM user."),
     AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
-                 (void *) offsetof(scim_dir_config_t, strict), ACCESS_CONF,
+                 (void *) offsetof(scim_dir_config_t, strict), ANYWHERE,
                  "On: the plain reading of the RFCs; Off (default): the"
                  " dialects of the identity providers as well."),
-    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ANYWHERE,
                   "The most resources in one answer (default 1000)."),
-    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ANYWHERE,
                   "The largest request body in bytes (default 1048576)."),
-    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ANYWHERE,
                   "The most operations in one bulk request (default 1000);"
                   " 0: no bulk requests."),
-    AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
                   "What joins who signed in to an account: userName (default)"
                   " or externalId."),
-    AP_INIT_TAKE1("SCIMAccountValue", set_account_value, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMAccountValue", set_account_value, NULL, ANYWHERE,
                   "An expression for what SCIMAccountKey is compared with;"
                   " default: the user that httpd authenticated."),
-    AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ANYWHERE,
                   "The key of the organization whose accounts Require"
                   " scim-account and scim-role let in."),
-    AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ACCESS_CONF,
+    AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
                   "For how many seconds a process remembers an account that"
                   " it looked up for Require (default 1); 0: never."),
     AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_sso),
-                 ACCESS_CONF,
+                 ANYWHERE,
                  "On: provisioning is switched on only by who signed in by"
                  " SAML or OpenID Connect (default Off)."),
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,

@@ -19,10 +19,12 @@
 
 #define CACHE_SLOTS 2048
 #define MAX_REPORTED 32          /* unknown organizations that are logged */
-#define VERDICT "scim-gate"      /* note of a request: what the gate said */
-#define DENIED "denied"
+
+/* Notes of a request. */
+#define GATE "scim-gate"         /* PASSED_BY, or UNAVAILABLE */
+#define PASSED_BY "passed by"
 #define UNAVAILABLE "unavailable"
-#define ASKED "scim-gate-asked"  /* note: the other hooks are being asked */
+#define OTHERS "scim-gate-others" /* the other hooks are being asked */
 
 APLOG_USE_MODULE(scim);
 
@@ -195,7 +197,7 @@ static scim_error_t *find_visitor(const visitor_t **found, request_rec *r,
                                   const scim_dir_config_t *config,
                                   const char *value)
 {
-    const char *key = apr_pstrcat(r->pool, VERDICT, config->organization,
+    const char *key = apr_pstrcat(r->pool, GATE, config->organization,
                                   "/", value, NULL);
     visitor_t *visitor;
     void *known;
@@ -215,7 +217,6 @@ static scim_error_t *find_visitor(const visitor_t **found, request_rec *r,
 
 static authz_status deny(request_rec *r, const char *reason)
 {
-    apr_table_setn(r->notes, VERDICT, DENIED);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, SCIM_LOGNO(0007)
                   "denied %s: %s", r->uri, reason);
     return AUTHZ_DENIED;
@@ -223,7 +224,7 @@ static authz_status deny(request_rec *r, const char *reason)
 
 static authz_status fail(request_rec *r, const scim_error_t *error)
 {
-    apr_table_setn(r->notes, VERDICT, UNAVAILABLE);
+    apr_table_setn(r->notes, GATE, UNAVAILABLE);
     scim_http_log(r, error);
     return AUTHZ_GENERAL_ERROR;
 }
@@ -269,6 +270,7 @@ static authz_status find_active(const visitor_t **visitor, request_rec *r)
     scim_error_t *error;
 
     put_environment(r, NULL);
+    apr_table_setn(r->notes, GATE, PASSED_BY);
     if (!config->organization) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0008)
                       "Require scim-account and scim-role need a"
@@ -358,15 +360,21 @@ static const char *parse_account(cmd_parms *cmd, const char *line,
                    " is Require scim-role" : NULL;
 }
 
-static int is_managed_here(cmd_parms *cmd)
+/* httpd makes a section's configuration with our first directive in it. */
+static int managed_in(const ap_conf_vector_t *section)
 {
-    const scim_dir_config_t *here
-        = ap_get_module_config(cmd->context, &scim_module);
-    const scim_dir_config_t *server
-        = ap_get_module_config(cmd->server->lookup_defaults, &scim_module);
+    const scim_dir_config_t *config = ap_get_module_config(section,
+                                                           &scim_module);
 
-    return here->managed != SCIM_UNSET ? here->managed
-                                       : server->managed != 0;
+    return config ? config->managed : SCIM_UNSET;
+}
+
+static int is_managed_here(const cmd_parms *cmd)
+{
+    int here = managed_in(cmd->context);
+
+    return here != SCIM_UNSET ? here
+                              : managed_in(cmd->server->lookup_defaults) != 0;
 }
 
 static const char *parse_role(cmd_parms *cmd, const char *line,
@@ -399,26 +407,25 @@ static const char *parse_role(cmd_parms *cmd, const char *line,
  * that is away is 503. */
 static int decide(request_rec *r, int (*others)(request_rec *))
 {
-    const char *verdict;
+    const char *gate;
     int status;
 
-    if (apr_table_get(r->notes, ASKED)) {
+    if (apr_table_get(r->notes, OTHERS)) {
         return DECLINED;
     }
-    apr_table_setn(r->notes, ASKED, "1");
+    apr_table_setn(r->notes, OTHERS, "1");
     status = others(r);
-    apr_table_unset(r->notes, ASKED);
-    verdict = apr_table_get(r->notes, VERDICT);
-    if (!verdict) {
+    apr_table_unset(r->notes, OTHERS);
+    gate = apr_table_get(r->notes, GATE);
+    if (!gate) {
         return status;
     }
-    if (status == HTTP_UNAUTHORIZED && strcmp(verdict, DENIED) == 0
-        && r->user) {
+    if (status == HTTP_UNAUTHORIZED && r->user) {
         apr_table_unset(r->err_headers_out, "WWW-Authenticate");
         return HTTP_FORBIDDEN;
     }
     if (status == HTTP_INTERNAL_SERVER_ERROR
-        && strcmp(verdict, UNAVAILABLE) == 0) {
+        && strcmp(gate, UNAVAILABLE) == 0) {
         apr_table_setn(r->err_headers_out, "Retry-After",
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
         return HTTP_SERVICE_UNAVAILABLE;

@@ -40,6 +40,8 @@ my ($status, $output) = configtest("$DBD<Location /scim>\nSetHandler scim\nSCIMB
 is $status, 0, 'a good configuration' or diag $output;
 like $output, qr/Syntax OK/, 'is OK';
 
+is +(configtest("${DBD}SCIMProfile open\nSCIMMaxResults 5\n<Location /scim>\nSetHandler scim\n</Location>"))[0], 0, 'what holds in all Locations may stand outside of them';
+
 sub location { return "$DBD<Location /scim>\nSetHandler scim\n$_[0]\n</Location>" }
 refused(location('SCIMProfile closed'), qr/SCIMProfile: 'closed' is not allowed; it must be managed or open/, 'SCIMProfile');
 refused(location('SCIMStrict maybe'), qr/SCIMStrict must be On or Off/, 'SCIMStrict');

@@ -15,13 +15,14 @@ my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
 # new(dir, port, fsync, conf, database_conf, module, threads, dbd_max): conf and
 # database_conf are added to httpd.conf and postgresql.conf, initdb is a list of
-# arguments for it.
+# arguments for it.  With database, another Scim::Server, it is an httpd alone, on
+# that one's database.
 sub new {
     my ($class, %option) = @_;
     my $self = bless { fsync => 0, conf => '', database_conf => '', initdb => [], module => "$ROOT/.libs/mod_scim.so",
                        threads => 25, dbd_max => 16, %option }, $class;
     $self->{pgdata} = "$self->{dir}/pgdata";
-    $self->{pghost} = "$self->{dir}/run";
+    $self->{pghost} = $self->{database} ? $self->{database}{pghost} : "$self->{dir}/run";
     $self->{pgport} = 5432;
     $self->{pgdatabase} = 'scim';
     $self->{pguser} = 'scim';
@@ -177,7 +178,7 @@ sub load_modules {
     my $dir = modules_dir();
     return join '', map { -e "$dir/mod_$_.so" ? "LoadModule ${_}_module $dir/mod_$_.so\n" : '' }
         qw(mpm_event authn_core authz_core authz_user auth_basic authn_file authn_anon unixd log_config dbd deflate
-           filter headers env);
+           filter headers env setenvif rewrite proxy proxy_http);
 }
 
 sub configuration {
@@ -251,7 +252,7 @@ sub stop_httpd {
 sub start {
     my ($self) = @_;
     $self->prepare_folders;
-    $self->start_database;
+    $self->start_database unless $self->{database};
     $self->start_httpd;
     return $self;
 }
@@ -259,7 +260,7 @@ sub start {
 sub stop {
     my ($self) = @_;
     $self->stop_httpd;
-    $self->stop_database;
+    $self->stop_database unless $self->{database};
 }
 
 1;

@@ -1,0 +1,81 @@
+# Deactivated under load: without a cache nobody is let in from then on, with one
+# nobody after its bound.
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Path qw(make_path);
+use File::Temp ();
+use MIME::Base64 ();
+use Time::HiRes qw(time);
+use Scim::Test;
+
+my $CLIENTS = 6;
+my $org = organization();
+my $dir = File::Temp::tempdir('scim-gate-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $basic = "AuthType Basic\nAuthName gate\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\nRequire scim-account\n";
+my $gate = Scim::Server->new(dir => $dir, database => server(), conf => "SCIMOrganization $org->{key}\n"
+    . "<Location /live>\nSCIMGateCache 0\n$basic</Location>\n<Location /cached>\n$basic</Location>\n");
+for my $name (qw(live cached)) {
+    make_path("$dir/httpd/htdocs/$name");
+    Scim::Server::write_file("$dir/httpd/htdocs/$name/x.txt", "x\n");
+}
+$gate->start;
+my $user = $org->create;
+my $authorization = 'Basic ' . MIME::Base64::encode("$user->{userName}:x", '');
+
+# A client asks again and again until it is ended, and writes down when it asked
+# and what it got.
+sub client {
+    my ($location, $file) = @_;
+    my $pid = fork // die "fork: $!";
+    return $pid if $pid;
+    open my $out, '>', $file or die "$file: $!";
+    my $going = 1;
+    local $SIG{TERM} = sub { $going = 0 };
+    my $http = Scim::Http->new($gate->{url});
+    while ($going) {
+        my $asked = time;
+        my $r = $http->request(GET => "/$location/x.txt", [Authorization => $authorization], undef);
+        printf $out "%.6f %d\n", $asked, $r->{status};
+    }
+    close $out;
+    POSIX::_exit(0);
+}
+
+# [when it was asked, status] of all clients.
+sub answers {
+    my ($location) = @_;
+    return map { open my $in, '<', $_ or die "$_: $!"; map { [split] } <$in> } glob "$dir/$location-*";
+}
+
+my @pids = map { my $location = $_; map { client($location, "$dir/$location-$_") } 1 .. $CLIENTS / 2 } qw(live cached);
+my (@out, @in);
+for my $round (1 .. 3) {
+    select undef, undef, undef, 0.3;     # there is load while he is in
+    $org->patch_ops($user->{id}, { op => 'replace', path => 'active', value => FALSE });
+    push @out, time;
+    Scim::Server::wait_until('the bound of the cache has passed', 10, sub { time > $out[-1] + 1.3 });
+    push @in, time;
+    $org->patch_ops($user->{id}, { op => 'replace', path => 'active', value => TRUE });
+    my $known = time;
+    Scim::Server::wait_until('he is in again', 10, sub { time > $known + 1.2 });
+}
+kill 'TERM', @pids;
+waitpid $_, 0 for @pids;
+
+# How many were let in that asked while he was out, so long after.
+sub let_in {
+    my ($after, @answers) = @_;
+    return scalar grep { my ($asked, $status) = @$_;
+        $status == 200 && grep { $asked > $out[$_] + $after && $asked < $in[$_] } 0 .. $#out } @answers;
+}
+my @live = answers('live');
+my @cached = answers('cached');
+cmp_ok scalar(@live), '>', 300, 'there was load without a cache';
+cmp_ok scalar(@cached), '>', 300, 'and with one';
+cmp_ok scalar(grep { $_->[1] == 200 } @live), '>', 100, 'he was in';
+is let_in(0, @live), 0, 'SCIMGateCache 0: from the answer to the deactivation on, nobody asked and was let in';
+is let_in(1, @cached), 0, 'SCIMGateCache 1: not after a second';
+is_deeply [grep { $_->[1] != 200 && $_->[1] != 403 } @live, @cached], [], 'there is no other answer';
+$gate->stop;
+done_testing;

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS scim.schema_version (
 COMMENT ON TABLE scim.schema_version IS 'Versions of schema.sql that were applied here; the highest is the current one';
 COMMENT ON COLUMN scim.schema_version.version IS 'Number of the version';
 COMMENT ON COLUMN scim.schema_version.applied_at IS 'When it was first applied';
-INSERT INTO scim.schema_version (version) VALUES (1), (2) ON CONFLICT DO NOTHING;
+INSERT INTO scim.schema_version (version) VALUES (1), (2), (3) ON CONFLICT DO NOTHING;
 
 -- Comparison keys.  ICU and its root collation make them independent of the
 -- cluster's locale; scim_text.c makes the same ones.  As long as characters as
@@ -207,6 +207,37 @@ CREATE INDEX IF NOT EXISTS event_account ON scim.event (organization_id, account
 
 CREATE INDEX IF NOT EXISTS event_guest ON scim.event (organization_id, sequence)
     WHERE kind = 'urn:mod_scim:event:role:guest';
+
+-- The change feed reads in this order, up to the oldest transaction that is
+-- still open: what it has passed can never change.
+CREATE INDEX IF NOT EXISTS event_feed ON scim.event (transaction_id, sequence);
+
+-- NOTIFY makes the commits of its transactions wait for one another, so a
+-- session rings ten times a second at most; readers look again by themselves.
+CREATE OR REPLACE FUNCTION scim.event_ring() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+DECLARE
+    rung text := current_setting('scim.rung_at', true);
+BEGIN
+    IF coalesce(rung, '') = '' OR clock_timestamp() > rung::timestamptz + interval '100 milliseconds' THEN
+        PERFORM set_config('scim.rung_at', clock_timestamp()::text, false), pg_notify('scim_event', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION scim.event_ring() IS 'Tells those who LISTEN on scim_event that there are new events';
+CREATE OR REPLACE TRIGGER event_ring
+    AFTER INSERT ON scim.event FOR EACH STATEMENT EXECUTE FUNCTION scim.event_ring();
+
+CREATE TABLE IF NOT EXISTS scim.relay (
+    name        text PRIMARY KEY CHECK (name <> ''),
+    sequence    bigint NOT NULL,
+    updated_at  timestamptz(3) NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE scim.relay IS 'How far each scimctl relay has got';
+COMMENT ON COLUMN scim.relay.name IS 'Its --name';
+COMMENT ON COLUMN scim.relay.sequence IS 'Sequence of the latest event that its receiver has taken; 0: none yet';
+COMMENT ON COLUMN scim.relay.updated_at IS 'When';
 
 -- Refused requests, for the administrator who asks why somebody was not
 -- provisioned.  In the order of events, so that both are one list.

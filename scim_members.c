@@ -127,24 +127,6 @@ scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
     return NULL;
 }
 
-scim_error_t *scim_members_make_eligible(scim_call_t *call, const char *id)
-{
-    const scim_principal_t *actor = call->principal;
-    const char *values[] = { actor->organization_id, id, actor->actor_kind,
-                             actor->actor_id, actor->actor_name };
-    scim_rows_t *rows;
-    cJSON *member;
-
-    SCIM_ERR(scim_members_get(&member, call, id));
-    if (strcmp(scim_json_text(member, "label"), "unmanaged") == 0) {
-        return scim_error(call->pool, SCIM_E_FORBIDDEN,
-                          "This account is not a Managed Account: its owner"
-                          " administers it.");
-    }
-    return scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
-                       values);
-}
-
 /* Editing */
 
 static scim_error_t *check_display_name(scim_call_t *call,
@@ -259,7 +241,7 @@ scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
 
     SCIM_ERR(read_changes(operations, field, call, is_own, changes));
     if (cJSON_IsTrue(scim_json_member(changes, "eligible"))) {
-        SCIM_ERR(scim_members_make_eligible(call, id));
+        SCIM_ERR(scim_users_make_eligible(call, id));
     }
     return cJSON_GetArraySize(operations) > 0
            ? scim_users_patch(&user, call, id, message) : NULL;

@@ -53,9 +53,4 @@ scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
                                 const char *id, const cJSON *changes)
     SCIM_CHECKED;
 
-/* Let provisioning take the account over.  One that is eligible stays as it
- * is; an unmanaged one is SCIM_E_FORBIDDEN. */
-scim_error_t *scim_members_make_eligible(scim_call_t *call, const char *id)
-    SCIM_CHECKED;
-
 #endif

@@ -49,16 +49,21 @@ enum {
     " " actor_kind ", " actor "::uuid, " name ", " data                     \
     " FROM " source " s)"
 
+/* The members of an event e, with its account a, as JSON. */
+#define SCIM_SQL_EVENT_MEMBERS                                              \
+    "'at'," SCIM_SQL_TIMESTAMP("e.occurred_at") ","                         \
+    " 'kind', e.kind, 'actorKind', e.actor_kind,"                           \
+    " 'actor', e.actor_name, 'accountId', e.account_id, 'userName',"        \
+    " coalesce(a.user_name, e.data #>> '{after,userName}',"                 \
+    " e.data #>> '{before,userName}'), 'attributes', e.attributes,"         \
+    " 'data', e.data"
+
 /* One entry of the activity as JSON; rows that are changes, or refusals, of
  * organization $1, earlier than $3 where given, at most $4. */
 #define SCIM_SQL_CHANGES(condition)                                         \
     "(SELECT e.sequence, jsonb_build_object('sequence', e.sequence::text,"  \
-    " 'at'," SCIM_SQL_TIMESTAMP("e.occurred_at") ","                        \
-    " 'outcome', 'changed', 'kind', e.kind, 'actorKind', e.actor_kind,"     \
-    " 'actor', e.actor_name, 'accountId', e.account_id, 'userName',"        \
-    " coalesce(a.user_name, e.data #>> '{after,userName}',"                 \
-    " e.data #>> '{before,userName}'), 'attributes', e.attributes,"         \
-    " 'data', e.data) AS entry FROM scim.event e"                           \
+    " 'outcome', 'changed', " SCIM_SQL_EVENT_MEMBERS ") AS entry"           \
+    " FROM scim.event e"                                                    \
     " LEFT JOIN scim.account a ON a.organization_id = e.organization_id"    \
     " AND a.id = e.account_id WHERE e.organization_id = $1::uuid"           \
     " AND " condition " AND e.sequence < coalesce($3::bigint,"              \
@@ -292,12 +297,36 @@ enum {
     X(ACCOUNT_MAKE_ELIGIBLE, 0,                                             \
       "WITH changed AS (UPDATE scim.account a SET sync_eligible = true"     \
       " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
-      " AND a.managed AND NOT a.sync_eligible"                              \
+      " AND a.managed AND NOT a.sync_eligible AND a.version = $6::bigint"   \
       " RETURNING a.organization_id, a.id, a.version),"                     \
       SCIM_SQL_EVENTS("changed",                                            \
                       "ARRAY['urn:mod_scim:event:account:eligible']",       \
                       "$3", "$4", "$5", "'{}'", "'{}'")                     \
       " SELECT id FROM changed")                                            \
+    X(FEED, 1,                                                              \
+      "SELECT e.transaction_id, e.sequence, jsonb_build_object("            \
+      "'sequence', e.sequence, 'organization', o.key,"                      \
+      " 'version', e.version, 'externalId', coalesce(a.external_id,"        \
+      " e.data #>> '{before,externalId}'), " SCIM_SQL_EVENT_MEMBERS ")"     \
+      " FROM scim.event e"                                                  \
+      " JOIN scim.organization o ON o.id = e.organization_id"               \
+      " LEFT JOIN scim.account a ON a.organization_id = e.organization_id"  \
+      " AND a.id = e.account_id"                                            \
+      " WHERE (e.transaction_id, e.sequence) > ($1::xid8, $2::bigint)"      \
+      " AND e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())"     \
+      " AND ($3::text IS NULL OR o.key = $3)"                               \
+      " ORDER BY e.transaction_id, e.sequence LIMIT $4::bigint")            \
+    X(FEED_POSITION, 1,                                                     \
+      "SELECT e.transaction_id FROM scim.organization o"                    \
+      " CROSS JOIN LATERAL (SELECT transaction_id FROM scim.event"          \
+      " WHERE organization_id = o.id AND sequence = $1::bigint) e")         \
+    X(RELAY_INSERT, 0,                                                      \
+      "INSERT INTO scim.relay (name, sequence) VALUES ($1, $2::bigint)"     \
+      " ON CONFLICT (name) DO NOTHING")                                     \
+    X(RELAY, 1, "SELECT sequence FROM scim.relay WHERE name = $1")          \
+    X(RELAY_ADVANCE, 0,                                                     \
+      "UPDATE scim.relay SET sequence = $3::bigint, updated_at = now()"     \
+      " WHERE name = $1 AND sequence = $2::bigint RETURNING name")          \
     X(ROLE_COUNTS, 1,                                                       \
       "SELECT a.role, count(*) FROM scim.account a"                         \
       " WHERE a.organization_id = $1::uuid GROUP BY a.role")                \

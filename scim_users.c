@@ -491,16 +491,21 @@ static scim_error_t *check_conditions(scim_call_t *call,
     return NULL;
 }
 
+static scim_error_t *check_managed(scim_call_t *call,
+                                   const account_t *account)
+{
+    return account->managed ? NULL
+        : scim_error(call->pool, SCIM_E_FORBIDDEN,
+                     "This account is not a Managed Account: its owner"
+                     " administers it, and provisioning may not change it."
+                     " An administrator must make it a Managed Account"
+                     " first.");
+}
+
 static scim_error_t *check_writable(scim_call_t *call,
                                     const account_t *account)
 {
-    if (!account->managed) {
-        return scim_error(call->pool, SCIM_E_FORBIDDEN,
-                          "This account is not a Managed Account: its owner"
-                          " administers it, and provisioning may not change"
-                          " it. An administrator must make it a Managed"
-                          " Account first.");
-    }
+    SCIM_ERR(check_managed(call, account));
     if (!account->sync_eligible
         && strcmp(call->principal->actor_kind, "token") == 0) {
         return scim_error(call->pool, SCIM_E_FORBIDDEN,
@@ -518,6 +523,13 @@ static scim_error_t *read_writable(account_t *account, scim_call_t *call,
     SCIM_ERR(read_account(account, call, id));
     SCIM_ERR(check_conditions(call, account));
     return check_writable(call, account);
+}
+
+static scim_error_t *too_many_writers(scim_call_t *call)
+{
+    return scim_error(call->pool, SCIM_E_UNAVAILABLE,
+                      "Too many clients change this account at the same"
+                      " time. Please try again.");
 }
 
 /* Whether the write was lost to another one: no row had the version. */
@@ -569,12 +581,7 @@ static scim_error_t *change_account(cJSON **user, scim_call_t *call,
         SCIM_ERR(settle(&role, call, wanted, account.resource));
         SCIM_ERR(update(user, &lost, call, &account, wanted, role, kind));
     }
-    if (lost) {
-        return scim_error(call->pool, SCIM_E_UNAVAILABLE,
-                          "Too many clients change this account at the same"
-                          " time. Please try again.");
-    }
-    return NULL;
+    return lost ? too_many_writers(call) : NULL;
 }
 
 /* A new $ref beside the old value names another manager. */
@@ -674,7 +681,27 @@ scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
             return NULL;
         }
     }
-    return scim_error(call->pool, SCIM_E_UNAVAILABLE,
-                      "Too many clients change this account at the same"
-                      " time. Please try again.");
+    return too_many_writers(call);
+}
+
+scim_error_t *scim_users_make_eligible(scim_call_t *call, const char *id)
+{
+    const scim_principal_t *actor = call->principal;
+    const char *values[] = { actor->organization_id, id, actor->actor_kind,
+                             actor->actor_id, actor->actor_name, NULL };
+    account_t account;
+    scim_rows_t *rows;
+    int i;
+
+    for (i = 0; i < MAX_RACES; i++) {
+        SCIM_ERR(read_account(&account, call, id));
+        SCIM_ERR(check_managed(call, &account));
+        if (account.sync_eligible) {
+            return NULL;
+        }
+        values[5] = account.version;
+        SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
+                             values));
+    }
+    return too_many_writers(call);
 }

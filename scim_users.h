@@ -49,6 +49,11 @@ scim_error_t *scim_users_import(cJSON **user, scim_call_t *call,
                                 const cJSON *body, int managed,
                                 int sync_eligible) SCIM_CHECKED;
 
+/* Let provisioning take the account over.  One that is eligible stays as it
+ * is; an unmanaged one is SCIM_E_FORBIDDEN. */
+scim_error_t *scim_users_make_eligible(scim_call_t *call, const char *id)
+    SCIM_CHECKED;
+
 /* The resource in one row of SCIM_ACCOUNT_COLUMNS that starts at column. */
 scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
                                   const scim_rows_t *rows, int row,

@@ -14,7 +14,6 @@
 
 #include "scim_db.h"
 #include "scim_json.h"
-#include "scim_members.h"
 #include "scim_text.h"
 #include "scim_tokens.h"
 #include "scim_users.h"
@@ -27,7 +26,8 @@ enum {
     OPTION_DB = 256, OPTION_JSON, OPTION_HELP, OPTION_VERSION, OPTION_NAME,
     OPTION_DOMAIN, OPTION_ISSUER, OPTION_EXPIRES, OPTION_DAYS,
     OPTION_FILTER, OPTION_START, OPTION_COUNT, OPTION_DRY_RUN,
-    OPTION_ACCOUNT, OPTION_OUTCOME, OPTION_FOLLOW, OPTION_BASE
+    OPTION_ACCOUNT, OPTION_OUTCOME, OPTION_FOLLOW, OPTION_BASE,
+    OPTION_AFTER, OPTION_URL, OPTION_SECRET_FILE
 };
 
 static const apr_getopt_option_t option_table[] = {
@@ -48,6 +48,10 @@ static const apr_getopt_option_t option_table[] = {
     { "outcome", OPTION_OUTCOME, 1, "changed, refused, or guest: downgrades"
                                     " to GUEST" },
     { "follow", OPTION_FOLLOW, 0, "go on printing what happens" },
+    { "after", OPTION_AFTER, 1, "sequence of the last event that was read" },
+    { "url", OPTION_URL, 1, "where events are sent" },
+    { "secret-file", OPTION_SECRET_FILE, 1, "file with the secret that signs"
+                                            " them" },
     { "base", OPTION_BASE, 1, "public URL of the SCIM Location:"
                               " https://host/scim" },
     { "dry-run", OPTION_DRY_RUN, 0, "check the file, import nothing" },
@@ -180,8 +184,8 @@ static scim_error_t *org_disable(scimctl_run_t *run)
     return set_enabled(run, "false");
 }
 
-static scim_error_t *need(scimctl_run_t *run, const char *value,
-                          const char *option)
+scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
+                           const char *option)
 {
     return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
                                      "%s is needed.", option);
@@ -192,7 +196,7 @@ static scim_error_t *org_url(scimctl_run_t *run)
 {
     scim_rows_t *rows;
 
-    SCIM_ERR(need(run, run->options.base, "--base"));
+    SCIM_ERR(scimctl_need(run, run->options.base, "--base"));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     printf("%s/%s/v2\n", run->options.base,
            run->call.principal->organization_key);
@@ -266,8 +270,8 @@ static scim_error_t *token_generate(scimctl_run_t *run)
     const char *id;
     scim_rows_t *rows;
 
-    SCIM_ERR(need(run, run->options.issuer, "--issuer"));
-    SCIM_ERR(need(run, run->options.name, "--name"));
+    SCIM_ERR(scimctl_need(run, run->options.issuer, "--issuer"));
+    SCIM_ERR(scimctl_need(run, run->options.name, "--name"));
     SCIM_ERR(expiry(&expires_at, run));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->options.issuer));
@@ -433,9 +437,9 @@ static scim_error_t *account_eligible(scimctl_run_t *run)
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
-    SCIM_ERR(scim_members_make_eligible(&run->call,
-                                        scim_rows_value(rows, 0,
-                                                        SCIM_COLUMN_ID)));
+    SCIM_ERR(scim_users_make_eligible(&run->call,
+                                      scim_rows_value(rows, 0,
+                                                      SCIM_COLUMN_ID)));
     return account_show(run);
 }
 
@@ -443,10 +447,10 @@ static scim_error_t *account_eligible(scimctl_run_t *run)
 
 static const struct {
     const char *noun;
-    const char *verb;
+    const char *verb;            /* or NULL */
     int arguments;
     scimctl_command_fn *run;
-    const char *usage;
+    const char *usage;           /* "": another row's */
 } commands[] = {
     { "org", "add", 1, org_add, "KEY [--name NAME] [--domain DOMAIN]..." },
     { "org", "list", 0, org_list, "" },
@@ -465,7 +469,13 @@ static const struct {
     { "account", "eligible", 2, account_eligible, "KEY USERNAME|ID" },
     { "activity", "list", 1, scimctl_activity_list,
       "KEY [--account USERNAME|ID] [--outcome OUTCOME] [--count N]"
-      " [--follow]" }
+      " [--follow]" },
+    { "events", NULL, 0, scimctl_events, "" },
+    { "events", NULL, 1, scimctl_events,
+      "[KEY] [--follow] [--after SEQUENCE]" },
+    { "relay", NULL, 0, scimctl_relay, "" },
+    { "relay", NULL, 1, scimctl_relay,
+      "[KEY] --url URL --secret-file FILE [--name NAME] [--after SEQUENCE]" }
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -476,12 +486,16 @@ static void print_usage(FILE *to)
 
     fputs("Usage: scimctl [--db CONNINFO] [--json] COMMAND\n\n", to);
     for (i = 0; i < COMMANDS; i++) {
-        fprintf(to, "  %s %s %s\n", commands[i].noun, commands[i].verb,
-                commands[i].usage);
+        const char *verb = commands[i].verb;
+
+        if (verb || *commands[i].usage) {
+            fprintf(to, "  %s%s%s %s\n", commands[i].noun, verb ? " " : "",
+                    verb ? verb : "", commands[i].usage);
+        }
     }
     fputs("\nOptions:\n", to);
     for (o = option_table; o->name; o++) {
-        fprintf(to, "  --%-10s %s\n", o->name, o->description);
+        fprintf(to, "  --%-12s %s\n", o->name, o->description);
     }
     fputs("\nWithout --db the PG* variables of psql name the database.\n",
           to);
@@ -507,6 +521,9 @@ static void take_option(scimctl_options_t *options, int option,
     case OPTION_OUTCOME: options->outcome = value; break;
     case OPTION_FOLLOW: options->follow = 1; break;
     case OPTION_BASE: options->base = value; break;
+    case OPTION_AFTER: options->after = value; break;
+    case OPTION_URL: options->url = value; break;
+    case OPTION_SECRET_FILE: options->secret_file = value; break;
     default: APR_ARRAY_PUSH(options->domains, const char *) = value; break;
     }
 }
@@ -531,12 +548,14 @@ static int find_command(scimctl_run_t *run, int count,
 {
     apr_size_t i;
 
-    for (i = 0; count >= 2 && i < COMMANDS; i++) {
-        if (strcmp(words[0], commands[i].noun) == 0
-            && strcmp(words[1], commands[i].verb) == 0
-            && count - 2 == commands[i].arguments) {
-            run->count = count - 2;
-            memcpy(run->arguments, words + 2,
+    for (i = 0; i < COMMANDS; i++) {
+        int named = commands[i].verb ? 2 : 1;
+
+        if (count == named + commands[i].arguments
+            && strcmp(words[0], commands[i].noun) == 0
+            && (named == 1 || strcmp(words[1], commands[i].verb) == 0)) {
+            run->count = count - named;
+            memcpy(run->arguments, words + named,
                    run->count * sizeof(*run->arguments));
             return (int) i;
         }

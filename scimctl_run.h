@@ -27,6 +27,9 @@ typedef struct {
     const char *account;
     const char *outcome;
     const char *base;
+    const char *after;
+    const char *url;
+    const char *secret_file;
     apr_array_header_t *domains;
 } scimctl_options_t;
 
@@ -54,6 +57,16 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
                              const char *text, apr_int64_t otherwise)
     SCIM_CHECKED;
 
+/* SCIM_E_INVALID_VALUE without the option's value. */
+scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
+                           const char *option) SCIM_CHECKED;
+
+/* Tell the operator that the database is away and will be asked again; for
+ * scim_feed_reader_t. */
+void scimctl_say_waiting(void *baton, const scim_error_t *error);
+
+scimctl_command_fn scimctl_events;         /* events */
+scimctl_command_fn scimctl_relay;          /* relay */
 scimctl_command_fn scimctl_import;         /* account import */
 scimctl_command_fn scimctl_activity_list;  /* activity list */
 

@@ -129,7 +129,7 @@ export default {
     'The token must end in the future.': '有効期限には将来の日付を指定してください。',
     'There is no such account (any more).': 'このアカウントは存在しません（削除された可能性があります）。',
     'There is no token with this id.': 'このトークンは存在しません（削除された可能性があります）。',
-    'This account is not a Managed Account: its owner administers it.': 'このアカウントは管理対象ではありません。本人が管理しています。',
+    'This account is not a Managed Account: its owner administers it, and provisioning may not change it. An administrator must make it a Managed Account first.': 'このアカウントは管理対象ではありません。本人が管理しているため、プロビジョニングでも変更できません。',
     'You cannot deactivate yourself. Another administrator can.': '自分自身を無効にすることはできません。ほかの管理者に依頼してください。',
     'You cannot take the role ADMIN from yourself. Another administrator can.': '自分自身から ADMIN ロールを外すことはできません。ほかの管理者に依頼してください。',
 };

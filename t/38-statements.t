@@ -13,12 +13,13 @@ my $next = $org->get('/Users?count=2&cursor')->{json}{nextCursor};
 sub statements {
     my ($request) = @_;
     $request->();
-    return scalar grep { !/UPDATE scim\.token|pg_settings|pg_reload_conf/ } query_plans($request);
+    return grep { !/UPDATE scim\.token|pg_settings|pg_reload_conf/ } query_plans($request);
 }
 
 sub needs {
     my ($count, $name, $request) = @_;
-    return is statements($request), $count, "$name: $count statements";
+    my @statements = statements($request);
+    return is scalar @statements, $count, "$name: $count statements" or diag @statements;
 }
 
 sub patch { my ($id) = @_; my $title = random_name(); return sub { $org->patch_ops($id, { op => 'replace', path => 'title', value => $title . rand }) } }

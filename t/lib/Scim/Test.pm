@@ -209,7 +209,7 @@ sub query_plans {
     open my $in, '<', $log or die "$log: $!";
     seek $in, $start, 0;
     local $/;
-    return split /^(?=\S+ \S+ \S+ \[\d+\] LOG:  duration)/m, scalar <$in>;
+    return grep { /LOG:  duration/ } split /^(?=\S+ \S+ \S+ \[\d+\] LOG:  duration)/m, scalar <$in>;
 }
 
 # A backend has read the new setting once it answers with it.

@@ -1,0 +1,122 @@
+#include "scim_feed.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+#include <apr_time.h>
+
+#define CHANNEL "scim_event"
+#define BATCH 500
+#define BATCH_TEXT APR_STRINGIFY(BATCH)
+
+/* The doorbell is lost when a connection is, and rings ten times a second at
+ * most (schema.sql, event_ring). */
+#define LOOK_AGAIN apr_time_from_sec(1)
+#define LOOK_AGAIN_SOON apr_time_from_msec(100)
+#define ASK_AGAIN apr_time_from_sec(1)
+
+enum { COLUMN_TRANSACTION_ID, COLUMN_SEQUENCE, COLUMN_JSON };
+
+static int is_number(const char *text)
+{
+    apr_size_t length = strlen(text);
+
+    return length > 0 && length < 19
+           && strspn(text, "0123456789") == length;
+}
+
+static void move_to(scim_feed_position_t *position,
+                    const char *transaction_id, const char *sequence)
+{
+    apr_cpystrn(position->transaction_id, transaction_id,
+                sizeof(position->transaction_id));
+    apr_cpystrn(position->sequence, sequence, sizeof(position->sequence));
+}
+
+scim_error_t *scim_feed_find(scim_feed_position_t *position, scim_db_t *db,
+                             const char *sequence, apr_pool_t *pool)
+{
+    scim_rows_t *rows = NULL;
+
+    move_to(position, "0", "0");
+    if (strcmp(sequence, "0") == 0) {
+        return NULL;
+    }
+    if (is_number(sequence)) {
+        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED_POSITION, &sequence));
+    }
+    if (!rows || scim_rows_count(rows) == 0) {
+        return scim_error(pool, SCIM_E_NOT_FOUND,
+                          "There is no event '%.20s': give the sequence of"
+                          " the last event that was read, or 0.", sequence);
+    }
+    move_to(position, scim_rows_value(rows, 0, 0), sequence);
+    return NULL;
+}
+
+static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
+                                scim_db_t *db,
+                                const scim_feed_reader_t *reader,
+                                apr_pool_t *pool)
+{
+    const char *values[] = { position->transaction_id, position->sequence,
+                             reader->organization, BATCH_TEXT };
+    scim_rows_t *rows;
+    int i;
+
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED, values));
+    *count = scim_rows_count(rows);
+    for (i = 0; i < *count; i++) {
+        scim_feed_event_t event = {
+            scim_rows_value(rows, i, COLUMN_SEQUENCE),
+            scim_rows_value(rows, i, COLUMN_JSON)
+        };
+
+        SCIM_ERR(reader->take(reader->baton, &event, pool));
+        move_to(position, scim_rows_value(rows, i, COLUMN_TRANSACTION_ID),
+                event.sequence);
+    }
+    return reader->flush ? reader->flush(reader->baton) : NULL;
+}
+
+/* Listening comes before looking, so that what happens in between rings. */
+static scim_error_t *look(int *count, scim_feed_position_t *position,
+                          scim_db_t *db, const scim_feed_reader_t *reader,
+                          apr_pool_t *pool)
+{
+    if (reader->follow) {
+        SCIM_ERR(scim_db_listen(db, CHANNEL));
+    }
+    return read_batch(count, position, db, reader, pool);
+}
+
+scim_error_t *scim_feed_read(scim_feed_position_t *position, scim_db_t *db,
+                             const scim_feed_reader_t *reader,
+                             apr_pool_t *pool)
+{
+    apr_pool_t *turn;
+    int count;
+
+    apr_pool_create(&turn, pool);
+    do {
+        scim_error_t *error;
+
+        apr_pool_clear(turn);
+        count = 0;
+        error = look(&count, position, scim_db_within(db, turn), reader,
+                     turn);
+        if (error && (error->kind != SCIM_E_UNAVAILABLE
+                      || !reader->follow)) {
+            return error;
+        }
+        if (error) {
+            reader->wait(reader->baton, error);
+            apr_sleep(ASK_AGAIN);
+        }
+        else if (reader->follow && count < BATCH) {
+            scim_db_wait(db, count > 0 ? LOOK_AGAIN_SOON : LOOK_AGAIN);
+        }
+    } while (reader->follow || count == BATCH);
+    apr_pool_destroy(turn);
+    return NULL;
+}

@@ -1,0 +1,74 @@
+/* scimctl events: the change feed on standard output. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scim_feed.h"
+#include "scim_json.h"
+#include "scimctl_print.h"
+#include "scimctl_run.h"
+
+static scim_error_t *print_event(void *baton, const scim_feed_event_t *event,
+                                 apr_pool_t *pool)
+{
+    static const char *const members[] = { "at", "organization", "kind",
+                                           "userName", "accountId", "actor" };
+    const scimctl_run_t *run = baton;
+    const char *separator = "  ";
+    const cJSON *attribute;
+    apr_size_t i;
+    cJSON *json;
+
+    if (run->options.json) {
+        puts(event->json);
+        return NULL;
+    }
+    SCIM_ERR(scim_json_parse(&json, event->json, strlen(event->json), pool));
+    fputs(event->sequence, stdout);
+    for (i = 0; i < sizeof(members) / sizeof(*members); i++) {
+        const char *text = scim_json_text(json, members[i]);
+
+        fputs("  ", stdout);
+        scimctl_print_text(text ? text : "-");
+    }
+    cJSON_ArrayForEach(attribute, scim_json_member(json, "attributes")) {
+        fputs(separator, stdout);
+        scimctl_print_text(attribute->valuestring);
+        separator = ", ";
+    }
+    putchar('\n');
+    return NULL;
+}
+
+static scim_error_t *flush(void *baton)
+{
+    const scimctl_run_t *run = baton;
+
+    return fflush(stdout) == 0 ? NULL
+        : scim_error(run->pool, SCIM_E_INTERNAL,
+                     "Standard output cannot be written.");
+}
+
+void scimctl_say_waiting(void *baton, const scim_error_t *error)
+{
+    fprintf(stderr, "scimctl: %s\n", error->cause ? error->cause
+                                                  : error->detail);
+}
+
+scim_error_t *scimctl_events(scimctl_run_t *run)
+{
+    scim_feed_reader_t reader = { NULL, run->options.follow, print_event,
+                                  flush, scimctl_say_waiting, run };
+    scim_feed_position_t position;
+    scim_rows_t *rows;
+
+    if (run->count > 0) {
+        SCIM_ERR(scimctl_choose_organization(&rows, run));
+        reader.organization = run->arguments[0];
+    }
+    SCIM_ERR(scim_feed_find(&position, run->call.db,
+                            run->options.after ? run->options.after : "0",
+                            run->pool));
+    return scim_feed_read(&position, run->call.db, &reader, run->pool);
+}

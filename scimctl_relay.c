@@ -1,0 +1,243 @@
+/* scimctl relay: each event of the change feed as a signed POST to a URL.
+ *
+ * The signature is that of Standard Webhooks: HMAC-SHA256 of "id.timestamp.
+ * body" in Webhook-Signature, so receivers check it with a ready-made library
+ * or a few lines.  An event is sent until the receiver takes it (2xx); the
+ * next one waits, so their order holds.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_encode.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include <curl/curl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "scim_feed.h"
+#include "scimctl_run.h"
+
+#define SECRET_MIN 16            /* bytes */
+#define SECRET_MAX 512
+#define CONNECT_SECONDS 10L
+#define ANSWER_SECONDS 30L
+#define PAUSE_MIN apr_time_from_sec(1)
+#define PAUSE_MAX apr_time_from_sec(60)
+
+typedef struct {
+    scimctl_run_t *run;
+    const char *name;
+    const char *secret;
+    apr_size_t secret_length;
+    char sequence[24];           /* of the latest event that was taken */
+    CURL *curl;
+    char problem[CURL_ERROR_SIZE];
+} relay_t;
+
+static scim_error_t *read_secret(relay_t *relay)
+{
+    apr_pool_t *pool = relay->run->pool;
+    const char *path = relay->run->options.secret_file;
+    char *secret = apr_pcalloc(pool, SECRET_MAX + 2);
+    apr_size_t length = 0;
+    apr_file_t *file;
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ,
+                                    APR_FPROT_OS_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_read_full(file, secret, SECRET_MAX + 1, &length);
+        apr_file_close(file);
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The secret file '%s' cannot be read.", path);
+    }
+    while (length > 0 && strchr("\r\n", secret[length - 1])) {
+        length--;
+    }
+    if (length < SECRET_MIN || length > SECRET_MAX) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The secret must have %d to %d bytes.", SECRET_MIN,
+                          SECRET_MAX);
+    }
+    relay->secret = secret;
+    relay->secret_length = length;
+    return NULL;
+}
+
+/* v1,base64(HMAC-SHA256(secret, "id.timestamp.body")) */
+static const char *signature(const relay_t *relay, const char *id,
+                             const char *timestamp, const char *body,
+                             apr_pool_t *pool)
+{
+    const char *text = apr_pstrcat(pool, id, ".", timestamp, ".", body,
+                                   NULL);
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned int length;
+
+    HMAC(EVP_sha256(), relay->secret, (int) relay->secret_length,
+         (const unsigned char *) text, strlen(text), mac, &length);
+    return apr_pstrcat(pool, "v1,",
+                       apr_pencode_base64_binary(pool, mac, length,
+                                                 APR_ENCODE_NONE, NULL),
+                       NULL);
+}
+
+static struct curl_slist *headers_of(const relay_t *relay,
+                                     const scim_feed_event_t *event,
+                                     apr_pool_t *pool)
+{
+    const char *now = apr_psprintf(pool, "%" APR_TIME_T_FMT,
+                                   apr_time_sec(apr_time_now()));
+    const char *lines[] = {
+        "Content-Type: application/json",
+        apr_pstrcat(pool, "Webhook-Id: ", event->sequence, NULL),
+        apr_pstrcat(pool, "Webhook-Timestamp: ", now, NULL),
+        apr_pstrcat(pool, "Webhook-Signature: ",
+                    signature(relay, event->sequence, now, event->json,
+                              pool), NULL)
+    };
+    struct curl_slist *headers = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+        headers = curl_slist_append(headers, lines[i]);
+    }
+    return headers;
+}
+
+/* What the receiver says is not ours to print. */
+static size_t ignore(char *bytes, size_t size, size_t count, void *unused)
+{
+    return size * count;
+}
+
+/* NULL when the receiver took it, else why it did not. */
+static const char *post(relay_t *relay, const scim_feed_event_t *event,
+                        apr_pool_t *pool)
+{
+    struct curl_slist *headers = headers_of(relay, event, pool);
+    long status = 0;
+    CURLcode code;
+
+    relay->problem[0] = '\0';
+    curl_easy_setopt(relay->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(relay->curl, CURLOPT_POSTFIELDS, event->json);
+    code = curl_easy_perform(relay->curl);
+    curl_easy_getinfo(relay->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_setopt(relay->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    if (code != CURLE_OK) {
+        return relay->problem[0] ? apr_pstrdup(pool, relay->problem)
+                                 : curl_easy_strerror(code);
+    }
+    return status >= 200 && status < 300 ? NULL
+        : apr_psprintf(pool, "the receiver answered %ld", status);
+}
+
+static scim_error_t *taken_over(const relay_t *relay)
+{
+    return scim_error(relay->run->pool, SCIM_E_CONFLICT,
+                      "Another relay with the name '%.60s' is running; give"
+                      " this one another --name.", relay->name);
+}
+
+/* Whoever else moves the position is another relay of the same name, unless
+ * the answer to our own move was lost. */
+static scim_error_t *advance(relay_t *relay, const char *sequence,
+                             apr_pool_t *pool)
+{
+    const char *values[] = { relay->name, relay->sequence, sequence };
+    scim_db_t *db = scim_db_within(relay->run->call.db, pool);
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY_ADVANCE, values));
+    if (scim_rows_count(rows) == 0) {
+        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY, values));
+        if (scim_rows_count(rows) == 0
+            || strcmp(scim_rows_value(rows, 0, 0), sequence) != 0) {
+            return taken_over(relay);
+        }
+    }
+    apr_cpystrn(relay->sequence, sequence, sizeof(relay->sequence));
+    return NULL;
+}
+
+static scim_error_t *deliver(void *baton, const scim_feed_event_t *event,
+                             apr_pool_t *pool)
+{
+    relay_t *relay = baton;
+    apr_interval_time_t pause = PAUSE_MIN;
+    const char *problem;
+
+    while ((problem = post(relay, event, pool)) != NULL) {
+        fprintf(stderr, "scimctl: event %s: %s; again in %d s\n",
+                event->sequence, problem, (int) apr_time_sec(pause));
+        apr_sleep(pause);
+        pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
+    }
+    return advance(relay, event->sequence, pool);
+}
+
+static scim_error_t *prepare_curl(relay_t *relay)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    relay->curl = curl_easy_init();
+    if (!relay->curl
+        || curl_easy_setopt(relay->curl, CURLOPT_URL,
+                            relay->run->options.url) != CURLE_OK
+        || curl_easy_setopt(relay->curl, CURLOPT_PROTOCOLS_STR,
+                            "http,https") != CURLE_OK) {
+        return scim_error(relay->run->pool, SCIM_E_INTERNAL,
+                          "libcurl cannot be used.");
+    }
+    curl_easy_setopt(relay->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(relay->curl, CURLOPT_USERAGENT,
+                     "mod_scim/" SCIM_VERSION);
+    curl_easy_setopt(relay->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(relay->curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
+    curl_easy_setopt(relay->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(relay->curl, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(relay->curl, CURLOPT_ERRORBUFFER, relay->problem);
+    return NULL;
+}
+
+/* Where this relay goes on: where it was, or for a new one behind --after. */
+static scim_error_t *find_position(scim_feed_position_t *position,
+                                   relay_t *relay)
+{
+    const char *after = relay->run->options.after;
+    const char *values[] = { relay->name, after ? after : "0" };
+    scim_db_t *db = relay->run->call.db;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_feed_find(position, db, values[1], relay->run->pool));
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY_INSERT, values));
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY, values));
+    apr_cpystrn(relay->sequence, scim_rows_value(rows, 0, 0),
+                sizeof(relay->sequence));
+    return scim_feed_find(position, db, relay->sequence, relay->run->pool);
+}
+
+scim_error_t *scimctl_relay(scimctl_run_t *run)
+{
+    relay_t relay = { .run = run, .name = run->options.name };
+    scim_feed_reader_t reader = { NULL, 1, deliver, NULL,
+                                  scimctl_say_waiting, &relay };
+    scim_feed_position_t position;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_need(run, run->options.url, "--url"));
+    SCIM_ERR(scimctl_need(run, run->options.secret_file, "--secret-file"));
+    relay.name = relay.name ? relay.name : run->options.url;
+    SCIM_ERR(read_secret(&relay));
+    SCIM_ERR(prepare_curl(&relay));
+    if (run->count > 0) {
+        SCIM_ERR(scimctl_choose_organization(&rows, run));
+        reader.organization = run->arguments[0];
+    }
+    SCIM_ERR(find_position(&position, &relay));
+    return scim_feed_read(&position, run->call.db, &reader, run->pool);
+}

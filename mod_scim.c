@@ -483,7 +483,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp, server_rec *s)
 {
     int has_admin = sets_handler(ap_conftree, SCIM_ADMIN_HANDLER);
-    int gate = scim_gate_check_config(ap_conftree, s);
+    int gate = scim_gate_check_config(ap_conftree, s, ptemp);
     int status = gate == DECLINED ? OK : gate;
 
     if (status == OK && (has_admin || gate == OK

@@ -56,26 +56,42 @@ static int is_active(const cJSON *resource)
     return cJSON_IsTrue(scim_json_member(resource, "active"));
 }
 
-static int is_guest(const cJSON *resource)
+static const struct {
+    const char *role;
+    const char *kind;
+} role_kinds[] = {
+    { "ADMIN", SCIM_EVENT_ROLE_ADMIN },
+    { "USER", SCIM_EVENT_ROLE_USER },
+    { "GUEST", SCIM_EVENT_ROLE_GUEST }
+};
+#define ROLE_KINDS (sizeof(role_kinds) / sizeof(*role_kinds))
+
+/* The row of the role; ROLE_KINDS: it is none of them. */
+static apr_size_t role_of(const cJSON *resource)
 {
     const cJSON *roles = scim_json_member(resource, "roles");
     const char *role = roles ? scim_json_text(roles->child, "value") : NULL;
+    apr_size_t i = 0;
 
-    return role && strcmp(role, "GUEST") == 0;
+    while (i < ROLE_KINDS && (!role || strcmp(role, role_kinds[i].role))) {
+        i++;
+    }
+    return i;
 }
 
 static const char *kinds_of(const cJSON *before, const cJSON *after,
                             const char *kind, apr_pool_t *pool)
 {
     apr_array_header_t *kinds = apr_array_make(pool, 3, sizeof(kind));
+    apr_size_t role = role_of(after);
 
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
         APR_ARRAY_PUSH(kinds, const char *) = is_active(after)
             ? SCIM_EVENT_ACTIVATE : SCIM_EVENT_DEACTIVATE;
     }
-    if (before && after && !is_guest(before) && is_guest(after)) {
-        APR_ARRAY_PUSH(kinds, const char *) = SCIM_EVENT_ROLE_GUEST;
+    if (before && after && role < ROLE_KINDS && role != role_of(before)) {
+        APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role].kind;
     }
     return scim_db_array(pool, kinds);
 }

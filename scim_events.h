@@ -6,13 +6,15 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
-/* Event kinds (RFC 9967 section 7.4), and one of our own. */
+/* Event kinds (RFC 9967 section 7.4), and those of our own. */
 #define SCIM_EVENT_CREATE     "urn:ietf:params:scim:event:prov:create:full"
 #define SCIM_EVENT_PATCH      "urn:ietf:params:scim:event:prov:patch:full"
 #define SCIM_EVENT_PUT        "urn:ietf:params:scim:event:prov:put:full"
 #define SCIM_EVENT_DELETE     "urn:ietf:params:scim:event:prov:delete"
 #define SCIM_EVENT_ACTIVATE   "urn:ietf:params:scim:event:prov:activate"
 #define SCIM_EVENT_DEACTIVATE "urn:ietf:params:scim:event:prov:deactivate"
+#define SCIM_EVENT_ROLE_ADMIN "urn:mod_scim:event:role:admin"
+#define SCIM_EVENT_ROLE_USER  "urn:mod_scim:event:role:user"
 #define SCIM_EVENT_ROLE_GUEST "urn:mod_scim:event:role:guest"
 
 /* The events of one change, as the parameters of SCIM_SQL_EVENTS. */
@@ -24,8 +26,9 @@ typedef struct {
 
 /* The change from before (NULL: created) to after (NULL: deleted), both
  * resources in the schema's spelling; id and meta do not count.  kind is that
- * of the request; a switch of "active" and a downgrade to GUEST, when they
- * are part of the change, are added to it.  NULL when nothing changed. */
+ * of the request; a switch of "active" and another role out of ADMIN, USER
+ * and GUEST, when they are part of the change, are added to it.  NULL when
+ * nothing changed. */
 scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
                                    const char *kind, apr_pool_t *pool);
 

@@ -6,8 +6,6 @@
 #include <apr_time.h>
 
 #define CHANNEL "scim_event"
-#define BATCH 500
-#define BATCH_TEXT APR_STRINGIFY(BATCH)
 
 /* The doorbell is lost when a connection is, and rings ten times a second at
  * most (schema.sql, event_ring). */
@@ -15,7 +13,7 @@
 #define LOOK_AGAIN_SOON apr_time_from_msec(100)
 #define ASK_AGAIN apr_time_from_sec(1)
 
-enum { COLUMN_TRANSACTION_ID, COLUMN_SEQUENCE, COLUMN_JSON };
+enum { COLUMN_HORIZON, COLUMN_TRANSACTION_ID, COLUMN_SEQUENCE, COLUMN_JSON };
 
 static int is_number(const char *text)
 {
@@ -54,19 +52,15 @@ scim_error_t *scim_feed_find(scim_feed_position_t *position, scim_db_t *db,
     return NULL;
 }
 
-static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
-                                scim_db_t *db,
-                                const scim_feed_reader_t *reader,
-                                apr_pool_t *pool)
+static scim_error_t *take_rows(scim_feed_position_t *position,
+                               const scim_rows_t *rows,
+                               const scim_feed_reader_t *reader,
+                               apr_pool_t *pool)
 {
-    const char *values[] = { position->transaction_id, position->sequence,
-                             reader->organization, BATCH_TEXT };
-    scim_rows_t *rows;
+    int count = scim_rows_count(rows);
     int i;
 
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED, values));
-    *count = scim_rows_count(rows);
-    for (i = 0; i < *count; i++) {
+    for (i = 0; i < count; i++) {
         scim_feed_event_t event = {
             scim_rows_value(rows, i, COLUMN_SEQUENCE),
             scim_rows_value(rows, i, COLUMN_JSON)
@@ -77,6 +71,30 @@ static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
                 event.sequence);
     }
     return reader->flush ? reader->flush(reader->baton) : NULL;
+}
+
+/* There is always a row; without events, it has the horizon alone.  When all
+ * before the horizon was read, the next look begins there, and not at an
+ * event that may be long ago because others' came since. */
+static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
+                                scim_db_t *db,
+                                const scim_feed_reader_t *reader,
+                                apr_pool_t *pool)
+{
+    const char *values[] = { position->transaction_id, position->sequence,
+                             reader->organization };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED, values));
+    *count = 0;
+    if (scim_rows_value(rows, 0, COLUMN_SEQUENCE)) {
+        *count = scim_rows_count(rows);
+        SCIM_ERR(take_rows(position, rows, reader, pool));
+    }
+    if (*count < SCIM_FEED_BATCH) {
+        move_to(position, scim_rows_value(rows, 0, COLUMN_HORIZON), "0");
+    }
+    return NULL;
 }
 
 /* Listening comes before looking, so that what happens in between rings. */
@@ -113,10 +131,10 @@ scim_error_t *scim_feed_read(scim_feed_position_t *position, scim_db_t *db,
             reader->wait(reader->baton, error);
             apr_sleep(ASK_AGAIN);
         }
-        else if (reader->follow && count < BATCH) {
+        else if (reader->follow && count < SCIM_FEED_BATCH) {
             scim_db_wait(db, count > 0 ? LOOK_AGAIN_SOON : LOOK_AGAIN);
         }
-    } while (reader->follow || count == BATCH);
+    } while (reader->follow || count == SCIM_FEED_BATCH);
     apr_pool_destroy(turn);
     return NULL;
 }

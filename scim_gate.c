@@ -159,16 +159,23 @@ static scim_error_t *ask_database(visitor_t *visitor, request_rec *r,
     return NULL;
 }
 
+/* All that an answer depends on: virtual hosts may have databases of their
+ * own, in which an organization of the same key is another one. */
+static const char *key_of(request_rec *r, const scim_dir_config_t *config,
+                          const char *value)
+{
+    return apr_psprintf(r->pool, GATE "/%pp/%s/%c/%s",
+                        (void *) scim_config_connections(r),
+                        config->organization,
+                        config->by_external_id == 1 ? 'e' : 'u', value);
+}
+
 static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
                              const scim_dir_config_t *config,
-                             const char *value)
+                             const char *key, const char *value)
 {
     apr_interval_time_t ttl = apr_time_from_sec(
         scim_config_or(config->gate_cache, SCIM_DEFAULT_GATE_CACHE));
-    const char *key = apr_pstrcat(r->pool, config->organization,
-                                  config->by_external_id == 1 ? "/e/"
-                                                              : "/u/",
-                                  value, NULL);
     apr_time_t now = apr_time_now();
     const char *packed;
     apr_size_t length;
@@ -192,20 +199,20 @@ static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
     return NULL;
 }
 
-/* Several Require lines of a request are one look-up. */
+/* Several Require lines of a request are one look-up.  An internal redirect
+ * has the same pool, and perhaps another configuration. */
 static scim_error_t *find_visitor(const visitor_t **found, request_rec *r,
                                   const scim_dir_config_t *config,
                                   const char *value)
 {
-    const char *key = apr_pstrcat(r->pool, GATE, config->organization,
-                                  "/", value, NULL);
+    const char *key = key_of(r, config, value);
     visitor_t *visitor;
     void *known;
 
     apr_pool_userdata_get(&known, key, r->pool);
     if (!known) {
         visitor = apr_palloc(r->pool, sizeof(*visitor));
-        SCIM_ERR(look_up(visitor, r, config, value));
+        SCIM_ERR(look_up(visitor, r, config, key, value));
         apr_pool_userdata_setn(visitor, key, NULL, r->pool);
         known = visitor;
     }
@@ -474,32 +481,4 @@ void scim_gate_init_child(apr_pool_t *pool, server_rec *s)
                      " database");
         cache = NULL;
     }
-}
-
-static int has_directive(const ap_directive_t *node, const char *name,
-                         const char *argument)
-{
-    for (; node; node = node->next) {
-        if ((strcasecmp(node->directive, name) == 0
-             && (!argument || strstr(node->args, argument)))
-            || has_directive(node->first_child, name, argument)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int scim_gate_check_config(const ap_directive_t *tree, server_rec *s)
-{
-    if (!has_directive(tree, "Require", "scim-account")
-        && !has_directive(tree, "Require", "scim-role")) {
-        return DECLINED;
-    }
-    if (has_directive(tree, "SCIMOrganization", NULL)) {
-        return OK;
-    }
-    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0010)
-                 "Require scim-account and scim-role need to know of which"
-                 " organization: add SCIMOrganization and its key");
-    return HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -23,8 +23,10 @@ void scim_gate_register(apr_pool_t *pool);
 /* In each child process, for as long as pool. */
 void scim_gate_init_child(apr_pool_t *pool, server_rec *s);
 
-/* Whether the configuration uses the gate and says for which organization:
- * OK, DECLINED where it does not use it, or an HTTP error, logged. */
-int scim_gate_check_config(const ap_directive_t *tree, server_rec *s);
+/* Whether the configuration uses the gate and says for which organization
+ * (scim_gate_config.c): OK, DECLINED where it does not use it, or an HTTP
+ * error, logged, for a Require line that no SCIMOrganization can hold for. */
+int scim_gate_check_config(const ap_directive_t *tree, server_rec *s,
+                           apr_pool_t *pool);
 
 #endif

@@ -7,6 +7,8 @@
 #ifndef SCIM_STATEMENTS_H
 #define SCIM_STATEMENTS_H
 
+#include <apr_general.h>
+
 /* What scim_users reads of an account, in the order of SCIM_COLUMN_...; the
  * timestamps as SCIM answers them, so that C need not know time zones. */
 #define SCIM_ACCOUNT_COLUMNS                                                \
@@ -29,6 +31,10 @@ enum {
     SCIM_COLUMN_UPDATED, SCIM_COLUMN_ATTRIBUTES, SCIM_COLUMN_ROLE,
     SCIM_COLUMN_COUNT
 };
+
+/* How many events are read at once.  Part of the text, so that the planner
+ * knows that it is few. */
+#define SCIM_FEED_BATCH 500
 
 /* One event a kind, in the order given, beside the write of the row "source";
  * kinds, actor, changed names and data are the parameters n to n+5. */
@@ -304,18 +310,22 @@ enum {
                       "$3", "$4", "$5", "'{}'", "'{}'")                     \
       " SELECT id FROM changed")                                            \
     X(FEED, 1,                                                              \
-      "SELECT e.transaction_id, e.sequence, jsonb_build_object("            \
-      "'sequence', e.sequence, 'organization', o.key,"                      \
+      "SELECT h.horizon, e.transaction_id, e.sequence,"                     \
+      " jsonb_build_object('sequence', e.sequence, 'organization', o.key,"  \
       " 'version', e.version, 'externalId', coalesce(a.external_id,"        \
+      " e.data #>> '{after,externalId}',"                                   \
       " e.data #>> '{before,externalId}'), " SCIM_SQL_EVENT_MEMBERS ")"     \
-      " FROM scim.event e"                                                  \
-      " JOIN scim.organization o ON o.id = e.organization_id"               \
-      " LEFT JOIN scim.account a ON a.organization_id = e.organization_id"  \
-      " AND a.id = e.account_id"                                            \
+      " FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())) h(horizon)"   \
+      " LEFT JOIN LATERAL (SELECT * FROM scim.event e"                      \
       " WHERE (e.transaction_id, e.sequence) > ($1::xid8, $2::bigint)"      \
-      " AND e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())"     \
-      " AND ($3::text IS NULL OR o.key = $3)"                               \
-      " ORDER BY e.transaction_id, e.sequence LIMIT $4::bigint")            \
+      " AND e.transaction_id < h.horizon AND ($3::text IS NULL"             \
+      " OR e.organization_id ="                                             \
+      " (SELECT id FROM scim.organization WHERE key = $3))"                 \
+      " ORDER BY e.transaction_id, e.sequence"                              \
+      " LIMIT " APR_STRINGIFY(SCIM_FEED_BATCH) ") e ON true"                \
+      " LEFT JOIN scim.organization o ON o.id = e.organization_id"          \
+      " LEFT JOIN scim.account a ON a.organization_id = e.organization_id"  \
+      " AND a.id = e.account_id ORDER BY e.transaction_id, e.sequence")     \
     X(FEED_POSITION, 1,                                                     \
       "SELECT e.transaction_id FROM scim.organization o"                    \
       " CROSS JOIN LATERAL (SELECT transaction_id FROM scim.event"          \

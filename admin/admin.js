@@ -492,7 +492,8 @@ function whatHappened(entry) {
     const kind = kindOf(entry);
     const said = {
         'create:full': t('Created'), 'patch:full': t('Changed'), 'put:full': t('Replaced'), 'delete': t('Deleted'),
-        'activate': t('Activated'), 'deactivate': t('Deactivated'), 'role:guest': t('Downgraded to GUEST'),
+        'activate': t('Activated'), 'deactivate': t('Deactivated'),
+        'role:admin': t('Made ADMIN'), 'role:user': t('Made USER'), 'role:guest': t('Downgraded to GUEST'),
         'account:eligible': t('Made eligible'), 'provisioning:enable': t('Provisioning switched on'),
         'provisioning:disable': t('Provisioning switched off'), 'token:generate': t('Token generated'),
         'token:delete': t('Token deleted'),
@@ -526,7 +527,7 @@ function changesOf(entry) {
     }
     const kind = kindOf(entry);
     const { before = {}, after = {}, name } = entry.data ?? {};
-    const attributes = kind === 'role:guest' ? ['roles'] : DERIVED.includes(kind) ? [] : entry.attributes ?? [];
+    const attributes = kind?.startsWith('role:') ? ['roles'] : DERIVED.includes(kind) ? [] : entry.attributes ?? [];
     if (!attributes.length) {
         return name ?? '';
     }

@@ -23,6 +23,8 @@ export default {
     'Deleted': '削除',
     'Details': '詳細',
     'Done': '完了',
+    'Made ADMIN': 'ADMIN に変更',
+    'Made USER': 'USER に変更',
     'Downgraded to GUEST': 'GUEST へ降格',
     'E-mail': 'メールアドレス',
     'Edit': '編集',

@@ -66,6 +66,23 @@ refused(admin($files, 'SCIMRequireSSO sometimes'), qr/SCIMRequireSSO must be On 
 refused(admin($files, 'SCIMAccountKey email'), qr/SCIMAccountKey: 'email' is not allowed; it must be userName or externalId/, 'SCIMAccountKey');
 refused(admin($files, 'SCIMAccountValue "%{env:"'), qr/SCIMAccountValue: '%\{env:' is not allowed; /, 'SCIMAccountValue');
 refused("$files\n<Location /organizations>\nSetHandler scim-admin\n</Location>", qr/needs a database/, 'a settings page without a database');
+
+# The gate
+sub gate { return $DBD . join '', map { /^\// ? "<Location $_>\n" : $_ eq '' ? "</Location>\n" : "$_\n" } @_ }
+is +(configtest(gate('SCIMOrganization acme', '/a', 'Require scim-account', '')))[0], 0, 'a gate with an organization for all';
+is +(configtest(gate('/a', 'SCIMOrganization acme', 'SCIMGateCache 0', '<RequireAll>', 'Require scim-account', 'Require not scim-role GUEST USER', '</RequireAll>', '')))[0], 0, 'in its section';
+is +(configtest(gate('/', 'SCIMOrganization acme', '', '/a/b', 'Require scim-role ADMIN', '')))[0], 0, 'in the Location above';
+is +(configtest(gate('<LocationMatch "^/.*">', 'SCIMOrganization acme', '</LocationMatch>', '/a', 'Require scim-role ADMIN', '')))[0], 0, 'in a pattern, which may match';
+is +(configtest(gate('/a', 'SCIMProfile open', 'SCIMOrganization acme', 'Require scim-role Manager', '')))[0], 0, 'profile open has any role';
+refused(gate('/a', 'Require scim-account', ''), qr/Require scim-account in <Location \/a> \(line \d+ of .*httpd.conf\) does not know of which organization: add SCIMOrganization/, 'no SCIMOrganization');
+refused(gate('/a', 'SCIMOrganization acme', '', '/b', '<RequireAll>', 'Require valid-user', 'Require not scim-role GUEST', '</RequireAll>', ''), qr/Require not scim-role GUEST in <Location \/b> .*add SCIMOrganization/, 'SCIMOrganization elsewhere');
+refused(gate('<VirtualHost 127.0.0.1:9>', 'SCIMOrganization acme', '</VirtualHost>', '/b', 'Require scim-account', ''), qr/add SCIMOrganization/, 'SCIMOrganization in another host');
+refused(gate("SCIMOrganization '$_'"), qr/SCIMOrganization: '\Q$_\E' is not allowed; it must be the key of an organization: /, "SCIMOrganization '$_'") for 'Acme', '-a', 'a b', 'a' x 64;
+refused(gate('SCIMOrganization acme', '/a', 'Require scim-role', ''), qr/Require scim-role needs a role, as in Require scim-role ADMIN USER/, 'no role');
+refused(gate('SCIMOrganization acme', '/a', 'Require scim-role ADMIN admin', ''), qr/Require scim-role: 'admin' is not allowed; it must be ADMIN, USER or GUEST/, 'an unknown role');
+refused(gate('SCIMOrganization acme', '/a', 'Require scim-account Taro', ''), qr/Require scim-account takes no argument/, 'an argument too many');
+refused(gate("SCIMGateCache $_"), qr/SCIMGateCache: '\Q$_\E' is not allowed; it must be a number from 0 to 60/, "SCIMGateCache $_") for -1, 61, '1s';
+refused("SCIMOrganization acme\n<Location /a>\nRequire scim-account\n</Location>", qr/needs a database/, 'a gate without a database');
 is +(configtest(''))[0], 0, 'loaded but not used, mod_scim asks for nothing';
 
 done_testing;

@@ -1,0 +1,143 @@
+# The change feed: every change once, in the order of each account, whoever
+# writes and whoever dies.
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Temp ();
+use IO::Select;
+use IPC::Open3 ();
+use Scim::Test;
+
+my $org = organization();
+my $other = organization();
+my $dir = File::Temp::tempdir(CLEANUP => 1);
+my @SCIMCTL = (Scim::Server::root() . '/scimctl', '--db', 'host=' . server()->{pghost} . ' dbname=scim user=scim');
+
+sub scimctl {
+    open my $out, '-|', @SCIMCTL, @_ or die "scimctl: $!";
+    my @lines = <$out>;
+    close $out;
+    return @lines;
+}
+sub events { return map { JSON::PP::decode_json($_) } scimctl('--json', 'events', @_) }
+sub latest { return (sql('SELECT coalesce(max(sequence), 0) FROM scim.event'))[0][0] }
+sub kinds { return [map { $_->{kind} =~ s/.*event:(?:prov:)?//r } @_] }
+
+# What the kinds are
+my $user = $org->create(externalId => 'x1', roles => [{ value => 'USER' }]);
+$org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'T' });
+$org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'T' });
+$org->put("/Users/$user->{id}", { userName => $user->{userName}, displayName => 'New', externalId => 'x1', roles => [{ value => 'USER' }] });
+$org->patch_ops($user->{id}, { op => 'replace', path => 'active', value => FALSE });
+$org->patch_ops($user->{id}, { op => 'replace', path => 'active', value => TRUE });
+$org->patch_ops($user->{id}, { op => 'replace', path => 'roles[primary eq "True"].value', value => $_ }) for qw(ADMIN USER GUEST);
+$org->delete("/Users/$user->{id}");
+$other->create;
+my @events = events($org->{key});
+is_deeply kinds(@events), [qw(create:full patch:full put:full patch:full deactivate patch:full activate patch:full role:admin patch:full role:user patch:full role:guest delete)],
+    'RFC 9967 kinds, and ours for roles; what changed nothing is no event';
+is_deeply [map { $_->{sequence} } @events], [sort { $a <=> $b } map { $_->{sequence} } @events], 'in order';
+is_deeply [@{ $events[0] }{qw(organization userName externalId accountId version)}], [$org->{key}, $user->{userName}, 'x1', $user->{id}, 1], 'an event says whom it is about';
+is_deeply [@{ $events[-1] }{qw(userName externalId accountId)}], [$user->{userName}, 'x1', $user->{id}], 'also when the account is gone';
+is_deeply $events[1]{data}, { before => {}, after => { title => 'T' } }, 'and what was and is';
+is_deeply [map { $_->{sequence} } events($org->{key}, '--after', $events[3]{sequence})], [map { $_->{sequence} } @events[4 .. $#events]], '--after goes on behind an event';
+is scalar(grep { $_->{organization} eq $other->{key} } events('--after', $events[-1]{sequence})), 1, 'without a key, of all organizations';
+is_deeply [events($org->{key}, '--after', latest())], [], 'at the end there is nothing';
+like join('', scimctl('events', $org->{key})), qr/^\d+  \S+  $org->{key}  \S+create:full  \Q$user->{userName}\E  .*displayName/m, 'lines for people';
+for my $wrong ('999999999', 'x', '-1', '99999999999999999999') {
+    my $pid = IPC::Open3::open3(my $in, my $out, undef, @SCIMCTL, 'events', '--after', $wrong);
+    like join('', <$out>), qr/no event '/, "--after $wrong: a message";
+    waitpid $pid, 0;
+    isnt $?, 0, 'and a failure';
+}
+
+# A transaction that took its number early and commits late
+sub psql {
+    my $pid = IPC::Open3::open3(my $in, my $out, undef, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'scim', '-d', 'scim', '-qAtX');
+    $in->autoflush(1);
+    return { pid => $pid, in => $in, out => $out };
+}
+sub ask {
+    my ($session, $statement) = @_;
+    print { $session->{in} } "$statement\n";
+    return scalar readline $session->{out};
+}
+my $last = latest();
+my $session = psql();
+print { $session->{in} } "BEGIN;\n";
+my $early = ask($session, "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name) VALUES ('$org->{id}', 'test', 'operator', 'x') RETURNING sequence;");
+chomp $early;
+my $late = $org->create;
+is_deeply [events('--after', $last)], [], 'what committed behind an open transaction waits for it';
+is ask($session, 'COMMIT; SELECT 1;'), "1\n", 'it commits';
+is_deeply [map { $_->{sequence} } events('--after', $last)], [$early, $early + 1], 'and both come, the early one first';
+
+# The doorbell
+is ask($session, 'LISTEN scim_event; SELECT 1;'), "1\n", 'a session listens';
+$org->create;
+like ask($session, 'SELECT 1;') . readline($session->{out}), qr/Asynchronous notification "scim_event"/, 'a change rings';
+close $session->{in};
+waitpid $session->{pid}, 0;
+
+# 20,000 changes by 16 writers, a follower killed 20 times
+my ($WRITERS, $REQUESTS, $OPERATIONS, $ACCOUNTS) = (16, 50, 25, 60);
+my @ids = map { $org->create->{id} } 1 .. $ACCOUNTS;
+my $start = latest();
+sub write_changes {
+    my ($writer) = @_;
+    srand $$;
+    for my $request (1 .. $REQUESTS) {
+        my $r = $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$ids[rand @ids]",
+            data => { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => "$writer-$request-$_" }] } } } 1 .. $OPERATIONS] });
+        return 1 unless $r->{status} == 200 && !grep { $_->{status} ne '200' } @{ $r->{json}{Operations} };
+    }
+    return 0;
+}
+my @writers = map { my $writer = $_; my $pid = fork // die "fork: $!"; POSIX::_exit(write_changes($writer)) unless $pid; $pid } 1 .. $WRITERS;
+
+# What a follower wrote before it was killed; a half line is cut off, as a
+# consumer would.
+sub followed {
+    my ($file) = @_;
+    open my $in, '<', $file or die $!;
+    return map { JSON::PP::decode_json($_) } grep { /\n\z/ } <$in>;
+}
+my ($kills, $position, @got) = (0, $start);
+for my $turn (1 .. 20) {
+    my $file = "$dir/followed-$turn";
+    Scim::Server::write_file($file, '');
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        open STDOUT, '>', $file or POSIX::_exit(1);
+        exec @SCIMCTL, '--json', 'events', '--follow', '--after', $position or POSIX::_exit(1);
+    }
+    my $end = time + 1;
+    select undef, undef, undef, 0.01 until -s $file || time > $end;
+    select undef, undef, undef, rand 0.15;
+    $kills += kill 'KILL', $pid;
+    waitpid $pid, 0;
+    push @got, followed($file);
+    $position = $got[-1]{sequence} if @got;
+}
+is_deeply [map { waitpid $_, 0; $? } @writers], [(0) x $WRITERS], "$WRITERS writers made their changes";
+is $kills, 20, 'a follower was killed 20 times';
+cmp_ok scalar(@got), '>', 100, 'it got on between';
+push @got, events('--after', $position);
+my %seen;
+$seen{ $_->{sequence} }++ for @got;
+is_deeply [grep { $seen{$_} > 1 } keys %seen], [], 'nothing came twice';
+my @stored = map { $_->[0] } sql('SELECT sequence FROM scim.event WHERE sequence > $1 ORDER BY 1', $start);
+is scalar(grep { $_->{kind} =~ /patch/ } @got), $WRITERS * $REQUESTS * $OPERATIONS, '20,000 changes came';
+is_deeply [grep { !$seen{$_} } @stored], [], 'none is lost';
+my (%version, $disorder);
+for my $event (@got) {
+    $disorder++ if ($version{ $event->{accountId} } // 0) >= $event->{version};
+    $version{ $event->{accountId} } = $event->{version};
+}
+is $disorder // 0, 0, 'none is out of order for its account';
+
+# However much there is, a look reads its own part of the index.
+sql('ANALYZE scim.event');
+my ($plan) = grep { /scim\.event e/ } query_plans(sub { events('--after', $start) });
+like $plan, qr/Limit.*\n\s+->  Index Scan using event_feed/, 'the feed is read in the order of its index';
+done_testing;

@@ -627,9 +627,9 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
     return error;
 }
 
-static scim_error_t *command(scim_db_t *db, const char *text)
+static scim_error_t *command(scim_db_t *db, const char *text, int repeatable)
 {
-    execution_t what = { NULL, text, 0, NULL, 0 };
+    execution_t what = { NULL, text, 0, NULL, repeatable };
     unsigned char is_prepared = 0;
     scim_rows_t *rows;
 
@@ -638,12 +638,12 @@ static scim_error_t *command(scim_db_t *db, const char *text)
 
 scim_error_t *scim_db_begin(scim_db_t *db)
 {
-    return command(db, "BEGIN");
+    return command(db, "BEGIN", 0);
 }
 
 scim_error_t *scim_db_commit(scim_db_t *db)
 {
-    return command(db, "COMMIT");
+    return command(db, "COMMIT", 0);
 }
 
 scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
@@ -657,15 +657,15 @@ scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
 scim_error_t *scim_db_defer_flush(scim_db_t *db)
 {
     db->deferred_backend = PQbackendPID(db->connection);
-    return command(db, "SET synchronous_commit = off");
+    return command(db, "SET synchronous_commit = off", 0);
 }
 
 /* A commit that has something to write waits for all before it. */
 scim_error_t *scim_db_flush(scim_db_t *db)
 {
-    SCIM_ERR(command(db, WAIT_FOR_DISK));
+    SCIM_ERR(command(db, WAIT_FOR_DISK, 0));
     SCIM_ERR(command(db, "SELECT pg_logical_emit_message(true, 'mod_scim',"
-                         " '')"));
+                         " '')", 0));
     if (db->deferred_backend != PQbackendPID(db->connection)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  "the connection was lost between the"
@@ -677,7 +677,7 @@ scim_error_t *scim_db_flush(scim_db_t *db)
 
 scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
 {
-    return command(db, apr_pstrcat(db->pool, "LISTEN ", channel, NULL));
+    return command(db, apr_pstrcat(db->pool, "LISTEN ", channel, NULL), 1);
 }
 
 static int take_notices(PGconn *connection)

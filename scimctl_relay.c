@@ -1,9 +1,10 @@
 /* scimctl relay: each event of the change feed as a signed POST to a URL.
  *
- * The signature is that of Standard Webhooks: HMAC-SHA256 of "id.timestamp.
- * body" in Webhook-Signature, so receivers check it with a ready-made library
- * or a few lines.  An event is sent until the receiver takes it (2xx); the
- * next one waits, so their order holds.
+ * The signature and its secret are those of Standard Webhooks: HMAC-SHA256 of
+ * "id.timestamp.body" in Webhook-Signature, "whsec_" and base64 of the key, so
+ * receivers check it with a ready-made library or a few lines.  An event is
+ * sent until the receiver takes it (2xx); the next one waits, so their order
+ * holds.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +20,10 @@
 #include "scim_feed.h"
 #include "scimctl_run.h"
 
-#define SECRET_MIN 16            /* bytes */
-#define SECRET_MAX 512
+#define SECRET_PREFIX "whsec_"
+#define SECRET_MIN 24            /* bytes of the key, as the standard says */
+#define SECRET_MAX 64
+#define SECRET_FILE_MAX 512
 #define CONNECT_SECONDS 10L
 #define ANSWER_SECONDS 30L
 #define PAUSE_MIN apr_time_from_sec(1)
@@ -29,42 +32,58 @@
 typedef struct {
     scimctl_run_t *run;
     const char *name;
-    const char *secret;
-    apr_size_t secret_length;
+    const unsigned char *key;
+    apr_size_t key_length;
     char sequence[24];           /* of the latest event that was taken */
     CURL *curl;
     char problem[CURL_ERROR_SIZE];
 } relay_t;
 
-static scim_error_t *read_secret(relay_t *relay)
+static scim_error_t *read_secret(const char **secret, relay_t *relay)
 {
     apr_pool_t *pool = relay->run->pool;
     const char *path = relay->run->options.secret_file;
-    char *secret = apr_pcalloc(pool, SECRET_MAX + 2);
+    char *text = apr_pcalloc(pool, SECRET_FILE_MAX + 1);
     apr_size_t length = 0;
     apr_file_t *file;
     apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ,
                                     APR_FPROT_OS_DEFAULT, pool);
 
     if (rv == APR_SUCCESS) {
-        rv = apr_file_read_full(file, secret, SECRET_MAX + 1, &length);
+        rv = apr_file_read_full(file, text, SECRET_FILE_MAX, &length);
         apr_file_close(file);
     }
     if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "The secret file '%s' cannot be read.", path);
     }
-    while (length > 0 && strchr("\r\n", secret[length - 1])) {
-        length--;
+    while (length > 0 && strchr("\r\n", text[length - 1])) {
+        text[--length] = '\0';
     }
-    if (length < SECRET_MIN || length > SECRET_MAX) {
-        return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "The secret must have %d to %d bytes.", SECRET_MIN,
-                          SECRET_MAX);
-    }
-    relay->secret = secret;
-    relay->secret_length = length;
+    *secret = text;
     return NULL;
+}
+
+static scim_error_t *read_key(relay_t *relay)
+{
+    apr_size_t prefix = strlen(SECRET_PREFIX);
+    const char *secret = "";
+
+    SCIM_ERR(read_secret(&secret, relay));
+    if (strncmp(secret, SECRET_PREFIX, prefix) == 0) {
+        relay->key = apr_pdecode_base64_binary(relay->run->pool,
+                                               secret + prefix,
+                                               APR_ENCODE_STRING,
+                                               APR_ENCODE_NONE,
+                                               &relay->key_length);
+    }
+    return relay->key && relay->key_length >= SECRET_MIN
+           && relay->key_length <= SECRET_MAX ? NULL
+        : scim_error(relay->run->pool, SCIM_E_INVALID_VALUE,
+                     "The secret must be " SECRET_PREFIX " and base64 of %d"
+                     " to %d random bytes, as from printf '"
+                     SECRET_PREFIX "%%s\\n' \"$(openssl rand -base64 32)\".",
+                     SECRET_MIN, SECRET_MAX);
 }
 
 /* v1,base64(HMAC-SHA256(secret, "id.timestamp.body")) */
@@ -77,7 +96,7 @@ static const char *signature(const relay_t *relay, const char *id,
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned int length;
 
-    HMAC(EVP_sha256(), relay->secret, (int) relay->secret_length,
+    HMAC(EVP_sha256(), relay->key, (int) relay->key_length,
          (const unsigned char *) text, strlen(text), mac, &length);
     return apr_pstrcat(pool, "v1,",
                        apr_pencode_base64_binary(pool, mac, length,
@@ -181,15 +200,33 @@ static scim_error_t *deliver(void *baton, const scim_feed_event_t *event,
     return advance(relay, event->sequence, pool);
 }
 
+/* A mistake that no retry mends is said at once. */
+static scim_error_t *check_url(const relay_t *relay)
+{
+    const char *text = relay->run->options.url;
+    CURLU *url = curl_url();
+    char *scheme = NULL;
+    int is_good = curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK
+                  && curl_url_get(url, CURLUPART_SCHEME, &scheme, 0)
+                     == CURLUE_OK
+                  && (strcmp(scheme, "https") == 0
+                      || strcmp(scheme, "http") == 0);
+
+    curl_free(scheme);
+    curl_url_cleanup(url);
+    return is_good ? NULL
+        : scim_error(relay->run->pool, SCIM_E_INVALID_VALUE,
+                     "--url: '%.200s' is no https or http URL.", text);
+}
+
 static scim_error_t *prepare_curl(relay_t *relay)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    SCIM_ERR(check_url(relay));
     relay->curl = curl_easy_init();
     if (!relay->curl
         || curl_easy_setopt(relay->curl, CURLOPT_URL,
-                            relay->run->options.url) != CURLE_OK
-        || curl_easy_setopt(relay->curl, CURLOPT_PROTOCOLS_STR,
-                            "http,https") != CURLE_OK) {
+                            relay->run->options.url) != CURLE_OK) {
         return scim_error(relay->run->pool, SCIM_E_INTERNAL,
                           "libcurl cannot be used.");
     }
@@ -232,7 +269,7 @@ scim_error_t *scimctl_relay(scimctl_run_t *run)
     SCIM_ERR(scimctl_need(run, run->options.url, "--url"));
     SCIM_ERR(scimctl_need(run, run->options.secret_file, "--secret-file"));
     relay.name = relay.name ? relay.name : run->options.url;
-    SCIM_ERR(read_secret(&relay));
+    SCIM_ERR(read_key(&relay));
     SCIM_ERR(prepare_curl(&relay));
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));

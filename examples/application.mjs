@@ -1,11 +1,27 @@
-// An application behind httpd: it believes the headers that httpd sets.
+// An application behind httpd.  It believes the headers that httpd sets, and as
+// most applications do, it remembers in a session of its own whom it has seen.
 //
 //   node examples/application.mjs 9000
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
+
+const sessions = new Set();
+
+function sessionOf(request, response) {
+    const [, known] = /(?:^|; )session=([^;]+)/.exec(request.headers.cookie ?? '') ?? [];
+    if (sessions.has(known)) {
+        return 'going on';
+    }
+    const id = randomUUID();
+    sessions.add(id);
+    response.setHeader('Set-Cookie', `session=${id}; Path=/; HttpOnly; Secure; SameSite=Lax`);
+    return 'new';
+}
 
 createServer((request, response) => {
     const told = Object.entries(request.headers).filter(([name]) => name.startsWith('x-'));
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.setHeader('Cache-Control', 'no-store');
-    response.end([`The application, at ${request.url}`, ...told.map(([name, value]) => `${name}: ${value}`), ''].join('\n'));
+    response.end([`The application, at ${request.url}`, `session: ${sessionOf(request, response)}`,
+        ...told.map(([name, value]) => `${name}: ${value}`), ''].join('\n'));
 }).listen(Number(process.argv[2] ?? 9000), '127.0.0.1');

@@ -11,15 +11,17 @@ use Scim::Server;
 use Scim::Test ();
 
 # new('saml', %define): HOST, PORT, FILES, DATABASE and APPLICATION have values.
+# with: what httpd gets with -D.
 sub new {
     my ($class, $name, %define) = @_;
+    my $with = delete $define{with} || [];
     my $dir = File::Temp::tempdir('scim-example-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $dir;
     my $database = Scim::Test::server();
-    my $self = bless { name => $name, dir => $dir, app_port => Scim::Server::free_port(), owner => $$ }, $class;
+    my $self = bless { name => $name, dir => $dir, with => [map { ('-D', $_) } @$with], app_port => Scim::Server::free_port(), owner => $$ }, $class;
     $self->{define} = { HOST => '127.0.0.1', PORT => Scim::Server::free_port(), FILES => "$dir/files",
         DATABASE => "\"host=$database->{pghost} dbname=scim user=scim\"", APPLICATION => "http://127.0.0.1:$self->{app_port}", %define };
-    $self->{url} = "https://127.0.0.1:$self->{define}{PORT}";
+    $self->{url} = "https://$self->{define}{HOST}:$self->{define}{PORT}";
     make_path(map { "$dir/$_" } qw(modules run logs files));
     symlink $_, "$dir/modules/" . basename($_) for glob(Scim::Server::modules_dir() . '/*.so'), Scim::Server::root() . '/.libs/mod_scim.so';
     $self->make_certificate;
@@ -29,7 +31,7 @@ sub new {
 sub make_certificate {
     my ($self) = @_;
     $self->command('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1',
-                   '-keyout', "$self->{dir}/files/tls.key", '-out', "$self->{dir}/files/tls.crt");
+                   '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', "$self->{dir}/files/tls.key", '-out', "$self->{dir}/files/tls.crt");
 }
 
 # Run in the files' folder; its output goes to a log.
@@ -71,6 +73,7 @@ sub configuration {
     my $root = Scim::Server::root();
     $text =~ s/^(Define (\w+) +).*$/exists $self->{define}{$2} ? "$1$self->{define}{$2}" : $&/gem;
     $text =~ s/^ServerRoot .*$/ServerRoot $self->{dir}/m;
+    $text =~ s/^Listen +/Listen 127.0.0.1:/m;
     $text =~ s/^(?:User|Group) .*\n//gm if $> != 0;
     return "$text\nSCIMAdminFiles $root/admin\n";
 }
@@ -81,8 +84,8 @@ sub start {
     Scim::Server::write_file($conf, $self->configuration);
     $self->{app} = Scim::IdentityProvider::quietly("$self->{dir}/application.log", 'node',
         Scim::Server::root() . '/examples/application.mjs', $self->{app_port});
-    $self->command(Scim::Server::httpd_program(), '-f', $conf, '-t');
-    $self->command(Scim::Server::httpd_program(), '-f', $conf, '-k', 'start');
+    $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-t');
+    $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-k', 'start');
     for my $port ($self->{define}{PORT}, $self->{app_port}) {
         Scim::Server::wait_until("port $port", 30, sub {
             IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);

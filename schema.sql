@@ -212,6 +212,16 @@ CREATE INDEX IF NOT EXISTS event_guest ON scim.event (organization_id, sequence)
 -- still open: what it has passed can never change.
 CREATE INDEX IF NOT EXISTS event_feed ON scim.event (transaction_id, sequence);
 
+-- Restored from a dump into another cluster, events have transactions that this
+-- one has not come to, and would wait for them.  They are all past.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM scim.event WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())) THEN
+        UPDATE scim.event SET transaction_id = '0';
+    END IF;
+END
+$$;
+
 -- NOTIFY makes the commits of its transactions wait for one another, so a
 -- session rings ten times a second at most; readers look again by themselves.
 CREATE OR REPLACE FUNCTION scim.event_ring() RETURNS trigger

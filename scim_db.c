@@ -236,21 +236,6 @@ static void settle(const scim_db_t *db)
     }
 }
 
-/* A server that ended while the connection was idle has said so: that is
- * waiting to be read.  A write on such a connection could not be repeated. */
-static int is_alive(PGconn *connection)
-{
-    struct pollfd socket = { PQsocket(connection), POLLIN, 0 };
-
-    while (PQstatus(connection) == CONNECTION_OK
-           && poll(&socket, 1, 0) > 0) {
-        if (!PQconsumeInput(connection)) {
-            return 0;
-        }
-    }
-    return PQstatus(connection) == CONNECTION_OK;
-}
-
 static apr_status_t give_back(void *data)
 {
     scim_db_t *db = data;
@@ -280,9 +265,6 @@ scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
     }
     borrowed->connection = apr_dbd_native_handle(borrowed->dbd->driver,
                                                  borrowed->dbd->handle);
-    if (!is_alive(borrowed->connection)) {
-        PQreset(borrowed->connection);
-    }
     borrowed->prepared = prepared_of(borrowed->dbd);
     borrowed->pool = pool;
     borrowed->from = from;
@@ -466,14 +448,41 @@ static scim_error_t *take_rows(scim_rows_t **rows, scim_db_t *db,
     return NULL;
 }
 
+/* A server that ended while the connection was idle has said so: that is
+ * waiting to be read.  A write on such a connection could not be repeated. */
+static int is_alive(PGconn *connection)
+{
+    struct pollfd socket = { PQsocket(connection), POLLIN, 0 };
+
+    while (PQstatus(connection) == CONNECTION_OK
+           && poll(&socket, 1, 0) > 0) {
+        if (!PQconsumeInput(connection)) {
+            return 0;
+        }
+    }
+    return PQstatus(connection) == CONNECTION_OK;
+}
+
+/* Before what cannot be repeated; a read finds out by itself. */
+static void revive(scim_db_t *db)
+{
+    if (!is_alive(db->connection)) {
+        PQreset(db->connection);
+    }
+}
+
 static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
                              const execution_t *what,
                              unsigned char *is_prepared)
 {
     int alone = PQtransactionStatus(db->connection) != PQTRANS_INTRANS;
+    PGresult *result;
     int sent;
-    PGresult *result = attempt(db, what, is_prepared, &sent);
 
+    if (alone && !what->repeatable) {
+        revive(db);
+    }
+    result = attempt(db, what, is_prepared, &sent);
     if (!is_success(result) && alone
         && may_repeat(db, what, result, sent)) {
         PQclear(result);

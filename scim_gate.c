@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 
 #include <ap_provider.h>
+#include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
@@ -14,6 +15,7 @@
 #include "scim_cache.h"
 #include "scim_config.h"
 #include "scim_http.h"
+#include "scim_json.h"
 #include "scim_log.h"
 #include "scim_people.h"
 
@@ -98,7 +100,7 @@ static void visitor_of(visitor_t *visitor, const scim_person_t *person,
     visitor->id = person->id;
     visitor->user_name = one_line(person->user_name, pool);
     visitor->role = person->role;
-    visitor->roles = person->roles;
+    visitor->roles = person->roles ? person->roles : "";
     visitor->display_name = one_line(person->display_name, pool);
     visitor->language = one_line(person->language, pool);
     visitor->timezone = one_line(person->timezone, pool);
@@ -268,6 +270,14 @@ static void put_environment(request_rec *r, const visitor_t *visitor)
     }
 }
 
+/* Who signs in first is looked at then, whatever SCIMAccountValue says. */
+static int has_authentication(request_rec *r)
+{
+    const char *type = ap_auth_type(r);
+
+    return type && strcasecmp(type, "None") != 0;
+}
+
 /* The account of the request; AUTHZ_GRANTED when there is an active one. */
 static authz_status find_active(const visitor_t **visitor, request_rec *r)
 {
@@ -276,6 +286,9 @@ static authz_status find_active(const visitor_t **visitor, request_rec *r)
     const char *problem = NULL;
     scim_error_t *error;
 
+    if (!r->user && has_authentication(r)) {
+        return AUTHZ_DENIED_NO_USER;
+    }
     put_environment(r, NULL);
     apr_table_setn(r->notes, GATE, PASSED_BY);
     if (!config->organization) {
@@ -316,25 +329,33 @@ static authz_status check_account(request_rec *r, const char *arguments,
     return find_active(&visitor, r);
 }
 
-/* Managed, it is one role; open, any of those that were sent, which are
- * separated as scim_people_find does it. */
-static int has_role(const visitor_t *visitor, const char *role, int managed)
+static int has_any_of(const visitor_t *visitor, const char *role,
+                      apr_pool_t *pool)
 {
-    const char *at = visitor->roles;
-    apr_size_t length = strlen(role);
+    const cJSON *element;
+    cJSON *roles;
 
-    if (managed) {
-        return strcmp(visitor->role, role) == 0;
+    if (scim_json_parse(&roles, visitor->roles, strlen(visitor->roles),
+                        pool)) {
+        return 0;
     }
-    while (*at) {
-        apr_size_t next = strcspn(at, SCIM_PERSON_ROLE_SEPARATOR);
+    cJSON_ArrayForEach(element, roles) {
+        const char *value = scim_json_text(element, "value");
 
-        if (next == length && strncmp(at, role, length) == 0) {
+        if (value && strcmp(value, role) == 0) {
             return 1;
         }
-        at += next + (at[next] != '\0');
     }
     return 0;
+}
+
+/* Managed, it is one role; open, any of those that were sent. */
+static int has_role(const visitor_t *visitor, const char *role,
+                    request_rec *r)
+{
+    return scim_config_of(r)->managed != 0
+           ? strcmp(visitor->role, role) == 0
+           : has_any_of(visitor, role, r->pool);
 }
 
 static authz_status check_role(request_rec *r, const char *arguments,
@@ -349,8 +370,7 @@ static authz_status check_role(request_rec *r, const char *arguments,
         return status;
     }
     for (i = 0; i < roles->nelts; i++) {
-        if (has_role(visitor, APR_ARRAY_IDX(roles, i, const char *),
-                     scim_config_of(r)->managed != 0)) {
+        if (has_role(visitor, APR_ARRAY_IDX(roles, i, const char *), r)) {
             return AUTHZ_GRANTED;
         }
     }
@@ -442,7 +462,8 @@ static int decide(request_rec *r, int (*others)(request_rec *))
 
 static int decide_without_user(request_rec *r)
 {
-    return decide(r, ap_run_access_checker_ex);
+    return has_authentication(r) ? DECLINED
+                                 : decide(r, ap_run_access_checker_ex);
 }
 
 static int decide_with_user(request_rec *r)

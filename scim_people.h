@@ -8,8 +8,6 @@
 #include "scim_error.h"
 #include "scim_tokens.h"
 
-#define SCIM_PERSON_ROLE_SEPARATOR "\x1f"
-
 /* Strings live in the pool of the connection that read them; all but id,
  * user_name, role and roles may be NULL. */
 typedef struct {
@@ -17,8 +15,7 @@ typedef struct {
     const char *user_name;
     const char *display_name;
     const char *role;
-    const char *roles;           /* all values, SCIM_PERSON_ROLE_SEPARATOR
-                                  * between them (profile open) */
+    const char *roles;           /* the SCIM attribute, as JSON */
     int active;
     const char *language;
     const char *timezone;

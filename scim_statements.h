@@ -149,8 +149,7 @@ enum {
     "SELECT o.id, o.name, o.provisioning_enabled,"                          \
     " array_to_string(o.domains, ' '), a.id, a.user_name,"                  \
     " a.display_name, a.role, a.active, a.preferred_language, a.timezone,"  \
-    " array_to_string(ARRAY(SELECT v #>> '{}' FROM jsonb_path_query("       \
-    "a.attributes, '$.roles[*].value') v), U&'\\001f')"                    \
+    " a.attributes -> 'roles'"                                              \
     " FROM scim.organization o LEFT JOIN scim.account a"                    \
     " ON a.organization_id = o.id AND " condition                           \
     " WHERE o.key = $1 LIMIT 2"

@@ -25,12 +25,13 @@ my %LOCATION = (
     external => "SCIMAccountKey externalId\nRequire scim-account",
     value => "SCIMAccountKey externalId\nSCIMAccountValue \"%{env:OID}\"\nSetEnvIf X-Oid (.+) OID=\$1\nRequire scim-account",
     certificate => "AuthType None\nSCIMAccountValue \"%{HTTP:X-Client}\"\nRequire scim-account",
+    signed => "SCIMAccountValue \"%{HTTP:X-Client}\"\nRequire scim-account",
     other => "SCIMOrganization $other->{key}\nRequire scim-account",
     open => "SCIMOrganization $open->{key}\nSCIMProfile open\nRequire scim-role Manager",
     nowhere => "SCIMOrganization nosuchorganization\nRequire scim-account",
     cached => "SCIMGateCache 60\nRequire scim-account",
 );
-my $conf = "<Directory $dir/httpd/htdocs>\nRequire all granted\nLimitRequestBody 0\n</Directory>\nSCIMOrganization $org->{key}\nSCIMGateCache 0\n" . join '', map {
+my $conf = "<Directory $dir/httpd/htdocs>\nRequire all granted\nLimitRequestBody 0\n</Directory>\n<Directory $dir/httpd/htdocs/account>\nRewriteEngine On\nRewriteRule ^moved /external/x.txt\n</Directory>\nSCIMOrganization $org->{key}\nSCIMGateCache 0\n" . join '', map {
     "<Location /$_>\n" . ($_ eq 'account/inner' ? '' : $BASIC) . "$LOCATION{$_}\n</Location>\n" } sort keys %LOCATION;
 my $gate = Scim::Server->new(dir => $dir, database => server(), conf => $conf);
 for my $name (keys %LOCATION) {
@@ -81,6 +82,18 @@ is status('whoever', 'value', 'X-Oid' => 'oid-USER'), 200, 'by an expression';
 is status('whoever', 'value'), 403, 'which may not be empty';
 is status(undef, 'certificate', 'X-Client' => $name{USER}), 200, 'beside no authentication module at all';
 is status(undef, 'certificate', 'X-Client' => $name{left}), 403, 'an inactive one is refused there as well';
+
+is status(undef, 'signed', 'X-Client' => $name{USER}), 401, 'where there is an authentication, who has not signed in is asked to, whatever the expression gives';
+is status($name{GUEST}, 'signed', 'X-Client' => $name{USER}), 200, 'and let in when he has';
+
+# One request, two joins: each has its own answer
+my $namesake = $org->create(externalId => 'oid-namesake');
+$org->create(externalId => $namesake->{userName}, active => FALSE);
+sub redirected { return ask($_[0], 'account/moved?')->{status} }
+is redirected($namesake->{userName}), 403, 'an internal redirect into another Location is decided anew, by that one\'s key';
+sql('UPDATE scim.account SET active = true WHERE organization_id = $1', $org->{id});
+is redirected($namesake->{userName}), 200, 'which may let in';
+sql('UPDATE scim.account SET active = false WHERE organization_id = $1 AND (id = $2 OR external_id = $3)', $org->{id}, $left->{id}, $namesake->{userName});
 
 # Roles of the profile open
 my $manager = $open->create(roles => [{ value => 'Clerk' }, { value => 'Manager' }]);

@@ -79,6 +79,12 @@ like ask($session, 'SELECT 1;') . readline($session->{out}), qr/Asynchronous not
 close $session->{in};
 waitpid $session->{pid}, 0;
 
+# Restored from a dump of another cluster
+sql(q{UPDATE scim.event SET transaction_id = '9000000000000' WHERE sequence = (SELECT max(sequence) FROM scim.event)});
+is_deeply [events('--after', latest() - 1)], [], 'a transaction that this cluster has not come to is waited for';
+server()->apply_schema;
+is_deeply [map { $_->{sequence} } events('--after', latest() - 1)], [latest()], 'applied again, schema.sql says that it is past';
+
 # 20,000 changes by 16 writers, a follower killed 20 times
 my ($WRITERS, $REQUESTS, $OPERATIONS, $ACCOUNTS) = (16, 50, 25, 60);
 my @ids = map { $org->create->{id} } 1 .. $ACCOUNTS;

@@ -51,6 +51,12 @@ for my $wrong ('999999999', 'x', '-1', '99999999999999999999') {
     isnt $?, 0, 'and a failure';
 }
 
+# The SQL of the documents
+open my $document, '<', 'docs/feed.md' or die $!;
+my ($query) = join('', <$document>) =~ /^(    SELECT transaction_id, .*?);$/ms;
+$query =~ s/'acme'/\$1/ or die 'no key in the query';
+is_deeply [map { [@$_[1, 2]] } sql($query, $org->{key})], [map { [@$_{qw(sequence accountId)}] } @events], 'plain SQL, as docs/feed.md has it, gives the same';
+
 # A transaction that took its number early and commits late
 sub psql {
     my $pid = IPC::Open3::open3(my $in, my $out, undef, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'scim', '-d', 'scim', '-qAtX');

@@ -83,6 +83,21 @@ static scim_error_t *invalid(apr_pool_t *pool)
                       " page to page.");
 }
 
+/* The bytes of a cursor; NULL when it is not the text that we make of them,
+ * for decoding alone would pass over some changes. */
+static const unsigned char *bytes_of(apr_size_t *length, const char *cursor,
+                                     apr_pool_t *pool)
+{
+    const unsigned char *bytes
+        = apr_pdecode_base64_binary(pool, cursor, APR_ENCODE_STRING,
+                                    APR_ENCODE_NONE, length);
+
+    return bytes && strcmp(apr_pencode_base64_binary(pool, bytes, *length,
+                                                     APR_ENCODE_BASE64URL,
+                                                     NULL), cursor) == 0
+           ? bytes : NULL;
+}
+
 /* The payload of a cursor that is ours, or NULL. */
 static cJSON *payload_of(const scim_principal_t *principal,
                          const scim_page_t *page, apr_pool_t *pool)
@@ -96,8 +111,7 @@ static cJSON *payload_of(const scim_principal_t *principal,
     if (strlen(page->cursor) > MAX_LENGTH) {
         return NULL;
     }
-    bytes = apr_pdecode_base64_binary(pool, page->cursor, APR_ENCODE_STRING,
-                                      APR_ENCODE_NONE, &length);
+    bytes = bytes_of(&length, page->cursor, pool);
     if (!bytes || length <= MAC_BYTES) {
         return NULL;
     }

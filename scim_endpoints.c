@@ -64,17 +64,16 @@ scim_error_t *scim_endpoint_read_query(scim_exchange_t *x)
 
 static const char *joined(const cJSON *names, apr_pool_t *pool)
 {
+    apr_array_header_t *texts = apr_array_make(pool, 16, sizeof(char *));
     const cJSON *name;
-    const char *text = "";
 
     cJSON_ArrayForEach(name, names) {
         if (!cJSON_IsString(name)) {
             return NULL;
         }
-        text = apr_pstrcat(pool, text, *text ? "," : "", name->valuestring,
-                           NULL);
+        APR_ARRAY_PUSH(texts, const char *) = name->valuestring;
     }
-    return text;
+    return apr_array_pstrcat(pool, texts, ',');
 }
 
 /* The member of a SearchRequest as the text of the query parameter; NULL when
@@ -129,6 +128,9 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
     return read_projections(x);
 }
 
+/* startIndex is answered as a number, and cJSON prints fifteen digits. */
+#define MAX_NUMBER APR_INT64_C(999999999999999)
+
 static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
                                 const char *name, apr_int64_t otherwise)
 {
@@ -141,7 +143,7 @@ static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
     }
     errno = 0;
     *number = apr_strtoi64(text, &end, 10);
-    if (errno || end == text || *end) {
+    if (errno || end == text || *end || *number > MAX_NUMBER) {
         return scim_error(x->r->pool, parameter(x, "cursor")
                                       ? SCIM_E_INVALID_COUNT
                                       : SCIM_E_INVALID_VALUE,

@@ -2,12 +2,12 @@
 
 #include <string.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "scim_filter.h"
 #include "scim_json.h"
 #include "scim_text.h"
-
 
 typedef enum { ADD, REPLACE, REMOVE } verb_e;
 
@@ -17,6 +17,7 @@ typedef struct {
     const scim_rules_t *rules;
     apr_array_header_t *notes;
     apr_pool_t *pool;
+    apr_pool_t *scratch;         /* cleared for each element */
     int changes;
 } patch_t;
 
@@ -170,46 +171,23 @@ static scim_error_t *set_sub(patch_t *p, change_t *c, cJSON *holder)
 
 /* Lists */
 
+static int is_primary(const cJSON *element)
+{
+    return cJSON_IsTrue(scim_json_member(element, "primary"));
+}
+
 /* RFC 7644 section 3.5.2: a new primary takes the place of the old one. */
 static void claim_primary(cJSON *list, const cJSON *element)
 {
     cJSON *other;
 
-    if (!cJSON_IsTrue(scim_json_member(element, "primary"))) {
+    if (!is_primary(element)) {
         return;
     }
     cJSON_ArrayForEach(other, list) {
-        if (other != element
-            && cJSON_IsTrue(scim_json_member(other, "primary"))) {
+        if (other != element && is_primary(other)) {
             scim_json_put(other, "primary", cJSON_CreateFalse());
         }
-    }
-}
-
-/* Same value: what remove with a value names (clients.md E73). */
-static int has_same_value(const cJSON *a, const cJSON *b, apr_pool_t *pool)
-{
-    const char *one = scim_json_text(a, "value");
-    const char *other = scim_json_text(b, "value");
-
-    if (!one || !other) {
-        return scim_json_equal(a, b);
-    }
-    return strcmp(scim_text_fold(pool, one),
-                  scim_text_fold(pool, other)) == 0;
-}
-
-static void remove_same(cJSON *list, const cJSON *named, apr_pool_t *pool)
-{
-    cJSON *element = list->child;
-
-    while (element) {
-        cJSON *next = element->next;
-
-        if (has_same_value(element, named, pool)) {
-            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
-        }
-        element = next;
     }
 }
 
@@ -225,6 +203,59 @@ static int holds(const cJSON *list, const cJSON *value)
     return 0;
 }
 
+/* What remove with values names: those of the same value (clients.md E73),
+ * by its comparison key, and what has no value, as a whole. */
+typedef struct {
+    apr_hash_t *keys;
+    cJSON *wholes;
+} named_t;
+
+static named_t named_by(const cJSON *values, apr_pool_t *pool)
+{
+    named_t named = { apr_hash_make(pool),
+                      scim_json_own(cJSON_CreateArray(), pool) };
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, values) {
+        const char *text = scim_json_text(value, "value");
+
+        if (text) {
+            apr_hash_set(named.keys, scim_text_fold(pool, text),
+                         APR_HASH_KEY_STRING, value);
+        }
+        else {
+            cJSON_AddItemReferenceToArray(named.wholes, (cJSON *) value);
+        }
+    }
+    return named;
+}
+
+static int is_named(const named_t *named, const cJSON *element,
+                    apr_pool_t *scratch)
+{
+    const char *text = scim_json_text(element, "value");
+
+    apr_pool_clear(scratch);
+    return text ? apr_hash_get(named->keys, scim_text_fold(scratch, text),
+                               APR_HASH_KEY_STRING) != NULL
+                : holds(named->wholes, element);
+}
+
+static void remove_named(patch_t *p, cJSON *list, const cJSON *values)
+{
+    named_t named = named_by(values, p->pool);
+    cJSON *element = list->child;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (is_named(&named, element, p->scratch)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+}
+
 static scim_error_t *check_single_primary(patch_t *p, change_t *c,
                                           const cJSON *list)
 {
@@ -232,7 +263,7 @@ static scim_error_t *check_single_primary(patch_t *p, change_t *c,
     int primaries = 0;
 
     cJSON_ArrayForEach(element, list) {
-        primaries += cJSON_IsTrue(scim_json_member(element, "primary"));
+        primaries += is_primary(element);
     }
     return primaries > 1 ? refuse(p, SCIM_E_INVALID_VALUE, c->name,
                                   "has more than one primary element")
@@ -282,7 +313,6 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     const scim_attribute_t *attribute = c->path.operand.attribute;
     cJSON *list = scim_json_member(holder, attribute->name);
     cJSON *values;
-    cJSON *value;
 
     if (c->verb == REMOVE && scim_json_is_unassigned(c->value)) {
         scim_json_drop(holder, attribute->name);
@@ -299,9 +329,7 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
         return scim_schema_check_size(list, attribute->name, p->pool);
     }
     else if (list) {
-        cJSON_ArrayForEach(value, values) {
-            remove_same(list, value, p->pool);
-        }
+        remove_named(p, list, values);
     }
     return NULL;
 }
@@ -352,9 +380,7 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
     cJSON *values;
 
     if (o->sub) {
-        SCIM_ERR(set_single(p, c, element, o->sub_attribute));
-        claim_primary(list, element);
-        return NULL;
+        return set_single(p, c, element, o->sub_attribute);
     }
     if (c->verb == REMOVE) {
         cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
@@ -368,22 +394,22 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
     while (c->verb == REPLACE && element->child) {
         cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
     }
-    merge(element, c->value, values->child,
-          o->attribute);
-    claim_primary(list, element);
+    merge(element, c->value, values->child, o->attribute);
     return NULL;
 }
 
 static int matches(patch_t *p, const change_t *c, const cJSON *element)
 {
+    apr_pool_clear(p->scratch);
     return !c->path.filter
-           || scim_filter_match(c->path.filter, element, p->pool);
+           || scim_filter_match(c->path.filter, element, p->scratch);
 }
 
 static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
                                     cJSON *list)
 {
     cJSON *element = list ? list->child : NULL;
+    const cJSON *primary = NULL;
 
     *found = 0;
     while (element) {
@@ -392,9 +418,12 @@ static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
         if (matches(p, c, element)) {
             *found = 1;
             SCIM_ERR(change_element(p, c, list, element));
+            primary = c->verb != REMOVE && is_primary(element) ? element
+                                                               : primary;
         }
         element = next;
     }
+    claim_primary(list, primary);
     return NULL;
 }
 
@@ -447,9 +476,13 @@ static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
         change_t merging = *c;
 
         merging.verb = ADD;
-        return change_element(p, &merging, list, element);
+        SCIM_ERR(change_element(p, &merging, list, element));
     }
-    return change_element(p, c, list, element);
+    else {
+        SCIM_ERR(change_element(p, c, list, element));
+    }
+    claim_primary(list, element);
+    return NULL;
 }
 
 static scim_error_t *change_elements(patch_t *p, change_t *c, cJSON *holder)
@@ -734,10 +767,11 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
                                apr_array_header_t *notes, apr_pool_t *pool)
 {
     const cJSON *operations = scim_json_member_nocase(message, "Operations");
-    patch_t p = { resource, type, rules, notes, pool, 0 };
+    patch_t p = { resource, type, rules, notes, pool, NULL, 0 };
     const cJSON *operation;
     int number = 0;
 
+    apr_pool_create(&p.scratch, pool);
     SCIM_ERR(check_message(&p, operations, message));
     cJSON_ArrayForEach(operation, operations) {
         scim_error_t *error = apply_operation(&p, operation);

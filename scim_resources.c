@@ -4,6 +4,7 @@
 
 #include <apr_strings.h>
 
+#include "scim_cursor.h"
 #include "scim_json.h"
 #include "scim_query.h"
 #include "scim_roles.h"
@@ -76,14 +77,15 @@ static const char *named(const char *cursor, const source_t *source,
                                 NULL) : NULL;
 }
 
-/* The cursor of source in that of the list; NULL: it is another source's. */
+/* The cursor of source in that of the list; NULL: it is another source's, or
+ * none, for only the whole list has a beginning that anybody can name. */
 static const char *own_cursor(const char *cursor, const source_t *source)
 {
     apr_size_t length = strlen(source->type->name);
 
     return strncmp(cursor, source->type->name, length) == 0
            && strncmp(cursor + length, AFTER_NAME, 1) == 0
-           ? cursor + length + 1 : NULL;
+           && cursor[length + 1] ? cursor + length + 1 : NULL;
 }
 
 /* What a page of one source is asked for with. */
@@ -96,6 +98,16 @@ static scim_page_t page_of(const scim_page_t *page, const source_t *source,
     part.bound_to = apr_pstrcat(pool, page->bound_to, "\n",
                                 source->type->name, NULL);
     return part;
+}
+
+static const char *beginning_of(scim_call_t *call, const scim_page_t *page,
+                                const source_t *source)
+{
+    scim_page_t part = page_of(page, source, "", call->pool);
+    scim_position_t beginning = { 0, NULL, NULL, 0 };
+
+    return named(scim_cursor_make(&beginning, call->principal, &part,
+                                  call->pool), source, call->pool);
 }
 
 /* Only how many there are. */
@@ -150,7 +162,7 @@ static scim_error_t *list_by_cursor(scim_list_t *list, scim_call_t *call,
     SCIM_ERR(count(&others, call, page, sources + 1));
     list->total += others;
     if (!list->next && others > 0 && page->count > 0) {
-        list->next = named("", sources + 1, call->pool);
+        list->next = beginning_of(call, page, sources + 1);
     }
     return NULL;
 }

@@ -124,6 +124,8 @@ static cJSON *role_resource(scim_call_t *call, int i,
     cJSON *role = scim_json_own(cJSON_CreateObject(), call->pool);
     cJSON *meta = cJSON_CreateObject();
 
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(role, "schemas"),
+                         cJSON_CreateString(scim_role_type.core->urn));
     scim_json_put_text(role, "id", value);
     scim_json_put_text(role, "value", value);
     scim_json_put_text(role, "display", known_roles[i].display);

@@ -19,13 +19,14 @@ is_deeply page('count=0'), [13, 1, 0, 0], 'PAGE-05: count=0';
 is_deeply page('count=-3'), [13, 1, 0, 0], 'PAGE-06: a negative count is 0';
 is_deeply page("startIndex=$_"), [13, 1, 13, 13], "PAGE-03: startIndex=$_ is 1" for 0, -5;
 is_deeply page('startIndex=99'), [13, 99, 0, 0], 'PAGE-09: past the end';
+is_deeply page('startIndex=999999999999999'), [13, 999999999999999, 0, 0], 'PAGE-09: however far';
 is_deeply page('startIndex=12&count=5'), [13, 12, 2, 2], 'PAGE-14: the last page says what it holds';
 is_deeply page('filter=title+eq+%22p%22&startIndex=11&count=5'), [12, 11, 2, 2], 'PAGE-17: of a filter, totalResults counts the matches';
 is_deeply page('filter=userName+eq+%22page10%40example.com%22&startIndex=1&count=100'), [1, 1, 1, 1], 'PAGE-16: of one match';
 is_deeply page('filter=userName+eq+%22page10%40example.com%22&startIndex=2'), [1, 2, 0, 0], 'PAGE-09: past the only match';
 is_deeply page('filter=userName+eq+%22page10%40example.com%22&count=0'), [1, 1, 0, 0], 'PAGE-05: count=0 of one match';
 is_error($org->get("/Users?$_"), 400, 'invalidValue', "PAGE-10: $_")
-    for 'startIndex=abc', 'count=1.5', 'count=', 'count=99999999999999999999', 'startIndex=99999999999999999999', 'count=%2B1x', 'count=0x10';
+    for 'startIndex=abc', 'count=1.5', 'count=', 'count=99999999999999999999', 'startIndex=99999999999999999999', 'startIndex=9223372036854775807', 'count=%2B1x', 'count=0x10';
 is $org->get('/Users?count=99999', profile => 'small')->{json}{itemsPerPage}, 5, 'PAGE-07: count is capped by SCIMMaxResults';
 is $org->get('/Users', profile => 'small')->{json}{itemsPerPage}, 5, 'PAGE-08: so is the default';
 is $org->get('/ServiceProviderConfig', profile => 'small')->{json}{filter}{maxResults}, 5, 'DISC-11: and it is announced';

@@ -74,6 +74,10 @@ for my $i (0, 10, 20, 30, 60, length($cursor) - 2) {
     substr($flipped, $i, 1) = substr($flipped, $i, 1) eq 'A' ? 'B' : 'A';
     is_error($org->get("/Users?count=2&cursor=$flipped"), 400, 'invalidCursor', "CUR-24: character $i changed");
 }
+(my $other_alphabet = $cursor) =~ tr{-_}{+/};
+for my $same ("$cursor=", "$cursor==", $other_alphabet ne $cursor ? uri($other_alphabet) : "$cursor===") {
+    is_error($org->get("/Users?count=2&cursor=$same"), 400, 'invalidCursor', 'CUR-24: other text for the same bytes is altered, too');
+}
 $other->create for 1 .. 3;
 is_error($other->get("/Users?count=2&cursor=$cursor"), 400, 'invalidCursor', 'CUR-21: of another organization');
 is $org->get("/Users?count=2&cursor=$cursor")->{json}{itemsPerPage}, 2, 'CUR-08: and the cursor itself still works';

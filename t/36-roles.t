@@ -86,7 +86,15 @@ while (defined $cursor && @walked < 20) {
     $cursor = $r->{nextCursor};
 }
 is join(' ', @walked), names($org->get('/?sortBy=userName')), 'SRCH-02: cursors go through all types';
-is_error($org->get("/?count=3&cursor=$_"), 400, 'invalidCursor', "CUR-08: not the cursor $_") for 'User.abc', 'Role.abc', 'abc', 'Group.';
+is_error($org->get("/?count=3&cursor=$_"), 400, 'invalidCursor', "CUR-08: not the cursor $_") for 'User.abc', 'Role.abc', 'abc', 'Group.', 'User.', 'Role.';
+my $border = $org->get('/?count=100&cursor=')->{json}{nextCursor};
+is names($org->get("/?count=100&cursor=$border")), 'ADMIN USER GUEST', 'CUR-06: the cursor from one type to the next';
+is_error($org->get("/?count=100&cursor=$border&$_"), 400, 'invalidCursor', "CUR-06: is bound to the query: $_") for 'filter=id+pr', 'sortBy=userName';
+is_error($org->get("/?count=99&cursor=$border"), 400, 'invalidCount', 'CUR-07: and to the count');
+my $role_urn = 'urn:ietf:params:scim:schemas:core:2.0:Role';
+is $org->get('/Roles?filter=' . uri($_->[0]))->{json}{totalResults}, $_->[1], "ROLE-10: $_->[0]"
+    for [qq(schemas eq "$role_urn"), 3], ['schemas pr', 3], ['not (schemas pr)', 0], ['schemas eq "' . CORE . '"', 0];
+is $org->get('/?filter=' . uri(qq(schemas eq "$role_urn")))->{json}{totalResults}, 3, 'SRCH-02: over all types, too';
 is_error($org->post('/', {}), 405, undef, 'SRCH: the base takes no POST');
 is_deeply [sort keys %{ $org->get('/?attributes=userName,display&filter=' . uri('value eq "ADMIN"'))->{json}{Resources}[0] }], [qw(display id schemas)],
     'SRCH-02: attributes are those of each type';

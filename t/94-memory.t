@@ -23,6 +23,17 @@ my %request = (
     'discovery' => sub { $org->get('/ServiceProviderConfig') },
 );
 
+# What a body of at most 1 MiB can make of lists: the memory of their comparisons
+# is used again.
+my $large = organization();
+my $long = $large->create(emails => [map { { value => sprintf('%04d', $_) . 'A' x 850 } } 1 .. 1000]);
+my %hostile = (
+    'names to project' => sub { $large->post("/Users/.search", { attributes => [map { "x$_" . 'A' x 990 } 1 .. 1000] }) },
+    'filters on a long list' => sub { $large->patch_ops($long->{id}, map { { op => 'replace', path => 'emails[value co "zz"].display', value => 'x' } } 1 .. 200) },
+    'long lists to remove' => sub { $large->patch_ops($long->{id}, map { { op => 'remove', path => 'emails', value => [map { { value => "NOBODY$_" } } 1 .. 800] } } 1 .. 36) },
+    'many that become primary' => sub { $large->patch_ops($long->{id}, map { { op => 'replace', path => 'emails[value pr].primary', value => TRUE } } 1 .. 100) },
+);
+
 # The connection is kept, so one child serves it all; which one is not known.
 sub memory {
     my $parent = server()->httpd_pid;
@@ -53,5 +64,11 @@ for my $name (sort keys %request) {
     } until $growth[-1] * 1024 < $ROUND * $BYTES || @growth == 8;
     cmp_ok $growth[-1] * 1024, '<', $ROUND * $BYTES, "$name: requests leave no memory behind"
         or diag "kB in each $ROUND: @growth";
+}
+for my $name (sort keys %hostile) {
+    my $before = memory();
+    my $r = $hostile{$name}->();
+    ok $r->{status} == 200 || $r->{status} == 400, "$name: is answered" or diag "$r->{status} $r->{content}";
+    cmp_ok growth($before, memory()), '<', 100_000, "$name: take less than 100 MB";
 }
 done_testing;

@@ -66,8 +66,9 @@ function table(caption, heads, rows) {
                 : h('td', { role: 'cell', 'data-label': heads[i] }, cell))))));
 }
 
-function say(text) {
-    const status = document.getElementById('status');
+// In a dialog what lies behind it cannot be seen or heard.
+function say(text, place = document) {
+    const status = place.querySelector('[role=status]');
     status.textContent = text;
     clearTimeout(say.timer);
     say.timer = setTimeout(() => { status.textContent = ''; }, 6000);
@@ -76,15 +77,16 @@ function say(text) {
 function copyField(label, value) {
     const input = h('input', { readonly: true, value, 'aria-label': label, on: { focus: () => input.select() } });
     const copy = button(t('Copy'), async () => {
+        let copied = true;
         try {
             await navigator.clipboard.writeText(value);
         } catch {
             // Without TLS the browser has no clipboard; the selection has.
             input.focus();
-            document.execCommand('copy');
+            copied = document.execCommand('copy');
             copy.focus();
         }
-        say(t('Copied.'));
+        say(copied ? t('Copied.') : t('Copying failed. Select the text and copy it yourself.'), copy.closest('dialog') ?? document);
     });
     copy.setAttribute('aria-label', `${t('Copy')}: ${label}`);
     return h('div', { class: 'copy' }, input, copy);
@@ -93,9 +95,9 @@ function copyField(label, value) {
 // The API
 
 class Refused extends Error {
-    constructor(message, field) {
+    constructor(message, field, status) {
         super(message);
-        this.field = field;
+        Object.assign(this, { field, status });
     }
 }
 
@@ -118,7 +120,7 @@ async function api(path, method = 'GET', body = undefined) {
     }
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) {
-        throw new Refused(t(answer.message ?? 'The server could not do this. Please try again.'), answer.field);
+        throw new Refused(t(answer.message ?? 'The server could not do this. Please try again.'), answer.field, response.status);
     }
     return answer;
 }
@@ -139,7 +141,7 @@ function ask({ title, content = [], action, kind = 'main', submit }) {
     const buttons = h('div', { class: 'buttons' }, button(t('Cancel'), () => dialog.close()), send);
     const form = h('form', { novalidate: true, on: { submit: sent } },
         h('h2', { id: 'dialog-title' }, title), content, problem, buttons);
-    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', on: { close: closed } }, form);
+    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', on: { close: closed } }, form, h('p', { role: 'status' }));
     const opener = document.activeElement;
 
     // The button that opened it may have gone with what it was about.
@@ -181,6 +183,9 @@ function ask({ title, content = [], action, kind = 'main', submit }) {
             showProblem(refusal);
         } finally {
             send.disabled = false;
+            if (dialog.open && !dialog.contains(document.activeElement)) {
+                send.focus();
+            }
         }
     }
 
@@ -220,6 +225,15 @@ function manage() {
     });
 }
 
+// The end of the day in a date field, null for none.
+function lastMoment(day) {
+    const end = new Date(`${day.value}T23:59:59`);
+    if (day.validity.badInput || (day.value && isNaN(end))) {
+        throw new Refused(t('This is not a date.'), day.name);
+    }
+    return day.value ? end.toISOString() : null;
+}
+
 function generate() {
     ask({
         title: t('Generate token'),
@@ -229,7 +243,7 @@ function generate() {
         ],
         action: t('Generate'),
         submit: async ({ name, expires }) => {
-            const end = expires.value ? new Date(`${expires.value}T23:59:59`).toISOString() : null;
+            const end = lastMoment(expires);
             const made = await api('tokens', 'POST', { name: name.value, expires: end });
             await show();
             return h('div', {}, h('p', { class: 'warn' }, t('Copy the token now. It will not be shown again.')),
@@ -367,37 +381,45 @@ function memberRow(member) {
     ];
 }
 
+// What was chosen on a page, for who comes back to it.
+const remembered = {};
+
 async function membersPage() {
     const result = h('div', {});
     const counts = h('div', {});
     const any = [['', t('all')]];
-    let chosen = {};
-    let cursors = [''];
+    let { chosen = {}, cursors = [''] } = remembered.members ?? {};
+    let asked = 0;
 
-    async function list() {
-        const page = await api(`members${query({ ...chosen, cursor: cursors.at(-1) })}`);
-        const go = async (change) => { change(); await list(); document.querySelector('h1').focus(); };
+    // The page that the last of the cursors begins.
+    async function list(wanted) {
+        const mine = ++asked;
+        const page = await api(`members${query({ ...chosen, cursor: wanted.at(-1) })}`);
+        if (mine !== asked) {
+            return;
+        }
+        cursors = wanted;
+        remembered.members = { chosen, cursors };
+        const go = next => guarded(async () => { await list(next); document.querySelector('h1').focus(); });
         result.replaceChildren(
             page.members.length
                 ? table(t('Members'), [t('Name'), t('E-mail'), t('Role'), t('State'), t('Label')], page.members.map(memberRow))
                 : h('p', {}, t('Nobody is found.')),
-            page.more ? h('p', {}, t('There are more. Type more of the name to see them.')) : '',
             h('div', { class: 'row' },
-                cursors.length > 1 ? button(t('Previous page'), () => go(() => cursors.pop())) : null,
-                page.next ? button(t('Next page'), () => go(() => cursors.push(page.next))) : null));
+                cursors.length > 1 ? button(t('Previous page'), () => go(cursors.slice(0, -1))) : null,
+                page.next ? button(t('Next page'), () => go([...cursors, page.next])) : null));
     }
 
     const form = filters([
-        h('label', {}, t('Search: name, e-mail or external id'), h('input', { name: 'search', type: 'search', maxlength: 60 })),
-        select('label', t('Label'), [...any, ...labels()]),
-        select('role', t('Role'), [...any, ...roles]),
-        select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]]),
+        h('label', {}, t('Search: name, e-mail or external id'), h('input', { name: 'search', type: 'search', maxlength: 60, value: chosen.search })),
+        select('label', t('Label'), [...any, ...labels()], chosen.label),
+        select('role', t('Role'), [...any, ...roles], chosen.role),
+        select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], chosen.active),
     ], data => {
         chosen = Object.fromEntries(data);
-        cursors = [''];
-        guarded(list);
+        guarded(() => list(['']));
     });
-    await list();
+    await list(cursors);
     api('counts').then(found => counts.replaceChildren(countsLine(found))).catch(() => {});
     return [h('h1', { tabindex: -1 }, t('Members')), h('section', {}, counts, form, result)];
 }
@@ -453,7 +475,7 @@ const labelHelp = () => ({
 });
 
 async function memberPage(id) {
-    const [member, history] = await Promise.all([api(`members/${id}`), api(`activity${query({ account: id })}`)]);
+    const [member, history] = await Promise.all([api(`members/${id}`), activityList({ account: id })]);
     const { meta, schemas, ...rest } = member.user;
     const attributes = leaves(rest).sort(([a], [b]) => a.includes('.') - b.includes('.'));
     return [
@@ -472,7 +494,7 @@ async function memberPage(id) {
             table(t('Attributes'), [t('Attribute'), t('Value')], [
                 ...attributes, ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
             ].map(([name, value]) => [h('code', {}, name), value]))),
-        h('section', {}, h('h2', {}, t('History')), activityTable(history.entries)),
+        h('section', {}, h('h2', {}, t('History')), history),
     ];
 }
 
@@ -511,19 +533,27 @@ function flat(resource, attribute) {
     if (Array.isArray(value) && value.every(part => part?.value !== undefined)) {
         return new Map([[attribute, value.map(part => part.value).join(', ')]]);
     }
+    return parts(value, attribute);
+}
+
+function parts(value, attribute) {
     return new Map(value === undefined ? [] : leaves({ [attribute]: value }).filter(([path]) => !path.endsWith('$ref')));
 }
 
+// Where the short form is the same, what differs is in the parts.
 function changeLines(attribute, before, after, isNew) {
-    const [old, now] = [flat(before, attribute), flat(after, attribute)];
-    return [...new Set([...old.keys(), ...now.keys()])].filter(path => old.get(path) !== now.get(path) || old.size + now.size === 2)
-        .map(path => h('li', {}, h('b', {}, path), ': ',
-            isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
+    const differing = (old, now) => [...new Set([...old.keys(), ...now.keys()])].filter(path => old.get(path) !== now.get(path));
+    let [old, now] = [flat(before, attribute), flat(after, attribute)];
+    if (!differing(old, now).length) {
+        [old, now] = [parts(before[attribute], attribute), parts(after[attribute], attribute)];
+    }
+    return differing(old, now).map(path => h('li', {}, h('b', {}, path), ': ',
+        isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
 }
 
 function changesOf(entry) {
     if (entry.outcome === 'refused') {
-        return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), entry.detail);
+        return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), t(entry.detail));
     }
     const kind = kindOf(entry);
     const { before = {}, after = {}, name } = entry.data ?? {};
@@ -540,9 +570,9 @@ function actorText(entry) {
     return `${entry.actor} (${kinds[entry.actorKind]})`;
 }
 
-function activityTable(entries) {
+function activityTable(entries, isFiltered) {
     if (!entries.length) {
-        return h('p', {}, t('Nothing happened yet.'));
+        return h('p', {}, isFiltered ? t('Nothing matches. An account is found by its whole e-mail address or its id.') : t('Nothing happened yet.'));
     }
     return table(t('Activity'), [t('Time'), t('What'), t('Account'), t('Details'), t('By')], entries.map(entry => {
         const row = [
@@ -555,22 +585,40 @@ function activityTable(entries) {
     }));
 }
 
-async function activityPage() {
+// The entries that the chosen filters select, older ones on demand.
+async function activityList(chosen) {
     const result = h('div', {});
-    let chosen = {};
     let entries = [];
 
-    async function list(before) {
+    async function more(before) {
         const page = await api(`activity${query({ ...chosen, before })}`);
-        entries = before ? [...entries, ...page.entries] : page.entries;
-        result.replaceChildren(activityTable(entries),
-            page.next ? button(t('Older entries'), () => guarded(() => list(page.next))) : '');
+        entries = [...entries, ...page.entries];
+        result.replaceChildren(activityTable(entries, Object.values(chosen).some(Boolean)),
+            page.next ? button(t('Older entries'), () => guarded(() => more(page.next))) : '');
+    }
+
+    await more();
+    return result;
+}
+
+async function activityPage() {
+    const result = h('div', {});
+    let chosen = remembered.activity ?? {};
+    let asked = 0;
+
+    async function list() {
+        const mine = ++asked;
+        const found = await activityList(chosen);
+        if (mine === asked) {
+            remembered.activity = chosen;
+            result.replaceChildren(found);
+        }
     }
 
     const form = filters([
-        h('label', {}, t('Account: e-mail or id'), h('input', { name: 'account', type: 'search' })),
+        h('label', {}, t('Account: e-mail or id'), h('input', { name: 'account', type: 'search', value: chosen.account })),
         select('outcome', t('Outcome'), [['', t('all')], ['changed', t('changed')], ['refused', t('refused')],
-            ['guest', t('downgraded to GUEST')]]),
+            ['guest', t('downgraded to GUEST')]], chosen.outcome),
     ], data => {
         chosen = Object.fromEntries(data);
         guarded(() => list());
@@ -603,8 +651,10 @@ function showHeader(current) {
             link('#/', t('User provisioning')), link('#/members', t('Members')), link('#/activity', t('Activity'))));
 }
 
+// What is gone does not come back by asking again.
 function problemBox(problem) {
-    return h('p', { class: 'bad', role: 'alert' }, problem.message, ' ', button(t('Reload'), () => location.reload()));
+    return h('p', { class: 'bad', role: 'alert' }, problem.message, ' ',
+        problem.status === 404 ? h('a', { href: '#/members' }, t('Back to Members')) : button(t('Reload'), () => location.reload()));
 }
 
 async function guarded(work) {
@@ -633,9 +683,8 @@ async function go() {
     const main = document.getElementById('main');
     try {
         await show();
-        main.querySelector('h1').focus();
     } catch (problem) {
-        main.replaceChildren(h('h1', {}, t('Not available')), problemBox(problem));
+        main.replaceChildren(h('h1', { tabindex: -1 }, t('Not available')), problemBox(problem));
     }
 }
 
@@ -643,6 +692,6 @@ guarded(async () => {
     await chooseLanguage();
     settings = await api('settings');
     await chooseLanguage();
-    await show();
-    window.addEventListener('hashchange', go);
+    window.addEventListener('hashchange', async () => { await go(); document.querySelector('h1').focus(); });
+    await go();
 });

@@ -208,3 +208,100 @@ test('who loses ADMIN while the page is open is told so', async () => {
     await noViolations(page, 'No access');
     await page.context().close();
 });
+
+test('a page that could not be shown leaves a way on', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members/00000000-0000-4000-8000-000000000000');
+    await page.getByRole('heading', { level: 1, name: 'Not available' }).waitFor();
+    await page.getByRole('link', { name: 'Back to Members' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Members' }).waitFor();
+    await page.getByRole('link', { name: 'Activity' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Activity' }).waitFor();
+    await page.context().close();
+});
+
+test('a last day that is no date makes no token', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/');
+    for (const typed of ['0205', '0205202777']) {
+        await page.getByRole('button', { name: 'Generate token' }).click();
+        await page.getByLabel('Name').fill('half typed');
+        await page.getByLabel('Last day').focus();
+        await page.keyboard.type(typed);
+        await page.getByRole('button', { name: 'Generate', exact: true }).click();
+        await page.getByText('This is not a date.').waitFor();
+        assert.equal(await page.getByLabel('Last day').getAttribute('aria-invalid'), 'true');
+        await page.keyboard.press('Escape');
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
+    assert.equal(sql(`SELECT count(*) FROM scim.token WHERE organization_id = (SELECT organization_id FROM scim.account WHERE id = '${given.member}') AND name = 'half typed'`), '0');
+    await page.context().close();
+});
+
+test('that the token was copied is said in its dialog', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/');
+    await page.getByRole('button', { name: 'Generate token' }).click();
+    await page.getByLabel('Name').fill('copied');
+    await page.getByRole('button', { name: 'Generate', exact: true }).click();
+    await page.getByRole('button', { name: 'Copy: Token' }).click();
+    await page.getByRole('dialog').getByText('Copied.').waitFor();
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), /^scim_/);
+    await page.context().close();
+});
+
+test('a next page that fails is a message, and paging goes on where it was', async () => {
+    const page = await open(browser, { user: given.user });
+    const row = name => page.getByRole('row', { name });
+    await visit(page, '#/members');
+    await page.route('**/api/members?*', route => route.abort());
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await page.getByText('The server cannot be reached.').waitFor();
+    await page.unroute('**/api/members?*');
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await row(/Zora Much/).waitFor();
+    await page.getByRole('button', { name: 'Previous page' }).click();
+    await row(/Administrator/).waitFor();
+    await page.context().close();
+});
+
+test('an answer that comes late does not take the place of a newer choice', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members');
+    let release;
+    const held = new Promise(resolve => { release = resolve; });
+    await page.route('**/api/members?*role=USER*', async route => { await held; await route.continue(); });
+    await page.getByLabel('Role').selectOption('USER');
+    await page.getByLabel('Role').selectOption('ADMIN');
+    await page.getByRole('row', { name: /Administrator/ }).waitFor();
+    const late = page.waitForResponse(/role=USER/);
+    release();
+    await (await late).finished();
+    await page.evaluate(() => new Promise(resolve => { setTimeout(resolve); }));
+    assert.equal(await page.getByRole('row', { name: /Person 1 / }).count(), 0);
+    await page.getByRole('row', { name: /Administrator/ }).getByRole('link').click();
+    await page.getByRole('heading', { name: 'History' }).waitFor();
+    await page.goBack();
+    await page.getByRole('heading', { level: 1, name: 'Members' }).waitFor();
+    assert.equal(await page.getByLabel('Role').inputValue(), 'ADMIN', 'who comes back finds what was chosen');
+    await page.context().close();
+});
+
+test('a filter that matches nothing says how to find somebody', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    await page.getByLabel('Account').fill('taro');
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing matches. An account is found by its whole e-mail address or its id.').waitFor();
+    await page.context().close();
+});
+
+test('the history of a member has all entries, and says what changed inside a list', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, `#/members/${given.changed}`);
+    await page.getByText('emails[1].type: work → home').waitFor();
+    assert.equal(await page.getByText('Created', { exact: true }).count(), 0);
+    await page.getByRole('button', { name: 'Older entries' }).click();
+    await page.getByText('Created', { exact: true }).waitFor();
+    await page.context().close();
+});

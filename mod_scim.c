@@ -27,6 +27,7 @@
 #include "scim_http.h"
 #include "scim_log.h"
 #include "scim_schema.h"
+#include "scim_text.h"
 #include "scim_tokens.h"
 #include "scim_users.h"
 
@@ -346,7 +347,8 @@ static int is_worth_keeping(const scim_exchange_t *x,
  * not depend on it. */
 static void note_refusal(scim_exchange_t *x, const scim_error_t *error)
 {
-    const char *path = x->r->uri + strlen(x->target->prefix);
+    char *path = apr_pstrdup(x->r->pool,
+                             x->r->uri + strlen(x->target->prefix));
     scim_refusal_t refusal = { x->r->method, path, x->target->id, NULL,
                                error };
     scim_error_t *failure;
@@ -355,6 +357,7 @@ static void note_refusal(scim_exchange_t *x, const scim_error_t *error)
     if (!is_worth_keeping(x, error)) {
         return;
     }
+    scim_text_mend(path);
     refusal.user_name = cJSON_GetStringValue(
         scim_json_member_nocase(x->body, "userName"));
     failure = scim_db_borrow(&db, scim_config_connections(x->r), x->r->pool);

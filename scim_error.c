@@ -4,6 +4,8 @@
 
 #include <apr_strings.h>
 
+#include "scim_text.h"
+
 #define ERROR_ROW(kind, status, scim_type) { status, scim_type },
 static const struct {
     int status;
@@ -28,19 +30,22 @@ scim_error_t *scim_error(apr_pool_t *pool, scim_error_kind_e kind,
                          const char *fmt, ...)
 {
     va_list arguments;
-    const char *detail;
+    char *detail;
 
     va_start(arguments, fmt);
     detail = apr_pvsprintf(pool, fmt, arguments);
     va_end(arguments);
+    scim_text_mend(detail);
     return make(pool, kind, detail, NULL);
 }
 
 scim_error_t *scim_error_caused(apr_pool_t *pool, scim_error_kind_e kind,
                                 const char *detail, const char *cause)
 {
-    return make(pool, kind, apr_pstrdup(pool, detail),
-                apr_pstrdup(pool, cause));
+    char *mended = apr_pstrdup(pool, detail);
+
+    scim_text_mend(mended);
+    return make(pool, kind, mended, apr_pstrdup(pool, cause));
 }
 
 int scim_error_status(scim_error_kind_e kind)

@@ -63,7 +63,8 @@ typedef struct scim_error_t {
         }                                                                   \
     } while (0)
 
-/* A new error in pool; fmt (printf style) becomes its detail. */
+/* A new error in pool; fmt (printf style) becomes its detail, without
+ * what is not UTF-8: "%.60s" may cut a character. */
 scim_error_t *scim_error(apr_pool_t *pool, scim_error_kind_e kind,
                          const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

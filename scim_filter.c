@@ -8,8 +8,6 @@
 #include "scim_json.h"
 #include "scim_text.h"
 
-#define SHOWN_LENGTH 40          /* bytes of the text shown in an error */
-
 typedef struct {
     const char *start;
     const char *at;
@@ -60,19 +58,10 @@ static const struct {
 static scim_error_t *parse_or(scim_filter_t **filter, parser_t *in)
     SCIM_CHECKED;
 
-/* What stands at a place, for a message: cut, and never half a character. */
+/* What stands at a place, for a message. */
 static const char *shown(const char *at, apr_pool_t *pool)
 {
-    apr_size_t length = strlen(at);
-
-    if (length == 0) {
-        return "the end";
-    }
-    length = length < SHOWN_LENGTH ? length : SHOWN_LENGTH;
-    while (length > 0 && !scim_text_is_utf8(at, length)) {
-        length--;
-    }
-    return apr_psprintf(pool, "'%.*s'", (int) length, at);
+    return *at ? apr_psprintf(pool, "'%.40s'", at) : "the end";
 }
 
 static scim_error_t *unexpected(parser_t *in, const char *expected)

@@ -13,7 +13,6 @@
 /* cJSON reads no more than 63 bytes of a number. */
 #define MAX_NUMBER_LENGTH 63
 #define MAX_EXACT_INTEGER (APR_INT64_C(1) << 53)
-#define MAX_SHOWN 60
 #define USUAL_LENGTH 4096        /* of one resource as text */
 
 /* Reading of a document: the text is checked here, strictly, before cJSON,
@@ -330,20 +329,6 @@ static int by_name(const void *one, const void *other)
     return order ? order : (a->at > b->at) - (a->at < b->at);
 }
 
-/* At most MAX_SHOWN bytes of text, in whole characters. */
-static const char *shown(apr_pool_t *pool, const char *text)
-{
-    apr_size_t length = strlen(text);
-
-    if (length > MAX_SHOWN) {
-        length = MAX_SHOWN;
-        while (!scim_text_is_utf8(text, length)) {
-            length--;
-        }
-    }
-    return apr_pstrmemdup(pool, text, length);
-}
-
 /* Names that differ in case only are the same attribute (RFC 7643 s. 2.1).
  * Sorting finds them in bounded time; a hash table can be made to collide. */
 static scim_error_t *check_names(reader_t *in, name_t *names,
@@ -356,8 +341,8 @@ static scim_error_t *check_names(reader_t *in, name_t *names,
         if (strcasecmp(names[i - 1].name, names[i].name) == 0) {
             in->at = names[i].at;
             return broken(in, apr_psprintf(in->pool,
-                                           "the member '%s' a second time",
-                                           shown(in->pool, names[i].name)));
+                                           "the member '%.60s' a second"
+                                           " time", names[i].name));
         }
     }
     return NULL;

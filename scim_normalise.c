@@ -40,24 +40,12 @@ static void note_unknown(context_t *c, const char *where, const char *name)
               where, *where ? "." : "", name);
 }
 
-static const char *short_form(context_t *c, const cJSON *value)
-{
-    const char *text = scim_json_print(value, c->pool);
-    apr_size_t length = strlen(text);
-
-    length = length < 60 ? length : 60;
-    while (!scim_text_is_utf8(text, length)) {
-        length--;
-    }
-    return apr_pstrmemdup(c->pool, text, length);
-}
-
 static scim_error_t *mismatch(context_t *c, const char *where,
                               const char *wanted, const cJSON *value)
 {
     return scim_error(c->pool, SCIM_E_INVALID_VALUE,
-                      "Attribute '%s' must be %s, not %s.", where, wanted,
-                      short_form(c, value));
+                      "Attribute '%s' must be %s, not %.60s.", where, wanted,
+                      scim_json_print(value, c->pool));
 }
 
 /* Simple values */
@@ -471,8 +459,8 @@ static scim_error_t *check_schemas(context_t *c, const cJSON *body,
     cJSON_ArrayForEach(urn, schemas) {
         if (!is_known_urn(type, urn)) {
             return scim_error(c->pool, SCIM_E_INVALID_SYNTAX,
-                              "'schemas' names %s, which %s does not have.",
-                              short_form(c, urn), type->endpoint);
+                              "'schemas' names %.60s, which %s does not have.",
+                              scim_json_print(urn, c->pool), type->endpoint);
         }
     }
     return cJSON_IsArray(schemas) && scim_json_names(schemas, type->core->urn)

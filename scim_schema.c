@@ -460,11 +460,13 @@ void scim_note(apr_array_header_t *notes, apr_pool_t *pool, const char *fmt,
                ...)
 {
     va_list arguments;
+    char *note;
 
     if (notes->nelts < SCIM_MAX_NOTES) {
         va_start(arguments, fmt);
-        APR_ARRAY_PUSH(notes, const char *) = apr_pvsprintf(pool, fmt,
-                                                            arguments);
+        note = apr_pvsprintf(pool, fmt, arguments);
         va_end(arguments);
+        scim_text_mend(note);
+        APR_ARRAY_PUSH(notes, const char *) = note;
     }
 }

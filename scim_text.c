@@ -51,13 +51,16 @@ static apr_size_t sequence_length(const unsigned char *bytes,
     return 1 + sequences[i].following;
 }
 
+static apr_size_t character_length(const char *bytes, apr_size_t length)
+{
+    return *bytes & 0x80
+           ? sequence_length((const unsigned char *) bytes, length) : 1;
+}
+
 int scim_text_is_utf8(const char *bytes, apr_size_t length)
 {
     while (length > 0) {
-        apr_size_t step = *bytes & 0x80
-                          ? sequence_length((const unsigned char *) bytes,
-                                            length)
-                          : 1;
+        apr_size_t step = character_length(bytes, length);
 
         if (step == 0) {
             return 0;
@@ -66,6 +69,24 @@ int scim_text_is_utf8(const char *bytes, apr_size_t length)
         length -= step;
     }
     return 1;
+}
+
+void scim_text_mend(char *text)
+{
+    apr_size_t length = strlen(text);
+    const char *from = text;
+    char *to = text;
+
+    while (length > 0) {
+        apr_size_t step = character_length(from, length);
+
+        memmove(to, from, step);
+        to += step;
+        step = step ? step : 1;
+        from += step;
+        length -= step;
+    }
+    *to = '\0';
 }
 
 static int is_ascii(const char *text)

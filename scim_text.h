@@ -15,6 +15,10 @@
  * surrogates, nothing above U+10FFFF). */
 int scim_text_is_utf8(const char *bytes, apr_size_t length);
 
+/* Make text well-formed UTF-8 where it stands: bytes that are not are left
+ * out. */
+void scim_text_mend(char *text);
+
 /* The comparison key of a caseExact=false string: NFC, lower-cased by the
  * root locale, NFC again (RFC 7643 section 2.2; SQL: scim.fold).  The result
  * may be the argument itself when that is its own key. */

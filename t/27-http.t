@@ -82,6 +82,14 @@ is_error($org->get('/Users/a%2Fb'), 404, undef, 'GET-04, HTTP-46: %2F is httpd\'
 my $nul = $org->get('/Users/a%00b');
 ok $nul->{status} == 404 || $nul->{status} == 400, 'GET-04: %00';
 like $nul->{headers}{'content-type'}, qr/scim\+json/, 'HTTP-46: as SCIM';
+is_error($org->get("/Users/$_"), 404, undef, "GET-04: an id that is not UTF-8, $_") for '%ff', 'x' x 59 . '%C3%A9', '%ED%A0%80';
+is_error($org->request(PATCH => "/$_"), 404, undef, "ERR-01: nor the endpoint $_") for '%ff', 'x' x 59 . '%C3%A9';
+is_error($org->delete('/Users/' . '%C3%A9' x 61 . '%ff'), 404, undef, 'ERR-01: when it is to be deleted');
+is +(sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND path LIKE $2', $org->{id}, '/Users/' . "\x{e9}" x 40 . '%'))[0][0], 1,
+    'ERR-01: which is kept for the administrators all the same';
+my $accented = { userName => 'x' . "\x{e9}" x 80 . '@example.com', displayName => 'x' };
+is $org->post('/Users', $accented)->{status}, 201, 'a long accented userName';
+is_error($org->post('/Users', $accented), 409, 'uniqueness', 'ERR-01: which is taken');
 is $org->get("/Users/$_")->{status}, 404, 'GET-04: a hostile id' for 'x' x 5000, '%22%27', '..%5c..', '%F0%9F%98%80';
 
 # Media types

@@ -16,6 +16,9 @@ my $admin = $org->create(userName => 'hanako.sato@example.com', displayName => '
 my $user = $org->create(userName => 'taro.yamada@example.com', displayName => 'Taro Yamada', externalId => 'b3a1c0de-0001',
     name => { givenName => 'Taro', familyName => 'Yamada' }, emails => [{ value => 'taro.yamada@example.com', type => 'work', primary => TRUE }],
     roles => [{ value => 'USER', primary => TRUE }], ENT, { department => 'Sales', manager => { value => $admin->{id} } });
+my $changed = $org->create(displayName => 'Zora Much', emails => [{ value => 'zora@example.com', type => 'work' }]);
+$org->patch_ops($changed->{id}, { op => 'replace', path => 'title', value => "Title $_" }) for 1 .. 55;
+$org->patch_ops($changed->{id}, { op => 'replace', path => 'emails[value eq "zora@example.com"].type', value => 'home' });
 my $hostile = $org->create(displayName => '<img src=x onerror=document.title="owned">', title => '"><script>document.title="owned"</script>');
 $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'Engineer' });
 $org->patch_ops($user->{id}, { op => 'replace', path => 'roles[primary eq "True"].value', value => 'GUEST' });
@@ -25,8 +28,5 @@ sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, 
              ($1, 'left@example.com', 'Lea Weggel', 'USER', true, true, false)}, $org->{id});
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role)
       SELECT $1, 'person' || lpad(n::text, 3, '0') || '@example.com', 'Person ' || n, 'USER' FROM generate_series(1, 60) n}, $org->{id});
-my $changed = $org->create(displayName => 'Zora Much', emails => [{ value => 'zora@example.com', type => 'work' }]);
-$org->patch_ops($changed->{id}, { op => 'replace', path => 'title', value => "Title $_" }) for 1 .. 55;
-$org->patch_ops($changed->{id}, { op => 'replace', path => 'emails[value eq "zora@example.com"].type', value => 'home' });
 exit !Scim::Browser::run('pages.mjs', url => server()->{url} . "/organizations/$org->{key}/", user => $org->{issuer_name},
                    japanese => $admin->{userName}, member => $user->{id}, hostile => $hostile->{id}, organization => $org->{key}, changed => $changed->{id});

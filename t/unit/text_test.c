@@ -395,6 +395,29 @@ static void test_uri(void)
     }
 }
 
+static void test_mend(void)
+{
+    static const struct {
+        const char *text, *wanted, *name;
+    } cases[] = {
+        { "", "", "nothing" },
+        { "zo\xc3\xab \xf0\x9f\x98\x80", "zo\xc3\xab \xf0\x9f\x98\x80",
+          "what is well-formed stays" },
+        { "zo\xc3", "zo", "half a character at the end goes" },
+        { "\xe6\xbc'", "'", "half a character before an ASCII one" },
+        { "a\xff\xfe" "b\x80\xc3\xab", "ab\xc3\xab", "single bytes" },
+        { "\xed\xa0\x80", "", "a surrogate" }
+    };
+    char text[32];
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        strcpy(text, cases[i].text);
+        scim_text_mend(text);
+        is_str(text, cases[i].wanted, cases[i].name);
+    }
+}
+
 int main(void)
 {
     apr_pool_t *pool = tap_start();
@@ -402,6 +425,7 @@ int main(void)
     test_utf8_scalars();
     test_utf8_pairs();
     test_utf8();
+    test_mend();
     test_fold(pool);
     test_fold_idempotent(pool);
     test_fold_long(pool);

@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS scim.schema_version (
 COMMENT ON TABLE scim.schema_version IS 'Versions of schema.sql that were applied here; the highest is the current one';
 COMMENT ON COLUMN scim.schema_version.version IS 'Number of the version';
 COMMENT ON COLUMN scim.schema_version.applied_at IS 'When it was first applied';
-INSERT INTO scim.schema_version (version) VALUES (1), (2), (3) ON CONFLICT DO NOTHING;
+INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
 
 -- Comparison keys.  ICU and its root collation make them independent of the
 -- cluster's locale; scim_text.c makes the same ones.  As long as characters as
@@ -280,9 +280,18 @@ COMMENT ON COLUMN scim.refusal.occurred_at IS 'When';
 
 -- The role column and attributes.roles say the same, whoever writes which.
 -- SCIM keeps an empty list where a client wants no role at all (profile open).
+-- Of several roles SCIM says which one counts, and writes both.
 CREATE OR REPLACE FUNCTION scim.account_before_write() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
+    IF NEW.attributes #>> '{roles,0,value}' IN ('ADMIN', 'USER', 'GUEST')
+       AND NEW.attributes #> '{roles,1}' IS NULL
+       AND (TG_OP = 'INSERT' AND NEW.role = 'GUEST'
+            OR TG_OP = 'UPDATE' AND NEW.role = OLD.role
+               AND NEW.attributes -> 'roles' IS DISTINCT FROM OLD.attributes -> 'roles')
+    THEN
+        NEW.role := NEW.attributes #>> '{roles,0,value}';
+    END IF;
     IF NOT NEW.attributes ? 'roles'
        OR TG_OP = 'UPDATE' AND NEW.role <> OLD.role
           AND NEW.attributes -> 'roles' IS NOT DISTINCT FROM OLD.attributes -> 'roles'
@@ -325,10 +334,14 @@ CREATE OR REPLACE TRIGGER account_keep_token_issuer_delete
     BEFORE DELETE ON scim.account FOR EACH ROW
     EXECUTE FUNCTION scim.account_keep_token_issuer();
 
--- FOR SHARE holds off a concurrent demotion until the token is visible.
+-- FOR SHARE holds off a concurrent demotion until the token is visible.  A
+-- token that an UPDATE leaves expired opens nothing.
 CREATE OR REPLACE FUNCTION scim.token_needs_admin() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.expires_at <= now() THEN
+        RETURN NEW;
+    END IF;
     PERFORM FROM scim.account a
     WHERE a.organization_id = NEW.organization_id AND a.id = NEW.issuer
       AND a.active AND a.role = 'ADMIN'
@@ -342,7 +355,7 @@ END
 $$;
 COMMENT ON FUNCTION scim.token_needs_admin() IS 'A token is issued by an active ADMIN (SQLSTATE SC002)';
 CREATE OR REPLACE TRIGGER token_needs_admin
-    BEFORE INSERT OR UPDATE OF issuer ON scim.token
+    BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token
     FOR EACH ROW EXECUTE FUNCTION scim.token_needs_admin();
 
 COMMIT;

@@ -118,6 +118,21 @@ is_user($org->patch_ops($org->{issuer}, { op => 'replace', path => 'displayName'
 ok !eval { sql('DELETE FROM scim.account WHERE id = $1', $org->{issuer}); 1 }, 'N32: plain SQL cannot do it either';
 my $guest = $org->create;
 ok !eval { $org->new_token(issuer => $guest->{id}); 1 }, 'an issuer must be an active ADMIN, in SQL too';
+my $former = $org->create(roles => [{ value => 'ADMIN', primary => TRUE }]);
+$org->new_token(issuer => $former->{id}, expires_at => '2001-01-01');
+sql(q{UPDATE scim.account SET role = 'USER' WHERE id = $1}, $former->{id});
+for my $end (q{now() + interval '1 year'}, 'NULL') {
+    ok !eval { sql("UPDATE scim.token SET expires_at = $end WHERE issuer = \$1", $former->{id}); 1 },
+        "an expired token of a former ADMIN does not come back to life by expires_at = $end";
+    like $@, qr/not an active ADMIN/, 'for that reason';
+}
+ok eval { sql(q{UPDATE scim.token SET expires_at = '2002-02-02' WHERE issuer = $1}, $former->{id}); 1 }, 'one that stays expired needs no ADMIN';
+ok eval { sql(q{UPDATE scim.token SET expires_at = now() WHERE issuer = $1}, $org->{issuer}); 1 }, 'a live token can be ended in SQL';
+sql(q{UPDATE scim.token SET expires_at = NULL WHERE issuer = $1}, $org->{issuer});
+is $org->get('/Users?count=1')->{status}, 200, 'and, its issuer being an ADMIN, be valid again';
+ok !eval { sql(q{UPDATE scim.account SET attributes = jsonb_set(attributes, '{roles,0,value}', '"USER"') WHERE id = $1}, $org->{issuer}); 1 },
+    'N32: the issuer cannot lose ADMIN by attributes.roles alone';
+like $@, qr/still valid/, 'N32: for that reason';
 
 # provisioning switched off
 my $off = organization(enabled => 0);
@@ -187,6 +202,15 @@ $user = $org->create(roles => [{ value => 'USER' }]);
 sql(q{UPDATE scim.account SET role = 'ADMIN' WHERE id = $1}, $user->{id});
 is_user($org->get("/Users/$user->{id}"), 200, { roles => [{ value => 'ADMIN', primary => TRUE }] }, 'a role set by SQL is answered');
 is $org->version($user->{id}), 2, 'and is a new version';
+sql(q{UPDATE scim.account SET attributes = jsonb_set(attributes, '{roles,0,value}', '"GUEST"') WHERE id = $1}, $user->{id});
+is +(sql('SELECT role FROM scim.account WHERE id = $1', $user->{id}))[0][0], 'GUEST', 'attributes.roles written alone sets the role';
+sql(q{UPDATE scim.account SET role = 'USER', attributes = attributes || '{"roles":[{"value":"ADMIN"}]}' WHERE id = $1}, $user->{id});
+is +(sql('SELECT role FROM scim.account WHERE id = $1', $user->{id}))[0][0], 'USER', 'written with it, the role counts';
+sql(q{UPDATE scim.account SET attributes = attributes || '{"roles":[{"value":"Boss"}]}' WHERE id = $1}, $user->{id});
+is +(sql('SELECT role FROM scim.account WHERE id = $1', $user->{id}))[0][0], 'USER', 'a list without one known role does not';
+sql(q{INSERT INTO scim.account (organization_id, user_name, attributes) VALUES ($1, 'by-roles@example.com', '{"roles":[{"value":"ADMIN"}]}')}, $org->{id});
+is +(sql('SELECT role FROM scim.account WHERE organization_id = $1 AND user_name = $2', $org->{id}, 'by-roles@example.com'))[0][0], 'ADMIN',
+    'a row inserted with attributes.roles has its role';
 ok !eval { sql(q{INSERT INTO scim.account (organization_id, user_name) VALUES ($1, upper($2))}, $org->{id}, $user->{userName}); 1 },
     'a userName in another case is taken in SQL too';
 sql(q{INSERT INTO scim.account (organization_id, user_name) VALUES ($1, 'by-hand@example.com')}, $org->{id});

@@ -208,6 +208,11 @@ CREATE INDEX IF NOT EXISTS event_account ON scim.event (organization_id, account
 CREATE INDEX IF NOT EXISTS event_guest ON scim.event (organization_id, sequence)
     WHERE kind = 'urn:mod_scim:event:role:guest';
 
+-- Whose account is gone is still found by name.
+CREATE INDEX IF NOT EXISTS event_deleted
+    ON scim.event (organization_id, scim.user_name_key(data #>> '{before,userName}'))
+    WHERE kind = 'urn:ietf:params:scim:event:prov:delete';
+
 -- The change feed reads in this order, up to the oldest transaction that is
 -- still open: what it has passed can never change.
 CREATE INDEX IF NOT EXISTS event_feed ON scim.event (transaction_id, sequence);

@@ -97,12 +97,32 @@ enum {
     "CASE WHEN " text " ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'"    \
     " THEN " text "::uuid END"
 
-/* The account that $2 names, by id or userName. */
-#define SCIM_SQL_NAMED_ACCOUNT                                              \
-    "coalesce((SELECT n.id FROM scim.account n"                             \
+/* The events that deleted an account; the index event_deleted has them by its
+ * userName. */
+#define SCIM_SQL_DELETIONS                                                  \
+    "scim.event d WHERE d.organization_id = $1::uuid"                       \
+    " AND d.kind = 'urn:ietf:params:scim:event:prov:delete'"
+
+#define SCIM_SQL_DELETED_NAME                                               \
+    "scim.user_name_key(d.data #>> '{before,userName}')"
+
+/* The accounts that $2 names, by id or userName: one that is there, and those
+ * that are gone. */
+#define SCIM_SQL_NAMED_ACCOUNTS                                             \
+    "SELECT n.id FROM scim.account n WHERE n.organization_id = $1::uuid"    \
+    " AND n.user_name_key = scim.user_name_key($2)"                         \
+    " UNION SELECT d.account_id FROM " SCIM_SQL_DELETIONS                   \
+    " AND " SCIM_SQL_DELETED_NAME " = scim.user_name_key($2)"               \
+    " UNION SELECT " SCIM_SQL_UUID("$2")
+
+/* The userName of the account that $2 names. */
+#define SCIM_SQL_NAMED_KEY                                                  \
+    "coalesce((SELECT n.user_name_key FROM scim.account n"                  \
     " WHERE n.organization_id = $1::uuid"                                   \
-    " AND n.user_name_key = scim.user_name_key($2)),"                       \
-    " " SCIM_SQL_UUID("$2") ")"
+    " AND n.id = " SCIM_SQL_UUID("$2") "),"                                 \
+    " (SELECT " SCIM_SQL_DELETED_NAME " FROM " SCIM_SQL_DELETIONS           \
+    " AND d.account_id = " SCIM_SQL_UUID("$2") " LIMIT 1),"                 \
+    " scim.user_name_key($2))"
 
 /* A member as JSON, and the members that are chosen: $3 roles, $4 states of
  * active, $5 labels of organization $1. */
@@ -242,17 +262,14 @@ enum {
       " AND e.kind = 'urn:mod_scim:event:role:guest'")))                    \
     X(ACTIVITY_OF_ACCOUNT, 1,                                               \
       SCIM_SQL_LATEST(                                                      \
-      SCIM_SQL_CHANGES("e.account_id = " SCIM_SQL_NAMED_ACCOUNT             \
+      "(SELECT c.* FROM (" SCIM_SQL_NAMED_ACCOUNTS ") named(id)"            \
+      " CROSS JOIN LATERAL " SCIM_SQL_CHANGES("e.account_id = named.id"     \
       " AND ($5::text IS NULL OR $5 = 'changed'"                            \
       " OR $5 = 'guest' AND e.kind = 'urn:mod_scim:event:role:guest')")     \
-      " UNION ALL "                                                         \
+      " c) UNION ALL "                                                      \
       SCIM_SQL_REFUSALS("coalesce($5, 'refused') = 'refused'"               \
-      " AND (r.account_id = " SCIM_SQL_NAMED_ACCOUNT                        \
-      " OR scim.user_name_key(r.user_name) = coalesce("                     \
-      "(SELECT n.user_name_key FROM scim.account n"                         \
-      " WHERE n.organization_id = $1::uuid"                                 \
-      " AND n.id = " SCIM_SQL_NAMED_ACCOUNT "),"                            \
-      " scim.user_name_key($2)))")))                                        \
+      " AND (r.account_id = ANY (ARRAY(" SCIM_SQL_NAMED_ACCOUNTS "))"       \
+      " OR scim.user_name_key(r.user_name) = " SCIM_SQL_NAMED_KEY ")")))    \
     X(PERSON_BY_USER_NAME, 1,                                               \
       SCIM_SQL_PERSON("a.user_name_key = scim.user_name_key($2)"))          \
     X(PERSON_BY_EXTERNAL_ID, 1,                                             \

@@ -51,6 +51,18 @@ for my $name ($user->{userName}, uc $user->{userName}, $user->{id}) {
 is scalar(entries('--count', 2)), 2, 'as many as asked for';
 like scimctl('activity', 'list', $org->{key}), qr/refused 409 +POST \S+: Another account/, 'a table for people';
 
+# An account that is gone
+my $gone = $org->create(roles => [{ value => 'USER', primary => TRUE }]);
+$org->post('/Users', { userName => $gone->{userName}, displayName => 'Twin' });
+$org->delete("/Users/$gone->{id}");
+for my $name ($gone->{userName}, uc $gone->{userName}, $gone->{id}) {
+    is_deeply [map { $_->{outcome} eq 'refused' ? 'refused' : $_->{kind} =~ s/.*:prov://r } entries('--account', $name)],
+        ['delete', 'refused', 'create:full'], 'the history of an account that is gone is found by its name and id';
+}
+$org->create(userName => $gone->{userName});
+is_deeply [map { $_->{kind} =~ s/.*:prov://r } entries('--account', $gone->{userName}, '--outcome', 'changed')],
+    ['create:full', 'delete', 'create:full'], 'and beside that of a new account of this name';
+
 # What the organization itself does
 scimctl('org', 'disable', $org->{key});
 is $org->get('/Users')->{status}, 403, 'provisioning is off';
@@ -83,7 +95,7 @@ is_deeply [entries('--account', 'nobody@example.com')], [], 'of nobody there is 
 sql(q{INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version)
       SELECT $1, gen_random_uuid(), 'urn:ietf:params:scim:event:prov:patch:full', 'operator', 'x', 1 FROM generate_series(1, 20000)}, $org->{id});
 sql('ANALYZE scim.event');
-for my $by ([], ['--account', $user->{userName}], ['--outcome', 'guest'], ['--outcome', 'changed']) {
+for my $by ([], ['--account', $user->{userName}], ['--account', $gone->{userName}], ['--outcome', 'guest'], ['--outcome', 'changed']) {
     my @plans = grep { /scim\.event/ } query_plans(sub { entries(@$by) });
     ok @plans && !grep({ /Seq Scan on (?:event|account)/ } @plans), "the list@$by is read from indexes" or diag @plans;
 }

@@ -331,44 +331,81 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
     x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
+    x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
 /* What an administrator should see: not a search for what is not there. */
-static int is_worth_keeping(const scim_exchange_t *x,
-                            const scim_error_t *error)
+static int is_worth_keeping(const scim_refusal_t *refusal)
 {
-    int status = scim_error_status(error->kind);
+    int status = scim_error_status(refusal->error->kind);
 
-    return x->call.principal && status < HTTP_INTERNAL_SERVER_ERROR
-           && (status != HTTP_NOT_FOUND || x->r->method_number != M_GET);
+    return status < HTTP_INTERNAL_SERVER_ERROR
+           && (status != HTTP_NOT_FOUND
+               || (strcmp(refusal->method, "GET") != 0
+                   && strcmp(refusal->method, "HEAD") != 0));
 }
 
-/* Keep the refusal for the organization's administrators.  The answer does
+/* Keep the refusals for the organization's administrators.  The answer does
  * not depend on it. */
-static void note_refusal(scim_exchange_t *x, const scim_error_t *error)
+static void keep_refusals(scim_exchange_t *x,
+                          const apr_array_header_t *refusals)
 {
-    char *path = apr_pstrdup(x->r->pool,
-                             x->r->uri + strlen(x->target->prefix));
-    scim_refusal_t refusal = { x->r->method, path, x->target->id, NULL,
-                               error };
-    scim_error_t *failure;
+    scim_error_t *failure = NULL;
     scim_db_t *db;
+    int i;
 
-    if (!is_worth_keeping(x, error)) {
+    if (refusals->nelts == 0 || !x->call.principal) {
         return;
     }
-    scim_text_mend(path);
-    refusal.user_name = cJSON_GetStringValue(
-        scim_json_member_nocase(x->body, "userName"));
     failure = scim_db_borrow(&db, scim_config_connections(x->r), x->r->pool);
     if (!failure) {
-        failure = scim_activity_refused(db, x->call.principal, &refusal,
-                                        x->r->pool);
+        for (i = 0; i < refusals->nelts && !failure; i++) {
+            failure = scim_activity_refused(db, x->call.principal,
+                &APR_ARRAY_IDX(refusals, i, scim_refusal_t), x->r->pool);
+        }
         scim_db_return(db);
     }
     if (failure) {
         scim_http_log(x->r, failure);
     }
+}
+
+/* The path below the Location, as text that the database takes. */
+static const char *path_of(const scim_exchange_t *x, const char *operation)
+{
+    const scim_target_t *target = x->target;
+    char *path = operation
+        ? apr_pstrcat(x->r->pool, "/", target->organization, "/",
+                      target->version, *operation == '/' ? "" : "/",
+                      operation, NULL)
+        : apr_pstrdup(x->r->pool, x->r->uri + strlen(target->prefix));
+
+    scim_text_mend(path);
+    return path;
+}
+
+static void note_refusals(scim_exchange_t *x, const scim_error_t *error)
+{
+    apr_array_header_t *kept = apr_array_make(x->r->pool, 4,
+                                              sizeof(scim_refusal_t));
+    scim_refusal_t refusal = {
+        x->r->method, path_of(x, NULL), x->target->id,
+        cJSON_GetStringValue(scim_json_member_nocase(x->body, "userName")),
+        error
+    };
+    int i;
+
+    if (error && is_worth_keeping(&refusal)) {
+        APR_ARRAY_PUSH(kept, scim_refusal_t) = refusal;
+    }
+    for (i = 0; i < x->call.refusals->nelts; i++) {
+        refusal = APR_ARRAY_IDX(x->call.refusals, i, scim_refusal_t);
+        refusal.path = path_of(x, refusal.path);
+        if (is_worth_keeping(&refusal)) {
+            APR_ARRAY_PUSH(kept, scim_refusal_t) = refusal;
+        }
+    }
+    keep_refusals(x, kept);
 }
 
 static int handle_request(request_rec *r)
@@ -393,8 +430,8 @@ static int handle_request(request_rec *r)
     if (x.failure) {
         scim_http_log(r, x.failure);
     }
-    if (error) {
-        note_refusal(&x, error);
+    if (error || x.call.refusals->nelts > 0) {
+        note_refusals(&x, error);
     }
     return error ? scim_http_refuse(r, error)
                  : scim_http_answer(r, &x.reply);

@@ -5,6 +5,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "scim_activity.h"
 #include "scim_json.h"
 #include "scim_patch.h"
 #include "scim_users.h"
@@ -28,7 +29,7 @@ struct operation_t {
     const char *method;
     const char *bulk_id;          /* or NULL */
     const char *path;
-    const char *version;          /* or NULL */
+    const cJSON *version;         /* or NULL */
     const cJSON *data;            /* or NULL */
     state_e state;
     const char *id;               /* of the account, once known */
@@ -91,7 +92,7 @@ static scim_error_t *read_operation(bulk_t *bulk, operation_t *operation,
     operation->method = method ? method : "";
     operation->bulk_id = text_of(message, "bulkId");
     operation->path = text_of(message, "path");
-    operation->version = text_of(message, "version");
+    operation->version = scim_json_member_nocase(message, "version");
     operation->data = scim_json_member_nocase(message, "data");
     if (!operation->bulk_id
         || strcasecmp(operation->method, "POST") != 0) {
@@ -141,46 +142,6 @@ static scim_error_t *read_message(bulk_t *bulk, const cJSON *message,
     return NULL;
 }
 
-/* References */
-
-static void run_operation(bulk_t *bulk, operation_t *operation);
-
-static int is_stopped(const bulk_t *bulk)
-{
-    return bulk->failure || (bulk->errors_allowed
-                             && bulk->errors >= bulk->errors_allowed);
-}
-
-/* The id behind a bulkId; NULL: it will be known in the second pass. */
-static scim_error_t *resolve(const char **id, void *baton,
-                             const char *bulk_id, apr_pool_t *pool)
-{
-    const run_t *run = baton;
-    bulk_t *bulk = run->bulk;
-    operation_t *post = apr_hash_get(bulk->posts, bulk_id,
-                                     APR_HASH_KEY_STRING);
-
-    *id = NULL;
-    if (!post) {
-        return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "No POST of this request has the bulkId '%.60s'.",
-                          bulk_id);
-    }
-    if (post->state == WAITING && bulk->depth < MAX_DEPTH
-        && !is_stopped(bulk)) {
-        run_operation(bulk, post);
-    }
-    if (post->state == FAILED) {
-        return scim_error(pool, SCIM_E_CONFLICT,
-                          "The operation with the bulkId '%.60s' failed.",
-                          bulk_id);
-    }
-    *id = post->id;
-    run->operation->needs = post;
-    run->operation->is_incomplete = post->id == NULL;
-    return NULL;
-}
-
 /* Operations */
 
 typedef struct {
@@ -204,6 +165,70 @@ static const method_t *method_of(const operation_t *operation)
         if (strcasecmp(methods[i].method, operation->method) == 0) {
             return methods + i;
         }
+    }
+    return NULL;
+}
+
+/* References */
+
+static int is_creation(const operation_t *operation)
+{
+    const method_t *method = method_of(operation);
+
+    return method && method->on_collection;
+}
+
+static void run_operation(bulk_t *bulk, operation_t *operation);
+static void run_and_settle(bulk_t *bulk, operation_t *operation);
+
+static int is_stopped(const bulk_t *bulk)
+{
+    return bulk->failure || (bulk->errors_allowed
+                             && bulk->errors >= bulk->errors_allowed);
+}
+
+/* Creations may need each other in a circle, which is settled when all have
+ * run; whatever else needs one, needs it settled. */
+static void run_needed(bulk_t *bulk, const operation_t *for_whom,
+                       operation_t *post)
+{
+    if (post->state != WAITING || is_stopped(bulk)) {
+        return;
+    }
+    if (!is_creation(for_whom)) {
+        run_and_settle(bulk, post);
+    }
+    else if (bulk->depth < MAX_DEPTH) {
+        run_operation(bulk, post);
+    }
+}
+
+/* The id behind a bulkId; NULL, for a creation: it will be known in the second
+ * pass. */
+static scim_error_t *resolve(const char **id, void *baton,
+                             const char *bulk_id, apr_pool_t *pool)
+{
+    const run_t *run = baton;
+    operation_t *post = apr_hash_get(run->bulk->posts, bulk_id,
+                                     APR_HASH_KEY_STRING);
+
+    *id = NULL;
+    if (!post) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "No POST of this request has the bulkId '%.60s'.",
+                          bulk_id);
+    }
+    run_needed(run->bulk, run->operation, post);
+    if (post->state == FAILED
+        || (post->state != DONE && !is_creation(run->operation))) {
+        return scim_error(pool, SCIM_E_CONFLICT,
+                          "The operation with the bulkId '%.60s' failed.",
+                          bulk_id);
+    }
+    *id = post->id;
+    if (is_creation(run->operation)) {
+        run->operation->needs = post;
+        run->operation->is_incomplete = post->id == NULL;
     }
     return NULL;
 }
@@ -250,6 +275,11 @@ static scim_error_t *check(const method_t **method, scim_call_t *call,
         return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
                           "The operation has no path.");
     }
+    if (operation->version && !cJSON_IsString(operation->version)
+        && !cJSON_IsNull(operation->version)) {
+        return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
+                          "version must be a string.");
+    }
     SCIM_ERR(read_path(&operation->id, &is_collection, call,
                        operation->path));
     if (is_collection != (*method)->on_collection) {
@@ -278,11 +308,8 @@ static scim_error_t *find_target(scim_call_t *call, run_t *run)
         return NULL;
     }
     run->operation->id = NULL;
-    SCIM_ERR(resolve(&run->operation->id, run, id + strlen(SCIM_BULK_ID),
-                     call->pool));
-    return run->operation->id
-           ? NULL : scim_error(call->pool, SCIM_E_CONFLICT,
-                               "'%.60s' does not exist yet.", id);
+    return resolve(&run->operation->id, run, id + strlen(SCIM_BULK_ID),
+                   call->pool);
 }
 
 static scim_error_t *perform(cJSON **user, scim_call_t *call, run_t *run)
@@ -356,6 +383,20 @@ static void put_success(bulk_t *bulk, operation_t *operation, int status,
                        apr_itoa(bulk->call->pool, status));
 }
 
+/* For the organization's administrators, as if it had been a request. */
+static void note_refusal(bulk_t *bulk, const operation_t *operation,
+                         const scim_error_t *error)
+{
+    scim_refusal_t *refusal = apr_array_push(bulk->call->refusals);
+
+    refusal->method = operation->method;
+    refusal->path = operation->path ? operation->path : "";
+    refusal->id = operation->id;
+    refusal->user_name = text_of(operation->data, "userName");
+    refusal->error = scim_error(bulk->call->pool, error->kind, "%s",
+                                error->detail);
+}
+
 static void put_failure(bulk_t *bulk, operation_t *operation,
                         const scim_error_t *error)
 {
@@ -368,9 +409,10 @@ static void put_failure(bulk_t *bulk, operation_t *operation,
 
     bulk->errors++;
     operation->state = FAILED;
-    if (method_of(operation) && method_of(operation)->on_collection) {
+    if (is_creation(operation)) {
         operation->id = NULL;
     }
+    note_refusal(bulk, operation, error);
     result = begin_result(bulk, operation);
     scim_json_put_text(result, "status", apr_itoa(pool, status));
     scim_json_put(result, "response", cJSON_Duplicate(body, 1));
@@ -404,7 +446,7 @@ static scim_call_t call_of(run_t *run, apr_pool_t *pool)
 
     call.pool = pool;
     call.db = scim_db_within(call.db, pool);
-    call.if_match = run->operation->version;
+    call.if_match = cJSON_GetStringValue(run->operation->version);
     call.if_none_match = NULL;
     call.notes = apr_array_make(pool, 4, sizeof(const char *));
     call.resolve = resolve;
@@ -445,13 +487,13 @@ static void run_operation(bulk_t *bulk, operation_t *operation)
 
 /* Creations that need nothing of each other go out together. */
 
+/* Whether a reference may be in it; if in doubt, yes. */
 static int refers(const cJSON *value)
 {
     const cJSON *child;
 
     if (cJSON_IsString(value)) {
-        return strncmp(value->valuestring, SCIM_BULK_ID,
-                       strlen(SCIM_BULK_ID)) == 0;
+        return strstr(value->valuestring, SCIM_BULK_ID) != NULL;
     }
     cJSON_ArrayForEach(child, value) {
         if (refers(child)) {
@@ -463,10 +505,8 @@ static int refers(const cJSON *value)
 
 static int may_go_ahead(const bulk_t *bulk, const operation_t *operation)
 {
-    const method_t *method = method_of(operation);
-
     return !bulk->errors_allowed && operation->state == WAITING
-           && method && method->on_collection && !refers(operation->data);
+           && is_creation(operation) && !refers(operation->data);
 }
 
 typedef struct {
@@ -536,27 +576,6 @@ static int count_ahead(const bulk_t *bulk, int first)
     return count;
 }
 
-static scim_error_t *run_all(bulk_t *bulk)
-{
-    int i = 0;
-
-    while (i < bulk->count && !is_stopped(bulk)) {
-        int ahead = count_ahead(bulk, i);
-
-        if (ahead > 1) {
-            SCIM_ERR(run_together(bulk, bulk->operations + i, ahead));
-            i += ahead;
-        }
-        else if (bulk->operations[i].state == WAITING) {
-            run_operation(bulk, bulk->operations + i++);
-        }
-        else {
-            i++;
-        }
-    }
-    return NULL;
-}
-
 /* The second pass */
 
 static cJSON *manager_message(const char *id, apr_pool_t *pool)
@@ -583,13 +602,11 @@ static scim_error_t *put_manager(cJSON **user, scim_call_t *call,
                                             call->pool));
 }
 
-/* What an operation that fails has made must not stay. */
+/* What a creation that fails has made must not stay. */
 static scim_error_t *undo(cJSON **unused, scim_call_t *call,
                           const operation_t *operation)
 {
-    if (method_of(operation)->on_collection) {
-        SCIM_ERR(scim_users_delete(call, operation->id));
-    }
+    SCIM_ERR(scim_users_delete(call, operation->id));
     return scim_error(call->pool, SCIM_E_CONFLICT,
                       "The operation with the bulkId '%.60s' failed.",
                       operation->needs->bulk_id);
@@ -609,8 +626,7 @@ static void run_again(bulk_t *bulk, operation_t *operation,
     call = call_of(&run, pool);
     call.if_match = NULL;
     error = pass(&user, &call, operation);
-    /* An account that a later operation has deleted needs nothing more. */
-    if (error && error->kind != SCIM_E_NOT_FOUND) {
+    if (error) {
         take_notes(bulk, operation, &call, error);
         put_failure(bulk, operation, error);
     }
@@ -650,8 +666,63 @@ static void complete(bulk_t *bulk)
 
         if (operation->state == DONE && operation->is_incomplete) {
             run_again(bulk, operation, put_manager);
+            operation->is_incomplete = 0;
         }
     }
+}
+
+/* The next creation that waits although another one needs it: the chain of
+ * those that need each other was longer than MAX_DEPTH. */
+static operation_t *left_waiting(const bulk_t *bulk)
+{
+    int i;
+
+    for (i = 0; i < bulk->count; i++) {
+        const operation_t *operation = bulk->operations + i;
+
+        if (operation->state == DONE && operation->is_incomplete
+            && operation->needs->state == WAITING) {
+            return bulk->operations + (operation->needs - bulk->operations);
+        }
+    }
+    return NULL;
+}
+
+/* With what it needs, so that nothing of it is open when the next operation
+ * comes. */
+static void run_and_settle(bulk_t *bulk, operation_t *operation)
+{
+    int depth = bulk->depth;
+
+    bulk->depth = 0;
+    while (operation) {
+        run_operation(bulk, operation);
+        operation = is_stopped(bulk) ? NULL : left_waiting(bulk);
+    }
+    bulk->depth = depth;
+    undo_dependent(bulk);
+    complete(bulk);
+}
+
+static scim_error_t *run_all(bulk_t *bulk)
+{
+    int i = 0;
+
+    while (i < bulk->count && !is_stopped(bulk)) {
+        int ahead = count_ahead(bulk, i);
+
+        if (ahead > 1) {
+            SCIM_ERR(run_together(bulk, bulk->operations + i, ahead));
+            i += ahead;
+        }
+        else if (bulk->operations[i].state == WAITING) {
+            run_and_settle(bulk, bulk->operations + i++);
+        }
+        else {
+            i++;
+        }
+    }
+    return NULL;
 }
 
 static cJSON *response_of(const bulk_t *bulk)
@@ -681,8 +752,6 @@ scim_error_t *scim_bulk_run(cJSON **response, scim_error_t **failure,
     SCIM_ERR(read_message(&bulk, message, most));
     SCIM_ERR(scim_db_defer_flush(call->db));
     SCIM_ERR(run_all(&bulk));
-    undo_dependent(&bulk);
-    complete(&bulk);
     SCIM_ERR(scim_db_flush(call->db));
     *response = response_of(&bulk);
     *failure = bulk.failure;

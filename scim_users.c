@@ -264,6 +264,17 @@ static const char *last_segment(const char *url)
     return slash ? slash + 1 : url;
 }
 
+static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
+                                     const char *reference)
+{
+    return call->resolve
+           ? call->resolve(id, call->resolve_baton,
+                           reference + strlen(SCIM_BULK_ID), call->pool)
+           : scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                        "'%.60s' means something in a bulk request only.",
+                        reference);
+}
+
 /* The one reference that a User holds.  "bulkId:x" is the id of what another
  * operation of the bulk request makes (RFC 7644 section 3.7.2); $ref alone
  * ends in the id (RFC 7643 section 2.4). */
@@ -277,10 +288,8 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource)
         return NULL;
     }
     id = id ? id : last_segment(url);
-    if (call->resolve
-        && strncmp(id, SCIM_BULK_ID, strlen(SCIM_BULK_ID)) == 0) {
-        SCIM_ERR(call->resolve(&id, call->resolve_baton,
-                               id + strlen(SCIM_BULK_ID), call->pool));
+    if (strncmp(last_segment(id), SCIM_BULK_ID, strlen(SCIM_BULK_ID)) == 0) {
+        SCIM_ERR(resolve_bulk_id(&id, call, last_segment(id)));
     }
     scim_json_put_text(manager, "value", id);
     scim_json_drop(manager, "$ref");

@@ -208,4 +208,60 @@ for my $strict ('strict', 'open', 'open-strict') {
     is statuses($r), '201 201', "BULK-26: in a circle, $strict";
 }
 
+
+# References in every form, and what depends on them
+my $refs = organization();
+my $ENT_MANAGER = ENT . ':manager';
+sub run_bulk { my @operations = @_; return @{ $refs->post('/Bulk', { schemas => [BULK], Operations => \@operations })->{json}{Operations} } }
+sub creating { my ($bulk_id, %with) = @_; return { method => 'POST', path => '/Users', bulkId => $bulk_id, data => { userName => user_name(), displayName => $bulk_id, %with } } }
+sub managed_by { return (ENT, { manager => $_[0] }) }
+sub changing { my ($id, @operations) = @_; return { method => 'PATCH', path => "/Users/$id", data => { schemas => [PATCHOP], Operations => \@operations } } }
+sub outcome_of { return [map { $_->{status} } @_] }
+sub made_id { return $_[0]{location} =~ s{.*/}{}r }
+sub manager_of_account { return $refs->get("/Users/$_[0]")->{json}{ (ENT) }{manager}{value} }
+
+for my $form ('/Users/bulkId:B', '../Users/bulkId:B', $refs->url . '/Users/bulkId:B') {
+    my $bystander = $refs->create;
+    my @done = run_bulk(creating(A => managed_by({ '$ref' => $form })), creating('B'), { method => 'DELETE', path => "/Users/$bystander->{id}" });
+    is_deeply outcome_of(@done), [201, 201, 204], "BULK-28: \$ref $form: all operations are tried";
+    is manager_of_account(made_id($done[0])), made_id($done[1]), 'BULK-22: and the reference is resolved';
+}
+my @done = run_bulk(creating(A => managed_by({ value => '/Users/bulkId:B' })), creating('B'));
+is manager_of_account(made_id($done[0])), made_id($done[1]), 'BULK-27: a path as value is a reference, too';
+is_error($refs->post('/Users', { userName => user_name(), displayName => 'x', managed_by({ value => 'bulkId:B' }) }), 400, 'invalidValue', 'BULK-27: outside of a bulk request it is none');
+
+# A circle that fails
+my ($one, $two) = map { $refs->create } 1, 2;
+my $taken = $refs->create;
+@done = run_bulk({ %{ creating(A => managed_by({ value => 'bulkId:B' })) }, data => { userName => $taken->{userName}, displayName => 'x', managed_by({ value => 'bulkId:B' }) } },
+    creating(B => managed_by({ value => 'bulkId:A' })),
+    changing($one->{id}, { op => 'replace', path => 'title', value => 'CHANGED' }, { op => 'add', path => "$ENT_MANAGER.value", value => 'bulkId:B' }),
+    { method => 'PUT', path => "/Users/$two->{id}", data => { userName => $two->{userName}, displayName => 'x', title => 'CHANGED', managed_by({ value => 'bulkId:B' }) } },
+    changing('bulkId:B', { op => 'replace', path => 'title', value => 'CHANGED' }));
+is_deeply outcome_of(@done), [409, 409, 409, 409, 409], 'BULK-21: who needs what fails, fails';
+is_deeply [map { $refs->get("/Users/$_->{id}")->{json}{title} } $one, $two], [undef, undef], 'BULK-21: and what is reported as failed is not stored';
+@done = run_bulk(changing('bulkId:B', { op => 'add', path => "$ENT_MANAGER.value", value => 'bulkId:C' }), creating('B'), creating('C'));
+is_deeply [outcome_of(@done), manager_of_account(made_id($done[1]))], [[200, 201, 201], made_id($done[2])], 'BULK-24: a path and a value may refer to different operations';
+
+# What comes later is later
+@done = run_bulk(creating(A => managed_by({ value => 'bulkId:B' })), creating(B => managed_by({ value => 'bulkId:A' })), changing('bulkId:B', { op => 'remove', path => $ENT_MANAGER }));
+is_deeply outcome_of(@done), [201, 201, 200], 'BULK-32: a circle, and a change of it';
+is manager_of_account(made_id($done[1])), undef, 'BULK-32: the change is not undone';
+is manager_of_account(made_id($done[0])), made_id($done[1]), 'BULK-25: the circle is closed';
+@done = run_bulk(creating(D => managed_by({ value => 'bulkId:D' })), changing('bulkId:D', { op => 'replace', path => "$ENT_MANAGER.value", value => $one->{id} }));
+is manager_of_account(made_id($done[0])), $one->{id}, 'BULK-32: nor a new manager of who was his own';
+
+# Conditions
+for my $version (5, {}, [], TRUE) {
+    my ($r) = run_bulk({ method => 'DELETE', path => "/Users/$one->{id}", version => $version });
+    is $r->{status}, 400, 'BULK-33: a version that is no string is an error of the operation';
+}
+is $refs->get("/Users/$one->{id}")->{status}, 200, 'BULK-33: which does nothing';
+
+# For the administrators
+my $unlucky = user_name();
+run_bulk(creating('ok'), { method => 'POST', path => '/Users', bulkId => 'x', data => { userName => $unlucky } }, { method => 'DELETE', path => "/Users/$refs->{issuer}" });
+my @refusals = sql('SELECT method, path, status, user_name, account_id FROM scim.refusal WHERE organization_id = $1 ORDER BY sequence DESC LIMIT 2', $refs->{id});
+is_deeply \@refusals, [['DELETE', "/$refs->{key}/v2/Users/$refs->{issuer}", 403, '', $refs->{issuer}], ['POST', "/$refs->{key}/v2/Users", 400, $unlucky, '']],
+    'what is refused within a bulk request is kept for the administrators';
 done_testing;

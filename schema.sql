@@ -277,7 +277,7 @@ COMMENT ON COLUMN scim.refusal.account_id IS 'The account that the request was a
 COMMENT ON COLUMN scim.refusal.user_name IS 'The userName in its body, where it has one';
 COMMENT ON COLUMN scim.refusal.actor_name IS 'Name of the token';
 COMMENT ON COLUMN scim.refusal.method IS 'HTTP method';
-COMMENT ON COLUMN scim.refusal.path IS 'Path below the SCIM URL';
+COMMENT ON COLUMN scim.refusal.path IS 'Path below the SCIM Location';
 COMMENT ON COLUMN scim.refusal.status IS 'HTTP status of the answer';
 COMMENT ON COLUMN scim.refusal.scim_type IS 'scimType of the answer';
 COMMENT ON COLUMN scim.refusal.detail IS 'What the client was told';

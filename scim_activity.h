@@ -13,7 +13,7 @@
 /* A request that was refused; texts may be of any length and are shortened. */
 typedef struct {
     const char *method;
-    const char *path;            /* below the SCIM URL */
+    const char *path;            /* below the SCIM Location */
     const char *id;              /* of the path, or NULL */
     const char *user_name;       /* of the body, or NULL */
     const scim_error_t *error;

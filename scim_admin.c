@@ -24,6 +24,7 @@
 #define MAX_BODY 65536
 #define MAX_FILE 65536
 #define DEFAULT_COUNT 50
+#define NOTHING_HERE "There is nothing at this address."
 #define SCIM_LOCATION "/scim"    /* where SCIMBaseURL does not say it */
 
 APLOG_USE_MODULE(scim);
@@ -177,7 +178,7 @@ static int refuse_person(request_rec *r, int status)
 
     if (status == HTTP_NOT_FOUND) {
         return answer_page(r, status, "Not found",
-                           "There is nothing at this address.",
+                           NOTHING_HERE,
                            "このアドレスには何もありません。");
     }
     if (status == HTTP_FORBIDDEN) {
@@ -188,6 +189,12 @@ static int refuse_person(request_rec *r, int status)
                 " role, or sign in with another account.", NULL),
             "この設定を利用できるのは、"
             "この組織の有効な管理者（ADMIN）だけです。");
+    }
+    if (status == HTTP_METHOD_NOT_ALLOWED) {
+        return answer_page(r, status, "Not allowed",
+                           "This page can only be read; changes go through"
+                           " its API.",
+                           "このページは表示専用です。");
     }
     return answer_page(r, status, "Not available now",
                        "Please try again in a moment.",
@@ -357,22 +364,8 @@ static scim_error_t *get_tokens(visit_t *v)
 
 static scim_error_t *read_expiry(const char **expires, visit_t *v)
 {
-    apr_time_t instant;
-
     SCIM_ERR(text_field(expires, v, "expires"));
-    if (!*expires) {
-        return NULL;
-    }
-    if (!scim_text_instant(*expires, &instant)) {
-        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
-                          "This is not a date and time.");
-    }
-    if (instant <= apr_time_now()) {
-        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
-                          "The token must end in the future.");
-    }
-    *expires = scim_text_timestamp(v->r->pool, instant);
-    return NULL;
+    return *expires ? scim_tokens_check_expiry(expires, v->r->pool) : NULL;
 }
 
 static scim_error_t *post_token(visit_t *v)
@@ -539,12 +532,13 @@ static scim_error_t *find_route(apr_size_t *found, visit_t *v)
                       v->r->method, allow);
 }
 
-/* scheme://host[:port] without the scheme: a proxy may have ended TLS. */
+/* http[s]://host[:port] without the scheme: a proxy may have ended TLS. */
 static const char *authority_of(const char *url)
 {
-    const char *at = strstr(url, "://");
-
-    return at ? at + 3 : NULL;
+    if (strncasecmp(url, "http://", 7) == 0) {
+        return url + 7;
+    }
+    return strncasecmp(url, "https://", 8) == 0 ? url + 8 : NULL;
 }
 
 static int is_authority(const char *authority, const char *of)
@@ -650,6 +644,11 @@ static scim_error_t *find_person(visit_t *v)
                              v->config->by_external_id == 1, value,
                              v->r->pool);
     scim_db_return(db);
+    /* Which organizations there are is not for everybody to know. */
+    if (error && error->kind == SCIM_E_NOT_FOUND) {
+        return scim_error_caused(v->r->pool, SCIM_E_NOT_FOUND,
+                                 NOTHING_HERE, error->detail);
+    }
     SCIM_ERR(error);
     v->person = person;
     return person->active && strcmp(person->role, "ADMIN") == 0 ? NULL
@@ -677,9 +676,12 @@ static scim_error_t *find_file(apr_size_t *found, visit_t *v)
         return scim_error(v->r->pool, SCIM_E_NOT_FOUND,
                           "There is no file of this name.");
     }
-    return v->r->method_number == M_GET ? NULL
-        : scim_error(v->r->pool, SCIM_E_NOT_ALLOWED,
-                     "The method %.20s is not allowed here.", v->r->method);
+    if (v->r->method_number == M_GET) {
+        return NULL;
+    }
+    apr_table_setn(v->r->err_headers_out, "Allow", "GET, HEAD");
+    return scim_error(v->r->pool, SCIM_E_NOT_ALLOWED,
+                      "The method %.20s is not allowed here.", v->r->method);
 }
 
 int scim_admin_handle(request_rec *r)

@@ -248,8 +248,12 @@ enum {
       " OFFSET $10::bigint - 1 LIMIT 1)))"                                  \
       " INSERT INTO scim.refusal (organization_id, account_id,"             \
       " user_name, actor_name, method, path, status, scim_type, detail)"    \
-      " VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7::smallint, $8,"      \
-      " $9)")                                                               \
+      " SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7::smallint, $8, $9"    \
+      " WHERE $5 <> 'GET' OR NOT EXISTS (SELECT FROM (SELECT *"             \
+      " FROM scim.refusal WHERE organization_id = $1::uuid"                 \
+      " ORDER BY sequence DESC LIMIT 1) l WHERE l.method = 'GET'"           \
+      " AND l.path = $6 AND l.status = $7::smallint AND l.detail = $9"      \
+      " AND l.occurred_at > now() - interval '1 hour')")                    \
     X(ACTIVITY, 1,                                                          \
       SCIM_SQL_LATEST(SCIM_SQL_CHANGES("$2::text IS NULL") " UNION ALL "    \
       SCIM_SQL_REFUSALS("true")))                                           \

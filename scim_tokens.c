@@ -134,6 +134,23 @@ scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
     return NULL;
 }
 
+scim_error_t *scim_tokens_check_expiry(const char **expires_at,
+                                       apr_pool_t *pool)
+{
+    apr_time_t instant;
+
+    if (!scim_text_instant(*expires_at, &instant)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "This is not a date and time.");
+    }
+    if (instant <= apr_time_now()) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The token must end in the future.");
+    }
+    *expires_at = scim_text_timestamp(pool, instant);
+    return NULL;
+}
+
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    scim_db_t *db,
                                    const scim_principal_t *actor,

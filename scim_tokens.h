@@ -55,4 +55,9 @@ scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
                                  const char *id, apr_pool_t *pool)
     SCIM_CHECKED;
 
+/* *expires_at, an xsd:dateTime in the future, as the database takes it;
+ * SCIM_E_INVALID_VALUE when it is none. */
+scim_error_t *scim_tokens_check_expiry(const char **expires_at,
+                                       apr_pool_t *pool) SCIM_CHECKED;
+
 #endif

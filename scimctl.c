@@ -194,11 +194,21 @@ scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
 /* What the administrator enters in the identity provider. */
 static scim_error_t *org_url(scimctl_run_t *run)
 {
+    apr_size_t length = run->options.base ? strlen(run->options.base) : 0;
     scim_rows_t *rows;
 
     SCIM_ERR(scimctl_need(run, run->options.base, "--base"));
+    if (strncasecmp(run->options.base, "https://", 8) != 0
+        && strncasecmp(run->options.base, "http://", 7) != 0) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "--base must be the public URL of the SCIM"
+                          " Location, such as https://host/scim.");
+    }
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    printf("%s/%s/v2\n", run->options.base,
+    while (length > 0 && run->options.base[length - 1] == '/') {
+        length--;
+    }
+    printf("%.*s/%s/v2\n", (int) length, run->options.base,
            run->call.principal->organization_key);
     return NULL;
 }
@@ -215,6 +225,15 @@ static const scimctl_column_t token_columns[] = {
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
+/* A day lasts until its end. */
+static scim_error_t *day_or_instant(const char **at, scimctl_run_t *run)
+{
+    if (!strchr(*at, 'T')) {
+        *at = apr_pstrcat(run->pool, *at, "T23:59:59", NULL);
+    }
+    return scim_tokens_check_expiry(at, run->pool);
+}
+
 /* When the token ends, as SQL takes it; NULL: never. */
 static scim_error_t *expiry(const char **at, scimctl_run_t *run)
 {
@@ -223,7 +242,7 @@ static scim_error_t *expiry(const char **at, scimctl_run_t *run)
 
     *at = run->options.expires;
     if (!run->options.days) {
-        return NULL;
+        return *at ? day_or_instant(at, run) : NULL;
     }
     days = apr_strtoi64(run->options.days, &end, 10);
     if (*end || days < 1 || days > 36500) {

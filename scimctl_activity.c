@@ -14,11 +14,14 @@
 #define MAX_ENTRIES 100000
 #define FOLLOW_INTERVAL apr_time_from_sec(1)
 
-/* What an entry is about: what changed, or which request was refused why. */
+/* What an entry is about: what changed, which token, or which request was
+ * refused why. */
 static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
 {
+    const char *token = scim_json_text(scim_json_member(entry, "data"),
+                                       "name");
     const cJSON *name;
-    const char *text = "";
+    const char *text = token ? token : "";
 
     if (scim_json_text(entry, "detail")) {
         return apr_psprintf(pool, "%s %s: %s", scim_json_text(entry, "method"),

@@ -85,7 +85,7 @@ like $nul->{headers}{'content-type'}, qr/scim\+json/, 'HTTP-46: as SCIM';
 is_error($org->get("/Users/$_"), 404, undef, "GET-04: an id that is not UTF-8, $_") for '%ff', 'x' x 59 . '%C3%A9', '%ED%A0%80';
 is_error($org->request(PATCH => "/$_"), 404, undef, "ERR-01: nor the endpoint $_") for '%ff', 'x' x 59 . '%C3%A9';
 is_error($org->delete('/Users/' . '%C3%A9' x 61 . '%ff'), 404, undef, 'ERR-01: when it is to be deleted');
-is +(sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND path LIKE $2', $org->{id}, '/Users/' . "\x{e9}" x 40 . '%'))[0][0], 1,
+is +(sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND path LIKE $2', $org->{id}, '%/Users/' . "\x{e9}" x 40 . '%'))[0][0], 1,
     'ERR-01: which is kept for the administrators all the same';
 my $accented = { userName => 'x' . "\x{e9}" x 80 . '@example.com', displayName => 'x' };
 is $org->post('/Users', $accented)->{status}, 201, 'a long accented userName';

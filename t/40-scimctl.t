@@ -150,6 +150,10 @@ refused(qr/--name is needed/, 'no name', 'token', 'generate', $key, '--issuer', 
 refused(qr/--days must be/, "--days $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--days', $_)
     for '0', 'x', '-1', '99999999999';
 refused(qr/./, '--expires of no date', 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', 'soonish');
+refused(qr/must end in the future|not a date/, "--expires $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', $_)
+    for '2020-01-01', '-infinity', 'infinity', '2020-01-01T00:00:00Z', '';
+json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'day', '--expires', '2999-12-31');
+is +(grep { $_->{name} eq 'day' } @{ json('token', 'list', $key) })[0]{expires}, '2999-12-31T23:59:59.000Z', 'a day lasts until its end';
 refused(qr/no token with this id/, 'an unknown token', 'token', 'delete', $key, $_) for '00000000-0000-4000-8000-000000000000', 'x';
 is +(scimctl('token', 'delete', $key, $listed->{id}))[1], "Deleted: Entra ID\n", 'token delete';
 is +(Scim::Http->new($server->{url})->request(GET => "/scim/$key/v2/Users", [Authorization => "Bearer $token"]))->{status}, 401,
@@ -170,6 +174,8 @@ unlike +(scimctl('account', 'list', $key))[1], qr/[\x1b\x07]/, 'control characte
 
 # What an administrator does on the settings page
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim'))[1], "https://host/scim/$key/v2\n", 'org url';
+is +(scimctl('org', 'url', $key, '--base', 'https://host/scim//'))[1], "https://host/scim/$key/v2\n", 'org url: slashes at the end do not count';
+refused(qr/--base must be the public URL/, "org url --base $_", 'org', 'url', $key, '--base', $_) for 'host/scim', 'ftp://host/';
 refused(qr/--base is needed/, 'org url without a base', 'org', 'url', $key);
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, sync_eligible)
       SELECT id, 'waiting@example.com', 'Waiting', false FROM scim.organization WHERE key = $1}, $key);

@@ -66,10 +66,14 @@ is call(GET => 'api/tokens', headers => { Authorization => undef })->{status}, 4
 my $unknown = call(GET => '', org => { key => 'nosuchorganization', issuer_name => $org->{issuer_name} });
 is $unknown->{status}, 404, 'an unknown organization is a 404 page';
 unlike $unknown->{content}, qr/organization|nosuch/i, 'without a hint';
+is call(GET => 'api/settings', org => { key => 'nosuchorganization', issuer_name => $org->{issuer_name} })->{json}{message}, 'There is nothing at this address.', 'also in the API';
 is call(GET => '', org => { key => '', issuer_name => 'x' })->{status}, 404, 'so is none';
 is call(GET => 'nope.txt')->{status}, 404, 'there are no other files';
 is call(GET => "..%2f..%2fetc/passwd")->{status}, 404, 'nor ways out';
-is call(POST => '', body => {})->{status}, 405, 'a page is read, not written';
+my $written = call(POST => '', body => {});
+is $written->{status}, 405, 'a page is read, not written';
+like $written->{content}, qr/can only be read/, 'and says so';
+is $written->{headers}{allow}, 'GET, HEAD', 'with what is allowed';
 
 # Settings
 $r = call(GET => 'api/settings');
@@ -119,7 +123,7 @@ is $other->get('/Users')->{status}, 200, 'which still works';
 # Cross-site
 my %cross = ('from another site' => { Origin => 'https://evil.example' }, 'without an origin' => { Origin => undef },
              'from a page without one' => { Origin => 'null' }, 'from a subdomain alike' => { Origin => 'http://127.0.0.1.evil.example' },
-             'from another port' => { Origin => 'http://127.0.0.1:1' }, 'that the browser calls cross-site' => { 'Sec-Fetch-Site' => 'cross-site' },
+             'of no scheme of a browser' => { Origin => server()->{url} =~ s/^http/ftp/r }, 'from another port' => { Origin => 'http://127.0.0.1:1' }, 'that the browser calls cross-site' => { 'Sec-Fetch-Site' => 'cross-site' },
              'that the browser calls same-site' => { 'Sec-Fetch-Site' => 'same-site' });
 my $before = event_count($org);
 for my $from (sort keys %cross) {

@@ -99,16 +99,6 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     return NULL;
 }
 
-static apr_size_t characters_in(const char *text)
-{
-    apr_size_t count = 0;
-
-    for (; *text; text++) {
-        count += (*text & 0xc0) != 0x80;
-    }
-    return count;
-}
-
 scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
 {
     const char *c = name;
@@ -125,7 +115,7 @@ scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "The name must not be empty.");
     }
-    if (characters_in(name) > SCIM_TOKEN_NAME_MAX) {
+    if (scim_text_length(name) > SCIM_TOKEN_NAME_MAX) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "The name must not be longer than "
                           APR_STRINGIFY(SCIM_TOKEN_NAME_MAX)

@@ -31,6 +31,10 @@ static const struct {
 };
 #define TEXT_COLUMNS (sizeof(text_columns) / sizeof(*text_columns))
 
+/* In characters; a cursor, and with it a URL, holds the column that a list is
+ * sorted by. */
+#define MAX_COLUMN_LENGTH 512
+
 /* An account as it was read. */
 typedef struct {
     cJSON *resource;
@@ -317,6 +321,23 @@ static scim_error_t *check_text(scim_call_t *call, const char *name,
     return NULL;
 }
 
+static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource)
+{
+    apr_size_t i;
+
+    for (i = 0; i < TEXT_COLUMNS; i++) {
+        const char *text = scim_json_text(resource, text_columns[i].name);
+
+        if (text && scim_text_length(text) > MAX_COLUMN_LENGTH) {
+            return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                              "Attribute '%s' must not be longer than %d"
+                              " characters.", text_columns[i].name,
+                              MAX_COLUMN_LENGTH);
+        }
+    }
+    return NULL;
+}
+
 /* resource as the rules of this server want it; *role is what its roles
  * amount to.  before is the stored resource, NULL at creation. */
 static scim_error_t *settle(const char **role, scim_call_t *call,
@@ -334,6 +355,7 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
                               call->pool);
     SCIM_ERR(scim_schema_validate(resource, &scim_user_type, &call->rules,
                                   call->pool));
+    SCIM_ERR(check_lengths(call, resource));
     SCIM_ERR(check_text(call, "userName",
                         scim_json_text(resource, "userName")));
     return call->rules.managed ? check_user_name(call, resource) : NULL;

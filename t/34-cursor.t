@@ -88,6 +88,19 @@ is $org->get("/Users?count=2&cursor=$cursor", token => $second)->{status}, 401, 
 sql(q{UPDATE scim.organization SET cursor_key = decode(md5('a') || md5('b'), 'hex') WHERE id = $1}, $org->{id});
 is_error($org->get("/Users?count=2&cursor=$cursor"), 400, 'invalidCursor', 'CUR-24: a new cursor_key ends all cursors');
 
+# A cursor holds a whole sort key, and has to fit into a URL
+my $long = organization();
+my $most = "\x{1F600}" x 511;
+$long->create(externalId => $most . $_, displayName => "long $_") for 'a' .. 'c';
+my ($at, @walked) = ('');
+while (defined $at && @walked < 5) {
+    my $r = $long->get('/Users?count=1&sortBy=externalId&filter=' . uri('displayName sw "long"') . "&cursor=$at");
+    push @walked, map { $_->{displayName} } @{ $r->{json}{Resources} };
+    $at = $r->{json}{nextCursor};
+}
+is_deeply \@walked, ['long a', 'long b', 'long c'], 'CUR-03: a walk over the longest sort keys comes to its end';
+is_error($long->post('/Users', { userName => user_name(), displayName => 'x', $_ => 'x' x 513 }), 400, 'invalidValue', "$_ is bounded") for qw(externalId displayName preferredLanguage);
+
 # Accounts come and go while somebody walks
 my (%seen, @doubled);
 my @there = names($org->get('/Users?count=100')->{json});

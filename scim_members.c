@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <apr_general.h>
 #include <apr_strings.h>
 
 #include "scim_json.h"
@@ -9,6 +10,7 @@
 #include "scim_users.h"
 
 #define MAX_SEARCH 200           /* bytes */
+#define MAX_DISPLAY_NAME 256     /* characters */
 
 /* The choices that each part of a query has; all of them where none is
  * made. */
@@ -132,9 +134,20 @@ scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
 static scim_error_t *check_display_name(scim_call_t *call,
                                         const cJSON *value, int is_own)
 {
-    return cJSON_IsString(value) && *value->valuestring ? NULL
+    const char *name = cJSON_GetStringValue(value);
+
+    if (name && scim_text_has_control(name)) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "The name must not contain control characters.");
+    }
+    if (!name || scim_text_is_blank(name)) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "The name must not be empty.");
+    }
+    return scim_text_length(name) <= MAX_DISPLAY_NAME ? NULL
         : scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                     "The name must not be empty.");
+                     "The name must not be longer than "
+                     APR_STRINGIFY(MAX_DISPLAY_NAME) " characters.");
 }
 
 static scim_error_t *check_role(scim_call_t *call, const cJSON *value,

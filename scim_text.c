@@ -5,8 +5,10 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
+#include <unicode/utf8.h>
 
 /* UTF-8 beyond ASCII: the first byte says how many follow; the bounds of the
  * second one exclude overlong forms, surrogates and what is above U+10FFFF. */
@@ -224,6 +226,59 @@ const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
     return is_ascii(text) ? fold_ascii(pool, text)
                           : key_of(pool, text,
                                    unorm2_getNFKCInstance(&status));
+}
+
+static int is_blank(UChar32 c)
+{
+    int8_t type = u_charType(c);
+
+    return u_isUWhiteSpace(c) || type == U_CONTROL_CHAR
+           || type == U_FORMAT_CHAR;
+}
+
+static int is_control(UChar32 c)
+{
+    int8_t type = u_charType(c);
+
+    return type == U_CONTROL_CHAR || type == U_LINE_SEPARATOR
+           || type == U_PARAGRAPH_SEPARATOR
+           || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL);
+}
+
+/* How many characters are as is() says. */
+static apr_size_t count_characters(const char *text, int (*is)(UChar32 c))
+{
+    const uint8_t *bytes = (const uint8_t *) text;
+    apr_size_t count = 0;
+    apr_size_t i = 0;
+    UChar32 c;
+
+    while (bytes[i]) {
+        U8_NEXT_OR_FFFD(bytes, i, -1, c);
+        count += is(c) != 0;
+    }
+    return count;
+}
+
+static int is_any(UChar32 c)
+{
+    (void) c;
+    return 1;
+}
+
+apr_size_t scim_text_length(const char *text)
+{
+    return count_characters(text, is_any);
+}
+
+int scim_text_is_blank(const char *text)
+{
+    return count_characters(text, is_blank) == scim_text_length(text);
+}
+
+int scim_text_has_control(const char *text)
+{
+    return count_characters(text, is_control) > 0;
 }
 
 int scim_text_boolean(const char *text, int *value)

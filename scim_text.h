@@ -32,6 +32,17 @@ const char *scim_text_fold(apr_pool_t *pool, const char *text);
  * scim.user_name_key). */
 const char *scim_text_user_name_key(apr_pool_t *pool, const char *text);
 
+/* The number of characters (code points). */
+apr_size_t scim_text_length(const char *text);
+
+/* True when nothing of text can be seen: every character is white space, a
+ * control or a format character. */
+int scim_text_is_blank(const char *text);
+
+/* True when text has what would break or turn a line that shows it: a
+ * control character, a line or paragraph separator, a bidi control. */
+int scim_text_has_control(const char *text);
+
 /* True when text is "true" or "false" in any case, "1" or "0"; *value is set
  * then.  Microsoft Entra ID and OneLogin send booleans so (clients.md E25,
  * E30, H9, L5). */

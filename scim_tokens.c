@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include <apr_escape.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <openssl/evp.h>
@@ -101,17 +100,12 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
 
 scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
 {
-    const char *c = name;
-
-    while (*c && !apr_iscntrl(*c) && *c != '<' && *c != '>') {
-        c++;
-    }
-    if (*c) {
+    if (scim_text_has_control(name) || strpbrk(name, "<>")) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "The name must not contain control characters,"
                           " < or >.");
     }
-    if (strspn(name, " ") == strlen(name)) {
+    if (scim_text_is_blank(name)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "The name must not be empty.");
     }

@@ -130,6 +130,8 @@ export default {
     'Provisioning can be switched on only by an administrator who signed in by single sign-on (SAML or OpenID Connect).': 'プロビジョニングをオンにできるのは、シングルサインオン（SAML または OpenID Connect）でサインインした管理者だけです。',
     'The name must not be empty.': '名前を入力してください。',
     'The name must not be longer than 100 characters.': '名前は 100 文字以内で入力してください。',
+    'The name must not be longer than 256 characters.': '名前は 256 文字以内で入力してください。',
+    'The name must not contain control characters.': '名前に制御文字は使えません。',
     'The name must not contain control characters, < or >.': '名前に制御文字や < > は使えません。',
     'The token must end in the future.': '有効期限には将来の日付を指定してください。',
     'There is no such account (any more).': 'このアカウントは存在しません（削除された可能性があります）。',

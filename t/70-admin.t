@@ -106,6 +106,10 @@ is $org->get('/Users')->{status}, 200, 'the token from before lives on: they can
 is call(POST => 'api/tokens', body => { name => 'short', expires => '2999-01-01T00:00:00Z' })->{status}, 201, 'a token may have an end';
 my %bad = ('empty' => ['', qr/must not be empty/], 'blank' => ['   ', qr/must not be empty/], '10,000 characters' => ['x' x 10_000, qr/not be longer than 100/],
            'markup' => ['<script>alert(1)</script>', qr/must not contain .* < or >/], 'a line break' => ["a\nb", qr/control characters/],
+           'an ideographic space' => ["\x{3000}", qr/must not be empty/], 'an em space' => ["\x{2003}", qr/must not be empty/],
+           'a no-break space' => ["\x{a0}", qr/must not be empty/], 'a zero width space' => ["\x{200b}", qr/must not be empty/],
+           'a byte order mark' => ["\x{feff}", qr/must not be empty/], 'a C1 control' => ["a\x{85}b", qr/control characters/],
+           'turned by a bidi control' => ["a\x{202e}b", qr/control characters/],
            'a number' => [42, qr/must be a text/], 'missing' => [undef, qr/must not be empty/]);
 for my $kind (sort keys %bad) {
     is_refused(call(POST => 'api/tokens', body => { name => $bad{$kind}[0] }), 400, $bad{$kind}[1], 'name', "a token name that is $kind");
@@ -213,6 +217,10 @@ is_refused(call(PATCH => "api/members/$member{own}", body => { displayName => 'x
 is_refused(call(PATCH => "api/members/$member{own}", body => { eligible => TRUE }), 403, qr/not a Managed Account/, undef, 'nor made eligible');
 is_refused(call(PATCH => "api/members/$id", body => { role => 'KING' }), 400, qr/ADMIN, USER or GUEST/, 'role', 'a role that is none');
 is_refused(call(PATCH => "api/members/$id", body => { displayName => '' }), 400, qr/empty/, 'displayName', 'an empty name');
+is_refused(call(PATCH => "api/members/$id", body => { displayName => " \x{3000}\x{200b}" }), 400, qr/empty/, 'displayName', 'a name of blanks');
+is_refused(call(PATCH => "api/members/$id", body => { displayName => $_ }), 400, qr/control characters/, 'displayName', 'a name with control characters')
+    for "a\x{1b}", "a\x{85}", "a\x{202e}b";
+is_refused(call(PATCH => "api/members/$id", body => { displayName => 'x' x 10_000 }), 400, qr/longer than 256/, 'displayName', 'a name of 10,000 characters');
 is_refused(call(PATCH => "api/members/$id", body => { active => 'x' }), 400, qr/true or false/, 'active', 'a state that is none');
 is_refused(call(PATCH => "api/members/$id", body => { eligible => FALSE }), 400, qr/only become/, 'eligible', 'eligible is not taken back');
 is_refused(call(PATCH => "api/members/$id", body => { id => 'x' }), 400, qr/cannot be changed/, undef, 'what is not editable');

@@ -418,6 +418,42 @@ static void test_mend(void)
     }
 }
 
+/* What people see of a text. */
+static void test_visible(apr_pool_t *pool)
+{
+    static const struct {
+        const char *text;
+        int blank, control, length;
+        const char *name;
+    } texts[] = {
+        { "", 1, 0, 0, "nothing" },
+        { "  ", 1, 0, 2, "blanks" },
+        { "\xe3\x80\x80", 1, 0, 1, "an ideographic space" },
+        { "\xe2\x80\x83", 1, 0, 1, "an em space" },
+        { "\xc2\xa0", 1, 0, 1, "a no-break space" },
+        { "\xe2\x80\x8b\xef\xbb\xbf", 1, 0, 2, "zero width and a BOM" },
+        { "\t", 1, 1, 1, "a tab" },
+        { "\xc2\x85", 1, 1, 1, "a C1 control" },
+        { "a\x7f", 0, 1, 2, "a letter and DEL" },
+        { "a\xe2\x80\xa8", 0, 1, 2, "a line separator" },
+        { "a\xe2\x80\xa9", 0, 1, 2, "a paragraph separator" },
+        { "a\xe2\x80\xae", 0, 1, 2, "a right-to-left override" },
+        { "a\xe2\x81\xa6", 0, 1, 2, "an isolate" },
+        { "\xe4\xbd\x90\xe8\x97\xa4\xe3\x80\x80x", 0, 0, 4, "a name" },
+        { "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac", 0, 0, 3,
+          "an emoji with a joiner" }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+        ok(scim_text_is_blank(texts[i].text) == texts[i].blank
+           && scim_text_has_control(texts[i].text) == texts[i].control
+           && scim_text_length(texts[i].text)
+              == (apr_size_t) texts[i].length,
+           apr_pstrcat(pool, "what is seen of ", texts[i].name, NULL));
+    }
+}
+
 int main(void)
 {
     apr_pool_t *pool = tap_start();
@@ -437,5 +473,6 @@ int main(void)
     test_base64();
     test_uuid();
     test_uri();
+    test_visible(pool);
     return tap_done(pool);
 }

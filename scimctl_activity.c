@@ -12,6 +12,7 @@
 
 #define ACTIVITY_COLUMNS 5
 #define MAX_ENTRIES 100000
+#define MIN_LOOK 100             /* entries: late ones are among them */
 #define FOLLOW_INTERVAL apr_time_from_sec(1)
 
 /* What an entry is about: what changed, which token, or which request was
@@ -98,26 +99,88 @@ static void print_entry(const scimctl_run_t *run, const cJSON *entry,
     putchar('\n');
 }
 
-/* Print the entries, the oldest first, that are not in seen; returns what is
- * seen now, of pool.  Transactions commit in another order than they take
- * their sequences, so the latest sequence alone would miss some. */
-static apr_hash_t *print_unseen(const scimctl_run_t *run,
-                                const cJSON *entries, apr_hash_t *seen,
-                                apr_pool_t *pool)
+/* What the looks so far have seen.  Transactions commit in another order than
+ * they take their sequences, so the latest sequence alone would miss some. */
+typedef struct {
+    apr_hash_t *sequences;       /* from floor on */
+    apr_int64_t floor;           /* what is not above it is not looked at */
+} seen_t;
+
+static apr_int64_t sequence_of(const cJSON *entry)
 {
-    apr_hash_t *now = apr_hash_make(pool);
-    int i;
+    return apr_atoi64(scim_json_text(entry, "sequence"));
+}
 
-    for (i = cJSON_GetArraySize(entries) - 1; i >= 0; i--) {
-        const cJSON *entry = cJSON_GetArrayItem(entries, i);
-        const char *sequence = scim_json_text(entry, "sequence");
+/* The latest entries down to floor: more of them, as long as it takes, when
+ * more has happened since the last look. */
+static scim_error_t *look(const cJSON **entries, scimctl_run_t *run,
+                          const scim_activity_query_t *query,
+                          apr_int64_t floor, apr_pool_t *pool)
+{
+    scim_activity_query_t wide = *query;
 
-        apr_hash_set(now, sequence, APR_HASH_KEY_STRING, entry);
-        if (!apr_hash_get(seen, sequence, APR_HASH_KEY_STRING)) {
+    for (;;) {
+        const cJSON *first;
+        cJSON *list;
+
+        SCIM_ERR(scim_activity_list(&list,
+                                    scim_db_within(run->call.db, pool),
+                                    run->call.principal->organization_id,
+                                    &wide, pool));
+        *entries = scim_json_member(list, "entries");
+        first = (*entries)->child;
+        if (!scim_json_member(list, "next") || wide.count >= MAX_ENTRIES
+            || sequence_of(first->prev) <= floor) {
+            return NULL;
+        }
+        wide.count = wide.count < MAX_ENTRIES / 2 ? wide.count * 2
+                                                  : MAX_ENTRIES;
+    }
+}
+
+/* Print the unseen entries, the oldest first. */
+static void print_unseen(const scimctl_run_t *run, const cJSON *entries,
+                         const seen_t *seen, apr_pool_t *pool)
+{
+    const cJSON *first = entries->child;
+    const cJSON *entry = first ? first->prev : NULL;
+
+    while (entry) {
+        if (sequence_of(entry) > seen->floor
+            && !apr_hash_get(seen->sequences,
+                             scim_json_text(entry, "sequence"),
+                             APR_HASH_KEY_STRING)) {
             print_entry(run, entry, pool);
         }
+        entry = entry == first ? NULL : entry->prev;
     }
-    return now;
+}
+
+/* Remember the latest entries, as many as a look begins with. */
+static void remember(seen_t *seen, const cJSON *entries, int count,
+                     apr_pool_t *pool)
+{
+    const cJSON *entry;
+    int left = count;
+
+    seen->sequences = apr_hash_make(pool);
+    seen->floor = 0;
+    cJSON_ArrayForEach(entry, entries) {
+        if (left-- == 0) {
+            return;
+        }
+        apr_hash_set(seen->sequences, scim_json_text(entry, "sequence"),
+                     APR_HASH_KEY_STRING, entry);
+        seen->floor = left == 0 ? sequence_of(entry) : 0;
+    }
+}
+
+/* The first look prints so many. */
+static void start_at(seen_t *seen, const cJSON *entries, int count)
+{
+    const cJSON *before = cJSON_GetArrayItem(entries, count);
+
+    seen->floor = before ? sequence_of(before) : 0;
 }
 
 /* Until the reader is gone.  Two pools take turns: what was seen last time is
@@ -125,23 +188,29 @@ static apr_hash_t *print_unseen(const scimctl_run_t *run,
 static scim_error_t *follow(scimctl_run_t *run,
                             const scim_activity_query_t *query)
 {
-    apr_hash_t *seen = apr_hash_make(run->pool);
+    scim_activity_query_t again = *query;
+    seen_t seen = { apr_hash_make(run->pool), 0 };
+    apr_int64_t floor = APR_INT64_MAX;
     apr_pool_t *pools[2];
     int turn = 0;
 
+    if (again.count < MIN_LOOK) {
+        again.count = MIN_LOOK;
+    }
     apr_pool_create(&pools[0], run->pool);
     apr_pool_create(&pools[1], run->pool);
     for (;;) {
         apr_pool_t *pool = pools[turn];
-        cJSON *list;
+        const cJSON *entries;
 
         apr_pool_clear(pool);
-        SCIM_ERR(scim_activity_list(&list,
-                                    scim_db_within(run->call.db, pool),
-                                    run->call.principal->organization_id,
-                                    query, pool));
-        seen = print_unseen(run, scim_json_member(list, "entries"), seen,
-                            pool);
+        SCIM_ERR(look(&entries, run, &again, floor, pool));
+        if (floor == APR_INT64_MAX) {
+            start_at(&seen, entries, query->count);
+        }
+        print_unseen(run, entries, &seen, pool);
+        remember(&seen, entries, again.count, pool);
+        floor = seen.floor;
         if (fflush(stdout) != 0) {
             return NULL;
         }

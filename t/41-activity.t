@@ -94,6 +94,30 @@ is_deeply [$kept <= 1000, $old], [1, 0], 'the latest thousand refusals of 30 day
 is scalar(grep { /another organization/ } map { $_->{detail} // '' } entries('--outcome', 'refused')), 0, 'nothing of others';
 is_deeply [entries('--account', 'nobody@example.com')], [], 'of nobody there is nothing';
 
+# Following, while more happens at once than is listed
+my $follower = open my $follow, '-|', Scim::Server::root() . '/scimctl', '--db', 'host=' . server()->{pghost} . ' dbname=scim user=scim',
+    '--json', 'activity', 'list', $org->{key}, '--follow', '--count', 5 or die "scimctl: $!";
+scalar <$follow> for 1 .. 5;
+my @many = map { user_name() } 1 .. 300;
+my $bulk = $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'POST', path => '/Users', bulkId => $_,
+    data => { schemas => [CORE], userName => $_, displayName => 'x' } } } @many] });
+is scalar(grep { $_->{status} == 201 } @{ $bulk->{json}{Operations} || [] }), 300, '300 accounts are created at once';
+my @followed;
+eval {
+    local $SIG{ALRM} = sub { die "late\n" };
+    alarm 20;
+    while (@followed < 300) {
+        push @followed, JSON::PP::decode_json(scalar <$follow>)->{userName};
+    }
+};
+alarm 0;
+is_deeply [sort @followed], [sort @many], 'all are followed, once each';
+scimctl('org', 'disable', $org->{key});
+scimctl('org', 'enable', $org->{key});
+is_deeply [map { JSON::PP::decode_json(scalar <$follow>)->{kind} =~ s/.*://r } 1 .. 2], [qw(disable enable)], 'and then what comes next';
+kill 'TERM', $follower;
+close $follow;
+
 # Plans
 sql(q{INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version)
       SELECT $1, gen_random_uuid(), 'urn:ietf:params:scim:event:prov:patch:full', 'operator', 'x', 1 FROM generate_series(1, 20000)}, $org->{id});

@@ -73,16 +73,6 @@ int scim_text_is_utf8(const char *bytes, apr_size_t length)
     return 1;
 }
 
-apr_size_t scim_text_length(const char *text)
-{
-    apr_size_t count = 0;
-
-    for (; *text; text++) {
-        count += (*text & 0xc0) != 0x80;
-    }
-    return count;
-}
-
 void scim_text_mend(char *text)
 {
     apr_size_t length = strlen(text);

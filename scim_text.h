@@ -15,9 +15,6 @@
  * surrogates, nothing above U+10FFFF). */
 int scim_text_is_utf8(const char *bytes, apr_size_t length);
 
-/* The number of characters (code points) of text. */
-apr_size_t scim_text_length(const char *text);
-
 /* Make text well-formed UTF-8 where it stands: bytes that are not are left
  * out. */
 void scim_text_mend(char *text);

@@ -239,12 +239,13 @@ static int is_control(UChar32 c)
 static apr_size_t count_characters(const char *text, int (*is)(UChar32 c))
 {
     const uint8_t *bytes = (const uint8_t *) text;
+    apr_size_t length = strlen(text);
     apr_size_t count = 0;
     apr_size_t i = 0;
     UChar32 c;
 
-    while (bytes[i]) {
-        U8_NEXT_OR_FFFD(bytes, i, -1, c);
+    while (i < length) {
+        U8_NEXT_OR_FFFD(bytes, i, length, c);
         count += is(c) != 0;
     }
     return count;

@@ -232,7 +232,7 @@ is_error($refs->post('/Users', { userName => user_name(), displayName => 'x', ma
 
 # A circle that fails
 my ($one, $two) = map { $refs->create } 1, 2;
-my $taken = $refs->create;
+$taken = $refs->create;
 @done = run_bulk({ %{ creating(A => managed_by({ value => 'bulkId:B' })) }, data => { userName => $taken->{userName}, displayName => 'x', managed_by({ value => 'bulkId:B' }) } },
     creating(B => managed_by({ value => 'bulkId:A' })),
     changing($one->{id}, { op => 'replace', path => 'title', value => 'CHANGED' }, { op => 'add', path => "$ENT_MANAGER.value", value => 'bulkId:B' }),

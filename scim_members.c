@@ -252,9 +252,10 @@ scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
     cJSON *user;
 
     SCIM_ERR(read_changes(operations, field, call, is_own, changes));
-    if (cJSON_IsTrue(scim_json_member(changes, "eligible"))) {
-        SCIM_ERR(scim_users_make_eligible(call, id));
+    /* First what can be refused, so that a refusal has changed nothing. */
+    if (cJSON_GetArraySize(operations) > 0) {
+        SCIM_ERR(scim_users_patch(&user, call, id, message));
     }
-    return cJSON_GetArraySize(operations) > 0
-           ? scim_users_patch(&user, call, id, message) : NULL;
+    return cJSON_IsTrue(scim_json_member(changes, "eligible"))
+           ? scim_users_make_eligible(call, id) : NULL;
 }

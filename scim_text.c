@@ -270,13 +270,13 @@ int scim_text_is_blank(const char *text)
 const char *scim_text_trim(apr_pool_t *pool, const char *text)
 {
     const uint8_t *bytes = (const uint8_t *) text;
-    apr_size_t start = 0;
-    apr_size_t end = 0;
-    apr_size_t i = 0;
+    int32_t start = 0;
+    int32_t end = 0;
+    int32_t i = 0;
     UChar32 c;
 
     while (bytes[i]) {
-        apr_size_t at = i;
+        int32_t at = i;
 
         U8_NEXT_OR_FFFD(bytes, i, -1, c);
         if (!is_blank(c)) {

@@ -408,6 +408,15 @@ static const char *parameter(const visit_t *v, const char *name)
     return value && *value ? value : NULL;
 }
 
+/* What a person has typed or pasted. */
+static const char *typed_parameter(const visit_t *v, const char *name)
+{
+    const char *value = parameter(v, name);
+
+    value = value ? scim_text_trim(v->r->pool, value) : "";
+    return *value ? value : NULL;
+}
+
 static scim_error_t *count_parameter(int *count, visit_t *v)
 {
     const char *text = parameter(v, "count");
@@ -427,8 +436,9 @@ static scim_error_t *count_parameter(int *count, visit_t *v)
 static scim_error_t *get_members(visit_t *v)
 {
     scim_members_query_t query = {
-        parameter(v, "search"), parameter(v, "role"), parameter(v, "active"),
-        parameter(v, "label"), parameter(v, "cursor"), 0
+        typed_parameter(v, "search"), parameter(v, "role"),
+        parameter(v, "active"), parameter(v, "label"),
+        parameter(v, "cursor"), 0
     };
 
     SCIM_ERR(count_parameter(&query.count, v));
@@ -454,7 +464,7 @@ static scim_error_t *get_counts(visit_t *v)
 static scim_error_t *get_activity(visit_t *v)
 {
     scim_activity_query_t query = { parameter(v, "outcome"),
-                                    parameter(v, "account"),
+                                    typed_parameter(v, "account"),
                                     parameter(v, "before"), 0 };
 
     SCIM_ERR(count_parameter(&query.count, v));

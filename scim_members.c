@@ -65,7 +65,7 @@ static scim_error_t *put_members(cJSON *list, const scim_rows_t *rows,
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
 {
-    const char *values[6] = { call->principal->organization_id,
+    const char *values[7] = { call->principal->organization_id,
                               apr_itoa(call->pool, query->count + 1) };
     scim_rows_t *rows;
 
@@ -77,17 +77,16 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
         return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                           "The search is too long.");
     }
-    values[5] = query->search ? query->search
-                              : query->cursor ? query->cursor : "";
+    values[query->search ? 6 : 5] = query->cursor ? query->cursor : "";
+    if (query->search) {
+        values[5] = query->search;
+    }
     SCIM_ERR(scim_db_run(&rows, call->db,
                          query->search ? SCIM_SQL_MEMBER_SEARCH
                                        : SCIM_SQL_MEMBER_LIST, values));
     *list = scim_json_own(cJSON_CreateObject(), call->pool);
     SCIM_ERR(put_members(*list, rows, query->count, call->pool));
-    if (scim_rows_count(rows) > query->count && query->search) {
-        scim_json_put(*list, "more", cJSON_CreateTrue());
-    }
-    else if (scim_rows_count(rows) > query->count) {
+    if (scim_rows_count(rows) > query->count) {
         scim_json_put_text(*list, "next",
                            scim_rows_value(rows, query->count - 1, 0));
     }
@@ -253,9 +252,10 @@ scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
     cJSON *user;
 
     SCIM_ERR(read_changes(operations, field, call, is_own, changes));
-    if (cJSON_IsTrue(scim_json_member(changes, "eligible"))) {
-        SCIM_ERR(scim_users_make_eligible(call, id));
+    /* First what can be refused, so that a refusal has changed nothing. */
+    if (cJSON_GetArraySize(operations) > 0) {
+        SCIM_ERR(scim_users_patch(&user, call, id, message));
     }
-    return cJSON_GetArraySize(operations) > 0
-           ? scim_users_patch(&user, call, id, message) : NULL;
+    return cJSON_IsTrue(scim_json_member(changes, "eligible"))
+           ? scim_users_make_eligible(call, id) : NULL;
 }

@@ -16,8 +16,9 @@
  * SCIM_E_INVALID_VALUE. */
 typedef struct {
     const char *search;          /* the beginning of a userName or
-                                  * displayName, a whole given or family name,
-                                  * externalId or id; or NULL */
+                                  * displayName, a whole e-mail address, given
+                                  * or family name, externalId or id; or
+                                  * NULL */
     const char *role;            /* ADMIN, USER, GUEST, or NULL for all */
     const char *active;          /* true, false, or NULL */
     const char *label;           /* provisioned, managed (but not provisioned),
@@ -27,8 +28,7 @@ typedef struct {
 } scim_members_query_t;
 
 /* *list, of the call's pool: {"members": [...], "next": cursor}, by userName.
- * next is absent at the end.  A search has no second page: "more" is true
- * when it found more than it shows. */
+ * next is absent at the end. */
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
     SCIM_CHECKED;

@@ -162,6 +162,10 @@ enum {
     "scim.fold_json(a.attributes) @> scim.fold_json(jsonb_build_object("    \
     "'name', jsonb_build_object('" part "', $6::text)))"
 
+#define SCIM_SQL_HAS_EMAIL                                                  \
+    "scim.fold_json(a.attributes) @> scim.fold_json(jsonb_build_object("    \
+    "'emails', jsonb_build_array(jsonb_build_object('value', $6::text))))"
+
 #define SCIM_SQL_COUNTED(condition)                                         \
     "coalesce(sum(n) FILTER (WHERE active AND " condition "), 0)"
 
@@ -285,7 +289,8 @@ enum {
     X(MEMBER_SEARCH, 1,                                                     \
       "WITH found AS ("                                                     \
       SCIM_SQL_CHOSEN_RANGES("a.id",                                        \
-          "a.user_name_key >= scim.user_name_key($6)"                       \
+          "a.user_name_key > $7"                                            \
+          " AND a.user_name_key >= scim.user_name_key($6)"                  \
           " AND a.user_name_key < scim.user_name_key($6) || chr(1114111)")  \
       " UNION " SCIM_SQL_CHOSEN_AMONG(                                      \
           "scim.fold(a.display_name) COLLATE \"C\" >= scim.fold($6)"        \
@@ -294,11 +299,13 @@ enum {
           "ORDER BY scim.fold(a.display_name) COLLATE \"C\"")               \
       " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("familyName"), "")  \
       " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_NAME("givenName"), "")   \
+      " UNION " SCIM_SQL_CHOSEN_AMONG(SCIM_SQL_HAS_EMAIL, "")               \
       " UNION " SCIM_SQL_CHOSEN_AMONG("a.external_id = $6", "")             \
       " UNION " SCIM_SQL_CHOSEN_AMONG("a.id = " SCIM_SQL_UUID("$6"), "")    \
       ") SELECT a.user_name_key, " SCIM_SQL_MEMBER_JSON                     \
       " FROM found f JOIN scim.account a"                                   \
       " ON a.organization_id = $1::uuid AND a.id = f.id"                    \
+      " WHERE a.user_name_key > $7"                                         \
       " ORDER BY a.user_name_key LIMIT $2::bigint")                         \
     X(MEMBER, 1,                                                            \
       "SELECT " SCIM_ACCOUNT_COLUMNS ", " SCIM_SQL_MEMBER_JSON              \

@@ -267,6 +267,26 @@ int scim_text_is_blank(const char *text)
     return count_characters(text, is_blank) == scim_text_length(text);
 }
 
+const char *scim_text_trim(apr_pool_t *pool, const char *text)
+{
+    const uint8_t *bytes = (const uint8_t *) text;
+    int32_t start = 0;
+    int32_t end = 0;
+    int32_t i = 0;
+    UChar32 c;
+
+    while (bytes[i]) {
+        int32_t at = i;
+
+        U8_NEXT_OR_FFFD(bytes, i, -1, c);
+        if (!is_blank(c)) {
+            start = end ? start : at;
+            end = i;
+        }
+    }
+    return apr_pstrmemdup(pool, text + start, end - start);
+}
+
 int scim_text_has_control(const char *text)
 {
     return count_characters(text, is_control) > 0;

@@ -40,6 +40,9 @@ int scim_text_is_blank(const char *text);
  * control character, a line or paragraph separator, a bidi control. */
 int scim_text_has_control(const char *text);
 
+/* text without what is blank at either end. */
+const char *scim_text_trim(apr_pool_t *pool, const char *text);
+
 /* True when text is "true" or "false" in any case, "1" or "0"; *value is set
  * then.  Microsoft Entra ID and OneLogin send booleans so (clients.md E25,
  * E30, H9, L5). */

@@ -411,7 +411,7 @@ async function membersPage() {
     }
 
     const form = filters([
-        h('label', {}, t('Search: name, e-mail or external id'), h('input', { name: 'search', type: 'search', maxlength: 60, value: chosen.search })),
+        h('label', {}, t('Search: name or e-mail'), h('input', { name: 'search', type: 'search', maxlength: 60, value: chosen.search, 'aria-describedby': 'search-help' })),
         select('label', t('Label'), [...any, ...labels()], chosen.label),
         select('role', t('Role'), [...any, ...roles], chosen.role),
         select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], chosen.active),
@@ -421,7 +421,8 @@ async function membersPage() {
     });
     await list(cursors);
     api('counts').then(found => counts.replaceChildren(countsLine(found))).catch(() => {});
-    return [h('h1', { tabindex: -1 }, t('Members')), h('section', {}, counts, form, result)];
+    return [h('h1', { tabindex: -1 }, t('Members')), h('section', {}, counts, form,
+        h('p', { class: 'soft', id: 'search-help' }, t('The search finds the beginning of a name or user name, and a whole family name, given name, e-mail address, external id or id.')), result)];
 }
 
 // One member

@@ -175,6 +175,11 @@ is_deeply names('?search=TARO'), ['left'], 'a given name';
 is_deeply names('?search=AbC'), ['left'], 'an externalId';
 is_deeply names('?search=abc'), [], 'which is case-exact';
 is_deeply names("?search=$member{own}"), ['own'], 'an id';
+is_deeply names('?search=WORK%40x'), ['left'], 'the e-mail address that is shown';
+is_deeply names('?search=home%40x'), ['left'], 'and another one';
+is_deeply names('?search=work'), [], 'as a whole';
+is_deeply names('?search=%20yamada%E3%80%80'), ['left'], 'blanks around it do not count';
+is_deeply names('?search=%20'), names(''), 'nor alone';
 is_deeply names('?search=yamada&active=true'), [], 'search and choice together';
 is_deeply names('?search=%25'), [], 'no character is special';
 is call(GET => 'api/members?search=left')->{json}{members}[0]{email}, 'work@x', 'the primary e-mail is shown';
@@ -185,6 +190,18 @@ do {
     $cursor = $page->{next};
 } while defined $cursor;
 is_deeply \@walked, [sort $me, $provisioned, qw(old waiting own left)], 'pages by cursor show everybody once';
+sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, attributes)
+      SELECT $1, 'found' || n || '@example.org', CASE WHEN n % 2 = 0 THEN 'Zander ' || n END,
+             CASE WHEN n % 2 = 1 THEN '{"name":{"familyName":"Zander"}}'::jsonb ELSE '{}' END FROM generate_series(1, 9) n}, $other->{id});
+for my $search (qw(zander found)) {
+    my (@found, $at);
+    do {
+        my $page = call(GET => "api/members?count=2&search=$search" . (defined $at ? '&cursor=' . uri($at) : ''), org => $other)->{json};
+        push @found, map { $_->{userName} =~ /(\d)\@/ } @{ $page->{members} };
+        $at = $page->{next};
+    } while defined $at && @found < 20;
+    is_deeply \@found, [1 .. 9], "a search for $search has pages, too";
+}
 is_deeply call(GET => 'api/counts')->{json}, { seats => 5, inactive => 1, roles => { ADMIN => 1, USER => 3, GUEST => 1 },
     labels => { provisioned => 1, managed => 2, ineligible => 1, unmanaged => 1 } }, 'seats: who is inactive does not count';
 for my $query (qw(role=KING label=x active=maybe count=0 count=abc count=100000 search=%FF)) {
@@ -212,6 +229,7 @@ is_deeply [@{ $r->{json} }{qw(displayName role active label)}], ['Edited', 'GUES
 is_deeply [map { $_->{kind} =~ s/.*event://r } @{ call(GET => "api/activity?account=$id&count=3")->{json}{entries} }],
     ['role:guest', 'prov:deactivate', 'prov:patch:full'], 'the events of the edit';
 is_deeply [map { $_->{kind} =~ s/.*event://r } @{ call(GET => "api/activity?account=$id&outcome=guest")->{json}{entries} }], ['role:guest'], 'by account and outcome';
+is scalar(@{ call(GET => "api/activity?account=%20$id%20&outcome=guest")->{json}{entries} }), 1, 'blanks around the account do not count';
 is_deeply [map { $_->{status} } @{ call(GET => "api/activity?account=$id&outcome=refused")->{json}{entries} }], [403], 'why was she not provisioned: the refused request';
 is_refused(call(PATCH => "api/members/$member{own}", body => { displayName => 'x' }), 403, qr/not a Managed Account/, undef, 'an unmanaged account cannot be touched');
 is_refused(call(PATCH => "api/members/$member{own}", body => { eligible => TRUE }), 403, qr/not a Managed Account/, undef, 'nor made eligible');
@@ -236,6 +254,12 @@ my $second = $org->create(roles => [{ value => 'ADMIN' }]);
 my $made = call(POST => 'api/tokens', body => { name => 'of the second' }, user => $second->{userName});
 is $made->{status}, 201, 'the second administrator generates a token';
 is_refused(call(PATCH => "api/members/$second->{id}", body => { role => 'USER' }), 403, qr/token/, undef, "and stays ADMIN while it lives, also here");
+sql('UPDATE scim.account SET sync_eligible = false WHERE id = $1', $second->{id});
+is_refused(call(PATCH => "api/members/$second->{id}", body => { eligible => TRUE, role => 'USER' }), 403, qr/token/, undef, 'a change of several things that is refused');
+is call(GET => "api/members/$second->{id}")->{json}{label}, 'ineligible', 'has changed none of them';
+my $both = call(PATCH => "api/members/$second->{id}", body => { eligible => TRUE, displayName => 'Second' });
+isnt $both->{json}{label}, 'ineligible', 'one that is not refused';
+is $both->{json}{displayName}, 'Second', 'changes all of them';
 call(DELETE => "api/tokens/$made->{json}{id}", user => $second->{userName});
 is call(GET => 'api/settings', user => $second->{userName})->{status}, 200, 'she is an administrator';
 $org->patch_ops($second->{id}, { op => 'replace', path => 'roles[primary eq "True"].value', value => 'USER' });

@@ -37,11 +37,11 @@ for my $choice (@choices, 'cursor=user900000%40example.com') {
     like $plan, qr/Index Cond: .*organization_id.*role = .*active = .*user_name_key > /, 'from the cursor on';
     unlike $plan, qr/Seq Scan on account|Filter: .*(?:role|active|label)/, 'nothing is read to be thrown away';
 }
-for my $search (qw(user5 user Taro yamada ext-77777 nobody), 'taro%201&role=ADMIN', 'user&label=unmanaged&active=false') {
+for my $search (qw(user5 user Taro yamada ext-77777 nobody user7%40example.com), 'taro%201&role=ADMIN', 'user&cursor=user900000%40example.com', 'user&label=unmanaged&active=false') {
     my ($plan) = grep { /unnest/ } query_plans(sub { members("search=$search") });
     $plan =~ s/Query Text:.*//;
     unlike $plan, qr/Seq Scan on account/, 'a search reads from indexes' or diag $plan;
-    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|user_name_unique|display_name|external_id|attributes)/g), 5,
+    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|user_name_unique|display_name|external_id|attributes)/g), 6,
         'each of its ways has one' or diag $plan;
 }
 my @seen;

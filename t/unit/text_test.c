@@ -454,6 +454,14 @@ static void test_visible(apr_pool_t *pool)
     }
 }
 
+static void test_trim(apr_pool_t *pool)
+{
+    is_str(scim_text_trim(pool, " a b\xe3\x80\x80\t"), "a b",
+           "blanks at the ends are left out");
+    is_str(scim_text_trim(pool, "a"), "a", "and nothing else");
+    is_str(scim_text_trim(pool, " \xc2\xa0"), "", "and all of a blank");
+}
+
 int main(void)
 {
     apr_pool_t *pool = tap_start();
@@ -474,5 +482,6 @@ int main(void)
     test_uuid();
     test_uri();
     test_visible(pool);
+    test_trim(pool);
     return tap_done(pool);
 }

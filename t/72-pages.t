@@ -16,7 +16,7 @@ my $admin = $org->create(userName => 'hanako.sato@example.com', displayName => '
 my $user = $org->create(userName => 'taro.yamada@example.com', displayName => 'Taro Yamada', externalId => 'b3a1c0de-0001',
     name => { givenName => 'Taro', familyName => 'Yamada' }, emails => [{ value => 'taro.yamada@example.com', type => 'work', primary => TRUE }],
     roles => [{ value => 'USER', primary => TRUE }], ENT, { department => 'Sales', manager => { value => $admin->{id} } });
-my $changed = $org->create(displayName => 'Zora Much', emails => [{ value => 'zora@example.com', type => 'work' }]);
+my $changed = $org->create(userName => 'zora.much@example.com', displayName => 'Zora Much', emails => [{ value => 'zora@example.com', type => 'work' }]);
 $org->patch_ops($changed->{id}, { op => 'replace', path => 'title', value => "Title $_" }) for 1 .. 55;
 $org->patch_ops($changed->{id}, { op => 'replace', path => 'emails[value eq "zora@example.com"].type', value => 'home' });
 my $hostile = $org->create(displayName => '<img src=x onerror=document.title="owned">', title => '"><script>document.title="owned"</script>');

@@ -9,17 +9,19 @@ my $org = organization();
 my @users = map { $org->create } 1 .. 4;
 my $next = $org->get('/Users?count=2&cursor')->{json}{nextCursor};
 
-# What happens once a minute, and what the test itself asks, is left out.
+# What happens once a minute, what the test itself asks, and a function that the
+# planner evaluates within a statement, which has no text, are left out.
 sub statements {
     my ($request) = @_;
     $request->();
-    return grep { !/UPDATE scim\.token|pg_settings|pg_reload_conf/ } query_plans($request);
+    return grep { !/UPDATE scim\.token|pg_settings|pg_reload_conf|Query Text: $/m } query_plans($request);
 }
 
 sub needs {
     my ($count, $name, $request) = @_;
     my @statements = statements($request);
-    return is scalar @statements, $count, "$name: $count statements" or diag @statements;
+    is(scalar @statements, $count, "$name: $count statements") or diag @statements;
+    return;
 }
 
 sub patch { my ($id) = @_; my $title = random_name(); return sub { $org->patch_ops($id, { op => 'replace', path => 'title', value => $title . rand }) } }

@@ -542,12 +542,41 @@ static scim_error_t *parse_path_sub(scim_path_t *path, parser_t *in)
     return NULL;
 }
 
+apr_size_t scim_path_name_length(const char *path)
+{
+    return name_length(path);
+}
+
+/* Whether what follows the name of an attribute that nobody knows is a path's
+ * rest: brackets with something in them, a sub-attribute, the end. */
+static scim_error_t *check_path_rest(parser_t *in)
+{
+    const char *opened = in->at;
+
+    if (*in->at == '[') {
+        in->at++;
+        while (in->at && *in->at && *in->at != ']') {
+            in->at = *in->at == '"' ? string_end(in->at) : in->at + 1;
+        }
+        if (!in->at || *in->at != ']' || in->at == opened + 1) {
+            in->at = opened;
+            return unexpected(in, "a filter in brackets");
+        }
+        in->at++;
+    }
+    if (opened != in->at && *in->at == '.' && name_length(in->at + 1) > 0) {
+        in->at += 1 + name_length(in->at + 1);
+    }
+    return *in->at ? unexpected(in, "the end") : NULL;
+}
+
 /* PATH = attrPath / valuePath [subAttr] */
 scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
                               const scim_resolver_t *resolver,
                               apr_pool_t *pool)
 {
     apr_size_t length = name_length(text);
+    scim_error_t *error;
     parser_t in;
 
     path->filter = NULL;
@@ -559,7 +588,11 @@ scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
     if (*in.at && *in.at != '[') {
         return unexpected(&in, "'[' or the end");
     }
-    SCIM_ERR(resolve(&path->operand, &in, text, length, 0));
+    error = resolve(&path->operand, &in, text, length, 0);
+    if (error && error->kind == SCIM_E_UNKNOWN_ATTRIBUTE) {
+        SCIM_ERR(check_path_rest(&in));
+    }
+    SCIM_ERR(error);
     if (*in.at == '[') {
         SCIM_ERR(parse_brackets(&path->filter, &in, &path->operand));
         if (*in.at == '.') {

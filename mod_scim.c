@@ -307,6 +307,12 @@ static void log_notes(scim_exchange_t *x)
                       SCIM_LOGNO(0002) "%s %s: %s", x->r->method, x->r->uri,
                       APR_ARRAY_IDX(x->call.notes, i, const char *));
     }
+    for (i = 0; i < x->call.left_out->nelts; i++) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
+                      SCIM_LOGNO(0020) "%s %s: left out of the list: %s",
+                      x->r->method, x->r->uri,
+                      APR_ARRAY_IDX(x->call.left_out, i, const char *));
+    }
 }
 
 static void prepare_exchange(scim_exchange_t *x, request_rec *r,
@@ -331,6 +337,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
     x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
+    x->call.left_out = apr_array_make(r->pool, 4, sizeof(const char *));
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
@@ -366,7 +373,10 @@ static void keep_refusals(scim_exchange_t *x,
         scim_db_return(db);
     }
     if (failure) {
-        scim_http_log(x->r, failure);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
+                      SCIM_LOGNO(0021) "%s %s was refused, but Activity does"
+                      " not show it. Cause: %s", x->r->method, x->r->uri,
+                      failure->cause ? failure->cause : failure->detail);
     }
 }
 

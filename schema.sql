@@ -91,6 +91,12 @@ CREATE OR REPLACE FUNCTION scim.is_name(value text) RETURNS boolean
         AND value COLLATE "C" ~ '[^\u0020\u00A0\u1680\u180B-\u180F\u2000-\u200F\u202F\u205F\u2800\u3000\uFE00-\uFE0F\U000E0100-\U000E01EF]';
 COMMENT ON FUNCTION scim.is_name(text) IS 'Whether value can be a name for people: not blank, and no control, direction or invisible character';
 
+CREATE OR REPLACE FUNCTION scim.are_domains(value text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN NOT EXISTS (SELECT FROM unnest(value) domain
+                       WHERE domain COLLATE "C" !~ '^([a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?[.])*[a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?$');
+COMMENT ON FUNCTION scim.are_domains(text[]) IS 'Whether every value can be the name of a domain, lower case';
+
 -- A row that the module could not read again must not be written.
 CREATE OR REPLACE FUNCTION scim.is_readable(document jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -343,6 +349,7 @@ DECLARE
 BEGIN
     FOR rule IN VALUES
         ('organization', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
+        ('organization', 'domains', 'are_domains', 'must be names of domains such as example.com'),
         ('account', 'user_name', 'is_identifier', 'must not contain blanks or control, direction or invisible characters'),
         ('account', 'display_name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
         ('account', 'attributes', 'is_readable', 'must not have more than 16 levels, a member twice (whatever the case) or a number beyond 2^53'),

@@ -401,6 +401,13 @@ scim_error_t *scim_json_parse(cJSON **root, const char *text,
     return error;
 }
 
+cJSON *scim_json_stored(const char *text, apr_pool_t *pool)
+{
+    cJSON *tree = cJSON_Parse(text);
+
+    return tree ? scim_json_own(tree, pool) : NULL;
+}
+
 static apr_status_t delete_tree(void *data)
 {
     cJSON_Delete(data);

@@ -29,6 +29,11 @@ scim_error_t *scim_json_parse(cJSON **root, const char *text,
                               apr_size_t length, apr_pool_t *pool)
     SCIM_CHECKED;
 
+/* Read back what PostgreSQL gives as jsonb: valid JSON, which is not checked
+ * again.  NULL for more than a thousand levels, which cJSON does not take.
+ * The tree lives as long as pool. */
+cJSON *scim_json_stored(const char *text, apr_pool_t *pool);
+
 /* Let pool delete root in the end; returns root.  NULL means that cJSON ran
  * out of memory: the pool's abort function is called, as APR does. */
 cJSON *scim_json_own(cJSON *root, apr_pool_t *pool);

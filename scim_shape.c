@@ -165,3 +165,85 @@ void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
         }
     }
 }
+
+/* Misfits */
+
+static int has_type(const cJSON *value, scim_type_e type)
+{
+    switch (type) {
+    case SCIM_COMPLEX:
+        return cJSON_IsObject(value);
+    case SCIM_BOOLEAN:
+        return cJSON_IsBool(value);
+    case SCIM_INTEGER:
+    case SCIM_DECIMAL:
+        return cJSON_IsNumber(value);
+    default:
+        return cJSON_IsString(value);
+    }
+}
+
+static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table);
+
+/* Whether value is one of attribute's; its members are seen to. */
+static int fits(cJSON *value, const scim_attribute_t *attribute)
+{
+    if (!has_type(value, attribute->type)) {
+        return 0;
+    }
+    if (attribute->type == SCIM_COMPLEX) {
+        drop_misfit_members(value, attribute->subs);
+    }
+    return 1;
+}
+
+static int list_fits(cJSON *list, const scim_attribute_t *attribute)
+{
+    cJSON *element = cJSON_IsArray(list) ? list->child : NULL;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (!fits(element, attribute)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+    return cJSON_IsArray(list);
+}
+
+static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
+{
+    cJSON *member = holder->child;
+
+    while (member) {
+        cJSON *next = member->next;
+        const scim_attribute_t *attribute
+            = scim_attribute_find(table, member->string);
+
+        if (attribute && !(attribute->multi_valued
+                           ? list_fits(member, attribute)
+                           : fits(member, attribute))) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(holder, member));
+        }
+        member = next;
+    }
+}
+
+void scim_shape_drop_misfits(cJSON *resource,
+                             const scim_resource_type_t *type)
+{
+    const scim_schema_t *const *extension = type->extensions;
+
+    drop_misfit_members(resource, type->core->attributes);
+    for (; *extension; extension++) {
+        cJSON *holder = scim_json_member(resource, (*extension)->urn);
+
+        if (cJSON_IsObject(holder)) {
+            drop_misfit_members(holder, (*extension)->attributes);
+        }
+        else if (holder) {
+            scim_json_drop(resource, (*extension)->urn);
+        }
+    }
+}

@@ -1,9 +1,9 @@
 /* scim_shape: what is meant by a value that has not the shape of its
  * attribute.
  *
- * Clients write "no value" as null, "", [] or {}, one value as a list of one,
- * and lists and objects as JSON in a string (clients.md E21, E37, E39, H14-H16,
- * H36).  Strict off, each of these has one meaning, at every depth and for
+ * Clients write "no value" as null, "", [] or {}, one value as a list of
+ * one, and lists and objects as JSON in a string (clients.md E21, E37, E39,
+ * H14 to H16, H36).  Strict off, each of these has one meaning, at every depth and for
  * every verb; it is decided here and nowhere else.  Strict on, a value is what
  * it looks like.
  */
@@ -44,5 +44,10 @@ const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
  * dropped. */
 void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
                            const scim_rules_t *rules);
+
+/* Drop from resource, as it is stored, the values that do not have the type of
+ * their attribute: applications write the rows, too. */
+void scim_shape_drop_misfits(cJSON *resource,
+                             const scim_resource_type_t *type);
 
 #endif

@@ -93,17 +93,28 @@ static void put_manager_reference(scim_call_t *call, cJSON *resource)
     }
 }
 
+static scim_error_t *unreadable(scim_call_t *call, const char *id)
+{
+    return scim_error_caused(call->pool, SCIM_E_INTERNAL,
+                             "The server failed to process the request.",
+                             apr_psprintf(call->pool, "the attributes of"
+                                          " account %s cannot be read", id));
+}
+
 scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
                                   const scim_rows_t *rows, int row,
                                   int column)
 {
-    const char *attributes = scim_rows_value(rows, row, column
-                                             + SCIM_COLUMN_ATTRIBUTES);
-    cJSON *resource;
+    cJSON *resource = scim_json_stored(scim_rows_value(rows, row, column
+                                           + SCIM_COLUMN_ATTRIBUTES),
+                                       call->pool);
     apr_size_t i;
 
-    SCIM_ERR(scim_json_parse(&resource, attributes, strlen(attributes),
-                             call->pool));
+    if (!resource) {
+        return unreadable(call, scim_rows_value(rows, row,
+                                                column + SCIM_COLUMN_ID));
+    }
+    scim_shape_drop_misfits(resource, &scim_user_type);
     if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
         scim_json_drop(resource, "roles");
     }

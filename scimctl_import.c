@@ -110,9 +110,16 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
     }
     for (i = 0; heads && i < heads->nelts; i++) {
         const char *name = APR_ARRAY_IDX(heads, i, const char *);
+        const char *flaw = scim_text_flaw(import->run->pool, name,
+                                          SCIM_TEXT_NAME);
         int index = column_index(name);
 
-        if (index < 0) {
+        if (flaw) {
+            report(import, line,
+                   apr_psprintf(import->run->pool, "the head of column %d %s",
+                                i + 1, flaw));
+        }
+        else if (index < 0) {
             report(import, line,
                    apr_psprintf(import->run->pool, "unknown column '%.60s';"
                                 " there are userName, displayName, role,"

@@ -3,9 +3,9 @@
  *
  * Clients write "no value" as null, "", [] or {}, one value as a list of
  * one, and lists and objects as JSON in a string (clients.md E21, E37, E39,
- * H14 to H16, H36).  Strict off, each of these has one meaning, at every depth and for
- * every verb; it is decided here and nowhere else.  Strict on, a value is what
- * it looks like.
+ * H14 to H16, H36).  Strict off, each of these has one meaning, at every depth
+ * and for every verb; it is decided here and nowhere else.  Strict on, a value
+ * is what it looks like.
  */
 #ifndef SCIM_SHAPE_H
 #define SCIM_SHAPE_H

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Process;
 use Scim::Test;
 
 my $org = organization();
@@ -38,7 +39,7 @@ my %hostile = (
 sub memory {
     my $parent = server()->httpd_pid;
     my %kb;
-    for my $child (split ' ', qx(pgrep -P $parent)) {
+    for my $child (split ' ', Scim::Process::run(['pgrep', '-P', $parent])->{out}) {
         open my $in, '<', "/proc/$child/status" or next;
         while (<$in>) { $kb{$child} = $1 if /^VmRSS:\s+(\d+)/ }
     }

@@ -15,11 +15,11 @@ use Exporter 'import';
 use Fcntl ();
 use File::Temp ();
 use Digest::SHA ();
-use IPC::Open3 ();
 use JSON::PP ();
 use Test::More;
 use Scim::Http;
 use Scim::Names;
+use Scim::Process;
 use Scim::Server;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
@@ -162,20 +162,11 @@ sub sql {
     my ($statement, @values) = @_;
     my $self = server();
     $statement =~ s/\$(\d+)/defined $values[$1 - 1] ? ":'v$1'" : 'NULL'/ge;
-    my @command = (Scim::Server::pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim',
-                   '-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1',
-                   map { ('-v', 'v' . ($_ + 1) . '=' . Encode::encode_utf8($values[$_] // '')) }
-                       0 .. $#values);
-    my $pid = IPC::Open3::open3(my $in, my $out, undef, @command, '-f', '-');
-    binmode $in, ':utf8';
-    print $in $statement;
-    close $in;
-    binmode $out, ':utf8';
-    my @lines = <$out>;
-    waitpid $pid, 0;
-    die "psql: @lines" if $?;
-    chomp @lines;
-    return map { [split /\t/, $_, -1] } @lines;
+    my @given = map { ('-v', 'v' . ($_ + 1) . '=' . Encode::encode_utf8($values[$_] // '')) } 0 .. $#values;
+    my @command = $self->psql('-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1', @given, '-f', '-');
+    my $done = Scim::Process::run(\@command, input => Encode::encode_utf8($statement));
+    die "psql: $done->{out}$done->{err}" if $done->{status} || $done->{signal};
+    return map { chomp; [split /\t/, $_, -1] } Encode::decode_utf8($done->{out}) =~ /.*\n/g;
 }
 
 # organization(profile, enabled, domains => [...], language, timezone, managed)

@@ -6,6 +6,7 @@ use IO::Select;
 use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose connections are all for these clients
 my $org = organization();
 
 # Run code in as many processes at the same moment; what each returned, in

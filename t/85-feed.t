@@ -9,6 +9,7 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes ();
 
+own_server();           # the feed has the events of all organizations
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);

@@ -8,6 +8,7 @@ use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose sessions are cut
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);

@@ -6,6 +6,7 @@ use Scim::Process;
 use Scim::Test;
 use Scim::Traffic;
 
+own_server();           # whose PostgreSQL is restarted
 my $org = organization();
 my $httpd = server()->httpd_pid;
 my $traffic = Scim::Traffic->start($org, 6);

@@ -8,6 +8,7 @@ use Scim::Process;
 use Scim::Test;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 
+own_server();           # whose tables are locked
 my $org = organization();
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, attributes)
       SELECT $1, 'slow' || n || '@example.com', repeat('x', 3000), '{}' FROM generate_series(1, 1000) n}, $org->{id});

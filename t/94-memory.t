@@ -5,6 +5,7 @@ use lib 't/lib';
 use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose children serve nobody else
 my $org = organization();
 my $user = $org->create(emails => [{ value => 'a@b.c', type => 'work' }]);
 my $ROUND = 500;

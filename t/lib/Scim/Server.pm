@@ -87,6 +87,12 @@ sub scimctl {
     return ("$ROOT/scimctl", '--db', "host=$self->{pghost} dbname=scim user=scim", @arguments);
 }
 
+# With shared, other test files use it as well, at the same time.
+sub not_shared {
+    my ($self) = @_;
+    die "others use this server: own_server\n" if $self->{shared};
+}
+
 sub write_file {
     my ($path, $text) = @_;
     open my $out, '>', $path or die "$path: $!\n";
@@ -160,6 +166,7 @@ sub apply_schema {
 # Restart PostgreSQL in one of pg_ctl's modes: smart, fast, immediate.
 sub restart_database {
     my ($self, $mode) = @_;
+    $self->not_shared;
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
                '-w', '-t', '60', '-m', $mode, 'restart');
 }
@@ -237,6 +244,7 @@ sub start_httpd {
 
 sub graceful {
     my ($self) = @_;
+    $self->not_shared;
     $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'graceful');
 }
 

@@ -13,6 +13,7 @@ use Cwd ();
 use Encode ();
 use Exporter 'import';
 use Fcntl ();
+use File::Spec ();
 use File::Temp ();
 use Digest::SHA ();
 use JSON::PP ();
@@ -23,7 +24,7 @@ use Scim::Process;
 use Scim::Server;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-    server organization uri user_name sql is_error is_user is_list event_count error_log query_plans
+    server own_server organization uri user_name sql is_error is_user is_list event_count error_log query_plans
     random_name CORE ENT PATCHOP BULK LIST ERROR_URN TRUE FALSE));
 
 use constant {
@@ -114,17 +115,21 @@ my @INITDB = ('--locale-provider=icu', '--icu-locale=en-US');
 # SCIM_TEST_PORT), or one of this process alone.
 sub server {
     return $server if $server;
-    if ($ENV{SCIM_TEST_DIR}) {
-        $server = Scim::Server->new(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
-                                    conf => locations(), database_conf => $DATABASE_CONF,
-                                    initdb => \@INITDB);
-        return $server;
-    }
-    my $dir = File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    $server = Scim::Server->new(dir => $dir, conf => locations(), database_conf => $DATABASE_CONF,
-                                    initdb => \@INITDB);
+    return own_server() unless $ENV{SCIM_TEST_DIR};
+    return $server = new_server(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT}, shared => 1);
+}
+
+# A server for this file alone: for one that restarts or locks it, counts what
+# it does, or puts so much into it that others would notice.
+sub own_server {
+    my $dir = File::Temp::tempdir('own-XXXXXX', DIR => $ENV{SCIM_TEST_DIR} || File::Spec->tmpdir, CLEANUP => 1);
+    $server = new_server(dir => $dir);
     $owner = $$;
     return $server->start;
+}
+
+sub new_server {
+    return Scim::Server->new(@_, conf => locations(), database_conf => $DATABASE_CONF, initdb => \@INITDB);
 }
 
 my $main_process = $$;
@@ -189,9 +194,10 @@ SQL
 }
 
 # The plans of the statements that ran while code did, as text, from
-# PostgreSQL's log.
+# PostgreSQL's log; of others' as well, so the server must be the file's own.
 sub query_plans {
     my ($code) = @_;
+    server()->not_shared;
     my $log = "$server->{pgdata}/server.log";
     log_plans(0);
     my $start = -s $log;

@@ -2,6 +2,8 @@
 # library of the world below has one owner.
 use strict;
 use warnings;
+use lib 't/lib';
+use Scim::Process;
 use Test::More;
 
 my @layers = (
@@ -45,8 +47,8 @@ is_deeply \@upwards, [], 'no include points upwards';
 is_deeply \@foreign, [], 'libpq, mod_dbd, ICU, OpenSSL and httpd are known to their owners alone';
 
 # libscim, layers 0 and 1, is usable without a server.
-open my $in, '-|', 'nm -u .libs/libscim.a' or die "nm: $!";
-my @httpd = grep { /\b(?:ap_|PQ|dbd_)\w+/ } <$in>;
+my $undefined = Scim::Process::run(['nm', '-u', '.libs/libscim.a'])->{out};
+my @httpd = $undefined =~ /\b(?:ap_|PQ|dbd_)\w+/g;
 ok -e '.libs/libscim.a', 'libscim is built';
 is_deeply \@httpd, [], 'layers 0 and 1 need neither httpd nor PostgreSQL';
 done_testing;

@@ -5,15 +5,15 @@ use warnings;
 use Test::More;
 use lib 't/lib';
 use Scim::Names;
+use Scim::Process;
 
 my @programs = glob '.test/asan/*_test';
 @programs = glob 't/unit/*_test' unless @programs;
 plan skip_all => 'no unit tests are built' unless @programs;
 for my $program (@programs) {
-    open my $in, '-|', "$program 2>&1" or die "$program: $!";
-    my @lines = <$in>;
-    close $in;
-    my $status = $?;
+    my $done = Scim::Process::run([$program]);
+    my @lines = map { "$_\n" } split /\n/, "$done->{out}$done->{err}";
+    my $status = $done->{status} || $done->{signal};
     my @failed = grep { /^not ok/ } @lines;
     my $count = grep { /^ok/ } @lines;
     Scim::Names::record($program =~ s{.*/}{t/unit/}r . '.c', map { /^(not )?ok \d+ (?:- )?(.*)/ ? [!$1, $2] : () } @lines);

@@ -5,6 +5,8 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 
+own_server();           # whose plans are looked at
+
 my ($org, $profile);
 my %HEADERS = (Accept => 'application/scim+json', 'Accept-Charset' => 'utf-8', 'Accept-Encoding' => 'gzip,deflate',
                'Content-Type' => 'application/scim+json; charset=utf-8', 'User-Agent' => 'Okta SCIM Client 1.0.0');

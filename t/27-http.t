@@ -4,6 +4,7 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 
+own_server();           # whose log is measured
 my $org = organization();
 my $other = organization();
 my $user = $org->create;

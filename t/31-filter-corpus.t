@@ -5,8 +5,8 @@ use utf8;
 use lib 't/lib';
 use Encode qw(decode_utf8 encode_utf8);
 use File::Temp;
-use IPC::Open2;
 use JSON::PP;
+use Scim::Process;
 use Scim::Test;
 
 plan skip_all => 't/unit/filter_match is not built' unless -x 't/unit/filter_match';
@@ -30,11 +30,10 @@ for my $line (split /\n/, decode_utf8(slurp('t/corpus/filters.txt'))) {
     else { push @valid, $line }
 }
 
-my $pid = open2(my $out, my $in, 't/unit/filter_match', "$file");
-print $in map { encode_utf8("$_\n") } @valid, @invalid;
-close $in;
-my @answers = map { chomp; decode_utf8($_) } <$out>;
-waitpid $pid, 0;
+my $done = Scim::Process::run(['t/unit/filter_match', "$file"],
+                              input => join '', map { encode_utf8("$_\n") } @valid, @invalid);
+my @answers = split /\n/, decode_utf8($done->{out}), -1;
+pop @answers;
 is scalar @answers, @valid + @invalid, 'an answer for each filter';
 
 for my $filter (@valid) {

@@ -5,6 +5,7 @@ use lib 't/lib';
 use Scim::Test;
 
 my $RESPONSE = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
+own_server();           # whose accounts get a trigger, and whose sessions are looked at
 my $org = organization();
 my $n = 0;
 

@@ -5,23 +5,18 @@ use utf8;
 use lib 't/lib';
 use Encode qw(decode_utf8 encode_utf8);
 use File::Temp;
-use IPC::Open3;
 use JSON::PP ();
-use Symbol 'gensym';
+use Scim::Process;
 use Scim::Test;
 
 my $server = server();
-my @db = ('--db', "host=$server->{pghost} dbname=scim user=scim");
+my ($program, @db) = $server->scimctl;
 
 # (exit status, stdout, stderr)
 sub scimctl_raw {
     my (@arguments) = @_;
-    my $pid = open3(my $in, my $out, my $err = gensym, './scimctl', map { encode_utf8($_) } @arguments);
-    close $in;
-    local $/;
-    my ($stdout, $stderr) = map { decode_utf8($_ // '') } scalar(<$out>), scalar(<$err>);
-    waitpid $pid, 0;
-    return ($? >> 8, $stdout, $stderr);
+    my $done = Scim::Process::run([$program, map { encode_utf8($_) } @arguments]);
+    return ($done->{status}, map { decode_utf8($_) } @$done{qw(out err)});
 }
 sub scimctl { return scimctl_raw(@db, @_) }
 sub json { my ($status, $out, $err) = scimctl('--json', @_); return $status == 0 ? JSON::PP->new->decode($out) : die "$err" }
@@ -186,13 +181,12 @@ refused(qr/no account/, 'an unknown one', 'account', 'eligible', $key, 'x@exampl
 is json('activity', 'list', $key)->[0]{kind}, 'urn:mod_scim:event:account:eligible', 'which is an event';
 
 # --follow
-my $follower = open my $follow, '-|', Scim::Server::root() . '/scimctl', '--db', "host=$server->{pghost} dbname=scim user=scim", '--json', 'activity', 'list', $key, '--follow', '--count', 5
-    or die "scimctl: $!";
-my @first = map { JSON::PP::decode_json(scalar <$follow>)->{sequence} } 1 .. 5;
+my @follow = $server->scimctl('--json', 'activity', 'list', $key, '--follow', '--count', 5);
+my $follower = Scim::Process->start(\@follow, out => 'pipe');
+my @first = map { JSON::PP::decode_json($follower->line)->{sequence} } 1 .. 5;
 is_deeply \@first, [sort { $a <=> $b } @first], 'activity --follow begins with the latest entries, the oldest first';
 scimctl('org', 'disable', $key);
-is JSON::PP::decode_json(scalar <$follow>)->{kind}, 'urn:mod_scim:event:provisioning:disable', 'and goes on with what happens';
-kill 'TERM', $follower;
-close $follow;
+is JSON::PP::decode_json($follower->line)->{kind}, 'urn:mod_scim:event:provisioning:disable', 'and goes on with what happens';
+$follower->stop;
 
 done_testing;

@@ -3,19 +3,13 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose plans are looked at
 my $org = organization();
 
-sub scimctl {
-    my @command = @_;
-    my @db = ('--db', 'host=' . server()->{pghost} . ' dbname=scim user=scim');
-    open my $out, '-|', Scim::Server::root() . '/scimctl', @db, @command or die "scimctl: $!";
-    local $/;
-    my $text = <$out>;
-    close $out;
-    return $text;
-}
+sub scimctl { return Scim::Process::run([server()->scimctl(@_)])->{out} }
 sub entries { return @{ JSON::PP::decode_json(scimctl('activity', 'list', $org->{key}, '--json', @_)) } }
 
 my $user = $org->create(roles => [{ value => 'USER', primary => TRUE }]);
@@ -95,28 +89,19 @@ is scalar(grep { /another organization/ } map { $_->{detail} // '' } entries('--
 is_deeply [entries('--account', 'nobody@example.com')], [], 'of nobody there is nothing';
 
 # Following, while more happens at once than is listed
-my $follower = open my $follow, '-|', Scim::Server::root() . '/scimctl', '--db', 'host=' . server()->{pghost} . ' dbname=scim user=scim',
-    '--json', 'activity', 'list', $org->{key}, '--follow', '--count', 5 or die "scimctl: $!";
-scalar <$follow> for 1 .. 5;
+my @follow = server()->scimctl('--json', 'activity', 'list', $org->{key}, '--follow', '--count', 5);
+my $follower = Scim::Process->start(\@follow, out => 'pipe');
+$follower->line for 1 .. 5;
 my @many = map { user_name() } 1 .. 300;
 my $bulk = $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'POST', path => '/Users', bulkId => $_,
     data => { schemas => [CORE], userName => $_, displayName => 'x' } } } @many] });
 is scalar(grep { $_->{status} == 201 } @{ $bulk->{json}{Operations} || [] }), 300, '300 accounts are created at once';
-my @followed;
-eval {
-    local $SIG{ALRM} = sub { die "late\n" };
-    alarm 20;
-    while (@followed < 300) {
-        push @followed, JSON::PP::decode_json(scalar <$follow>)->{userName};
-    }
-};
-alarm 0;
+my @followed = map { JSON::PP::decode_json($follower->line(20))->{userName} } 1 .. 300;
 is_deeply [sort @followed], [sort @many], 'all are followed, once each';
 scimctl('org', 'disable', $org->{key});
 scimctl('org', 'enable', $org->{key});
-is_deeply [map { JSON::PP::decode_json(scalar <$follow>)->{kind} =~ s/.*://r } 1 .. 2], [qw(disable enable)], 'and then what comes next';
-kill 'TERM', $follower;
-close $follow;
+is_deeply [map { JSON::PP::decode_json($follower->line)->{kind} =~ s/.*://r } 1 .. 2], [qw(disable enable)], 'and then what comes next';
+$follower->stop;
 
 # Plans
 sql(q{INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version)

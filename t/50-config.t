@@ -3,6 +3,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use File::Temp;
+use Scim::Process;
 use Scim::Test;
 
 my $server = server();
@@ -24,8 +25,8 @@ Listen 127.0.0.1:9
 ErrorLog /dev/stderr
 $text
 CONF
-    my $output = qx(@{[Scim::Server::httpd_program()]} -f $conf -t 2>&1);
-    return ($? >> 8, $output);
+    my $done = Scim::Process::run([Scim::Server::httpd_program(), '-f', $conf, '-t']);
+    return ($done->{status}, "$done->{out}$done->{err}");
 }
 
 sub refused {

@@ -8,6 +8,7 @@ use File::Temp ();
 use MIME::Base64 ();
 use Scim::Test;
 
+own_server();           # whose plans are looked at
 my $org = organization();
 my $other = organization();
 my $open = organization(profile => 'open');

@@ -6,6 +6,7 @@ use lib 't/lib';
 use File::Path qw(make_path);
 use File::Temp ();
 use MIME::Base64 ();
+use Scim::Process;
 use Time::HiRes qw(time);
 use Scim::Test;
 
@@ -26,20 +27,15 @@ my $authorization = 'Basic ' . MIME::Base64::encode("$user->{userName}:x", '');
 # A client asks again and again until it is ended, and writes down when it asked,
 # when it was answered and what.
 sub client {
-    my ($location, $file) = @_;
-    my $pid = fork // die "fork: $!";
-    return $pid if $pid;
-    open my $out, '>', $file or die "$file: $!";
+    my ($location) = @_;
     my $going = 1;
     local $SIG{TERM} = sub { $going = 0 };
     my $http = Scim::Http->new($gate->{url});
     while ($going) {
         my $asked = time;
         my $r = $http->request(GET => "/$location/x.txt", [Authorization => $authorization], undef);
-        printf $out "%.6f %.6f %d\n", $asked, time, $r->{status};
+        printf "%.6f %.6f %d\n", $asked, time, $r->{status};
     }
-    close $out;
-    POSIX::_exit(0);
 }
 
 # [when it was asked, when answered, status] of all clients.
@@ -48,7 +44,10 @@ sub answers {
     return map { open my $in, '<', $_ or die "$_: $!"; map { [split] } <$in> } glob "$dir/$location-*";
 }
 
-my @pids = map { my $location = $_; map { client($location, "$dir/$location-$_") } 1 .. $CLIENTS / 2 } qw(live cached);
+my @clients = map {
+    my $location = $_;
+    map { Scim::Process->start(sub { client($location) }, out => "$dir/$location-$_") } 1 .. $CLIENTS / 2;
+} qw(live cached);
 my (@out, @in);
 for my $round (1 .. 3) {
     select undef, undef, undef, 0.3;     # there is load while he is in
@@ -60,8 +59,7 @@ for my $round (1 .. 3) {
     my $known = time;
     Scim::Server::wait_until('he is in again', 10, sub { time > $known + 1.2 });
 }
-kill 'TERM', @pids;
-waitpid $_, 0 for @pids;
+$_->stop for @clients;
 
 # How many were let in while he was out, so long after.  Who asks before he is in
 # again may be answered when he is.

@@ -2,8 +2,11 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use IO::Select;
+use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose connections are all for these clients
 my $org = organization();
 
 # Run code in as many processes at the same moment; what each returned, in
@@ -11,28 +14,21 @@ my $org = organization();
 sub together {
     my ($count, $code) = @_;
     pipe my $gate_out, my $gate_in or die "pipe: $!";
-    my @readers;
-    for my $i (0 .. $count - 1) {
-        pipe my $out, my $in or die "pipe: $!";
-        my $pid = fork // die "fork: $!";
-        if (!$pid) {
+    my @clients = map {
+        my $i = $_;
+        Scim::Process->start(sub {
             close $gate_in;
-            close $out;
             $org->get('/Users?count=0');
-            syswrite $in, "ready\n";
-            sysread $gate_out, my $go, 1;
-            my $result = eval { $code->($i) } // "died: $@";
-            syswrite $in, "$result\n";
-            close $in;
-            POSIX::_exit(0);
-        }
-        push @readers, $out;
-    }
+            print "ready\n";
+            IO::Select->new($gate_out)->can_read($Scim::Process::LIMIT);
+            print eval { $code->($i) } // "died: $@", "\n";
+        }, out => 'pipe');
+    } 0 .. $count - 1;
     close $gate_out;
-    readline $_ for @readers;
+    $_->line for @clients;
     close $gate_in;
-    my @results = map { my $line = readline $_; chomp $line; $line } @readers;
-    1 while wait != -1;
+    my @results = map { $_->line } @clients;
+    $_->wait for @clients;
     return @results;
 }
 

@@ -4,22 +4,18 @@ use strict;
 use warnings;
 use lib 't/lib';
 use File::Temp ();
-use IO::Select;
-use IPC::Open3 ();
+use POSIX ();
+use Scim::Process;
 use Scim::Test;
+use Time::HiRes ();
 
+own_server();           # the feed has the events of all organizations
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);
-my @SCIMCTL = (Scim::Server::root() . '/scimctl', '--db', 'host=' . server()->{pghost} . ' dbname=scim user=scim');
 
-sub scimctl {
-    open my $out, '-|', @SCIMCTL, @_ or die "scimctl: $!";
-    my @lines = <$out>;
-    close $out;
-    return @lines;
-}
-sub events { return map { JSON::PP::decode_json($_) } scimctl('--json', 'events', @_) }
+sub scimctl { return Scim::Process::run([server()->scimctl(@_)]) }
+sub events { return map { JSON::PP::decode_json($_) } split /\n/, scimctl('--json', 'events', @_)->{out} }
 sub latest { return (sql('SELECT coalesce(max(sequence), 0) FROM scim.event'))[0][0] }
 sub kinds { return [map { $_->{kind} =~ s/.*event:(?:prov:)?//r } @_] }
 
@@ -43,12 +39,11 @@ is_deeply $events[1]{data}, { before => {}, after => { title => 'T' } }, 'and wh
 is_deeply [map { $_->{sequence} } events($org->{key}, '--after', $events[3]{sequence})], [map { $_->{sequence} } @events[4 .. $#events]], '--after goes on behind an event';
 is scalar(grep { $_->{organization} eq $other->{key} } events('--after', $events[-1]{sequence})), 1, 'without a key, of all organizations';
 is_deeply [events($org->{key}, '--after', latest())], [], 'at the end there is nothing';
-like join('', scimctl('events', $org->{key})), qr/^\d+  \S+  $org->{key}  \S+create:full  \Q$user->{userName}\E  .*displayName/m, 'lines for people';
+like scimctl('events', $org->{key})->{out}, qr/^\d+  \S+  $org->{key}  \S+create:full  \Q$user->{userName}\E  .*displayName/m, 'lines for people';
 for my $wrong ('999999999', 'x', '-1', '99999999999999999999') {
-    my $pid = IPC::Open3::open3(my $in, my $out, undef, @SCIMCTL, 'events', '--after', $wrong);
-    like join('', <$out>), qr/no event '/, "--after $wrong: a message";
-    waitpid $pid, 0;
-    isnt $?, 0, 'and a failure';
+    my $done = scimctl('events', '--after', $wrong);
+    like $done->{err}, qr/no event '/, "--after $wrong: a message";
+    is $done->{status}, 1, 'and a failure';
 }
 
 # The SQL of the documents
@@ -58,32 +53,29 @@ $query =~ s/'acme'/\$1/ or die 'no key in the query';
 is_deeply [map { [@$_[1, 2]] } sql($query, $org->{key})], [map { [@$_{qw(sequence accountId)}] } @events], 'plain SQL, as docs/feed.md has it, gives the same';
 
 # A transaction that took its number early and commits late
-sub psql {
-    my $pid = IPC::Open3::open3(my $in, my $out, undef, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'scim', '-d', 'scim', '-qAtX');
-    $in->autoflush(1);
-    return { pid => $pid, in => $in, out => $out };
-}
 sub ask {
     my ($session, $statement) = @_;
-    print { $session->{in} } "$statement\n";
-    return scalar readline $session->{out};
+    $session->say($statement);
+    return $session->line(20);
 }
 my $last = latest();
-my $session = psql();
-print { $session->{in} } "BEGIN;\n";
+my $session = Scim::Process->start([server()->psql('-qAtX')], in => 'pipe', out => 'pipe');
+$session->say('BEGIN;');
 my $early = ask($session, "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name) VALUES ('$org->{id}', 'test', 'operator', 'x') RETURNING sequence;");
-chomp $early;
 my $late = $org->create;
 is_deeply [events('--after', $last)], [], 'what committed behind an open transaction waits for it';
-is ask($session, 'COMMIT; SELECT 1;'), "1\n", 'it commits';
+is ask($session, 'COMMIT; SELECT 1;'), '1', 'it commits';
 is_deeply [map { $_->{sequence} } events('--after', $last)], [$early, $early + 1], 'and both come, the early one first';
 
 # The doorbell
-is ask($session, 'LISTEN scim_event; SELECT 1;'), "1\n", 'a session listens';
+is ask($session, 'LISTEN scim_event; SELECT 1;'), '1', 'a session listens';
+Time::HiRes::sleep(0.15);       # a session that rang within a tenth of a second does not ring again
 $org->create;
-like ask($session, 'SELECT 1;') . readline($session->{out}), qr/Asynchronous notification "scim_event"/, 'a change rings';
-close $session->{in};
-waitpid $session->{pid}, 0;
+my $rung;
+Scim::Process::until_true(20, sub { ($rung = ask($session, 'SELECT 1;')) ne '1' });
+like $rung, qr/^Asynchronous notification "scim_event"/, 'a change rings';
+$session->close_input;
+is $session->wait, 0, 'the session ends';
 
 # Restored from a dump of another cluster
 sql(q{UPDATE scim.event SET transaction_id = '9000000000000' WHERE sequence = (SELECT max(sequence) FROM scim.event)});
@@ -101,11 +93,10 @@ sub write_changes {
     for my $request (1 .. $REQUESTS) {
         my $r = $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$ids[rand @ids]",
             data => { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => "$writer-$request-$_" }] } } } 1 .. $OPERATIONS] });
-        return 1 unless $r->{status} == 200 && !grep { $_->{status} ne '200' } @{ $r->{json}{Operations} };
+        die $r->{content} unless $r->{status} == 200 && !grep { $_->{status} ne '200' } @{ $r->{json}{Operations} };
     }
-    return 0;
 }
-my @writers = map { my $writer = $_; my $pid = fork // die "fork: $!"; POSIX::_exit(write_changes($writer)) unless $pid; $pid } 1 .. $WRITERS;
+my @writers = map { my $writer = $_; Scim::Process->start(sub { write_changes($writer) }) } 1 .. $WRITERS;
 
 # What a follower wrote before it was killed; a half line is cut off, as a
 # consumer would.
@@ -117,21 +108,15 @@ sub followed {
 my ($kills, $position, @got) = (0, $start);
 for my $turn (1 .. 20) {
     my $file = "$dir/followed-$turn";
-    Scim::Server::write_file($file, '');
-    my $pid = fork // die "fork: $!";
-    if (!$pid) {
-        open STDOUT, '>', $file or POSIX::_exit(1);
-        exec @SCIMCTL, '--json', 'events', '--follow', '--after', $position or POSIX::_exit(1);
-    }
-    my $end = time + 1;
-    select undef, undef, undef, 0.01 until -s $file || time > $end;
-    select undef, undef, undef, rand 0.15;
-    $kills += kill 'KILL', $pid;
-    waitpid $pid, 0;
+    my @follow = server()->scimctl('--json', 'events', '--follow', '--after', $position);
+    my $follower = Scim::Process->start(\@follow, out => $file);
+    Scim::Process::until_true(1, sub { -s $file });
+    Time::HiRes::sleep(rand 0.15);
+    $kills++ if $follower->stop('KILL') == POSIX::SIGKILL();
     push @got, followed($file);
     $position = $got[-1]{sequence} if @got;
 }
-is_deeply [map { waitpid $_, 0; $? } @writers], [(0) x $WRITERS], "$WRITERS writers made their changes";
+is_deeply [map { $_->wait } @writers], [(0) x $WRITERS], "$WRITERS writers made their changes";
 is $kills, 20, 'a follower was killed 20 times';
 cmp_ok scalar(@got), '>', 100, 'it got on between';
 push @got, events('--after', $position);

@@ -4,11 +4,11 @@ use warnings;
 use lib 't/lib';
 use File::Temp ();
 use IO::Socket::INET;
-use IPC::Open3 ();
 use MIME::Base64 ();
-use Scim::IdentityProvider;
+use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose sessions are cut
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);
@@ -18,21 +18,21 @@ my $secret = 'whsec_' . MIME::Base64::encode(join('', map { chr rand 256 } 1 .. 
 my ($received, $log, $secret_file) = map { "$dir/$_" } qw(received log secret);
 Scim::Server::write_file($_, '') for $received, $log;
 Scim::Server::write_file($secret_file, "$secret\n");
-my @SCIMCTL = (Scim::Server::root() . '/scimctl', '--db', 'host=' . server()->{pghost} . ' dbname=scim user=scim');
-my @RELAY = (@SCIMCTL, 'relay', $org->{key}, '--url', $url, '--secret-file', $secret_file, '--name', "test $org->{key}");
+my @RELAY = server()->scimctl('relay', $org->{key}, '--url', $url, '--secret-file', $secret_file,
+                              '--name', "test $org->{key}");
 
 sub lines { open my $in, '<', $_[0] or die $!; return <$in> }
 sub received { return map { JSON::PP::decode_json($_) } grep { /\n\z/ } lines($received) }
 sub taken { return grep { $_->{status} == 204 } received() }
 sub stored { return map { $_->[0] } sql('SELECT sequence FROM scim.event WHERE organization_id = $1 ORDER BY sequence', $org->{id}) }
 sub position { return (sql('SELECT sequence FROM scim.relay WHERE name = $1', "test $org->{key}"))[0][0] }
-sub end { my ($signal, $pid) = @_; kill $signal, $pid; waitpid $pid, 0 }
 sub receiver {
-    my $pid = Scim::IdentityProvider::quietly("$dir/receiver.log", 'node', Scim::Server::root() . '/t/browser/webhooks.mjs', $port, $secret, $received);
+    my @command = ('node', Scim::Server::root() . '/t/browser/webhooks.mjs', $port, $secret, $received);
+    my $receiver = Scim::Process->start(\@command, out => "$dir/receiver.log", err => 'out');
     Scim::Server::wait_until('the receiver', 30, sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) });
-    return $pid;
+    return $receiver;
 }
-sub relay { return Scim::IdentityProvider::quietly($log, @RELAY) }
+sub relay { return Scim::Process->start(\@RELAY, out => $log, err => 'out') }
 sub title { $org->patch_ops($_[0], { op => 'replace', path => 'title', value => $_[1] }) }
 sub wait_for_all { my @all = stored(); Scim::Server::wait_until('all is taken', 30, sub { (position() // 0) == $all[-1] }) }
 
@@ -61,7 +61,7 @@ like join('', lines($log)), qr/^scimctl: event \d+: the receiver answered 503; a
 
 # Killed, again and again
 for my $turn (1 .. 5) {
-    end(KILL => $relay);
+    $relay->stop('KILL');
     title($user->{id}, "killed $turn-$_") for 1 .. 5;
     $relay = relay();
     title($user->{id}, "running $turn-$_") for 1 .. 5;
@@ -71,7 +71,7 @@ my %seen;
 is_deeply [grep { !$seen{$_}++ } map { $_->{event}{sequence} } taken()], [stored()], 'killed five times, it goes on where it was: nothing is lost, and by its id nothing comes twice';
 
 # The receiver is away, and the database's connection
-end(TERM => $receiver);
+$receiver->stop;
 title($user->{id}, 'nobody listens');
 Scim::Server::wait_until('a message', 30, sub { grep { /event \d+: .*connect/i } lines($log) });
 $receiver = receiver();
@@ -86,11 +86,9 @@ unlike join('', lines($log)), qr/\Q$secret\E|\Q@{[substr $secret, 6]}\E/, 'the s
 # Mistakes
 sub refused {
     my ($name, $message, @arguments) = @_;
-    my $pid = IPC::Open3::open3(my $in, my $out, undef, 'timeout', 20, @SCIMCTL, 'relay', @arguments);
-    my $text = join '', <$out>;
-    waitpid $pid, 0;
-    is $? >> 8, 1, "$name: refused";
-    like $text, $message, "$name: with a message";
+    my $done = Scim::Process::run([server()->scimctl('relay', @arguments)], limit => 20);
+    is $done->{status}, 1, "$name: refused";
+    like "$done->{out}$done->{err}", $message, "$name: with a message";
 }
 my @given = ('--secret-file', $secret_file);
 refused('no --url', qr/--url is needed/, @given);
@@ -103,20 +101,13 @@ for my $bad ('', 'whsec_', 'whsec_c2hvcnQ=', 'secretsecretsecretsecretsecret', '
 }
 refused('an unknown organization', qr/no organization/, 'nosuch', @given, '--url', $url);
 refused('an unknown event', qr/no event '99999999999'/, @given, '--url', $url, '--after', '99999999999');
-my $second = "";
-{
-    my $pid = IPC::Open3::open3(my $in, my $out, undef, 'timeout', 30, @RELAY);
-    title($user->{id}, "two relays $_") for 1 .. 10;
-    Scim::Server::wait_until('one of the two ends', 30, sub { waitpid($pid, POSIX::WNOHANG()) == $pid || waitpid($relay, POSIX::WNOHANG()) == $relay });
-    $second = 'ended';
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
-}
-is $second, 'ended', 'of two relays of one name, one ends';
-end(KILL => $relay);
+my $second = relay();
+title($user->{id}, "two relays $_") for 1 .. 10;
+ok Scim::Process::until_true(30, sub { $second->ended || $relay->ended }), 'of two relays of one name, one ends';
+$_->stop('KILL') for $second, $relay;
 $relay = relay();
 wait_for_all();
 %seen = ();
 is_deeply [grep { !$seen{$_}++ } map { $_->{event}{sequence} } taken()], [stored()], 'and still nothing is lost';
-end(TERM => $_) for $relay, $receiver;
+$_->stop for $relay, $receiver;
 done_testing;

@@ -2,10 +2,11 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Process;
 use Scim::Test;
 use Scim::Traffic;
-use POSIX ();
 
+own_server();           # whose PostgreSQL is restarted
 my $org = organization();
 my $httpd = server()->httpd_pid;
 my $traffic = Scim::Traffic->start($org, 6);
@@ -52,16 +53,14 @@ unlike error_log(), qr/exit signal|Segmentation/, 'no child crashed';
 
 # A bulk request whose connection is lost says what was done, operation by
 # operation.
-my $killer = fork // die "fork: $!";
-if (!$killer) {
+my $killer = Scim::Process->start(sub {
     for (1 .. 20) {
         sql(q{SELECT pg_sleep(random() * 0.2)});
         sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim' AND pid <> pg_backend_pid()});
     }
-    POSIX::_exit(0);
-}
+});
 my (%said, %status);
-while (waitpid($killer, POSIX::WNOHANG()) == 0) {
+until ($killer->ended) {
     my @names = map { user_name() } 1 .. 100;
     my $r = $org->post('/Bulk', { schemas => [BULK], Operations => [
         map { { method => 'POST', path => '/Users', bulkId => $_, data => { userName => $_, displayName => 'Bulk' } } } @names] });

@@ -5,6 +5,7 @@ use lib 't/lib';
 use Scim::Test;
 use Scim::Traffic;
 
+own_server();           # which is restarted
 my $org = organization();
 my $traffic = Scim::Traffic->start($org, 6);
 my %children;

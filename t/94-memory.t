@@ -2,8 +2,10 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Process;
 use Scim::Test;
 
+own_server();           # whose children serve nobody else
 my $org = organization();
 my $user = $org->create(emails => [{ value => 'a@b.c', type => 'work' }]);
 my $ROUND = 500;
@@ -38,7 +40,7 @@ my %hostile = (
 sub memory {
     my $parent = server()->httpd_pid;
     my %kb;
-    for my $child (split ' ', qx(pgrep -P $parent)) {
+    for my $child (split ' ', Scim::Process::run(['pgrep', '-P', $parent])->{out}) {
         open my $in, '<', "/proc/$child/status" or next;
         while (<$in>) { $kb{$child} = $1 if /^VmRSS:\s+(\d+)/ }
     }

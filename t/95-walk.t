@@ -7,6 +7,7 @@ use Scim::Test;
 use Scim::Traffic;
 
 my $ACCOUNTS = 100_000;
+own_server();           # which has 100,000 accounts then
 my $org = organization();
 sql(<<'SQL', $org->{id}, $ACCOUNTS);
 INSERT INTO scim.account (organization_id, user_name, display_name)

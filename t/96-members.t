@@ -6,6 +6,7 @@ use lib 't/lib';
 use MIME::Base64 ();
 use Scim::Test;
 
+own_server();           # whose plans are looked at, and which has a million accounts then
 my $org = organization();
 sql(<<'SQL', $org->{id});
 INSERT INTO scim.account (organization_id, user_name, display_name, external_id, role, active, managed,

@@ -2,12 +2,19 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync } from 'node:fs';
+import * as node from 'node:test';
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
 // What the Perl side has prepared: url, user, ...
 export const given = JSON.parse(process.env.SCIM_BROWSER ?? '{}');
 export const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+// Nothing waits for ever: what a page evaluates has no limit of its own.
+const timeout = 60000;
+export const before = prepare => node.before(prepare, { timeout });
+export const after = tidy => node.after(tidy, { timeout });
+export const test = (name, code) => node.test(name, { timeout }, code);
 
 export async function launch() {
     return chromium.launch({
@@ -55,9 +62,9 @@ export async function picture(page, name) {
 
 export function sql(statement) {
     return execFileSync(given.psql[0], [...given.psql.slice(1), '-qAtX', '-v', 'ON_ERROR_STOP=1', '-c', statement],
-        { encoding: 'utf8' }).trim();
+        { encoding: 'utf8', timeout }).trim();
 }
 
 export function run(program, ...parameters) {
-    return execFileSync(program, parameters, { encoding: 'utf8' });
+    return execFileSync(program, parameters, { encoding: 'utf8', timeout });
 }

@@ -1,6 +1,5 @@
-import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { given, launch, open, run } from './browser.mjs';
+import { after, before, given, launch, open, run, test } from './browser.mjs';
 
 // One administrator, one page, from the first visit to the end of
 // provisioning: the steps build on each other.

@@ -1,7 +1,6 @@
-import { after, before, test } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import assert from 'node:assert/strict';
-import { given, launch, open, run, sql } from './browser.mjs';
+import { after, before, given, launch, open, run, sql, test } from './browser.mjs';
 
 let browser;
 let page;

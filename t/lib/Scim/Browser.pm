@@ -5,18 +5,23 @@ use strict;
 use warnings;
 use Encode ();
 use JSON::PP ();
+use Scim::Process;
 use Scim::Server;
 use Scim::Test ();
+
+# Seconds for all tests of a file, less than a file of t/ may take; each test has
+# a limit of its own in browser.mjs.
+my $LIMIT = 240;
 
 # run($file, %given): given is what the test finds in "given", beside psql.
 # Returns whether all is well; the caller exits with it.
 sub run {
     my ($file, %given) = @_;
     my $server = Scim::Test::server();
-    $given{psql} = [Scim::Server::pg('psql'), '-h', $server->{pghost}, '-U', 'scim', '-d', 'scim'];
+    $given{psql} = [$server->psql];
     local $ENV{SCIM_BROWSER} = JSON::PP->new->utf8->canonical->encode(\%given);
     my $folder = Scim::Server::root() . '/t/browser';
-    return system('node', "--test-reporter=$folder/tap.mjs", "$folder/$file") == 0;
+    return Scim::Process->start(['node', "--test-reporter=$folder/tap.mjs", "$folder/$file"])->wait($LIMIT) == 0;
 }
 
 1;

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use File::Temp ();
 use Scim::Entra;
+use Scim::Process;
 use Scim::Server;
 
 my $ADMIN = 'admin@example.com';
@@ -42,10 +43,8 @@ sub make_password {
     open my $random, '<', '/dev/urandom' or die "/dev/urandom: $!\n";
     read $random, my $bytes, 9;
     my $password = unpack 'H*', $bytes;
-    open my $in, '|-', 'sh', '-c', 'exec htpasswd -ciB "$0" "$1" 2>/dev/null', $file, $ADMIN
-        or die "htpasswd: $!\n";
-    print $in $password;
-    close $in or die "htpasswd failed\n";
+    my $done = Scim::Process::run(['htpasswd', '-ciB', $file, $ADMIN], input => $password);
+    die "htpasswd failed: $done->{err}" if $done->{status} || $done->{signal};
     chmod 0644, $file;
     return $password;
 }
@@ -68,12 +67,9 @@ sub remembered {
 
 sub scimctl {
     my ($server, @arguments) = @_;
-    my @command = (Scim::Server::root() . '/scimctl', '--db',
-                   "host=$server->{pghost} dbname=scim user=scim", @arguments);
-    open my $out, '-|', @command or die "scimctl: $!\n";
-    my $text = do { local $/; <$out> };
-    close $out;
-    return $? ? undef : $text;
+    my $done = Scim::Process::run([$server->scimctl(@arguments)]);
+    print STDERR $done->{err};
+    return $done->{status} || $done->{signal} ? undef : $done->{out};
 }
 
 # Organization, administrator, token: what is missing of them.

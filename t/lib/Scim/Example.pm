@@ -7,6 +7,7 @@ use File::Basename qw(basename);
 use File::Path qw(make_path);
 use File::Temp ();
 use Scim::IdentityProvider;
+use Scim::Process;
 use Scim::Server;
 use Scim::Test ();
 
@@ -34,22 +35,11 @@ sub make_certificate {
                    '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', "$self->{dir}/files/tls.key", '-out', "$self->{dir}/files/tls.crt");
 }
 
-# Run in the files' folder; its output goes to a log.
+# Run in the files' folder; its output is shown when it fails.
 sub command {
     my ($self, @command) = @_;
-    my $log = "$self->{dir}/commands.log";
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        chdir "$self->{dir}/files";
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $log;
-        open STDERR, '>&', \*STDOUT;
-        exec @command or POSIX::_exit(127);
-    }
-    waitpid $pid, 0;
-    return if $? == 0;
-    open my $in, '<', $log;
-    die "failed: @command\n", <$in>;
+    my $done = Scim::Process::run(\@command, dir => "$self->{dir}/files");
+    die "failed: @command\n$done->{out}$done->{err}" if $done->{status} || $done->{signal};
 }
 
 # A SAML identity provider for it, and the files that its README has you make.
@@ -82,8 +72,8 @@ sub start {
     my ($self) = @_;
     my $conf = "$self->{dir}/httpd.conf";
     Scim::Server::write_file($conf, $self->configuration);
-    $self->{app} = Scim::IdentityProvider::quietly("$self->{dir}/application.log", 'node',
-        Scim::Server::root() . '/examples/application.mjs', $self->{app_port});
+    $self->{app} = Scim::Process->start(['node', Scim::Server::root() . '/examples/application.mjs', $self->{app_port}],
+        out => "$self->{dir}/application.log", err => 'out');
     $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-t');
     $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-k', 'start');
     for my $port ($self->{define}{PORT}, $self->{app_port}) {
@@ -108,10 +98,7 @@ sub stop {
         kill 'TERM', $pid;
         Scim::Server::wait_until('httpd ends', 30, sub { !kill 0, $pid });
     }
-    if ($self->{app}) {
-        kill 'TERM', $self->{app};
-        waitpid delete $self->{app}, 0;
-    }
+    $self->{app}->stop if $self->{app};
     $self->{idp}->stop if $self->{idp};
 }
 

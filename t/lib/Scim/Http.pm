@@ -4,6 +4,7 @@ package Scim::Http;
 use strict;
 use warnings;
 use IO::Socket::INET;
+use Socket ();
 
 # Scim::Http->new($url): for the scheme, host and port of $url.  The connection
 # is kept between requests and opened again when the server has closed it.
@@ -27,11 +28,17 @@ sub connect {
         eval { require IO::Socket::SSL; 1 }
             or die "https needs the Perl module IO::Socket::SSL"
                  . " (Debian: libio-socket-ssl-perl)\n";
-        return $self->{socket} = IO::Socket::SSL->new(%to)
+        $self->{socket} = IO::Socket::SSL->new(%to)
             || die "cannot connect to $self->{host}: $IO::Socket::SSL::SSL_ERROR\n";
     }
-    return $self->{socket} = IO::Socket::INET->new(%to, Proto => 'tcp')
-        || die "cannot connect to $self->{host}:$self->{port}: $@\n";
+    else {
+        $self->{socket} = IO::Socket::INET->new(%to, Proto => 'tcp')
+            || die "cannot connect to $self->{host}:$self->{port}: $@\n";
+    }
+    # No read and no write takes longer than connecting may.
+    setsockopt $self->{socket}, Socket::SOL_SOCKET(), $_, pack 'l!l!', $self->{timeout}, 0
+        for Socket::SO_RCVTIMEO(), Socket::SO_SNDTIMEO();
+    return $self->{socket};
 }
 
 # request($method, $target, \@headers, $body) -> {status, headers, content}.
@@ -77,6 +84,12 @@ sub exchange {
     # A server may refuse, answer and close before it has read everything.
     print {$socket} $text;
     $socket->flush;
+    return $self->answer($method);
+}
+
+# Read the answer to what was sent.
+sub answer {
+    my ($self, $method) = @_;
     my $answer;
     do {
         $answer = $self->read_head;
@@ -93,7 +106,9 @@ sub exchange {
     }
     else {
         local $/;
-        $answer->{content} = readline($socket) // '';
+        $! = 0;
+        $answer->{content} = readline($self->{socket}) // '';
+        die "no answer within $self->{timeout} s\n" if $!{EAGAIN};
         $answer->{headers}{connection} = 'close';
     }
     return $answer;
@@ -102,7 +117,9 @@ sub exchange {
 sub read_line {
     my ($self) = @_;
     local $/ = "\r\n";
+    $! = 0;
     my $line = readline($self->{socket});
+    die "no answer within $self->{timeout} s\n" if !defined $line && $!{EAGAIN};
     die "connection closed\n" unless defined $line;
     $line =~ s/\r\n\z// or die "broken answer\n";
     return $line;

@@ -4,8 +4,8 @@ package Scim::IdentityProvider;
 use strict;
 use warnings;
 use File::Path qw(make_path);
-use POSIX ();
 use Scim::Http;
+use Scim::Process;
 use Scim::Server;
 
 my $PROGRAM = '/usr/share/simplesamlphp';
@@ -53,26 +53,15 @@ sub write_config {
         AssertionConsumerService => $consumer, 'saml20.sign.assertion' => 'true' }) . ';');
 }
 
-sub quietly {
-    my ($log, @command) = @_;
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $log;
-        open STDERR, '>&', \*STDOUT;
-        exec @command or POSIX::_exit(127);
-    }
-    return $pid;
-}
-
 sub start {
     my ($self) = @_;
     my $dir = $self->{dir};
     $self->write_config;
-    waitpid quietly("$dir/openssl.log", 'openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=idp',
-                    '-keyout', "$dir/cert/idp.key", '-out', "$dir/cert/idp.crt"), 0;
+    Scim::Process::run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=idp',
+                        '-keyout', "$dir/cert/idp.key", '-out', "$dir/cert/idp.crt"]);
     local $ENV{SIMPLESAMLPHP_CONFIG_DIR} = $dir;
-    $self->{pid} = quietly("$dir/php.log", 'php', '-S', "127.0.0.1:$self->{port}", '-t', "$PROGRAM/www");
+    $self->{server} = Scim::Process->start(['php', '-S', "127.0.0.1:$self->{port}", '-t', "$PROGRAM/www"],
+                                           out => "$dir/php.log", err => 'out');
     Scim::Server::wait_until('the identity provider', 30, sub {
         IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
     });
@@ -88,9 +77,8 @@ sub metadata {
 
 sub stop {
     my ($self) = @_;
-    kill 'TERM', $self->{pid} if $self->{pid};
-    waitpid $self->{pid}, 0 if $self->{pid};
-    delete $self->{pid};
+    my $server = delete $self->{server} or return;
+    $server->stop;
 }
 
 sub DESTROY {

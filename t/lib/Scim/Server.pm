@@ -9,9 +9,12 @@ use Fcntl qw(:mode);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use IO::Socket::INET;
-use POSIX ();
+use Scim::Process;
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
+
+# Of psql and scimctl; httpd has its own in DBDParams.
+$ENV{PGCONNECT_TIMEOUT} //= 10;
 
 # new(dir, port, fsync, conf, database_conf, module, threads, dbd_max): conf and
 # database_conf are added to httpd.conf and postgresql.conf, initdb is a list of
@@ -36,10 +39,13 @@ sub new {
 
 sub root { return $ROOT }
 
+# Below those that the system gives to clients, who would take it meanwhile.
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
-        or die "no free port: $!\n";
-    return $socket->sockport;
+    for (1 .. 100) {
+        my $port = 12_000 + int rand 20_000;
+        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1);
+    }
+    die "no free port: $!\n";
 }
 
 # PostgreSQL refuses to run as root.
@@ -56,18 +62,10 @@ sub run {
     my $user = $as_database ? database_user() : undef;
     unshift @command, 'setpriv', "--reuid=$user", '--regid=' . getgrgid((getpwnam $user)[3]),
         '--clear-groups' if $user;
-    my $pid = fork // die "fork: $!\n";
-    if (!$pid) {
-        chdir '/';
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $log;
-        open STDERR, '>&', \*STDOUT;
-        exec @command or POSIX::_exit(127);
-    }
-    waitpid $pid, 0;
-    return if $? == 0;
+    my $process = Scim::Process->start(\@command, dir => '/', out => $log, err => 'out');
+    return if eval { $process->wait == 0 };
     open my $in, '<', $log;
-    my @lines = <$in>;
+    my @lines = ($@, <$in>);
     splice @lines, 0, -20 if @lines > 20;
     die "failed: @command\n@lines";
 }
@@ -76,6 +74,23 @@ sub pg {
     my ($program) = @_;
     my ($newest) = sort { $b <=> $a } map { m{/(\d+)/bin$} } glob '/usr/lib/postgresql/*/bin';
     return $newest ? "/usr/lib/postgresql/$newest/bin/$program" : $program;
+}
+
+# The commands of psql and scimctl on this database.
+sub psql {
+    my ($self, @arguments) = @_;
+    return (pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim', @arguments);
+}
+
+sub scimctl {
+    my ($self, @arguments) = @_;
+    return ("$ROOT/scimctl", '--db', "host=$self->{pghost} dbname=scim user=scim", @arguments);
+}
+
+# With shared, other test files use it as well, at the same time.
+sub not_shared {
+    my ($self) = @_;
+    die "others use this server: own_server\n" if $self->{shared};
 }
 
 sub write_file {
@@ -145,13 +160,13 @@ sub start_database {
 
 sub apply_schema {
     my ($self) = @_;
-    $self->run(0, pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim', '-q',
-               '-v', 'ON_ERROR_STOP=1', '-f', "$ROOT/schema.sql");
+    $self->run(0, $self->psql('-q', '-v', 'ON_ERROR_STOP=1', '-f', "$ROOT/schema.sql"));
 }
 
 # Restart PostgreSQL in one of pg_ctl's modes: smart, fast, immediate.
 sub restart_database {
     my ($self, $mode) = @_;
+    $self->not_shared;
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
                '-w', '-t', '60', '-m', $mode, 'restart');
 }
@@ -229,17 +244,14 @@ sub start_httpd {
 
 sub graceful {
     my ($self) = @_;
+    $self->not_shared;
     $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'graceful');
 }
 
 # Poll until the condition holds.
 sub wait_until {
     my ($what, $seconds, $condition) = @_;
-    my $end = time + $seconds;
-    until ($condition->()) {
-        die "waited $seconds s in vain: $what\n" if time > $end;
-        select undef, undef, undef, 0.05;
-    }
+    Scim::Process::until_true($seconds, $condition) or die "waited $seconds s in vain: $what\n";
 }
 
 sub stop_httpd {

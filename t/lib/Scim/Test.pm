@@ -13,17 +13,18 @@ use Cwd ();
 use Encode ();
 use Exporter 'import';
 use Fcntl ();
+use File::Spec ();
 use File::Temp ();
 use Digest::SHA ();
-use IPC::Open3 ();
 use JSON::PP ();
 use Test::More;
 use Scim::Http;
 use Scim::Names;
+use Scim::Process;
 use Scim::Server;
 
 our @EXPORT = (@Test::More::EXPORT, qw(
-    server organization uri user_name sql is_error is_user is_list event_count error_log query_plans
+    server own_server organization uri user_name sql is_error is_user is_list event_count error_log query_plans
     random_name CORE ENT PATCHOP BULK LIST ERROR_URN TRUE FALSE));
 
 use constant {
@@ -114,17 +115,21 @@ my @INITDB = ('--locale-provider=icu', '--icu-locale=en-US');
 # SCIM_TEST_PORT), or one of this process alone.
 sub server {
     return $server if $server;
-    if ($ENV{SCIM_TEST_DIR}) {
-        $server = Scim::Server->new(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
-                                    conf => locations(), database_conf => $DATABASE_CONF,
-                                    initdb => \@INITDB);
-        return $server;
-    }
-    my $dir = File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    $server = Scim::Server->new(dir => $dir, conf => locations(), database_conf => $DATABASE_CONF,
-                                    initdb => \@INITDB);
+    return own_server() unless $ENV{SCIM_TEST_DIR};
+    return $server = new_server(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT}, shared => 1);
+}
+
+# A server for this file alone: for one that restarts or locks it, counts what
+# it does, or puts so much into it that others would notice.
+sub own_server {
+    my $dir = File::Temp::tempdir('own-XXXXXX', DIR => $ENV{SCIM_TEST_DIR} || File::Spec->tmpdir, CLEANUP => 1);
+    $server = new_server(dir => $dir);
     $owner = $$;
     return $server->start;
+}
+
+sub new_server {
+    return Scim::Server->new(@_, conf => locations(), database_conf => $DATABASE_CONF, initdb => \@INITDB);
 }
 
 my $main_process = $$;
@@ -162,20 +167,11 @@ sub sql {
     my ($statement, @values) = @_;
     my $self = server();
     $statement =~ s/\$(\d+)/defined $values[$1 - 1] ? ":'v$1'" : 'NULL'/ge;
-    my @command = (Scim::Server::pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim',
-                   '-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1',
-                   map { ('-v', 'v' . ($_ + 1) . '=' . Encode::encode_utf8($values[$_] // '')) }
-                       0 .. $#values);
-    my $pid = IPC::Open3::open3(my $in, my $out, undef, @command, '-f', '-');
-    binmode $in, ':utf8';
-    print $in $statement;
-    close $in;
-    binmode $out, ':utf8';
-    my @lines = <$out>;
-    waitpid $pid, 0;
-    die "psql: @lines" if $?;
-    chomp @lines;
-    return map { [split /\t/, $_, -1] } @lines;
+    my @given = map { ('-v', 'v' . ($_ + 1) . '=' . Encode::encode_utf8($values[$_] // '')) } 0 .. $#values;
+    my @command = $self->psql('-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1', @given, '-f', '-');
+    my $done = Scim::Process::run(\@command, input => Encode::encode_utf8($statement));
+    die "psql: $done->{out}$done->{err}" if $done->{status} || $done->{signal};
+    return map { chomp; [split /\t/, $_, -1] } Encode::decode_utf8($done->{out}) =~ /.*\n/g;
 }
 
 # organization(profile, enabled, domains => [...], language, timezone, managed)
@@ -198,9 +194,10 @@ SQL
 }
 
 # The plans of the statements that ran while code did, as text, from
-# PostgreSQL's log.
+# PostgreSQL's log; of others' as well, so the server must be the file's own.
 sub query_plans {
     my ($code) = @_;
+    server()->not_shared;
     my $log = "$server->{pgdata}/server.log";
     log_plans(0);
     my $start = -s $log;

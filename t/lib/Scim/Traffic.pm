@@ -8,7 +8,7 @@ package Scim::Traffic;
 use strict;
 use warnings;
 use JSON::PP ();
-use POSIX ();
+use Scim::Process;
 use Scim::Test ();
 
 sub start {
@@ -16,29 +16,22 @@ sub start {
     pipe my $until, my $stop or die "pipe: $!";
     my $self = bless { stop => $stop, clients => [] }, $class;
     for my $i (1 .. $count) {
-        pipe my $out, my $in or die "pipe: $!";
-        my $pid = fork // die "fork: $!";
-        if (!$pid) {
+        push @{ $self->{clients} }, Scim::Process->start(sub {
             close $stop;
-            close $out;
-            client($org, $in, $until);
-            POSIX::_exit(0);
-        }
-        push @{ $self->{clients} }, { out => $out, pid => $pid, text => '' };
+            client($org, $until);
+        }, out => 'pipe');
     }
-    $_->{out}->blocking(0) for @{ $self->{clients} };
     return $self;
 }
 
 # Create, find and change until the other end of the pipe is closed.
 sub client {
-    my ($org, $in, $until) = @_;
-    $in->autoflush(1);
+    my ($org, $until) = @_;
     srand $$;
     my $tell = sub {
         my ($what, $name, $value, $request) = @_;
         my $r = eval { $request->() } || { status => 0, error => "$@" };
-        print $in JSON::PP->new->canonical->encode({
+        print JSON::PP->new->canonical->encode({
             what => $what, name => $name, value => $value, status => $r->{status}, error => $r->{error},
             found => $r->{json}{totalResults}, retry_after => ($r->{headers} || {})->{'retry-after'} }), "\n";
         return $r;
@@ -64,13 +57,7 @@ sub is_closed {
 
 sub read_all {
     my ($self) = @_;
-    my $open = 0;
-    for my $client (@{ $self->{clients} }) {
-        my $read;
-        1 while $read = sysread $client->{out}, $client->{text}, 65536, length $client->{text};
-        $open++ unless defined $read && $read == 0;
-    }
-    return $open;
+    return scalar grep { $_->look } @{ $self->{clients} };
 }
 
 # How many requests were answered 2xx so far; for waiting until traffic flows.
@@ -93,7 +80,7 @@ sub stop {
     my ($self) = @_;
     close $self->{stop};
     Scim::Server::wait_until('the clients end', 60, sub { !$self->read_all });
-    waitpid $_->{pid}, 0 for @{ $self->{clients} };
+    $_->wait for @{ $self->{clients} };
     return map { JSON::PP::decode_json($_) } map { split /\n/, $_->{text} } @{ $self->{clients} };
 }
 

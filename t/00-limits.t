@@ -1,0 +1,105 @@
+# No test waits for ever: a file that hangs fails with its name, and what it
+# started is ended.
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Temp ();
+use Test::More;
+use Time::HiRes qw(time);
+use Scim::Http;
+use Scim::Names;
+use Scim::Process;
+use Scim::Server;
+
+my $dir = File::Temp::tempdir(CLEANUP => 1);
+
+# What prove says about a file with this text, whose limit is 2 seconds.
+sub prove {
+    my ($name, $text) = @_;
+    local $ENV{SCIM_TEST_LIMIT} = 2;
+    local $ENV{SCIM_TEST_NAMES};
+    Scim::Server::write_file("$dir/$name.t", "use strict;\nuse warnings;\nuse Test::More;\n$text");
+    my $done = Scim::Process::run(['prove', '--exec', 'script/test-file', "$dir/$name.t"]);
+    return ($done->{status}, "$done->{out}$done->{err}");
+}
+sub pid { open my $in, '<', "$dir/pid" or return 0; my $pid = <$in>; return $pid =~ s/\s//gr }
+sub runs { my ($pid) = @_; return -e "/proc/$pid" }
+
+my ($status, $said) = prove('well', "pass 'a';\ndone_testing;\n");
+is $status, 0, 'a file that is done in time passes' or diag $said;
+
+($status, $said) = prove('hangs', <<"TEXT");
+pass 'a';
+system qq(setsid sh -c 'echo \\\$\\\$ > $dir/pid; exec sleep 1000' > /dev/null 2>&1 &);
+sub wait_for_nobody { pipe my \$out, my \$in; readline \$out }
+wait_for_nobody(5);
+done_testing;
+TEXT
+isnt $status, 0, 'a file that hangs fails';
+like $said, qr{^\Q$dir\E/hangs\.t +\(Wstat: .*exited 124}m, 'with its name in the summary';
+like $said, qr/hangs\.t: not done within 2 s/, 'and that it took too long';
+like $said, qr/It waits at .*hangs\.t line 6.*main::wait_for_nobody\(5\) called at .*hangs\.t line 7/s, 'where it waits';
+like $said, qr/running: sleep 1000/, 'and what runs';
+ok pid() && !runs(pid()), 'a daemon that it started is ended';
+
+($status, $said) = prove('deaf', "\$SIG{\$_} = 'IGNORE' for qw(TERM USR2);\nsleep 1000;\n");
+isnt $status, 0, 'a file that hears no signal is ended as well' or diag $said;
+
+unlink "$dir/pid";
+($status, $said) = prove('leaves', <<"TEXT");
+system qq(setsid sh -c 'echo \\\$\\\$ > $dir/pid; exec sleep 1000' > /dev/null 2>&1 &);
+pass 'a';
+done_testing;
+TEXT
+isnt $status, 0, 'a file that leaves something behind fails';
+like $said, qr/leaves\.t: left behind: sleep 1000/, 'which is named';
+ok pid() && !runs(pid()), 'and ended';
+
+($status, $said) = prove('killed', "pass 'a';\nkill 'KILL', \$\$;\n");
+like $said, qr/killed\.t: ended by signal 9/, 'a file that a signal ends fails with it';
+isnt $status, 0, 'whatever it has passed';
+
+# The library
+sub dies_like {
+    my ($message, $name, $code) = @_;
+    my $start = time;
+    ok !eval { $code->(); 1 }, $name;
+    like $@, $message, "$name: it says so";
+    cmp_ok time - $start, '<', 20, "$name: in time";
+}
+dies_like(qr/not ended within 1 s: sh -c echo hello.*hello/s, 'a program that does not end',
+          sub { Scim::Process::run(['sh', '-c', 'echo hello; sleep 1000; true'], limit => 1) });
+dies_like(qr/no line within 1 s: sleep 1000/, 'one that says nothing',
+          sub { Scim::Process->start(['sleep', 1000], out => 'pipe')->line(1) });
+dies_like(qr/no answer within 1 s/, 'a server that does not answer', sub {
+    my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1);
+    my $http = Scim::Http->new('http://127.0.0.1:' . $silent->sockport);
+    $http->{timeout} = 1;
+    $http->request(GET => '/', []);
+});
+my $client = Scim::Process->start(sub { sleep 1000 });
+my $pid = $client->{pid};
+undef $client;
+ok !runs($pid), 'a process that nobody knows any more is ended';
+
+# Nothing waits but by these.
+my %WAITS = (
+    't/*.t t/lib/Scim/*.pm' => [
+        qr/\b(?:fork|waitpid|system|exec|qx|alarm|readline|sysread|IPC::Open\d|open[23])\b(?!\s*=>)/, qr/'(?:-\||\|-)'/,
+        qr/^\s*(?:1 while )?wait\b/, qr/`/ ],
+    't/browser/*.mjs' => [qr/node:child_process|node:test/],
+);
+my %MAY = map { $_ => 1 } qw(t/00-limits.t t/lib/Scim/Process.pm t/lib/Scim/Http.pm t/browser/browser.mjs);
+for my $files (sort keys %WAITS) {
+    my @bare;
+    for my $file (grep { !$MAY{$_} } map { glob } split ' ', $files) {
+        open my $in, '<', $file or die "$file: $!";
+        while (my $line = <$in>) {
+            $line =~ s/#.*//;
+            push @bare, "$file:$.: $line" if grep { $line =~ $_ } @{ $WAITS{$files} };
+        }
+    }
+    is_deeply \@bare, [], "$files: every wait is one of the library's, which has a limit" or diag @bare;
+}
+Scim::Names::record($0, map { [$_->{ok}, $_->{name}] } Test::More->builder->details);
+done_testing;

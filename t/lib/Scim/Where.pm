@@ -1,0 +1,9 @@
+package Scim::Where;
+# Says where a test file is when script/test-file asks, because it is not done.
+use strict;
+use warnings;
+use Carp ();
+
+$SIG{USR2} = sub { print STDERR Carp::longmess("\n# It waits"), "\n" };
+
+1;

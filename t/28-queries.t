@@ -34,6 +34,63 @@ is_error($org->get('/Users?count=1&count=2', @strict), 400, 'invalidValue', 'HTT
 like $org->get('/Users?sortBy=title&%73ortBy=userName')->{json}{detail}, qr/'sortBy'/, 'HTTP-34: the detail names the parameter, however it is spelled';
 is $org->get('/Users?foo=1&foo=2')->{status}, 200, 'HTTP-34: what nobody knows may come twice';
 
+# Empty
+is $org->get("/Users?$_=")->{json}{totalResults}, 3, "an empty $_ is as good as none" for qw(filter count startIndex sortBy sortOrder attributes excludedAttributes);
+is $org->get("/Users?$_")->{json}{totalResults}, 3, "and so is $_ without '='" for qw(filter count startIndex);
+is $org->get('/Roles?filter=&count=')->{json}{totalResults}, 3, 'for Roles too';
+is $org->get('/?filter=&startIndex=')->{json}{totalResults}, 6, 'and for all resources';
+ok exists of_user("attributes=$_")->{json}{title}, "a list without a name is none: '$_'" for '', ',', '%20', '&attributes=';
+ok $org->get('/Users?cursor=&count=1&startIndex=')->{json}{nextCursor}, 'CUR: an empty cursor still asks for the first page';
+is_error($org->get("/Users?$_=", @strict), 400, $_ eq 'filter' ? 'invalidFilter' : 'invalidValue', "strictly an empty $_ is an error") for qw(filter count startIndex sortBy);
+is_error($org->get('/Users?filter=%20'), 400, 'invalidFilter', 'FLT-54: a blank filter is an error');
+
+# Searches
+sub search { my (%body) = @_; return $org->post('/Users/.search', { schemas => [$SEARCH], %body }) }
+is join('|', map { keys_of($_) } @{ search(attributes => 'title, nickName', filter => 'title eq "t"')->{json}{Resources} }), 'nickName title|nickName title',
+    'attributes as a text of names';
+is join('|', map { keys_of($_) } @{ search(attributes => 'emails[type eq "work"],title', filter => 'emails pr')->{json}{Resources} }), 'emails title', 'with a filter';
+ok !exists search(excludedAttributes => 'title', filter => 'emails pr')->{json}{Resources}[0]{title}, 'excludedAttributes as a text';
+is search(attributes => '')->{json}{totalResults}, 3, 'an empty text is no list';
+my $page = search(count => '1', startIndex => '2')->{json};
+is_deeply [@$page{qw(itemsPerPage startIndex totalResults)}], [1, 2, 3], 'count and startIndex as texts';
+is search(count => ['1'], filter => ['title pr'])->{json}{itemsPerPage}, 1, 'one value in a list of one';
+is search(count => '', filter => '', sortBy => '')->{json}{totalResults}, 3, 'empty texts are absent';
+is $org->post('/Roles/.search', { schemas => [$SEARCH], count => '1', attributes => 'value' })->{json}{itemsPerPage}, 1, 'a search of Roles';
+is $org->post('/.search', { schemas => [$SEARCH], count => '2', attributes => 'userName,value' })->{json}{itemsPerPage}, 2, 'and of all';
+is_error(search(count => $_), 400, 'invalidValue', "SRCH-06: the count '$_' is no integer") for 'many', '1.5', ' ';
+is_error(search(count => TRUE), 400, 'invalidSyntax', 'SRCH-06: nor is true');
+is_error(search(filter => ['title pr', 'id pr']), 400, 'invalidSyntax', 'SRCH-05: two filters');
+for my $body ({ attributes => 'title' }, { count => '1' }, { startIndex => '1' }, { filter => ['title pr'] }) {
+    is_error($org->post('/Users/.search', { schemas => [$SEARCH], %$body }, @strict), 400, 'invalidSyntax', "SRCH: strictly not: @{[%$body]}");
+}
+
+# One operation without its list
+sub patch_with { my ($operations, %o) = @_; return $org->patch("/Users/$user->{id}", { schemas => [PATCHOP], Operations => $operations }, %o) }
+is patch_with({ op => 'replace', path => 'title', value => 'One' })->{json}{title}, 'One', 'one operation that is not in a list';
+is patch_with({ op => 'Replace', value => { title => 'Two', nickName => 'N' } })->{json}{title}, 'Two', 'without a path';
+is_error(patch_with({ op => 'paint', path => 'title', value => 'x' }), 400, 'invalidSyntax', 'one that is wrong');
+is_error(patch_with($_), 400, 'invalidSyntax', 'what is no operation at all') for 'x', 5, { title => 'x' };
+is patch_with({})->{status}, 200, 'an empty object is an empty list';
+is_error(patch_with({ op => 'replace', path => 'title', value => 'x' }, @strict), 400, 'invalidSyntax', 'strictly it is a list');
+is $org->get("/Users/$user->{id}")->{json}{title}, 'Two', 'and what was refused was not done';
+sub bulk { my ($operations, %more) = @_; my @o = $more{strict} ? @strict : (); delete $more{strict};
+           return $org->post('/Bulk', { schemas => [BULK], Operations => $operations, %more }, @o) }
+sub add { my ($name) = @_; return { method => 'POST', path => '/Users', bulkId => 'x', data => { schemas => [CORE], userName => $name, displayName => 'x' } } }
+is bulk(add(user_name()))->{json}{Operations}[0]{status}, 201, 'a bulk request of one operation without its list';
+is bulk([{ method => 'PATCH', path => "/Users/$user->{id}", data => { schemas => [PATCHOP], Operations => { op => 'replace', path => 'title', value => 'Three' } } }])
+    ->{json}{Operations}[0]{status}, 200, 'a PATCH in a bulk request';
+is $org->get("/Users/$user->{id}")->{json}{title}, 'Three', 'is done';
+is_error(bulk({}), 400, 'invalidSyntax', 'BULK-02: an empty object is as empty as a list');
+is_error(bulk(add(user_name()), strict => 1), 400, 'invalidSyntax', 'BULK-02: strictly it is a list');
+
+# failOnErrors
+my @bad = map { { method => 'DELETE', path => "/Users/$_" } } 'a', 'b';
+sub statuses { return join ' ', map { $_->{status} // '?' } @{ $_[0]{json}{Operations} || [] } }
+is statuses(bulk([@bad, { %{ add(user_name()) } }], failOnErrors => $_)), '404 404 201', "failOnErrors '$_' is no limit" for 0, '0', '';
+is statuses(bulk([@bad, { %{ add(user_name()) } }], failOnErrors => $_)), '404', 'failOnErrors as a text' for '1', ['1'];
+is_error(bulk([@bad], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_ as a text") for '-1', '1x', ' 1', '99999999999';
+is_error(bulk([@bad], failOnErrors => $_, strict => 1), 400, 'invalidSyntax', "BULK-20: failOnErrors $_, strictly") for 0, '1';
+
 my $managed = organization();
 
 # The settings page's lists

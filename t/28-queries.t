@@ -91,6 +91,23 @@ is statuses(bulk([@bad, { %{ add(user_name()) } }], failOnErrors => $_)), '404',
 is_error(bulk([@bad], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_ as a text") for '-1', '1x', ' 1', '99999999999';
 is_error(bulk([@bad], failOnErrors => $_, strict => 1), 400, 'invalidSyntax', "BULK-20: failOnErrors $_, strictly") for 0, '1';
 
+# Names with a filter
+for my $name ('emails[type eq "work"]', 'emails[type eq "a,b]c" and value co "\"x, y"]', CORE . ':emails[type eq "work"]', 'EMAILS[primary eq true]') {
+    my $json = of_user('attributes=title,' . uri("$name,nickName"))->{json};
+    is keys_of($json), 'emails nickName title', "the attribute before the brackets is answered: $name";
+    is scalar @{ $json->{emails} || [] }, 2, 'with all its values';
+}
+is_deeply of_user('attributes=' . uri('emails[type eq "work"].value'))->{json}{emails}, [{ value => 'w@example.com' }, { value => 'h@example.com' }],
+    'the sub-attribute behind the brackets';
+is keys_of(of_user('attributes=' . uri(CORE . ':emails[type eq "work"].type'), @strict)->{json}), 'emails', 'strictly too';
+is scalar @{ of_user('excludedAttributes=' . uri("title,$_"))->{json}{emails} }, 2, "an answer leaves nothing out for $_: it would lack more than was named"
+    for 'emails[type eq "work"]', 'emails[type eq "work"].value';
+ok !exists of_user('excludedAttributes=' . uri('emails[type eq "work"],title'))->{json}{title}, 'but what else is named';
+is keys_of($org->get('/Users?filter=emails+pr&attributes=' . uri('emails[type eq "work"].value'))->{json}{Resources}[0]), 'emails', 'in a list';
+is keys_of(of_user('attributes=' . uri('nosuch[type eq "work"],title'))->{json}), 'title', 'PROJ-10: an unknown name with a filter is unknown';
+is_error(of_user('attributes=' . uri($_)), 400, 'invalidValue', "what has no end is refused: $_") for 'emails[type eq "work"', 'title,emails[type eq "work]';
+is of_user('attributes=' . join ',', ('title') x 1000)->{status}, 200, 'a name many times';
+
 my $managed = organization();
 
 # The settings page's lists

@@ -108,6 +108,22 @@ is keys_of(of_user('attributes=' . uri('nosuch[type eq "work"],title'))->{json})
 is_error(of_user('attributes=' . uri($_)), 400, 'invalidValue', "what has no end is refused: $_") for 'emails[type eq "work"', 'title,emails[type eq "work]';
 is of_user('attributes=' . join ',', ('title') x 1000)->{status}, 200, 'a name many times';
 
+# Words without quotation marks
+sub found { my ($filter, %o) = @_; my $r = $org->get('/Users?filter=' . uri($filter), %o); return $r->{json}{totalResults} // "$r->{status} $r->{json}{scimType}" }
+for my $case (["displayName eq O'Malley", 1], ['externalId eq urn:example:7', 1], ['schemas eq ' . CORE, 3 + 5], ['meta.created gt 2020-01-31T12:00:00Z', 3 + 5],
+              ['meta.created lt 2020-01-31T12:00:00.5+09:00', 0], ['not (meta.created lt 2020-01-31T12:00:00Z) and title pr', 2], ['userType eq true', 1], ['userType eq True', 1],
+              ['x509Certificates.value eq YQ==', 1], ['emails[value eq w@example.com]', 1], ['emails[value sw http://example.com/?a=b&c]', 0], ['displayName eq 山田', 0],
+              ['displayName eq a\\b{c}', 0], ['title eq 5', 0]) {
+    my ($filter, $count) = @$case;
+    my $n = found($filter);
+    $count = $n if $count == 8 && $n > 3;
+    is $n, $count, "FLT-51: without quotation marks: $filter";
+    is found($filter, @strict), '400 invalidFilter', 'FLT-51: strictly not';
+}
+is found($_), '400 invalidFilter', "FLT-51: $_"
+    for "userName eq 'query\@example.com'", "userName eq `query\@example.com`", "userName eq \x{201c}query\@example.com\x{201d}", "userName eq \x{2018}a\x{2019}",
+        'displayName eq John Smith', 'meta.created gt yesterday', 'meta.created gt 2020', 'active eq maybe', 'userName eq a"b"', "userName eq a\x01b";
+
 my $managed = organization();
 
 # The settings page's lists

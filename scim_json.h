@@ -19,11 +19,12 @@
 /* Parse length bytes of text as one RFC 8259 document.
  * Refused with SCIM_E_INVALID_SYNTAX and the byte offset (from 0) in the
  * detail: anything outside RFC 8259 (a byte order mark, raw control
- * characters, 01, trailing text ...), ill-formed UTF-8, lone surrogates,
- * numbers that a double cannot hold exactly enough (overflow, integers beyond
- * 2^53), more than SCIM_JSON_MAX_DEPTH levels, an empty document, and a member
- * name that occurs twice in an object, in whatever case (ERR-18 to ERR-25).
- * U+0000 in a string is SCIM_E_INVALID_VALUE (TYPE-02).
+ * characters, 01, trailing text ...), ill-formed UTF-8, lone surrogates, more
+ * than SCIM_JSON_MAX_DEPTH levels, an empty document, and a member name that
+ * occurs twice in an object, in whatever case (ERR-18 to ERR-25).
+ * Refused with SCIM_E_INVALID_VALUE: U+0000 in a string (TYPE-02), and a
+ * number that a double cannot hold exactly enough (overflow, integers beyond
+ * 2^53).
  * The tree lives as long as pool. */
 scim_error_t *scim_json_parse(cJSON **root, const char *text,
                               apr_size_t length, apr_pool_t *pool)

@@ -124,6 +124,17 @@ is found($_), '400 invalidFilter', "FLT-51: $_"
     for "userName eq 'query\@example.com'", "userName eq `query\@example.com`", "userName eq \x{201c}query\@example.com\x{201d}", "userName eq \x{2018}a\x{2019}",
         'displayName eq John Smith', 'meta.created gt yesterday', 'meta.created gt 2020', 'active eq maybe', 'userName eq a"b"', "userName eq a\x01b";
 
+# Numbers
+for my $number ('9007199254740993', '-9007199254740993', '123456789012345678901234567890', '1' x 100, '1e400', '-1e999') {
+    my $r = $org->post('/Users', qq({"userName":"n\@example.com","displayName":"x","externalId":$number}));
+    is_error($r, 400, 'invalidValue', 'TYPE: a number that cannot be kept exactly: ' . substr $number, 0, 20);
+    like $r->{json}{detail}, qr/number at byte 59\b.*as a string/, 'the detail says which, and what helps';
+    unlike $r->{json}{detail}, qr/not valid JSON/, 'it is valid JSON';
+}
+is $org->post('/Users', '{"userName":"n@example.com","displayName":"x","externalId":9007199254740992}')->{json}{externalId}, '9007199254740992', 'H37: 2^53 is kept';
+is found('externalId eq 9007199254740993'), 0, 'and in a filter, where it is text, it may be longer';
+is_error($org->post('/Bulk', '{"schemas":["' . BULK . '"],"failOnErrors":9007199254740993,"Operations":[]}'), 400, 'invalidValue', 'in a bulk request');
+
 my $managed = organization();
 
 # The settings page's lists

@@ -135,6 +135,15 @@ is $org->post('/Users', '{"userName":"n@example.com","displayName":"x","external
 is found('externalId eq 9007199254740993'), 0, 'and in a filter, where it is text, it may be longer';
 is_error($org->post('/Bulk', '{"schemas":["' . BULK . '"],"failOnErrors":9007199254740993,"Operations":[]}'), 400, 'invalidValue', 'in a bulk request');
 
+# Endpoints
+for my $case (['/users', '/Users'], ['/USERS/1', '/Users'], ['/roles', '/Roles'], ['/bulk', '/Bulk'], ['/serviceproviderconfig', '/ServiceProviderConfig'], ['/users/.search', '/Users']) {
+    my ($path, $right) = @$case;
+    my $r = $org->get($path);
+    is_error($r, 404, undef, "HTTP-43: $path is another path than $right");
+    like $r->{json}{detail}, qr/\Q$right\E\b/, 'HTTP-43: and the detail says so';
+}
+unlike $org->get('/user')->{json}{detail}, qr/Users/, 'HTTP-43: nobody guesses what was meant';
+
 my $managed = organization();
 
 # The settings page's lists

@@ -560,6 +560,13 @@ static void send_creation(creation_t *creation, bulk_t *bulk,
     }
 }
 
+/* What is wrong with a creation may need a look into the database, for which
+ * there is no place among the creations that were sent: it waits. */
+static int is_refused(const creation_t *creation)
+{
+    return creation->error && scim_error_status(creation->error->kind) < 500;
+}
+
 static void receive_creation(creation_t *creation)
 {
     cJSON *user = NULL;
@@ -569,7 +576,6 @@ static void receive_creation(creation_t *creation)
                                                       creation->wanted);
     }
     finish(&creation->run, &creation->call, creation->error, user);
-    apr_pool_destroy(creation->pool);
 }
 
 /* Run the creations from operation on, count of them. */
@@ -585,9 +591,17 @@ static scim_error_t *run_together(bulk_t *bulk, operation_t *operation,
         send_creation(creations + i, bulk, operation + i);
     }
     for (i = 0; i < count; i++) {
-        receive_creation(creations + i);
+        if (!is_refused(creations + i)) {
+            receive_creation(creations + i);
+        }
+        apr_pool_destroy(creations[i].pool);
     }
     scim_db_end_pipeline(bulk->call->db);
+    for (i = 0; i < count; i++) {
+        if (operation[i].state == WAITING) {
+            run_operation(bulk, operation + i);
+        }
+    }
     return NULL;
 }
 

@@ -144,7 +144,28 @@ for my $case (['/users', '/Users'], ['/USERS/1', '/Users'], ['/roles', '/Roles']
 }
 unlike $org->get('/user')->{json}{detail}, qr/Users/, 'HTTP-43: nobody guesses what was meant';
 
+# Who is there already
 my $managed = organization();
+my $taken = $managed->create(userName => 'taken@example.com');
+for my $profile ('managed', 'strict') {
+    my @as = (profile => $profile);
+    my $post = sub { return $managed->post('/Users', { schemas => [CORE], @_ }, @as) };
+    is_error($post->(userName => 'taken@example.com'), 409, 'uniqueness', "POST-01: a userName that is taken goes before a missing displayName ($profile)");
+    is_error($post->(userName => 'TAKEN@example.com', title => 'x'), 409, 'uniqueness', "POST-01: in any case ($profile)");
+    is_error($post->(userName => 'taken@example.com', displayName => 'x' x 600), 409, 'uniqueness', "POST-01: before what is too long ($profile)");
+    is_error($post->(userName => 'free@example.com'), 400, 'invalidValue', "POST-01: one that is free needs it ($profile)");
+    is_error($post->(displayName => 'x'), 400, 'invalidValue', "POST-01: and without a userName nothing is taken ($profile)");
+}
+sql(q(UPDATE scim.organization SET domains = '{example.org}' WHERE id = $1), $managed->{id});
+is_error($managed->post('/Users', { userName => 'taken@example.com', displayName => 'x' }), 409, 'uniqueness', 'POST-01: before a domain that is no longer verified');
+sql(q(UPDATE scim.organization SET domains = '{}' WHERE id = $1), $managed->{id});
+my @creations = map { { method => 'POST', path => '/Users', bulkId => "$_->[0]$_->[1]", data => { schemas => [CORE], userName => $_->[0], $_->[1] ? (displayName => 'x') : () } } }
+    ['b1@example.com', 1], ['taken@example.com', 0], ['b2@example.com', 0], ['b1@example.com', 0], ['b3@example.com', 1];
+is statuses($managed->post('/Bulk', { schemas => [BULK], Operations => \@creations })), '201 409 400 409 201', 'POST-01: in a bulk request, in order';
+is statuses($managed->post('/Bulk', { schemas => [BULK], Operations => [$creations[1]] })), '409', 'POST-01: and alone in one';
+is +(sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND path LIKE $2', $managed->{id}, '%Bulk%'))[0][0]
+    + (sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND user_name = $2 AND path NOT LIKE $3', $managed->{id}, 'b2@example.com', '%Bulk%'))[0][0], 1,
+    'each refusal is told once';
 
 # The settings page's lists
 sub page_of { my ($query) = @_; return $managed->request(GET => '', target => "/organizations/$managed->{key}/api/$query", token => undef,

@@ -7,6 +7,7 @@ use Encode qw(decode_utf8 encode_utf8);
 use File::Temp;
 use IPC::Open3;
 use JSON::PP ();
+use POSIX ();
 use Symbol 'gensym';
 use Scim::Test;
 
@@ -14,9 +15,13 @@ my $server = server();
 my @db = ('--db', "host=$server->{pghost} dbname=scim user=scim");
 
 # (exit status, stdout, stderr)
-sub scimctl_raw {
-    my (@arguments) = @_;
+sub scimctl_raw { return scimctl_given('', @_) }
+
+# The same with text on standard input.
+sub scimctl_given {
+    my ($input, @arguments) = @_;
     my $pid = open3(my $in, my $out, my $err = gensym, './scimctl', map { encode_utf8($_) } @arguments);
+    print $in encode_utf8($input);
     close $in;
     local $/;
     my ($stdout, $stderr) = map { decode_utf8($_ // '') } scalar(<$out>), scalar(<$err>);
@@ -90,10 +95,10 @@ my $good = "userName,displayName,role,active,managed,syncEligible,externalId,pre
     . "old\@example.com,\"Old, \"\"Hand\"\"\nof two lines\",USER,false,true,false,,,\r\n"
     . "own\@example.org,Zoë,,,false,,,,\n";
 ($status, $out) = import_file($good, '--dry-run');
-is_deeply [$status, $out], [0, "3 account(s) could be imported\n"], 'import --dry-run checks';
+is_deeply [$status, $out], [0, "3 account(s) could be imported: 1 ADMIN, 1 USER, 1 GUEST\n"], 'import --dry-run checks';
 is json('org', 'show', $key)->[0]{accounts}, 0, 'and imports nothing';
 ($status, $out) = import_file("\x{feff}$good");
-is_deeply [$status, $out], [0, "3 account(s) imported\n"], 'import, with the byte order mark that spreadsheets write';
+is_deeply [$status, $out], [0, "3 account(s) imported: 1 ADMIN, 1 USER, 1 GUEST\n"], 'import, with the byte order mark that spreadsheets write';
 is_deeply [sql('SELECT user_name, display_name, role, active, managed, sync_eligible, provisioned_at IS NULL
     FROM scim.account a JOIN scim.organization o ON o.id = organization_id WHERE o.key = $1 AND user_name NOT LIKE \'old%\'
     ORDER BY user_name', $key)],
@@ -112,13 +117,23 @@ for my $case (['unknown column', "userName,shoeSize\nx\@example.com,43\n", qr/^F
               ['a quote without an end', "userName,displayName\n\"n\@example.com,N\n", qr/^FILE:2: /],
               ['several at once', "userName,displayName\nbad,N\nn\@example.com,N\nworse,N\n", qr/^FILE:2: .*\nFILE:4: /],
               ['a column twice', "userName,displayName,USERNAME\nn\@example.com,N,m\@example.com\n", qr/^FILE:1: .*twice/],
-              ['not UTF-8', undef, qr/UTF-8/], ['an empty file', '', qr/^FILE:1: /]) {
+              ['not UTF-8', undef, qr/^FILE:2: .*UTF-8/],
+              ['a line that is too long', "userName,displayName\n\nn\@example.com," . 'N' x 70_000 . "\n", qr/^FILE:3: .*longer than 65,536 bytes/],
+              ['heads that are too long', 'userName,' . 'N' x 70_000 . "\n", qr/^FILE:1: .*longer than/],
+              ['a quote without an end in a long file', "userName,displayName\n" . join('', map { $_ == 3 ? "\"n\@example.com,N\n" : "n$_\@example.com,N\n" } 1 .. 5000),
+               qr/^FILE:4: .*quotation mark missing/],
+              ['a zero byte', "userName,displayName\nn\@example.com,a\0b\n", qr/^FILE:2: .*UTF-8/],
+              ['text behind a quote, and more', "userName,displayName\n\"n\@example.com\"x,N\nbad,N\n", qr/^FILE:2: text behind a closing quote\nFILE:3: /],
+              ['65 fields', join(',', 'userName', ('x') x 64) . "\n", qr/^FILE:1: too many fields/],
+              ['several lines that are not UTF-8', undef, qr/^FILE:2: .*UTF-8.*\nFILE:3: .*UTF-8/],
+              ['an empty file', '', qr/^FILE:1: /]) {
     my ($name, $text, $message) = @$case;
     if (!defined $text) {
         my $file = File::Temp->new;
-        print $file "userName,displayName\nn\@example.com,\xff\n";
+        print $file "userName,displayName\nn\@example.com,\xff\n\xc3,N\n";
         close $file;
         ($status, $out, $err) = scimctl('account', 'import', $key, "$file");
+        $err =~ s/\Q$file\E/FILE/g;
     }
     else {
         ($status, $out, $err) = import_file($text);
@@ -128,6 +143,43 @@ for my $case (['unknown column', "userName,shoeSize\nx\@example.com,43\n", qr/^F
     is json('org', 'show', $key)->[0]{accounts}, 3, "import of $name: nothing of the file is imported";
 }
 refused(qr/No such file/, 'a file that is not there', 'account', 'import', $key, '/nonexistent.csv');
+refused(qr/directory/, 'a folder', 'account', 'import', $key, '/tmp');
+
+($status, $out) = import_file("userName,displayName\rn\@example.com,N\rm\@example.com,\"M\rN\"", '--dry-run');
+is $out, "2 account(s) could be imported: 0 ADMIN, 0 USER, 2 GUEST\n", 'lines that end as on an old Macintosh, and a last one without an end';
+
+# Import of many: in constant memory, with a sign of life
+sub import_many {
+    my ($count, $quote) = @_;
+    my $file = File::Temp->new(SUFFIX => '.csv');
+    print $file "userName,displayName,role\n", map { "n$_\@example.com,${quote}Number $_$quote," . ('ADMIN', 'USER', '')[$_ % 3] . "\n" } 1 .. $count;
+    close $file;
+    my $report = File::Temp->new;
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        open STDOUT, '>', "$report";
+        exec './scimctl', @db, 'account', 'import', $key, "$file", '--dry-run' or POSIX::_exit(127);
+    }
+    my $peak = 0;
+    until (waitpid($pid, POSIX::WNOHANG()) == $pid) {
+        if (open my $in, '<', "/proc/$pid/status") { /^VmHWM:\s+(\d+)/ and $1 > $peak and $peak = $1 while <$in> }
+        select undef, undef, undef, 0.02;
+    }
+    return ($peak, scalar <$report>);
+}
+my ($few, $few_out) = import_many(2000, '"');
+my ($many, $many_out) = import_many(20_000, '"');
+is $few_out, "2000 account(s) could be imported: 666 ADMIN, 667 USER, 667 GUEST\n", 'an import of 2,000 accounts';
+is $many_out, "20000 account(s) could be imported: 6666 ADMIN, 6667 USER, 6667 GUEST\n", 'and of 20,000';
+cmp_ok $few, '>', 1000, 'whose memory was seen';
+cmp_ok $many, '<', 1.3 * $few, "takes as much memory: $few kB and $many kB";
+my $plain = File::Temp->new(SUFFIX => '.csv');
+print $plain "userName,displayName\n", map { "t$_\@example.com,T\n" } 1 .. 250;
+print $plain "bad,T\n";
+close $plain;
+my $seen = qx(script -qec "./scimctl --db '$db[1]' account import $key $plain" /dev/null);
+like $seen, qr/\r100 records read\r200 records read/, 'on a terminal the import shows its progress';
+like $seen, qr/\r +\r\S+:252: userName/, 'which a report does not stand behind';
 
 # Tokens
 ($status, my $token, $err) = scimctl('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'Entra ID');

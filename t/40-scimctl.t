@@ -145,6 +145,19 @@ for my $case (['unknown column', "userName,shoeSize\nx\@example.com,43\n", qr/^F
 refused(qr/No such file/, 'a file that is not there', 'account', 'import', $key, '/nonexistent.csv');
 refused(qr/directory/, 'a folder', 'account', 'import', $key, '/tmp');
 
+# Import from standard input
+for my $words (['account', 'import', $key, '-', '--dry-run'], ['account', 'import', '--dry-run', $key, '-'], ['--dry-run', 'account', 'import', $key, '--', '-'],
+               ['account', '--dry-run', 'import', $key, '-', '--json']) {
+    ($status, $out, $err) = scimctl_given("userName,displayName\nn\@example.com,N\n", @db, @$words);
+    is_deeply [$status, $err], [0, ''], "import from standard input: @{[map { $_ eq $key ? 'KEY' : $_ } @$words]}";
+    is $out, $words->[-1] eq '--json' ? '' : "1 account(s) could be imported: 0 ADMIN, 0 USER, 1 GUEST\n", 'as from a file';
+}
+($status, $out, $err) = scimctl_given("userName,displayName\nn,N\n", @db, 'account', 'import', $key, '-');
+is $status, 1, 'a bad line on standard input';
+like $err, qr/^-:2: /, 'is named too';
+is +(scimctl('--name', '-', 'org', 'show', $key))[0], 0, 'a hyphen as the value of an option';
+like +(scimctl('-', 'org', 'list'))[2], qr/^Usage/, 'a hyphen where no command has one';
+like +(scimctl('-x', 'org', 'list'))[2], qr/invalid option/, 'an option of one letter there is not';
 ($status, $out) = import_file("userName,displayName\rn\@example.com,N\rm\@example.com,\"M\rN\"", '--dry-run');
 is $out, "2 account(s) could be imported: 0 ADMIN, 0 USER, 2 GUEST\n", 'lines that end as on an old Macintosh, and a last one without an end';
 

@@ -133,6 +133,27 @@ static const char *allowed_methods(const scim_target_t *target,
     return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
 }
 
+/* Paths are case-sensitive: httpd's own <Location> sections for one of ours
+ * would not hold for another spelling of it.  Who is only that far from an
+ * endpoint is told. */
+static scim_error_t *no_endpoint(const scim_target_t *target,
+                                 apr_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        if (strcasecmp(routes[i].endpoint, target->endpoint) == 0
+            && strcmp(routes[i].endpoint, target->endpoint) != 0) {
+            return scim_error(pool, SCIM_E_NOT_FOUND,
+                              "There is no endpoint /%s: upper and lower"
+                              " case differ, it is /%s.", target->endpoint,
+                              routes[i].endpoint);
+        }
+    }
+    return scim_error(pool, SCIM_E_NOT_FOUND, "There is no endpoint /%.60s.",
+                      target->endpoint);
+}
+
 /* ROUTES when there is none. */
 static apr_size_t route_of(const scim_target_t *target, int method)
 {
@@ -157,9 +178,7 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
     }
     allow = allowed_methods(x->target, x->r->pool);
     if (!allow) {
-        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
-                          "There is no endpoint /%.60s.",
-                          x->target->endpoint);
+        return no_endpoint(x->target, x->r->pool);
     }
     apr_table_setn(x->r->err_headers_out, "Allow", allow);
     if (x->r->method_number == M_INVALID) {

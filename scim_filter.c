@@ -209,10 +209,28 @@ static int is_string_comparison(scim_compare_e compare)
            || compare == SCIM_COMPARE_EXACT;
 }
 
-/* Letters, digits and what ids and addresses have beside them. */
+static int takes_text(scim_compare_e compare)
+{
+    return is_string_comparison(compare) || compare == SCIM_COMPARE_INSTANT
+           || compare == SCIM_COMPARE_BINARY;
+}
+
+/* U+2018 to U+201F in UTF-8. */
+static int is_typographic_quote(const char *at)
+{
+    return strncmp(at, "\xe2\x80", 2) == 0
+           && (unsigned char) at[2] >= 0x98 && (unsigned char) at[2] <= 0x9f;
+}
+
+/* A word without its quotation marks.  In wrong ones it is none: who took them
+ * for part of the word would find nobody, and a client that finds nobody
+ * creates a second account. */
 static int is_bare_word(const char *word)
 {
-    while (apr_isalnum(*word) || (*word && strchr("._@+-", *word))) {
+    if (strchr("'`", *word) || is_typographic_quote(word)) {
+        return 0;
+    }
+    while (*word && !apr_iscntrl(*word)) {
         word++;
     }
     return *word == '\0';
@@ -230,9 +248,8 @@ static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
         && scim_text_boolean(literal->text ? literal->text : word, &value)) {
         put_boolean(literal, value);
     }
-    else if (is_string_comparison(compare) && is_bare_word(word)
-             && (literal->kind == SCIM_LITERAL_NONE
-                 || literal->kind == SCIM_LITERAL_NUMBER)) {
+    else if (takes_text(compare) && literal->kind != SCIM_LITERAL_STRING
+             && literal->kind != SCIM_LITERAL_NULL && is_bare_word(word)) {
         put_string(literal, word);
     }
 }

@@ -67,7 +67,8 @@ typedef struct {
     scim_resolve_fn *resolve;
     const void *baton;
     int lenient;              /* take "True", True and true for a boolean, in
-                               * any case, and a bare word for a string
+                               * any case, and a bare word for a string or
+                               * a dateTime
                                * (clients.md E11, E40, E55, H6, H9) */
 } scim_resolver_t;
 

@@ -815,6 +815,9 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
     int number = 0;
 
     apr_pool_create(&p.scratch, pool);
+    if (!rules->strict) {
+        operations = scim_json_listed(operations, pool);
+    }
     SCIM_ERR(check_message(&p, operations, message));
     cJSON_ArrayForEach(operation, operations) {
         scim_error_t *error = apply_operation(&p, operation);

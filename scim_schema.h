@@ -177,8 +177,10 @@ scim_error_t *scim_schema_validate(cJSON *resource,
 typedef struct scim_projection_t scim_projection_t;
 
 /* From the values of the query parameters attributes and excludedAttributes,
- * comma-separated, NULL when absent; *projection is NULL when both are absent
- * or empty.  Unknown names are ignored.  Both given: SCIM_E_INVALID_VALUE. */
+ * comma-separated, NULL when absent; *projection is NULL when there is no name
+ * in either.  Unknown names are ignored; a name with a filter, as in a PATCH
+ * path, stands for the attribute without it, but is excluded in no part.  Both
+ * given, or a filter without end: SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const char *attributes,
                                    const char *excluded,

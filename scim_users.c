@@ -515,16 +515,37 @@ static scim_error_t *read_inserted(cJSON **user, scim_call_t *call,
            : scim_users_from_row(user, call, rows, 0, 1);
 }
 
+/* What is not enough for a new account may be the name of an old one: a client
+ * that takes that over on 409 must not be sent away with 400. */
+static scim_error_t *or_conflict(scim_call_t *call, const cJSON *wanted,
+                                 scim_error_t *error)
+{
+    const char *values[] = { call->principal->organization_id,
+                             scim_json_text(wanted, "userName") };
+    scim_rows_t *rows;
+
+    if (!values[1] || error->kind != SCIM_E_INVALID_VALUE) {
+        return error;
+    }
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_USER_NAME,
+                         values));
+    return scim_rows_count(rows) > 0 ? conflict(call, wanted) : error;
+}
+
 static scim_error_t *insert(cJSON **user, scim_call_t *call,
                             const cJSON *body, int managed,
                             int sync_eligible, int provisioned)
 {
     const char *values[INSERT_VALUES];
+    scim_error_t *error;
     scim_rows_t *rows;
-    cJSON *wanted;
+    cJSON *wanted = NULL;
 
-    SCIM_ERR(prepare_insert(&wanted, values, call, body, managed,
-                            sync_eligible, provisioned));
+    error = prepare_insert(&wanted, values, call, body, managed,
+                           sync_eligible, provisioned);
+    if (error) {
+        return or_conflict(call, wanted, error);
+    }
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT, values));
     return read_inserted(user, call, rows, wanted);
 }

@@ -584,6 +584,18 @@ static void take_option(scimctl_options_t *options, int option,
     }
 }
 
+/* apr_getopt_long would take a lone "-", standard input, for an option; what
+ * it finds skipped counts as a word. */
+static apr_status_t next_option(apr_getopt_t *in, int *option,
+                                const char **value)
+{
+    while (in->ind < in->argc
+           && (in->argv[in->ind][0] != '-' || !in->argv[in->ind][1])) {
+        in->ind++;
+    }
+    return apr_getopt_long(in, option_table, option, value);
+}
+
 static int read_options(scimctl_run_t *run, apr_getopt_t *in)
 {
     const char *value;
@@ -591,8 +603,7 @@ static int read_options(scimctl_run_t *run, apr_getopt_t *in)
     apr_status_t rv;
 
     in->interleave = 1;
-    while ((rv = apr_getopt_long(in, option_table, &option, &value))
-           == APR_SUCCESS) {
+    while ((rv = next_option(in, &option, &value)) == APR_SUCCESS) {
         take_option(&run->options, option, value);
     }
     return rv == APR_EOF;

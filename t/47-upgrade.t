@@ -4,27 +4,23 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use Scim::Process;
 use Scim::Test;
 
 my $server = server();
-my @as = ('-h', $server->{pghost}, '-U', 'scim', '-v', 'ON_ERROR_STOP=1');
 my $NAME = 'upgrade_' . random_name();
 
 # psql on the old database: (exit status, what it said)
 sub psql {
     my (@arguments) = @_;
-    open my $out, '-|', 'sh', '-c', 'exec timeout 300 "$@" 2>&1', 'sh', Scim::Server::pg('psql'), @as, '-qAtX', '-d', $NAME, @arguments or die "psql: $!";
-    binmode $out, ':utf8';
-    local $/;
-    my $said = <$out>;
-    close $out;
-    return ($? >> 8, $said);
+    my $done = Scim::Process::run([$server->psql('-d', $NAME, '-v', 'ON_ERROR_STOP=1', '-qAtX', @arguments)]);
+    return ($done->{status}, Encode::decode_utf8($done->{out} . $done->{err}));
 }
+sub as_postgres { return $server->run(0, $server->psql('-U', 'postgres', '-d', 'postgres', '-c', @_)) }
 sub value { my ($status, $said) = psql('-c', $_[0]); chomp $said; return $said }
 sub apply { return psql('-f', 'schema.sql') }
 
-$server->run(0, Scim::Server::pg('psql'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'postgres', '-c',
-             "CREATE DATABASE $NAME OWNER scim ENCODING 'UTF8' TEMPLATE template0");
+as_postgres("CREATE DATABASE $NAME OWNER scim ENCODING 'UTF8' TEMPLATE template0");
 is +(psql('-f', 't/schema/4.sql'))[0], 0, 'a database of version 4';
 my $ACCOUNTS = 100_000;
 Scim::Server::write_file("$server->{dir}/old.sql", Encode::encode_utf8(<<"SQL"));
@@ -86,5 +82,5 @@ $before = value($sums);
 ($status, $said) = apply();
 is $status, 0, 'applied again it does nothing' or diag $said;
 is value($sums), $before, 'to any account';
-$server->run(0, Scim::Server::pg('psql'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'postgres', '-c', "DROP DATABASE $NAME WITH (FORCE)");
+as_postgres("DROP DATABASE $NAME WITH (FORCE)");
 done_testing;

@@ -119,8 +119,9 @@ static scim_error_t *check_domains(scimctl_run_t *run)
 
         if (!scim_text_domain(run->pool, domain)) {
             return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                              "--domain: '%.120s' is not the name of a domain,"
-                              " such as example.com.", domain);
+                              "--domain: '%.120s' is not the name of a domain:"
+                              " such as example.com, without @ or a blank.",
+                              domain);
         }
     }
     return NULL;
@@ -133,7 +134,8 @@ static scim_error_t *org_add(scimctl_run_t *run)
         run->options.name ? run->options.name : run->arguments[0],
         scim_db_array(run->pool, run->options.domains)
     };
-    const char *flaw = scim_text_flaw(run->pool, values[1], SCIM_TEXT_NAME);
+    const char *flaw = run->options.name
+        ? scim_text_flaw(run->pool, run->options.name, SCIM_TEXT_NAME) : NULL;
     scim_error_t *error;
     scim_rows_t *rows;
 

@@ -1,8 +1,8 @@
 /* text_keys FILE: for each line, a code point in hexadecimal, that and what
  * scim_text says of it, for a comparison with SQL: the keys of strings with it
  * (bytes in hexadecimal) and whether an identifier and a name can have it.
- * Characters younger than PostgreSQL 15, which has the tables of Unicode 14, are
- * left out. */
+ * Characters younger than PostgreSQL 15, which has the tables of Unicode 14,
+ * are left out. */
 #include <stdio.h>
 #include <string.h>
 

@@ -33,9 +33,10 @@ sub missing {
 # source, that ends after so many seconds whatever happens.
 sub new {
     my ($class, %option) = @_;
-    my $self = bless { %option, owner => $$, folder => File::Temp::tempdir('scim-debian-XXXXXX', TMPDIR => 1, CLEANUP => 1) }, $class;
-    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to},
-        in_namespaces($self->{seconds}, 'sh', "$self->{source}/t/debian/enter", $self->{folder}, $self->{source}, $self->{user}));
+    my $self = bless { %option, owner => $$ }, $class;
+    $self->{folder} = File::Temp::tempdir('scim-debian-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    my @enter = ("$self->{source}/t/debian/enter", $self->{folder}, $self->{source}, $self->{user});
+    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, in_namespaces($self->{seconds}, 'sh', @enter));
     $self->run('exec 2>&1', 60);
     return $self;
 }

@@ -5,39 +5,53 @@ package Scim::Debian;
 use strict;
 use warnings;
 use File::Temp ();
+use IO::Socket::INET;
 use IPC::Open2 ();
 
-# As root, at most $seconds long.
+my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc --fork --kill-child);
+
+# A command as root that takes so many seconds at most.
 sub as_root {
     my ($seconds, @command) = @_;
     return ($> == 0 ? () : ('sudo', '-n'), 'timeout', '-k', 5, $seconds, @command);
 }
 
-sub in_namespaces {
-    my ($seconds, @command) = @_;
-    return as_root($seconds, qw(unshare --mount --pid --net --uts --ipc --fork --kill-child), @command);
+sub succeeds {
+    my (@command) = @_;
+    return system('sh', '-c', 'exec "$@" > /dev/null 2>&1', 'sh', as_root(10, @command)) == 0;
 }
 
-# Why there can be none here; undef when there can.
-sub missing {
-    open my $in, '<', '/etc/os-release' or return 'this is no Debian';
+# A copy has this machine's network.
+sub ports_are_free {
+    for my $port (80, 443, 5432) {
+        return 0 if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+    }
+    return 1;
+}
+
+# How there can be one here, or undef and why not.
+sub way {
+    open my $in, '<', '/etc/os-release' or return (undef, 'this is no Debian');
     my %os = map { /^(\w+)="?([^"\n]*)/ ? ($1 => $2) : () } <$in>;
-    return 'this is not Debian 12' unless ($os{ID} // '') eq 'debian' && ($os{VERSION_ID} // '') eq '12';
-    my @try = in_namespaces(10, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt');
-    open my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', @try or return "sh: $!";
-    my ($line) = <$out>;
-    return close $out ? undef : 'no namespaces are allowed here: ' . ($line // 'no reason given');
+    return (undef, 'this is not Debian 12') unless ($os{ID} // '') eq 'debian' && ($os{VERSION_ID} // '') eq '12';
+    return (undef, 'this needs root, or sudo without a password') unless succeeds('true');
+    return 'namespaces' if succeeds(@NAMESPACES, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt');
+    return (undef, 'neither namespaces nor chroot are allowed here') unless succeeds('chroot', '/', 'true');
+    return (undef, 'no namespaces are allowed here, and port 80, 443 or 5432 is taken') unless ports_are_free();
+    return 'copy';
 }
 
-# new(user, source, seconds): a shell of that user, in a copy of the folder
+# new(way, user, source, seconds): a shell of that user, in a copy of the folder
 # source, that ends after so many seconds whatever happens.
 sub new {
     my ($class, %option) = @_;
     my $self = bless { %option, owner => $$ }, $class;
     $self->{folder} = File::Temp::tempdir('scim-debian-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    my @enter = ("$self->{source}/t/debian/enter", $self->{folder}, $self->{source}, $self->{user});
-    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, in_namespaces($self->{seconds}, 'sh', @enter));
-    $self->run('exec 2>&1', 60);
+    chmod 0755, $self->{folder};
+    my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
+    unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
+    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, as_root($self->{seconds}, @enter));
+    $self->run('exec 2>&1', 120);
     return $self;
 }
 

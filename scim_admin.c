@@ -18,6 +18,7 @@
 #include "scim_log.h"
 #include "scim_members.h"
 #include "scim_people.h"
+#include "scim_shape.h"
 #include "scim_text.h"
 #include "scim_tokens.h"
 
@@ -233,10 +234,11 @@ static scim_error_t *text_field(const char **text, visit_t *v,
                                 const char *name)
 {
     const cJSON *value = scim_json_member(v->body, name);
+    int is_absent = scim_shape_is_absent(value, &v->call.rules);
 
     v->field = name;
-    *text = cJSON_GetStringValue(value);
-    if (value && !cJSON_IsNull(value) && !*text) {
+    *text = is_absent ? NULL : cJSON_GetStringValue(value);
+    if (!is_absent && !*text) {
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
                           "'%s' must be a text.", name);
     }

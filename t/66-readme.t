@@ -6,13 +6,14 @@ use warnings;
 use File::Temp ();
 use lib 't/lib';
 use Scim::Debian;
+use Scim::Process;
 use Test::More;
 
 my $URL = 'https://scim.example.com/scim';
 my ($way, $why_not) = Scim::Debian::way();
 plan skip_all => $why_not unless $way;
 my $source = File::Temp::tempdir('scim-readme-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/mod_scim';
-system('make', '-s', 'distdir', "distdir=$source") == 0 or die "make distdir failed\n";
+Scim::Process::run(['make', '-s', 'distdir', "distdir=$source"])->{status} == 0 or die "make distdir failed\n";
 my ($debian, $who);
 
 sub content {
@@ -127,8 +128,7 @@ sub connections_suffice {
         until ask 'SELECT mode FROM pg_locks' | grep -q AccessExclusive; do sleep 0.1; done
         load & sleep 3; held
         sudo apachectl graceful
-        load & sleep 1; held; sleep 1; held
-        wait
+        load & sleep 1; held; sleep 1; held; wait
         sudo cat /var/log/postgresql/*.log
 END
     my ($most) = sort { $b <=> $a } $printed =~ /^held (\d+)$/mg;

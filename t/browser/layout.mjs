@@ -1,6 +1,5 @@
-import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { given, launch, open, picture } from './browser.mjs';
+import { after, before, given, launch, open, picture, test } from './browser.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });

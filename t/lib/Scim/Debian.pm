@@ -6,9 +6,9 @@ use strict;
 use warnings;
 use File::Temp ();
 use IO::Socket::INET;
-use IPC::Open2 ();
+use Scim::Process;
 
-my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc --fork --kill-child);
+my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc -f --kill-child);
 
 # A command as root that takes so many seconds at most.
 sub as_root {
@@ -18,7 +18,7 @@ sub as_root {
 
 sub succeeds {
     my (@command) = @_;
-    return system('sh', '-c', 'exec "$@" > /dev/null 2>&1', 'sh', as_root(10, @command)) == 0;
+    return Scim::Process::run([as_root(10, @command)])->{status} == 0;
 }
 
 # A copy has this machine's network.
@@ -50,8 +50,8 @@ sub new {
     chmod 0755, $self->{folder};
     my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
     unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
-    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, as_root($self->{seconds}, @enter));
-    $self->run('exec 2>&1', 120);
+    $self->{shell} = Scim::Process->start([as_root($self->{seconds}, @enter)], in => 'pipe', out => 'pipe', err => 'out');
+    $self->run('true', 120);
     return $self;
 }
 
@@ -60,25 +60,24 @@ sub new {
 sub run {
     my ($self, $command, $seconds) = @_;
     my $end = 'ended-' . int rand 1e9;
-    print { $self->{to} } "{ $command\n} < /dev/null\necho \"\n$end \$?\"\n";
-    $self->{to}->flush;
+    $self->{shell}->say("{ $command\n} < /dev/null\necho \"\n$end \$?\"");
     my ($printed, $deadline) = ('', time + $seconds);
-    vec(my $wanted = '', fileno $self->{from}, 1) = 1;
     while (1) {
-        return ($1, $printed) if $printed =~ s/\n$end (\d+)\n\z//;
         my $left = $deadline - time;
-        return (undef, "$printed\n(not ended after $seconds seconds)") if $left <= 0;
-        next unless select my $ready = $wanted, undef, undef, $left;
-        sysread $self->{from}, $printed, 65536, length $printed or die "the shell has gone: $printed\n";
+        my $line = $left > 0 ? eval { $self->{shell}->line($left) // die "the shell has gone: $printed\n" } : undef;
+        die $@ if $@ =~ /^the shell/;
+        return (undef, "$printed\n(not ended after $seconds seconds)") unless defined $line;
+        return ($1, $printed =~ s/\n\z//r) if $line =~ /^$end (\d+)$/;
+        $printed .= "$line\n";
     }
 }
 
 sub DESTROY {
     my ($self) = @_;
-    return if $$ != $self->{owner} || !$self->{pid};
-    local ($?, $!);
-    close $self->{to};
-    waitpid $self->{pid}, 0;
+    return if $$ != $self->{owner} || !$self->{shell};
+    local ($?, $!, $@);
+    $self->{shell}->close_input;
+    eval { $self->{shell}->wait(60) };
 }
 
 1;

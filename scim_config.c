@@ -207,6 +207,21 @@ static const char *set_number(cmd_parms *cmd, void *config,
     return NULL;
 }
 
+/* Whether something asks for mod_scim, which may be no more than loaded. */
+static int is_in_use(const ap_directive_t *node)
+{
+    for (; node; node = node->next) {
+        int may_ask = strcasecmp(node->directive, "SetHandler") == 0
+            || strcasecmp(node->directive, "Require") == 0;
+
+        if ((may_ask && ap_strcasestr(node->args, "scim"))
+            || is_in_use(node->first_child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* mod_dbd's directives reach every module that names them: httpd calls all.
  * So a wrong driver is found by configtest, and the size of the pool is
  * known, which mod_dbd tells nobody. */
@@ -214,7 +229,7 @@ static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
                                   const char *value)
 {
     scim_config_of_server(cmd->server)->has_dbd = 1;
-    if (strcasecmp(value, "pgsql") != 0) {
+    if (strcasecmp(value, "pgsql") != 0 && is_in_use(ap_conftree)) {
         return not_allowed(cmd, value, "mod_scim keeps its accounts in"
                            " PostgreSQL, so it must be pgsql");
     }

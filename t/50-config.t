@@ -55,6 +55,10 @@ refused(location('SCIMProfile'), qr/SCIMProfile takes one argument/, 'no argumen
 refused("SCIMProfil open\n", qr/Invalid command 'SCIMProfil'/, 'a misspelt directive');
 refused("DBDriver sqlite3\n<Location /scim>\nSetHandler scim\n</Location>",
         qr/DBDriver: 'sqlite3' is not allowed; mod_scim keeps its accounts in PostgreSQL, so it must be pgsql/, 'another DBDriver');
+refused("DBDriver sqlite3\n<Location /a>\nRequire scim-account\n</Location>",
+        qr/DBDriver: 'sqlite3' is not allowed/, 'another DBDriver with a gate');
+unlike +(configtest('DBDriver sqlite3'))[1], qr/mod_scim|SCIM/, "mod_scim has no objection to another DBDriver where it is only loaded";
+is +(configtest(''))[0], 0, 'and needs no database there';
 refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs a database: add DBDriver pgsql and DBDParams/, 'no database');
 refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs mod_dbd: add LoadModule dbd_module/, 'no mod_dbd', without_dbd => 1);
 is +(configtest("<VirtualHost 127.0.0.1:9>\n<Location /scim>\nSetHandler scim\n</Location>\n</VirtualHost>\n$DBD"))[0], 0,

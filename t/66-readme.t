@@ -178,7 +178,10 @@ for ('root', 'webmaster') {
         is_uninstalled();
     }
     else {
-        reverse_proxy($token);
+        SKIP: {
+            skip 'without /proc Debian cannot stop its httpd', 1 if $way eq 'copy';
+            reverse_proxy($token);
+        }
     }
 }
 done_testing;

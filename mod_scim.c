@@ -133,6 +133,27 @@ static const char *allowed_methods(const scim_target_t *target,
     return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
 }
 
+/* Paths are case-sensitive: httpd's own <Location> sections for one of ours
+ * would not hold for another spelling of it.  Who is only that far from an
+ * endpoint is told. */
+static scim_error_t *no_endpoint(const scim_target_t *target,
+                                 apr_pool_t *pool)
+{
+    apr_size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        if (strcasecmp(routes[i].endpoint, target->endpoint) == 0
+            && strcmp(routes[i].endpoint, target->endpoint) != 0) {
+            return scim_error(pool, SCIM_E_NOT_FOUND,
+                              "There is no endpoint /%s: upper and lower"
+                              " case differ, it is /%s.", target->endpoint,
+                              routes[i].endpoint);
+        }
+    }
+    return scim_error(pool, SCIM_E_NOT_FOUND, "There is no endpoint /%.60s.",
+                      target->endpoint);
+}
+
 /* ROUTES when there is none. */
 static apr_size_t route_of(const scim_target_t *target, int method)
 {
@@ -157,9 +178,7 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
     }
     allow = allowed_methods(x->target, x->r->pool);
     if (!allow) {
-        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
-                          "There is no endpoint /%.60s.",
-                          x->target->endpoint);
+        return no_endpoint(x->target, x->r->pool);
     }
     apr_table_setn(x->r->err_headers_out, "Allow", allow);
     if (x->r->method_number == M_INVALID) {
@@ -307,6 +326,12 @@ static void log_notes(scim_exchange_t *x)
                       SCIM_LOGNO(0002) "%s %s: %s", x->r->method, x->r->uri,
                       APR_ARRAY_IDX(x->call.notes, i, const char *));
     }
+    for (i = 0; i < x->call.left_out->nelts; i++) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
+                      SCIM_LOGNO(0020) "%s %s: left out of the list: %s",
+                      x->r->method, x->r->uri,
+                      APR_ARRAY_IDX(x->call.left_out, i, const char *));
+    }
 }
 
 static void prepare_exchange(scim_exchange_t *x, request_rec *r,
@@ -331,6 +356,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
     x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
+    x->call.left_out = apr_array_make(r->pool, 4, sizeof(const char *));
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
@@ -366,7 +392,10 @@ static void keep_refusals(scim_exchange_t *x,
         scim_db_return(db);
     }
     if (failure) {
-        scim_http_log(x->r, failure);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
+                      SCIM_LOGNO(0021) "%s %s was refused, but Activity does"
+                      " not show it. Cause: %s", x->r->method, x->r->uri,
+                      failure->cause ? failure->cause : failure->detail);
     }
 }
 

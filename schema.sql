@@ -31,11 +31,23 @@ INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT 
 -- cluster's locale; scim_text.c makes the same ones.  As long as characters as
 -- bytes, a string is ASCII and needs none of the costly steps.
 
+-- Unicode's full case folding, which PostgreSQL 15 does not have, out of what it
+-- has: every letter is folded as the lower case of its upper case, but for capital
+-- sharp s (its lower case is taken), dotless i (kept, behind a code point that
+-- no character has), final sigma (lower-casing looks at the end of the word,
+-- folding does not) and Cherokee (folded to upper case).
+CREATE OR REPLACE FUNCTION scim.fold_case(value text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN translate(lower(upper(translate(value, U&'\1E9E\0131', U&'\00DF\FDD0') COLLATE "und-x-icu")),
+                     U&'\03C2\FDD0' || 'ꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿᏸᏹᏺᏻᏼᏽ',
+                     U&'\03C3\0131' || 'ᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯᏰᏱᏲᏳᏴᏵ');
+COMMENT ON FUNCTION scim.fold_case(text) IS 'Unicode full case folding (CaseFolding.txt, status C and F)';
+
 CREATE OR REPLACE FUNCTION scim.fold(value text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN octet_length(value) = char_length(value)
            THEN lower(value COLLATE "C")
-           ELSE normalize(lower(normalize(value, NFC) COLLATE "und-x-icu"), NFC) COLLATE "C"
+           ELSE normalize(scim.fold_case(normalize(value, NFC)), NFC) COLLATE "C"
            END;
 COMMENT ON FUNCTION scim.fold(text) IS 'Comparison key of a string that ignores case and Unicode form (RFC 7643 section 2.2, caseExact false)';
 
@@ -43,11 +55,11 @@ CREATE OR REPLACE FUNCTION scim.user_name_key(user_name text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN octet_length(user_name) = char_length(user_name)
            THEN lower(user_name COLLATE "C")
-           ELSE normalize(lower(normalize(user_name, NFKC) COLLATE "und-x-icu"), NFC) COLLATE "C"
+           ELSE normalize(scim.fold_case(normalize(user_name, NFKC)), NFC) COLLATE "C"
            END;
 COMMENT ON FUNCTION scim.user_name_key(text) IS 'Comparison key of a userName: as scim.fold, and full-width letters equal ordinary ones (RFC 8265 section 3.3)';
 
--- NFC and lower-casing never make or remove a quote, backslash or bracket, so
+-- NFC and case folding never make or remove a quote, backslash or bracket, so
 -- they can be applied to the JSON text as a whole.  The cost, and a language
 -- that is not inlined, lead the planner to the index rather than to folding
 -- every row.
@@ -58,6 +70,52 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION scim.fold_json(jsonb) IS 'The document with every name and string as its comparison key; indexed, so that containment answers every eq';
+
+-- What names can be, as scim_text_flaw in scim_text.c says it: no control,
+-- direction or invisible characters.  C knows where the joiners and variation
+-- selectors that some languages need may stand; SQL lets them all pass.
+CREATE OR REPLACE FUNCTION scim.is_identifier(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN value <> '' AND value COLLATE "C" !~ (
+        '^ |  | $|[\u0001-\u001F\u007F-\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F'
+        '\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0'
+        '\uFFF0-\uFFFB\U00013430-\U0001343F\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A'
+        '\U000E0000-\U000E0FFF]');
+COMMENT ON FUNCTION scim.is_identifier(text) IS 'Whether value can be a userName: no control, direction or invisible character, no blank but a single one between words (RFC 8265 section 3.3)';
+CREATE OR REPLACE FUNCTION scim.is_name(value text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN value COLLATE "C" !~ (
+        '[\u0001-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180E\u200B\u200E\u200F'
+        '\u2028-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF0-\uFFFB\U00013430-\U0001343F'
+        '\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E00FF\U000E01F0-\U000E0FFF]')
+        AND value COLLATE "C" ~ '[^\u0020\u00A0\u1680\u180B-\u180F\u2000-\u200F\u202F\u205F\u2800\u3000\uFE00-\uFE0F\U000E0100-\U000E01EF]';
+COMMENT ON FUNCTION scim.is_name(text) IS 'Whether value can be a name for people: not blank, and no control, direction or invisible character';
+
+CREATE OR REPLACE FUNCTION scim.are_domains(value text[]) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN NOT EXISTS (SELECT FROM unnest(value) domain
+                       WHERE domain COLLATE "C" !~ '^([a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?[.])*[a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?$');
+COMMENT ON FUNCTION scim.are_domains(text[]) IS 'Whether every value can be the name of a domain, lower case';
+
+-- A row that the module could not read again must not be written.
+CREATE OR REPLACE FUNCTION scim.is_readable(document jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN NOT jsonb_path_exists(document, 'strict $.**{16 to last} ? (@.type() == "object" || @.type() == "array")')
+       AND NOT EXISTS (SELECT FROM jsonb_path_query(document, 'strict $.** ? (@.type() == "number")') number
+                       WHERE abs(number::numeric) > 9007199254740992 OR length(number::text) > 63)
+       AND NOT EXISTS (SELECT FROM jsonb_path_query(document, 'strict $.** ? (@.type() == "object")') object
+                       WHERE (SELECT count(*) > count(DISTINCT lower(name COLLATE "C"))
+                              FROM jsonb_object_keys(object) name));
+COMMENT ON FUNCTION scim.is_readable(jsonb) IS 'Whether account.attributes can be read back: at most 16 levels, no member twice whatever the case, no number beyond 2^53';
+
+CREATE OR REPLACE FUNCTION scim.refuse_value() RETURNS trigger
+    LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% %', TG_ARGV[0], TG_ARGV[1] USING ERRCODE = 'check_violation',
+        TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = TG_ARGV[0], CONSTRAINT = TG_NAME;
+END
+$$;
+COMMENT ON FUNCTION scim.refuse_value() IS 'Refuses a row whose column (first argument) is not as the second argument says';
 
 CREATE TABLE IF NOT EXISTS scim.organization (
     id                    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -283,6 +341,33 @@ COMMENT ON COLUMN scim.refusal.scim_type IS 'scimType of the answer';
 COMMENT ON COLUMN scim.refusal.detail IS 'What the client was told';
 COMMENT ON COLUMN scim.refusal.occurred_at IS 'When';
 
+-- What is new must be right; what is there already does not keep its row from
+-- being changed otherwise: a leaver with a bad name is deactivated all the same.
+DO $$
+DECLARE
+    rule record;
+BEGIN
+    FOR rule IN VALUES
+        ('organization', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
+        ('organization', 'domains', 'are_domains', 'must be names of domains such as example.com'),
+        ('account', 'user_name', 'is_identifier', 'must not contain blanks or control, direction or invisible characters'),
+        ('account', 'display_name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
+        ('account', 'attributes', 'is_readable', 'must not have more than 16 levels, a member twice (whatever the case) or a number beyond 2^53'),
+        ('token', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters')
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON scim.%I FOR EACH ROW'
+                       ' WHEN (NOT scim.%I(NEW.%I)) EXECUTE FUNCTION scim.refuse_value(%L, %L)',
+                       rule.column1 || '_' || rule.column2 || '_insert', rule.column1, rule.column3, rule.column2,
+                       rule.column2, rule.column4);
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE ON scim.%I FOR EACH ROW'
+                       ' WHEN (NEW.%I IS DISTINCT FROM OLD.%I AND NOT scim.%I(NEW.%I))'
+                       ' EXECUTE FUNCTION scim.refuse_value(%L, %L)',
+                       rule.column1 || '_' || rule.column2 || '_update', rule.column1, rule.column2, rule.column2,
+                       rule.column3, rule.column2, rule.column2, rule.column4);
+    END LOOP;
+END
+$$;
+
 -- The role column and attributes.roles say the same, whoever writes which.
 -- SCIM keeps an empty list where a client wants no role at all (profile open).
 -- Of several roles SCIM says which one counts, and writes both.
@@ -362,5 +447,44 @@ COMMENT ON FUNCTION scim.token_needs_admin() IS 'A token is issued by an active 
 CREATE OR REPLACE TRIGGER token_needs_admin
     BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token
     FOR EACH ROW EXECUTE FUNCTION scim.token_needs_admin();
+
+-- Upgrade to version 5: keys are case-folded, not lower-cased.  Accounts that
+-- are the same by the new key are listed, and then nothing at all is changed.
+DO $$
+DECLARE
+    clash record;
+    clashes integer := 0;
+    unlike integer;
+BEGIN
+    IF EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
+        RETURN;
+    END IF;
+    LOCK TABLE scim.account IN SHARE ROW EXCLUSIVE MODE;
+    FOR clash IN
+        SELECT o.key, string_agg(format('%s (%s)', a.user_name, a.id), ', ' ORDER BY a.created_at, a.id) AS accounts
+        FROM scim.account a JOIN scim.organization o ON o.id = a.organization_id
+        GROUP BY o.key, scim.user_name_key(a.user_name) HAVING count(*) > 1 ORDER BY o.key
+    LOOP
+        clashes := clashes + 1;
+        RAISE WARNING 'Organization "%": these userNames are the same from now on: %', clash.key, clash.accounts;
+    END LOOP;
+    IF clashes > 0 THEN
+        RAISE EXCEPTION 'Nothing was changed: % userName(s) would belong to more than one account', clashes
+            USING HINT = 'Rename or delete the accounts in the warnings above until each userName is one account''s, then apply schema.sql again.';
+    END IF;
+    ALTER TABLE scim.account DISABLE TRIGGER account_before_write;
+    UPDATE scim.account SET user_name = user_name WHERE user_name_key <> scim.user_name_key(user_name);
+    ALTER TABLE scim.account ENABLE TRIGGER account_before_write;
+    REINDEX INDEX scim.account_display_name;
+    REINDEX INDEX scim.account_attributes;
+    REINDEX INDEX scim.event_deleted;
+    SELECT count(*) INTO unlike FROM scim.account
+    WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes));
+    IF unlike > 0 THEN
+        RAISE NOTICE '% account(s) have names or attributes that could not be given today. They stay as they are; find them with: SELECT * FROM scim.account WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes))', unlike;
+    END IF;
+    INSERT INTO scim.schema_version (version) VALUES (5);
+END
+$$;
 
 COMMIT;

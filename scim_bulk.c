@@ -1,5 +1,6 @@
 #include "scim_bulk.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <apr_hash.h>
@@ -19,6 +20,8 @@
 
 /* So many accounts are created before the answer to the first is awaited. */
 #define MAX_AHEAD 64
+
+#define MAX_DIGITS 9             /* of a number in text */
 
 typedef enum { WAITING, RUNNING, DONE, FAILED } state_e;
 
@@ -63,19 +66,39 @@ static scim_error_t *no_request(scim_call_t *call, const char *why)
                       "The body is no BulkRequest: %s.", why);
 }
 
+/* A number of errors, in text too unless strict; -1 for what is none. */
+static int number_of_errors(const cJSON *value, int strict)
+{
+    const char *text = strict ? NULL : cJSON_GetStringValue(value);
+    double number = cJSON_IsNumber(value) ? value->valuedouble : -1;
+
+    if (text && strlen(text) <= MAX_DIGITS
+        && strspn(text, "0123456789") == strlen(text)) {
+        number = (double) apr_atoi64(text);
+    }
+    return number >= 0 && number <= INT_MAX && number == (int) number
+           ? (int) number : -1;
+}
+
+/* Client libraries write 0 for a number that nobody has set, and other servers
+ * take it for no limit.  As a limit it would have no meaning: before the first
+ * error nothing can be stopped by one. */
 static scim_error_t *read_errors_allowed(bulk_t *bulk, const cJSON *message)
 {
-    const cJSON *number = scim_json_member_nocase(message, "failOnErrors");
+    const cJSON *value = scim_json_member_nocase(message, "failOnErrors");
+    int strict = bulk->call->rules.strict;
+    int number;
 
-    if (!number || cJSON_IsNull(number)) {
+    if (scim_json_is_unassigned(value)) {
         return NULL;
     }
-    if (!cJSON_IsNumber(number) || number->valuedouble < 1
-        || number->valuedouble != number->valueint) {
+    number = number_of_errors(strict ? value : scim_json_single(value),
+                              strict);
+    if (number < 0 || (number == 0 && strict)) {
         return no_request(bulk->call,
                           "failOnErrors must be a positive integer");
     }
-    bulk->errors_allowed = number->valueint;
+    bulk->errors_allowed = number;
     return NULL;
 }
 
@@ -114,6 +137,9 @@ static scim_error_t *read_message(bulk_t *bulk, const cJSON *message,
     const cJSON *list = scim_json_member_nocase(message, "Operations");
     const cJSON *operation;
 
+    if (!bulk->call->rules.strict) {
+        list = scim_json_listed(list, bulk->call->pool);
+    }
     if (!cJSON_IsObject(message)
         || !scim_json_names(scim_json_member_nocase(message, "schemas"),
                             REQUEST_URN)) {
@@ -534,6 +560,13 @@ static void send_creation(creation_t *creation, bulk_t *bulk,
     }
 }
 
+/* What is wrong with a creation may need a look into the database, for which
+ * there is no place among the creations that were sent: it waits. */
+static int is_refused(const creation_t *creation)
+{
+    return creation->error && scim_error_status(creation->error->kind) < 500;
+}
+
 static void receive_creation(creation_t *creation)
 {
     cJSON *user = NULL;
@@ -543,7 +576,6 @@ static void receive_creation(creation_t *creation)
                                                       creation->wanted);
     }
     finish(&creation->run, &creation->call, creation->error, user);
-    apr_pool_destroy(creation->pool);
 }
 
 /* Run the creations from operation on, count of them. */
@@ -559,9 +591,17 @@ static scim_error_t *run_together(bulk_t *bulk, operation_t *operation,
         send_creation(creations + i, bulk, operation + i);
     }
     for (i = 0; i < count; i++) {
-        receive_creation(creations + i);
+        if (!is_refused(creations + i)) {
+            receive_creation(creations + i);
+        }
+        apr_pool_destroy(creations[i].pool);
     }
     scim_db_end_pipeline(bulk->call->db);
+    for (i = 0; i < count; i++) {
+        if (operation[i].state == WAITING) {
+            run_operation(bulk, operation + i);
+        }
+    }
     return NULL;
 }
 

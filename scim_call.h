@@ -30,6 +30,8 @@ typedef struct {
     const char *if_none_match;
     apr_array_header_t *notes;    /* of const char *: what was ignored; for
                                    * the log */
+    apr_array_header_t *left_out; /* of const char *: what a list could not
+                                   * show and why, for the log; or NULL */
     apr_array_header_t *refusals; /* of scim_refusal_t: operations of a bulk
                                    * request that were refused; else NULL */
     scim_resolve_bulk_id_fn *resolve; /* NULL outside a bulk request */

@@ -71,34 +71,38 @@ typedef struct {
     int repeatable;
 } execution_t;
 
-/* SQLSTATE (or how it begins) -> error; the first row that fits counts. */
+/* SQLSTATE (or how it begins) and, where one is named, constraint -> error;
+ * the first row that fits counts. */
 static const struct {
     const char *sqlstate;
+    const char *constraint;
     scim_error_kind_e kind;
     const char *detail;
 } sqlstates[] = {
-    { "SC001", SCIM_E_FORBIDDEN,
+    { "SC001", NULL, SCIM_E_FORBIDDEN,
       "This account generated a SCIM token that is still valid, so it cannot"
       " be deleted, deactivated or lose the role ADMIN. An administrator must"
       " first delete that token or let another administrator generate one." },
-    { "SC002", SCIM_E_FORBIDDEN,
+    { "SC002", NULL, SCIM_E_FORBIDDEN,
       "A SCIM token is generated in the name of an active account with the"
       " role ADMIN." },
-    { "23505", SCIM_E_UNIQUENESS,
+    { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
       "Another account of this organization has this userName already." },
-    { "22", SCIM_E_INVALID_VALUE,
+    { "23505", NULL, SCIM_E_INTERNAL, NULL },
+    { "22", NULL, SCIM_E_INVALID_VALUE,
       "A value cannot be stored or compared as sent." },
-    { "23", SCIM_E_INVALID_VALUE, "A value is not allowed here." },
-    { "54", SCIM_E_INVALID_VALUE, "A value or the request is too large." },
-    { "08", SCIM_E_UNAVAILABLE, NULL },
-    { "25006", SCIM_E_UNAVAILABLE, NULL },
-    { "28", SCIM_E_UNAVAILABLE, NULL },
-    { "3D", SCIM_E_UNAVAILABLE, NULL },
-    { "40", SCIM_E_UNAVAILABLE, NULL },
-    { "53", SCIM_E_UNAVAILABLE, NULL },
-    { "55", SCIM_E_UNAVAILABLE, NULL },
-    { "57", SCIM_E_UNAVAILABLE, NULL },
-    { "", SCIM_E_INTERNAL, NULL }
+    { "23", NULL, SCIM_E_INVALID_VALUE, "A value is not allowed here." },
+    { "54", NULL, SCIM_E_INVALID_VALUE,
+      "A value or the request is too large." },
+    { "08", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "25006", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "28", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "3D", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "40", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "53", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "55", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "57", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "", NULL, SCIM_E_INTERNAL, NULL }
 };
 
 #define WAIT_FOR_DISK "RESET synchronous_commit"
@@ -356,9 +360,21 @@ static scim_error_t *lost(scim_db_t *db)
                              PQerrorMessage(db->connection));
 }
 
-static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
+static int is_row_of(int i, const PGresult *result)
 {
     const char *state = sqlstate_of(result);
+    const char *constraint = PQresultErrorField(result,
+                                                PG_DIAG_CONSTRAINT_NAME);
+
+    return strncmp(state, sqlstates[i].sqlstate,
+                   strlen(sqlstates[i].sqlstate)) == 0
+           && (!sqlstates[i].constraint
+               || (constraint
+                   && strcmp(constraint, sqlstates[i].constraint) == 0));
+}
+
+static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
+{
     const char *detail;
     int i = 0;
 
@@ -366,8 +382,7 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  cause_of(db, result));
     }
-    while (strncmp(state, sqlstates[i].sqlstate,
-                   strlen(sqlstates[i].sqlstate)) != 0) {
+    while (!is_row_of(i, result)) {
         i++;
     }
     detail = sqlstates[i].detail;

@@ -29,9 +29,14 @@ static const struct {
 };
 #define PARAMETERS (sizeof(parameters) / sizeof(*parameters))
 
+/* Unless strict, an empty one is as good as none; but an empty cursor asks for
+ * the first page (RFC 9865 section 2). */
 static const char *parameter(const scim_exchange_t *x, const char *name)
 {
-    return apr_table_get(x->parameters, name);
+    const char *value = apr_table_get(x->parameters, name);
+
+    return value && (*value || x->call.rules.strict
+                     || strcmp(name, "cursor") == 0) ? value : NULL;
 }
 
 static scim_error_t *read_projections(scim_exchange_t *x)
@@ -77,13 +82,20 @@ static const char *joined(const cJSON *names, apr_pool_t *pool)
 }
 
 /* The member of a SearchRequest as the text of the query parameter; NULL when
- * it has another type. */
+ * it has another type.  Clients write what stands in a query, too: a number or
+ * a list of names as text; and one value as a list of one. */
 static const char *search_text(const cJSON *value, parameter_e type,
-                               apr_pool_t *pool)
+                               int strict, apr_pool_t *pool)
 {
+    if (!strict && type != NAMES) {
+        value = scim_json_single(value);
+    }
+    if (cJSON_IsString(value) && (type == TEXT || !strict)) {
+        return value->valuestring;
+    }
     switch (type) {
     case TEXT:
-        return cJSON_GetStringValue(value);
+        return NULL;
     case INTEGER:
         return cJSON_IsNumber(value) ? scim_json_print(value, pool) : NULL;
     default:
@@ -112,10 +124,11 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
         const cJSON *value = scim_json_member_nocase(x->body, name);
         const char *text;
 
-        if (!value || cJSON_IsNull(value)) {
+        if (scim_json_is_unassigned(value)) {
             continue;
         }
-        text = search_text(value, parameters[i].type, pool);
+        text = search_text(value, parameters[i].type,
+                           x->call.rules.strict, pool);
         if (!text) {
             return scim_error(pool, SCIM_E_INVALID_SYNTAX,
                               "'%s' must be %s.", name,

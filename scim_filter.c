@@ -209,10 +209,28 @@ static int is_string_comparison(scim_compare_e compare)
            || compare == SCIM_COMPARE_EXACT;
 }
 
-/* Letters, digits and what ids and addresses have beside them. */
+static int takes_text(scim_compare_e compare)
+{
+    return is_string_comparison(compare) || compare == SCIM_COMPARE_INSTANT
+           || compare == SCIM_COMPARE_BINARY;
+}
+
+/* U+2018 to U+201F in UTF-8. */
+static int is_typographic_quote(const char *at)
+{
+    return strncmp(at, "\xe2\x80", 2) == 0
+           && (unsigned char) at[2] >= 0x98 && (unsigned char) at[2] <= 0x9f;
+}
+
+/* A word without its quotation marks.  In wrong ones it is none: who took them
+ * for part of the word would find nobody, and a client that finds nobody
+ * creates a second account. */
 static int is_bare_word(const char *word)
 {
-    while (apr_isalnum(*word) || (*word && strchr("._@+-", *word))) {
+    if (strchr("'`", *word) || is_typographic_quote(word)) {
+        return 0;
+    }
+    while (*word && !apr_iscntrl(*word)) {
         word++;
     }
     return *word == '\0';
@@ -230,9 +248,8 @@ static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
         && scim_text_boolean(literal->text ? literal->text : word, &value)) {
         put_boolean(literal, value);
     }
-    else if (is_string_comparison(compare) && is_bare_word(word)
-             && (literal->kind == SCIM_LITERAL_NONE
-                 || literal->kind == SCIM_LITERAL_NUMBER)) {
+    else if (takes_text(compare) && literal->kind != SCIM_LITERAL_STRING
+             && literal->kind != SCIM_LITERAL_NULL && is_bare_word(word)) {
         put_string(literal, word);
     }
 }
@@ -542,12 +559,41 @@ static scim_error_t *parse_path_sub(scim_path_t *path, parser_t *in)
     return NULL;
 }
 
+apr_size_t scim_path_name_length(const char *path)
+{
+    return name_length(path);
+}
+
+/* Whether what follows the name of an attribute that nobody knows is a path's
+ * rest: brackets with something in them, a sub-attribute, the end. */
+static scim_error_t *check_path_rest(parser_t *in)
+{
+    const char *opened = in->at;
+
+    if (*in->at == '[') {
+        in->at++;
+        while (in->at && *in->at && *in->at != ']') {
+            in->at = *in->at == '"' ? string_end(in->at) : in->at + 1;
+        }
+        if (!in->at || *in->at != ']' || in->at == opened + 1) {
+            in->at = opened;
+            return unexpected(in, "a filter in brackets");
+        }
+        in->at++;
+    }
+    if (opened != in->at && *in->at == '.' && name_length(in->at + 1) > 0) {
+        in->at += 1 + name_length(in->at + 1);
+    }
+    return *in->at ? unexpected(in, "the end") : NULL;
+}
+
 /* PATH = attrPath / valuePath [subAttr] */
 scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
                               const scim_resolver_t *resolver,
                               apr_pool_t *pool)
 {
     apr_size_t length = name_length(text);
+    scim_error_t *error;
     parser_t in;
 
     path->filter = NULL;
@@ -559,7 +605,11 @@ scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
     if (*in.at && *in.at != '[') {
         return unexpected(&in, "'[' or the end");
     }
-    SCIM_ERR(resolve(&path->operand, &in, text, length, 0));
+    error = resolve(&path->operand, &in, text, length, 0);
+    if (error && error->kind == SCIM_E_UNKNOWN_ATTRIBUTE) {
+        SCIM_ERR(check_path_rest(&in));
+    }
+    SCIM_ERR(error);
     if (*in.at == '[') {
         SCIM_ERR(parse_brackets(&path->filter, &in, &path->operand));
         if (*in.at == '.') {

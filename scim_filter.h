@@ -43,7 +43,8 @@ struct scim_attribute_t;
 typedef struct {
     const char *container;    /* extension URN that holds name, or NULL */
     const char *name;         /* member; within brackets the sub-attribute;
-                               * NULL for the extension as a whole */
+                               * NULL for the schema as a whole, which without
+                               * container is the core's */
     const char *sub;          /* sub-attribute of name, or NULL */
     int multi_valued;         /* name holds an array */
     int absent_is_false;      /* boolean whose absence means false: primary */
@@ -66,7 +67,8 @@ typedef struct {
     scim_resolve_fn *resolve;
     const void *baton;
     int lenient;              /* take "True", True and true for a boolean, in
-                               * any case, and a bare word for a string
+                               * any case, and a bare word for a string or
+                               * a dateTime
                                * (clients.md E11, E40, E55, H6, H9) */
 } scim_resolver_t;
 
@@ -113,7 +115,7 @@ scim_error_t *scim_filter_parse(scim_filter_t **filter, const char *text,
                                 apr_pool_t *pool) SCIM_CHECKED;
 
 /* A PATCH path (RFC 7644 figure 7): name, name.sub, name[filter],
- * name[filter].sub, each with or without URN, or a whole extension's URN. */
+ * name[filter].sub, each with or without URN, or a schema's URN alone. */
 typedef struct {
     scim_operand_t operand;   /* with sub, whether written before or after
                                * the brackets */
@@ -126,6 +128,10 @@ typedef struct {
 scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
                               const scim_resolver_t *resolver,
                               apr_pool_t *pool) SCIM_CHECKED;
+
+/* How many bytes of path its attribute's name has: up to brackets or the end
+ * or what cannot be in a name. */
+apr_size_t scim_path_name_length(const char *path);
 
 /* Whether resource, in the schema's spelling, meets filter.  For the filter
  * of a path, resource is one element of the multi-valued attribute. */

@@ -230,6 +230,35 @@ static int is_wanted(const char *name, const char *const *wanted)
     return *wanted != NULL;
 }
 
+static scim_error_t *parameter_error(request_rec *r, const char *name,
+                                     const char *what)
+{
+    return scim_error(r->pool, strcmp(name, "filter") == 0
+                                   ? SCIM_E_INVALID_FILTER
+                                   : SCIM_E_INVALID_VALUE,
+                      "The query parameter '%s' %s.", name, what);
+}
+
+/* A second list of names goes on with the first one; of any other parameter
+ * nobody can tell which one is meant (HTTP-34). */
+static scim_error_t *add_parameter(apr_table_t *parameters, request_rec *r,
+                                   const char *name, const char *value)
+{
+    const char *first = apr_table_get(parameters, name);
+
+    if (!first) {
+        apr_table_setn(parameters, name, value);
+        return NULL;
+    }
+    if (strcmp(name, "attributes") != 0
+        && strcmp(name, "excludedAttributes") != 0) {
+        return parameter_error(r, name, "is there twice");
+    }
+    apr_table_setn(parameters, name,
+                   apr_pstrcat(r->pool, first, ",", value, NULL));
+    return NULL;
+}
+
 scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
                                    const char *const *wanted)
 {
@@ -245,18 +274,14 @@ scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
         if (value) {
             *value++ = '\0';
         }
-        if (!decode(name) || !is_wanted(name, wanted)
-            || apr_table_get(*parameters, name)) {
+        if (!decode(name) || !is_wanted(name, wanted)) {
             continue;
         }
         if (value && !decode(value)) {
-            return scim_error(r->pool, strcmp(name, "filter") == 0
-                                  ? SCIM_E_INVALID_FILTER
-                                  : SCIM_E_INVALID_VALUE,
-                              "The query parameter '%s' is not correctly"
-                              " percent-encoded UTF-8.", name);
+            return parameter_error(r, name, "is not correctly"
+                                   " percent-encoded UTF-8");
         }
-        apr_table_setn(*parameters, name, value ? value : "");
+        SCIM_ERR(add_parameter(*parameters, r, name, value ? value : ""));
     }
     return NULL;
 }

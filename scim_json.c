@@ -28,12 +28,22 @@ typedef struct {
 
 static scim_error_t *read_value(reader_t *in) SCIM_CHECKED;
 
-static scim_error_t *broken(reader_t *in, const char *what)
+static scim_error_t *refuse(reader_t *in, const char *why, const char *what)
 {
     return scim_error(in->pool, SCIM_E_INVALID_SYNTAX,
-                      "The body is not valid JSON: %s at byte %"
-                      APR_SIZE_T_FMT ".", what,
-                      (apr_size_t) (in->at - in->start));
+                      "The body is not %s: %s at byte %" APR_SIZE_T_FMT ".",
+                      why, what, (apr_size_t) (in->at - in->start));
+}
+
+static scim_error_t *broken(reader_t *in, const char *what)
+{
+    return refuse(in, "valid JSON", what);
+}
+
+/* Valid JSON all the same. */
+static scim_error_t *unwelcome(reader_t *in, const char *what)
+{
+    return refuse(in, "taken", what);
 }
 
 static int peek(const reader_t *in)
@@ -147,6 +157,15 @@ static apr_size_t skip_digits(reader_t *in)
     return in->at - start;
 }
 
+static scim_error_t *inexact(reader_t *in, const char *number)
+{
+    return scim_error(in->pool, SCIM_E_INVALID_VALUE,
+                      "The number at byte %" APR_SIZE_T_FMT " cannot be kept"
+                      " exactly: it has too many digits, or it is an integer"
+                      " beyond 2^53. Send it as a string.",
+                      (apr_size_t) (number - in->start));
+}
+
 /* cJSON keeps numbers as double: what it cannot keep must not be changed
  * silently. */
 static scim_error_t *check_number(reader_t *in, const char *start,
@@ -156,18 +175,16 @@ static scim_error_t *check_number(reader_t *in, const char *start,
     apr_size_t length = in->at - start;
     apr_int64_t whole;
 
-    in->at = start;
     if (length > MAX_NUMBER_LENGTH) {
-        return broken(in, "a number of too many digits");
+        return inexact(in, start);
     }
     memcpy(text, start, length);
     text[length] = '\0';
     whole = is_integer ? apr_strtoi64(text, NULL, 10) : 0;
     if (whole > MAX_EXACT_INTEGER || whole < -MAX_EXACT_INTEGER
         || !isfinite(strtod(text, NULL))) {
-        return broken(in, "a number that is too large");
+        return inexact(in, start);
     }
-    in->at += length;
     return NULL;
 }
 
@@ -254,7 +271,7 @@ static scim_error_t *read_items(reader_t *in, char close)
 static scim_error_t *read_container(reader_t *in, char close)
 {
     if (in->depth == SCIM_JSON_MAX_DEPTH) {
-        return broken(in, "too many levels");
+        return unwelcome(in, "too many levels");
     }
     in->depth++;
     SCIM_ERR(read_items(in, close));
@@ -340,9 +357,9 @@ static scim_error_t *check_names(reader_t *in, name_t *names,
     for (i = 1; i < count; i++) {
         if (strcasecmp(names[i - 1].name, names[i].name) == 0) {
             in->at = names[i].at;
-            return broken(in, apr_psprintf(in->pool,
-                                           "the member '%.60s' a second"
-                                           " time", names[i].name));
+            return unwelcome(in, apr_psprintf(in->pool,
+                                              "the member '%.60s' a second"
+                                              " time", names[i].name));
         }
     }
     return NULL;
@@ -399,6 +416,13 @@ scim_error_t *scim_json_parse(cJSON **root, const char *text,
     error = parse(root, &in, scratch);
     apr_pool_destroy(scratch);
     return error;
+}
+
+cJSON *scim_json_stored(const char *text, apr_pool_t *pool)
+{
+    cJSON *tree = cJSON_Parse(text);
+
+    return tree ? scim_json_own(tree, pool) : NULL;
 }
 
 static apr_status_t delete_tree(void *data)
@@ -521,4 +545,24 @@ int scim_json_is_unassigned(const cJSON *value)
     return !value || cJSON_IsNull(value)
            || ((cJSON_IsArray(value) || cJSON_IsObject(value))
                && !value->child);
+}
+
+const cJSON *scim_json_single(const cJSON *value)
+{
+    return cJSON_GetArraySize(value) == 1 && cJSON_IsArray(value)
+           ? value->child : value;
+}
+
+const cJSON *scim_json_listed(const cJSON *value, apr_pool_t *pool)
+{
+    cJSON *list;
+
+    if (!cJSON_IsObject(value)) {
+        return value;
+    }
+    list = scim_json_own(cJSON_CreateArray(), pool);
+    if (value->child) {
+        cJSON_AddItemToArray(list, cJSON_Duplicate(value, 1));
+    }
+    return list;
 }

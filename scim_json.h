@@ -19,15 +19,21 @@
 /* Parse length bytes of text as one RFC 8259 document.
  * Refused with SCIM_E_INVALID_SYNTAX and the byte offset (from 0) in the
  * detail: anything outside RFC 8259 (a byte order mark, raw control
- * characters, 01, trailing text ...), ill-formed UTF-8, lone surrogates,
- * numbers that a double cannot hold exactly enough (overflow, integers beyond
- * 2^53), more than SCIM_JSON_MAX_DEPTH levels, an empty document, and a member
- * name that occurs twice in an object, in whatever case (ERR-18 to ERR-25).
- * U+0000 in a string is SCIM_E_INVALID_VALUE (TYPE-02).
+ * characters, 01, trailing text ...), ill-formed UTF-8, lone surrogates, more
+ * than SCIM_JSON_MAX_DEPTH levels, an empty document, and a member name that
+ * occurs twice in an object, in whatever case (ERR-18 to ERR-25).
+ * Refused with SCIM_E_INVALID_VALUE: U+0000 in a string (TYPE-02), and a
+ * number that a double cannot hold exactly enough (overflow, integers beyond
+ * 2^53).
  * The tree lives as long as pool. */
 scim_error_t *scim_json_parse(cJSON **root, const char *text,
                               apr_size_t length, apr_pool_t *pool)
     SCIM_CHECKED;
+
+/* Read back what PostgreSQL gives as jsonb: valid JSON, which is not checked
+ * again.  NULL for more than a thousand levels, which cJSON does not take.
+ * The tree lives as long as pool. */
+cJSON *scim_json_stored(const char *text, apr_pool_t *pool);
 
 /* Let pool delete root in the end; returns root.  NULL means that cJSON ran
  * out of memory: the pool's abort function is called, as APR does. */
@@ -70,6 +76,14 @@ void scim_json_drop(cJSON *object, const char *name);
 /* True for equal values: objects whatever the order of their members, arrays
  * by position, strings by byte. */
 int scim_json_equal(const cJSON *a, const cJSON *b);
+
+/* What clients write where one value or a list is expected: value itself for
+ * a list of one, the one that is in it. */
+const cJSON *scim_json_single(const cJSON *value);
+
+/* And the other way round: a list of its own, in pool, that has a copy of
+ * object, nothing for an empty one; whatever else value is, value. */
+const cJSON *scim_json_listed(const cJSON *value, apr_pool_t *pool);
 
 /* True for what RFC 7643 section 2.5 calls unassigned: NULL, null, [], {}. */
 int scim_json_is_unassigned(const cJSON *value);

@@ -134,14 +134,13 @@ static scim_error_t *check_display_name(scim_call_t *call,
                                         const cJSON *value, int is_own)
 {
     const char *name = cJSON_GetStringValue(value);
+    const char *flaw = name ? scim_text_flaw(call->pool, name,
+                                             SCIM_TEXT_NAME)
+                            : "must not be empty";
 
-    if (name && scim_text_has_control(name)) {
-        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "The name must not contain control characters.");
-    }
-    if (!name || scim_text_is_blank(name)) {
-        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "The name must not be empty.");
+    if (flaw) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE, "The name %s.",
+                          flaw);
     }
     return scim_text_length(name) <= MAX_DISPLAY_NAME ? NULL
         : scim_error(call->pool, SCIM_E_INVALID_VALUE,

@@ -2,13 +2,16 @@
  * the schema's spelling and types. */
 #include "scim_schema.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "scim_json.h"
+#include "scim_shape.h"
 #include "scim_text.h"
 
+#define MAX_EXACT_INTEGER 9007199254740992.0     /* of a double */
 #define MAX_TEXT_LENGTH 65536
 #define MAX_BINARY_LENGTH 1048576
 
@@ -34,10 +37,10 @@ static scim_error_t *normalise(cJSON **normal, context_t *c,
                                const cJSON *value, const char *where)
     SCIM_CHECKED;
 
-static void note_unknown(context_t *c, const char *where, const char *name)
+static void note_unknown(context_t *c, const char *prefix, const char *name)
 {
-    scim_note(c->notes, c->pool, "unknown attribute '%s%s%.60s' ignored",
-              where, *where ? "." : "", name);
+    scim_note(c->notes, c->pool, "unknown attribute '%s%.60s' ignored",
+              prefix, name);
 }
 
 static scim_error_t *mismatch(context_t *c, const char *where,
@@ -60,14 +63,13 @@ static scim_error_t *check_length(context_t *c, const char *text,
            : NULL;
 }
 
-/* The value as text; NULL for the empty string, which means unassigned unless
- * strict. */
 static scim_error_t *text_of(const char **text, context_t *c,
                              const cJSON *value, const char *where)
 {
     /* An id as a number must not come out as 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
-        *text = value->valuedouble == (double) (apr_int64_t) value->valuedouble
+        *text = fabs(value->valuedouble) <= MAX_EXACT_INTEGER
+                && value->valuedouble == floor(value->valuedouble)
                 ? apr_psprintf(c->pool, "%.0f", value->valuedouble)
                 : scim_json_print(value, c->pool);
         return NULL;
@@ -75,9 +77,21 @@ static scim_error_t *text_of(const char **text, context_t *c,
     if (!cJSON_IsString(value)) {
         return mismatch(c, where, "a string", value);
     }
-    *text = *value->valuestring || c->rules->strict ? value->valuestring
-                                                    : NULL;
+    *text = value->valuestring;
     return NULL;
+}
+
+/* JSON that nobody can read is not what a list's element is about. */
+static scim_error_t *check_plain(context_t *c,
+                                 const scim_attribute_t *attribute,
+                                 const char *text, const char *where)
+{
+    return !c->rules->strict && strcmp(attribute->name, "value") == 0
+           && scim_shape_looks_like_json(text)
+           ? scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                        "Attribute '%s' must be a plain value, not the JSON"
+                        " %.60s, which cannot be understood.", where, text)
+           : NULL;
 }
 
 static scim_error_t *check_format(context_t *c, scim_type_e type,
@@ -112,9 +126,7 @@ static scim_error_t *normalise_text(cJSON **normal, context_t *c,
     const char *text = NULL;
 
     SCIM_ERR(text_of(&text, c, value, where));
-    if (!text) {
-        return NULL;
-    }
+    SCIM_ERR(check_plain(c, attribute, text, where));
     SCIM_ERR(check_length(c, text, where,
                           type == SCIM_STRING ? MAX_TEXT_LENGTH
                                               : MAX_BINARY_LENGTH));
@@ -123,20 +135,27 @@ static scim_error_t *normalise_text(cJSON **normal, context_t *c,
     return NULL;
 }
 
+/* Unless strict also what says so in a string, and 1 and 0. */
+static int is_boolean(const cJSON *value, const scim_rules_t *rules,
+                      int *truth)
+{
+    *truth = cJSON_IsTrue(value);
+    if (cJSON_IsString(value) && !rules->strict) {
+        return scim_text_boolean(value->valuestring, truth);
+    }
+    if (cJSON_IsNumber(value) && !rules->strict) {
+        *truth = value->valuedouble == 1;
+        return *truth || value->valuedouble == 0;
+    }
+    return cJSON_IsBool(value);
+}
+
 static scim_error_t *normalise_boolean(cJSON **normal, context_t *c,
                                        const cJSON *value, const char *where)
 {
-    int truth = cJSON_IsTrue(value);
+    int truth;
 
-    if (cJSON_IsString(value) && !c->rules->strict) {
-        if (!*value->valuestring) {
-            return NULL;
-        }
-        if (!scim_text_boolean(value->valuestring, &truth)) {
-            return mismatch(c, where, "true or false", value);
-        }
-    }
-    else if (!cJSON_IsBool(value)) {
+    if (!is_boolean(value, c->rules, &truth)) {
         return mismatch(c, where, "true or false", value);
     }
     *normal = cJSON_CreateBool(truth);
@@ -185,7 +204,8 @@ static scim_error_t *put_member(cJSON *object, context_t *c,
     cJSON *normal = NULL;
 
     if (!sub) {
-        note_unknown(c, where, member->string);
+        note_unknown(c, apr_pstrcat(c->pool, where, ".", NULL),
+                     member->string);
         return NULL;
     }
     if (sub->mutability == SCIM_READ_ONLY) {
@@ -211,20 +231,6 @@ static scim_error_t *put_members(cJSON *object, context_t *c,
     return NULL;
 }
 
-/* Entra ID's role assignments are JSON in a string: {"id":"...","value":
- * "ADMIN","displayName":"..."} (clients.md E39).  NULL for anything else. */
-static const cJSON *unpacked(context_t *c, const char *text)
-{
-    cJSON *object;
-
-    if (!text || *text != '{' || c->rules->strict
-        || scim_json_parse(&object, text, strlen(text), c->pool) != NULL
-        || !scim_json_member_nocase(object, "value")) {
-        return NULL;
-    }
-    return object;
-}
-
 /* $ref says the same as value, of which it is computed on output. */
 static void settle_reference(cJSON *object)
 {
@@ -238,30 +244,51 @@ static void settle_reference(cJSON *object)
     scim_json_drop(object, "$ref");
 }
 
-/* An object of the members of value, which may be a string that stands for
- * its "value". */
+/* Entra ID's role assignments are JSON in the string "value": {"id":"...",
+ * "value":"ADMIN","displayName":"..."} (clients.md E39).  The members beside
+ * the value are put into object, too. */
+static scim_error_t *put_packed(cJSON *object, context_t *c,
+                                const scim_attribute_t *attribute,
+                                const cJSON *value, const char *where)
+{
+    const cJSON *packed = scim_json_member_nocase(value, "value");
+    const cJSON *inner = scim_shape_of_object(packed, c->rules, c->pool);
+    const cJSON *member;
+
+    if (!cJSON_IsObject(inner)) {
+        return NULL;
+    }
+    cJSON_ArrayForEach(member, inner) {
+        if (strcasecmp(member->string, "id") != 0
+            && strcasecmp(member->string, "value") != 0) {
+            SCIM_ERR(put_member(object, c, attribute, member, where));
+        }
+    }
+    return NULL;
+}
+
+/* An object of the members of value, which unless strict may be what stands
+ * for its "value". */
 static scim_error_t *fill(cJSON *object, context_t *c,
                           const scim_attribute_t *attribute,
                           const cJSON *value, const char *where)
 {
-    int has_value = scim_attribute_find(attribute->subs, "value") != NULL;
-    const cJSON *inner;
+    const scim_attribute_t *main_sub
+        = scim_attribute_find(attribute->subs, "value");
+    cJSON *normal;
 
-    if (!cJSON_IsObject(value)) {
-        if (c->rules->strict || !has_value || !cJSON_IsString(value)) {
-            return mismatch(c, where, "an object", value);
+    if (cJSON_IsObject(value)) {
+        SCIM_ERR(put_members(object, c, attribute, value, where));
+        if (main_sub) {
+            SCIM_ERR(put_packed(object, c, attribute, value, where));
         }
-        scim_json_put_text(object, "value", *value->valuestring
-                                            ? value->valuestring : NULL);
+    }
+    else if (c->rules->strict || !main_sub || cJSON_IsArray(value)) {
+        return mismatch(c, where, "an object", value);
     }
     else {
-        SCIM_ERR(put_members(object, c, attribute, value, where));
-    }
-    inner = has_value ? unpacked(c, scim_json_text(object, "value")) : NULL;
-    if (inner) {
-        scim_json_drop(object, "value");
-        cJSON_DeleteItemFromObject((cJSON *) inner, "id");
-        SCIM_ERR(put_members(object, c, attribute, inner, where));
+        SCIM_ERR(normalise(&normal, c, main_sub, value, where));
+        scim_json_put(object, main_sub->name, normal);
     }
     settle_reference(object);
     return NULL;
@@ -273,14 +300,6 @@ static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
 {
     cJSON *object = scim_json_own(cJSON_CreateObject(), c->pool);
 
-    /* An old form of Entra ID's manager is a list of one (E37). */
-    if (cJSON_IsArray(value) && !c->rules->strict
-        && !(value->child && value->child->next)) {
-        value = value->child;
-    }
-    if (scim_json_is_unassigned(value)) {
-        return NULL;
-    }
     SCIM_ERR(fill(object, c, attribute, value, where));
     if (object->child) {
         *normal = cJSON_Duplicate(object, 1);
@@ -288,11 +307,22 @@ static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
     return NULL;
 }
 
-/* One value of attribute, be it multi-valued or not. */
+/* One value of attribute, be it multi-valued or not; *normal is NULL when it
+ * is absent. */
 static scim_error_t *normalise_one(cJSON **normal, context_t *c,
                                    const scim_attribute_t *attribute,
                                    const cJSON *value, const char *where)
 {
+    *normal = NULL;
+    value = attribute->type == SCIM_COMPLEX
+            ? scim_shape_of_object(value, c->rules, c->pool)
+            : scim_shape_of_simple(value, attribute->type == SCIM_STRING,
+                                   c->rules, c->pool);
+    if (scim_shape_is_absent(value, c->rules)) {
+        return cJSON_IsObject(value) && c->rules->strict
+               && attribute->type != SCIM_COMPLEX
+               ? mismatch(c, where, "a simple value", value) : NULL;
+    }
     switch (attribute->type) {
     case SCIM_COMPLEX:
         return normalise_complex(normal, c, attribute, value, where);
@@ -310,11 +340,10 @@ static scim_error_t *add_element(cJSON *list, context_t *c,
                                  const scim_attribute_t *attribute,
                                  const cJSON *value, const char *where)
 {
-    cJSON *normal = NULL;
+    cJSON *normal;
 
-    if (cJSON_IsNull(value)) {
-        return c->rules->strict ? mismatch(c, where, "without null", value)
-                                : NULL;
+    if (cJSON_IsNull(value) && c->rules->strict) {
+        return mismatch(c, where, "without null", value);
     }
     SCIM_ERR(normalise_one(&normal, c, attribute, value, where));
     if (normal) {
@@ -323,20 +352,22 @@ static scim_error_t *add_element(cJSON *list, context_t *c,
     return NULL;
 }
 
+/* Unless strict a list within a list is its elements, and what is no list is
+ * one of one. */
 static scim_error_t *fill_list(cJSON *list, context_t *c,
                                const scim_attribute_t *attribute,
                                const cJSON *value, const char *where)
 {
     const cJSON *element;
 
+    value = scim_shape_of_list(value, c->rules, c->pool);
     if (!cJSON_IsArray(value)) {
-        return c->rules->strict
-               ? mismatch(c, where, "a list", value)
-               : add_element(list, c, attribute, value, where);
+        return add_element(list, c, attribute, value, where);
     }
-    SCIM_ERR(scim_schema_check_size(value, where, c->pool));
     cJSON_ArrayForEach(element, value) {
-        SCIM_ERR(add_element(list, c, attribute, element, where));
+        SCIM_ERR(c->rules->strict
+                 ? add_element(list, c, attribute, element, where)
+                 : fill_list(list, c, attribute, element, where));
     }
     return NULL;
 }
@@ -347,7 +378,12 @@ static scim_error_t *normalise_list(cJSON **normal, context_t *c,
 {
     cJSON *list = scim_json_own(cJSON_CreateArray(), c->pool);
 
+    if (!cJSON_IsArray(value) && c->rules->strict) {
+        return scim_shape_is_absent(value, c->rules)
+               ? NULL : mismatch(c, where, "a list", value);
+    }
     SCIM_ERR(fill_list(list, c, attribute, value, where));
+    SCIM_ERR(scim_schema_check_size(list, where, c->pool));
     if (list->child) {
         *normal = cJSON_Duplicate(list, 1);
     }
@@ -359,10 +395,6 @@ static scim_error_t *normalise(cJSON **normal, context_t *c,
                                const cJSON *value, const char *where)
 {
     *normal = NULL;
-    if (scim_json_is_unassigned(value)) {
-        return cJSON_IsObject(value) && attribute->type != SCIM_COMPLEX
-               ? mismatch(c, where, "a simple value", value) : NULL;
-    }
     return attribute->multi_valued
            ? normalise_list(normal, c, attribute, value, where)
            : normalise_one(normal, c, attribute, value, where);
@@ -393,20 +425,30 @@ static const scim_schema_t *extension_of(const scim_resource_type_t *type,
     return *extension;
 }
 
-/* One member of a body or of an extension in it.  The password is dropped
- * without a word: sign-in is not this server's business. */
+/* A name that is no attribute's here may be a path.  A plain one is not: it
+ * would be found in any extension (ATTR-06).  The password is dropped without
+ * a word: sign-in is not this server's business. */
+static void leave(cJSON *rest, context_t *c, const char *prefix,
+                  const cJSON *member)
+{
+    if (!strpbrk(member->string, ".:[")) {
+        if (strcasecmp(member->string, "password") != 0) {
+            note_unknown(c, prefix, member->string);
+        }
+        return;
+    }
+    cJSON_AddItemReferenceToObject(rest, apr_pstrcat(c->pool, prefix,
+                                                     member->string, NULL),
+                                   (cJSON *) member);
+}
+
+/* One member of a body or of an extension in it. */
 static scim_error_t *read_member(cJSON *holder, context_t *c,
                                  const scim_attribute_t *attribute,
                                  const cJSON *member)
 {
     cJSON *normal;
 
-    if (!attribute) {
-        if (strcasecmp(member->string, "password") != 0) {
-            note_unknown(c, "", member->string);
-        }
-        return NULL;
-    }
     if (attribute->mutability == SCIM_READ_ONLY) {
         return NULL;
     }
@@ -417,14 +459,16 @@ static scim_error_t *read_member(cJSON *holder, context_t *c,
     return NULL;
 }
 
-static scim_error_t *read_extension(cJSON *resource, context_t *c,
-                                    const scim_schema_t *schema,
+static scim_error_t *read_extension(cJSON *resource, cJSON *rest,
+                                    context_t *c, const scim_schema_t *schema,
                                     const cJSON *members)
 {
-    cJSON *holder;
+    const char *prefix = apr_pstrcat(c->pool, schema->urn, ":", NULL);
     const cJSON *member;
+    cJSON *holder;
 
-    if (cJSON_IsNull(members)) {
+    members = scim_shape_of_object(members, c->rules, c->pool);
+    if (scim_shape_is_absent(members, c->rules)) {
         return NULL;
     }
     if (!cJSON_IsObject(members)) {
@@ -433,9 +477,15 @@ static scim_error_t *read_extension(cJSON *resource, context_t *c,
     holder = cJSON_CreateObject();
     scim_json_put(resource, schema->urn, holder);
     cJSON_ArrayForEach(member, members) {
-        SCIM_ERR(read_member(holder, c,
-                             scim_attribute_find(schema->attributes,
-                                                 member->string), member));
+        const scim_attribute_t *attribute
+            = scim_attribute_find(schema->attributes, member->string);
+
+        if (attribute) {
+            SCIM_ERR(read_member(holder, c, attribute, member));
+        }
+        else {
+            leave(rest, c, prefix, member);
+        }
     }
     if (!holder->child) {
         scim_json_drop(resource, schema->urn);
@@ -478,13 +528,39 @@ static const scim_attribute_t *find_top(const scim_resource_type_t *type,
     return found ? found : scim_attribute_find(type->common, name);
 }
 
-scim_error_t *scim_schema_read(cJSON **resource, const cJSON *body,
+static scim_error_t *read_members(cJSON *resource, cJSON *rest, context_t *c,
+                                  const scim_resource_type_t *type,
+                                  const cJSON *body)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, body) {
+        const scim_schema_t *extension = extension_of(type, member->string);
+        const scim_attribute_t *attribute = find_top(type, member->string);
+
+        if (strcasecmp(member->string, "schemas") == 0) {
+            continue;
+        }
+        if (extension) {
+            SCIM_ERR(read_extension(resource, rest, c, extension, member));
+        }
+        else if (attribute) {
+            SCIM_ERR(read_member(resource, c, attribute, member));
+        }
+        else {
+            leave(rest, c, "", member);
+        }
+    }
+    return NULL;
+}
+
+scim_error_t *scim_schema_read(cJSON **resource, cJSON **rest,
+                               const cJSON *body,
                                const scim_resource_type_t *type,
                                const scim_rules_t *rules,
                                apr_array_header_t *notes, apr_pool_t *pool)
 {
     context_t c = { rules, notes, pool };
-    const cJSON *member;
 
     if (!cJSON_IsObject(body)) {
         return scim_error(pool, SCIM_E_INVALID_SYNTAX,
@@ -494,19 +570,6 @@ scim_error_t *scim_schema_read(cJSON **resource, const cJSON *body,
         SCIM_ERR(check_schemas(&c, body, type));
     }
     *resource = scim_json_own(cJSON_CreateObject(), pool);
-    cJSON_ArrayForEach(member, body) {
-        const scim_schema_t *extension = extension_of(type, member->string);
-
-        if (strcasecmp(member->string, "schemas") == 0) {
-            continue;
-        }
-        if (extension) {
-            SCIM_ERR(read_extension(*resource, &c, extension, member));
-        }
-        else {
-            SCIM_ERR(read_member(*resource, &c,
-                                 find_top(type, member->string), member));
-        }
-    }
-    return NULL;
+    *rest = scim_json_own(cJSON_CreateObject(), pool);
+    return read_members(*resource, *rest, &c, type, body);
 }

@@ -7,6 +7,7 @@
 
 #include "scim_filter.h"
 #include "scim_json.h"
+#include "scim_shape.h"
 #include "scim_text.h"
 
 typedef enum { ADD, REPLACE, REMOVE } verb_e;
@@ -34,7 +35,7 @@ typedef struct {
 
 static void note(patch_t *p, const char *what, const char *name)
 {
-    scim_note(p->notes, p->pool, "%s '%.60s' ignored", what, name);
+    scim_note(p->notes, p->pool, "%s '%.120s' ignored", what, name);
 }
 
 static scim_error_t *refuse(patch_t *p, scim_error_kind_e kind,
@@ -70,8 +71,7 @@ static scim_error_t *clear(patch_t *p, change_t *c, cJSON *holder,
                       attribute->name, "is required and cannot be removed");
     }
     /* Nobody is to be let in or out by accident (clients.md H17). */
-    if (attribute->type == SCIM_BOOLEAN && attribute->column
-        && !p->rules->strict) {
+    if (attribute->type == SCIM_BOOLEAN && attribute->column) {
         note(p, "removal of", attribute->name);
         return NULL;
     }
@@ -79,15 +79,14 @@ static scim_error_t *clear(patch_t *p, change_t *c, cJSON *holder,
     return NULL;
 }
 
-static int is_cleared(const cJSON *value)
+static int is_absent(const patch_t *p, const cJSON *value)
 {
-    return scim_json_is_unassigned(value)
-           || (cJSON_IsString(value) && !*value->valuestring);
+    return scim_shape_is_absent(value, p->rules);
 }
 
 /* Put normal's members into target; members that were sent empty go. */
-static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
-                  const scim_attribute_t *attribute)
+static void merge(patch_t *p, cJSON *target, const cJSON *sent,
+                  const cJSON *normal, const scim_attribute_t *attribute)
 {
     const cJSON *member;
 
@@ -96,7 +95,7 @@ static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
             = member->string ? scim_attribute_find(attribute->subs,
                                                    member->string) : NULL;
 
-        if (sub && is_cleared(member)) {
+        if (sub && is_absent(p, member)) {
             scim_json_drop(target, sub->name);
         }
     }
@@ -110,23 +109,29 @@ static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
 static scim_error_t *set_complex(patch_t *p, change_t *c, cJSON *holder,
                                  const scim_attribute_t *attribute)
 {
+    const cJSON *sent = scim_shape_of_object(c->value, p->rules, p->pool);
     cJSON *target = scim_json_member(holder, attribute->name);
     cJSON *normal;
 
     SCIM_ERR(normalise(&normal, p, c, attribute));
-    if (!normal && !cJSON_IsObject(c->value)) {
+    if (!normal && (is_absent(p, sent) || !cJSON_IsObject(sent))) {
         return clear(p, c, holder, attribute);
     }
     if (!target) {
         target = cJSON_AddObjectToObject(holder, attribute->name);
     }
-    merge(target, cJSON_IsObject(c->value) ? c->value : NULL, normal,
-          attribute);
+    merge(p, target, cJSON_IsObject(sent) ? sent : NULL, normal, attribute);
     cJSON_Delete(normal);
     if (!target->child) {
         scim_json_drop(holder, attribute->name);
     }
     return NULL;
+}
+
+/* Strictly "" is a value, but not one that will do where one is required. */
+static int is_empty(const cJSON *value)
+{
+    return cJSON_IsString(value) && !*value->valuestring;
 }
 
 static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
@@ -141,8 +146,8 @@ static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
         return set_complex(p, c, holder, attribute);
     }
     SCIM_ERR(normalise(&normal, p, c, attribute));
-    if (!normal || (is_cleared(normal)
-                    && scim_attribute_is_required(attribute, p->rules))) {
+    if (!normal || (scim_attribute_is_required(attribute, p->rules)
+                    && is_empty(normal))) {
         cJSON_Delete(normal);
         return clear(p, c, holder, attribute);
     }
@@ -314,7 +319,7 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     cJSON *list = scim_json_member(holder, attribute->name);
     cJSON *values;
 
-    if (c->verb == REMOVE && scim_json_is_unassigned(c->value)) {
+    if (c->verb == REMOVE && is_absent(p, c->value)) {
         scim_json_drop(holder, attribute->name);
         return NULL;
     }
@@ -372,12 +377,35 @@ static int fulfil(cJSON *element, const scim_filter_t *filter)
     return 1;
 }
 
+/* The element itself is set: to one element. */
+static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
+{
+    const cJSON *sent = scim_shape_of_object(c->value, p->rules, p->pool);
+    cJSON *values;
+
+    if (p->rules->strict && !cJSON_IsObject(c->value)) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "needs an object as value");
+    }
+    SCIM_ERR(list_of(&values, p, c));
+    if (values->child && values->child->next) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "selects elements one by one, each of which takes one"
+                      " value");
+    }
+    while ((c->verb == REPLACE || is_absent(p, sent)) && element->child) {
+        cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
+    }
+    merge(p, element, cJSON_IsObject(sent) ? sent : NULL, values->child,
+          c->path.operand.attribute);
+    return NULL;
+}
+
 /* remove, add and replace of whole elements. */
 static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
                                     cJSON *element)
 {
     const scim_operand_t *o = &c->path.operand;
-    cJSON *values;
 
     if (o->sub) {
         return set_single(p, c, element, o->sub_attribute);
@@ -386,16 +414,7 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
         cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         return NULL;
     }
-    if (!cJSON_IsObject(c->value)) {
-        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                      "needs an object as value");
-    }
-    SCIM_ERR(list_of(&values, p, c));
-    while (c->verb == REPLACE && element->child) {
-        cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
-    }
-    merge(element, c->value, values->child, o->attribute);
-    return NULL;
+    return set_element(p, c, element);
 }
 
 static int matches(patch_t *p, const change_t *c, const cJSON *element)
@@ -495,7 +514,7 @@ static scim_error_t *change_elements(patch_t *p, change_t *c, cJSON *holder)
         return NULL;
     }
     /* Nothing is made only to be empty (clients.md G16, V14). */
-    if (is_cleared(c->value) && !p->rules->strict) {
+    if (is_absent(p, c->value) && !p->rules->strict) {
         return NULL;
     }
     return create_element(p, c, holder);
@@ -604,15 +623,24 @@ static scim_error_t *apply_members(patch_t *p, verb_e verb,
                                    const cJSON *value, const char *prefix)
     SCIM_CHECKED;
 
-static scim_error_t *change_extension(patch_t *p, change_t *c)
+/* A schema as a whole: an extension's data, or with the core URN the resource
+ * itself, which only takes members. */
+static scim_error_t *change_schema(patch_t *p, change_t *c)
 {
     const char *urn = c->path.operand.container;
+    const cJSON *value = scim_shape_of_object(c->value, p->rules, p->pool);
 
-    if (c->verb == REMOVE || cJSON_IsNull(c->value)) {
+    if (!urn) {
+        return c->verb == REMOVE
+               ? refuse(p, SCIM_E_MUTABILITY, c->name,
+                        "is the resource and cannot be removed")
+               : apply_members(p, c->verb, value, "");
+    }
+    if (c->verb == REMOVE || is_absent(p, value)) {
         scim_json_drop(p->resource, urn);
         return NULL;
     }
-    return apply_members(p, c->verb, c->value,
+    return apply_members(p, c->verb, value,
                          apr_pstrcat(p->pool, urn, ":", NULL));
 }
 
@@ -622,7 +650,7 @@ static scim_error_t *change_path(patch_t *p, change_t *c)
     cJSON *holder;
 
     if (!o->name) {
-        return change_extension(p, c);
+        return change_schema(p, c);
     }
     if (strcmp(o->name, "schemas") == 0) {
         return change_schemas(p, c);
@@ -642,17 +670,31 @@ static scim_error_t *change_path(patch_t *p, change_t *c)
     return NULL;
 }
 
+/* Whether the schema has what a name begins with. */
+static int begins_with_attribute(const patch_t *p, const char *name)
+{
+    scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
+    scim_operand_t operand;
+    scim_error_t *error;
+
+    memset(&operand, 0, sizeof(operand));
+    error = resolver.resolve(&operand, resolver.baton, name,
+                             scim_path_name_length(name), NULL, 0, p->pool);
+    return error == NULL;
+}
+
 /* Whether an error in a path is to be passed over: Entra ID sends every
  * mapped attribute, and one that this server does not have must not fail the
- * others (clients.md E43, E45). */
+ * others (clients.md E43, E45).  A member's name need not be a path, unless it
+ * is one to an attribute. */
 static int is_ignorable(patch_t *p, const change_t *c,
                         const scim_error_t *error)
 {
-    if (c->in_value) {
-        return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE
-               || error->kind == SCIM_E_INVALID_PATH;
+    if (c->in_value && error->kind == SCIM_E_INVALID_PATH) {
+        return !begins_with_attribute(p, c->name);
     }
-    return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE && !p->rules->strict;
+    return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE
+           && (c->in_value || !p->rules->strict);
 }
 
 static scim_error_t *change(patch_t *p, change_t *c)
@@ -683,6 +725,7 @@ static scim_error_t *apply_members(patch_t *p, verb_e verb,
 {
     const cJSON *member;
 
+    value = scim_shape_of_object(value, p->rules, p->pool);
     if (!cJSON_IsObject(value)) {
         return scim_error(p->pool, SCIM_E_INVALID_VALUE,
                           "Without a path the value must be an object.");
@@ -772,6 +815,9 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
     int number = 0;
 
     apr_pool_create(&p.scratch, pool);
+    if (!rules->strict) {
+        operations = scim_json_listed(operations, pool);
+    }
     SCIM_ERR(check_message(&p, operations, message));
     cJSON_ArrayForEach(operation, operations) {
         scim_error_t *error = apply_operation(&p, operation);
@@ -783,4 +829,19 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
         }
     }
     return NULL;
+}
+
+scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
+                              const scim_resource_type_t *type,
+                              const scim_rules_t *rules,
+                              apr_array_header_t *notes, apr_pool_t *pool)
+{
+    patch_t p = { NULL, type, rules, notes, pool, NULL, 0 };
+    cJSON *rest;
+
+    SCIM_ERR(scim_schema_read(resource, &rest, body, type, rules, notes,
+                              pool));
+    apr_pool_create(&p.scratch, pool);
+    p.resource = *resource;
+    return apply_members(&p, ADD, rest, "");
 }

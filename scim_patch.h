@@ -28,4 +28,14 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
                                apr_array_header_t *notes, apr_pool_t *pool)
     SCIM_CHECKED;
 
+/* The body of a POST or PUT as a resource: what scim_schema_read reads, and
+ * then the members whose names are paths ("name.givenName", the core URN or
+ * one with an attribute, "emails[type eq \"work\"].value"), as a PATCH adds
+ * them.  Unknown names are ignored with a note. */
+scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
+                              const scim_resource_type_t *type,
+                              const scim_rules_t *rules,
+                              apr_array_header_t *notes, apr_pool_t *pool)
+    SCIM_CHECKED;
+
 #endif

@@ -27,8 +27,8 @@ static int is_possible(const char *value)
             return 0;
         }
     }
-    return length > 0 && length <= MAX_VALUE
-           && scim_text_is_utf8(value, length);
+    return length > 0 && scim_text_is_utf8(value, length)
+           && scim_text_length(value) <= MAX_VALUE;
 }
 
 static scim_person_t *person_of(const scim_rows_t *rows, const char *key,

@@ -11,12 +11,116 @@
 #define ERROR_URN "urn:ietf:params:scim:api:messages:2.0:Error"
 #define LIST_URN "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
+#define SEPARATORS ", \t"
+
 struct scim_projection_t {
     int excludes;                    /* the names are left out, not kept */
     apr_array_header_t *operands;    /* of scim_operand_t */
 };
 
 typedef enum { NOTHING, PARTS, WHOLE } share_e;
+
+/* Where the first name in list is; NULL when there is none. */
+static const char *names_in(const char *list)
+{
+    if (list) {
+        list += strspn(list, SEPARATORS);
+    }
+    return list && *list ? list : NULL;
+}
+
+/* Where the name at at ends: at a comma or a blank outside of brackets; NULL
+ * when brackets have no end. */
+static const char *name_end(const char *at)
+{
+    int in_brackets = 0;
+    int in_text = 0;
+
+    for (; *at && (in_brackets || !strchr(SEPARATORS, *at)); at++) {
+        if (in_text && *at == '\\' && at[1]) {
+            at++;
+        }
+        else if (in_brackets && *at == '"') {
+            in_text = !in_text;
+        }
+        else if (!in_text && (*at == '[' || *at == ']')) {
+            in_brackets = *at == '[';
+        }
+    }
+    return in_brackets ? NULL : at;
+}
+
+/* The name without brackets: of emails[type eq "work"].value, emails.value. */
+static const char *without_filter(const char *name, apr_pool_t *pool)
+{
+    const char *open = strchr(name, '[');
+
+    return open ? apr_pstrcat(pool, apr_pstrmemdup(pool, name, open - name),
+                              strrchr(name, ']') + 1, NULL)
+                : name;
+}
+
+static int same(const char *a, const char *b)
+{
+    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+}
+
+static int is_named(const scim_projection_t *projection,
+                    const scim_operand_t *operand)
+{
+    int i;
+
+    for (i = 0; i < projection->operands->nelts; i++) {
+        const scim_operand_t *o = &APR_ARRAY_IDX(projection->operands, i,
+                                                 scim_operand_t);
+
+        if (same(o->container, operand->container)
+            && same(o->name, operand->name) && same(o->sub, operand->sub)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Unknown names are ignored.  A filter of values (Microsoft's collection has
+ * emails[type eq "work"]) stands for all of them, so that an answer lacks
+ * nothing that was asked for; for the same reason it excludes none: who writes
+ * back what he read would delete what was left out beyond his wish. */
+static void add_name(scim_projection_t *projection, const char *name,
+                     const scim_resolver_t *resolver, apr_pool_t *pool)
+{
+    const char *plain = without_filter(name, pool);
+    scim_operand_t operand;
+
+    memset(&operand, 0, sizeof(operand));
+    if (!(projection->excludes && plain != name)
+        && !resolver->resolve(&operand, resolver->baton, plain,
+                              strlen(plain), NULL, 0, pool)
+        && !is_named(projection, &operand)) {
+        APR_ARRAY_PUSH(projection->operands, scim_operand_t) = operand;
+    }
+}
+
+static scim_error_t *add_names(scim_projection_t *projection,
+                               const char *names,
+                               const scim_resolver_t *resolver,
+                               apr_pool_t *pool)
+{
+    while (*names) {
+        const char *end = name_end(names);
+
+        if (!end) {
+            return scim_error(pool, SCIM_E_INVALID_VALUE,
+                              "'%.60s' in %s has a '[' without its ']'.",
+                              names, projection->excludes
+                                     ? "excludedAttributes" : "attributes");
+        }
+        add_name(projection, apr_pstrmemdup(pool, names, end - names),
+                 resolver, pool);
+        names = end + strspn(end, SEPARATORS);
+    }
+    return NULL;
+}
 
 scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const char *attributes,
@@ -26,42 +130,24 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
 {
     static const scim_rules_t any = { 0, 0 };
     scim_resolver_t resolver = scim_schema_resolver(type, &any);
-    int wants = attributes && *attributes;
-    int excludes = excluded && *excluded;
-    char *state = NULL;
-    const char *name;
+    const char *wanted = names_in(attributes);
+    const char *unwanted = names_in(excluded);
 
     *projection = NULL;
-    if (wants && excludes) {
+    if (wanted && unwanted) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "Give either attributes or excludedAttributes, not"
                           " both.");
     }
-    if (!wants && !excludes) {
+    if (!wanted && !unwanted) {
         return NULL;
     }
     *projection = apr_palloc(pool, sizeof(**projection));
-    (*projection)->excludes = excludes;
+    (*projection)->excludes = unwanted != NULL;
     (*projection)->operands = apr_array_make(pool, 4,
                                              sizeof(scim_operand_t));
-    for (name = apr_strtok(apr_pstrdup(pool, wants ? attributes : excluded),
-                           ", \t", &state);
-         name; name = apr_strtok(NULL, ", \t", &state)) {
-        scim_operand_t operand;
-
-        memset(&operand, 0, sizeof(operand));
-        if (!resolver.resolve(&operand, resolver.baton, name, strlen(name),
-                              NULL, 0, pool)) {
-            APR_ARRAY_PUSH((*projection)->operands, scim_operand_t)
-                = operand;
-        }
-    }
-    return NULL;
-}
-
-static int same(const char *a, const char *b)
-{
-    return (!a && !b) || (a && b && strcmp(a, b) == 0);
+    return add_names(*projection, wanted ? wanted : unwanted, &resolver,
+                     pool);
 }
 
 /* How much of an attribute (or with sub, of its sub-attribute) the projection

@@ -51,18 +51,22 @@ static const cJSON *choose(const cJSON *roles)
     return first;
 }
 
-static void note_unknown(const cJSON *roles, apr_array_header_t *notes,
-                         apr_pool_t *pool)
+/* How many there are; an element without a value is not one. */
+static int note_unknown(const cJSON *roles, apr_array_header_t *notes,
+                        apr_pool_t *pool)
 {
     const cJSON *element;
+    int unknown = 0;
 
     cJSON_ArrayForEach(element, roles) {
         const char *value = scim_json_text(element, "value");
 
-        if (value && !known_role(element)) {
+        if (value && *value && !known_role(element)) {
             scim_note(notes, pool, "unknown role '%.60s' ignored", value);
+            unknown++;
         }
     }
+    return unknown;
 }
 
 /* The one element of the profile managed, made from the chosen one. */
@@ -92,8 +96,8 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
     const cJSON *chosen = choose(roles);
     const char *role;
 
-    if (!chosen && rules->managed && cJSON_GetArraySize(roles) > 0) {
-        note_unknown(roles, notes, pool);
+    if (!chosen && rules->managed
+        && note_unknown(roles, notes, pool) > 0) {
         chosen = choose(scim_json_member(before, "roles"));
     }
     role = chosen ? known_role(chosen) : ROLE_GUEST;

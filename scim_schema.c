@@ -126,13 +126,15 @@ static scim_error_t *resolve_within(scim_operand_t *operand,
     return NULL;
 }
 
-/* How much of name is urn: 0 when it does not start with it. */
+/* How much of name is urn: 0 when it does not start with it.  Old jobs of
+ * Entra ID write a dot behind it (clients.md 2.9). */
 static apr_size_t urn_length(const char *name, const char *urn)
 {
     apr_size_t length = strlen(urn);
 
     return strncasecmp(name, urn, length) == 0
-           && (name[length] == ':' || name[length] == '\0') ? length : 0;
+           && (name[length] == '\0' || strchr(":.", name[length]))
+           ? length : 0;
 }
 
 /* The schema whose URN name starts with; *rest is what follows it, "" for the
@@ -225,10 +227,10 @@ static scim_error_t *resolve_whole(scim_operand_t *operand,
                                    int for_comparison, const char *name,
                                    apr_pool_t *pool)
 {
-    if (schema == type->core || for_comparison) {
+    if (for_comparison) {
         return unknown(pool, name);
     }
-    operand->container = schema->urn;
+    operand->container = schema == type->core ? NULL : schema->urn;
     operand->compare = SCIM_COMPARE_NONE;
     return NULL;
 }

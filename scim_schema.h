@@ -139,11 +139,10 @@ scim_mutability_e scim_attribute_mutability(const scim_attribute_t *attribute,
 
 /* A value that a client sent for attribute, in the schema's spelling and
  * types, as a new tree for the caller to place; *normal is NULL when the value
- * means unassigned.  Strict off takes what clients.md H9, H14-H16, H36 and H37
- * list: booleans and numbers as strings, numbers for strings, an object or a
- * string for a list, a string for a complex value (its "value"; JSON in it is
- * unpacked), "" as null.  Unknown and readOnly members are left out; a note
- * (scim_note) is added to notes for each unknown one.
+ * is absent.  Strict off takes what scim_shape.h and clients.md H9, H14-H16,
+ * H36 and H37 list: booleans as strings and as 1 and 0, numbers for strings,
+ * a string for a complex value (its "value").  Unknown and readOnly members
+ * are left out; a note (scim_note) is added to notes for each unknown one.
  * where is the attribute's name for messages.  What fits no type is
  * SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_schema_normalise(cJSON **normal,
@@ -155,9 +154,12 @@ scim_error_t *scim_schema_normalise(cJSON **normal,
 
 /* The body of a POST or PUT as a resource in the schema's spelling (a new
  * root owned by pool), without id, meta, schemas and other readOnly members.
+ * *rest, owned by pool, holds the members whose names are no attribute's but
+ * may be paths (scim_patch_read); it refers to body.
  * Checks that body is an object and what "schemas" says: strict On requires
  * the core URN and known URNs only (RES-01, RES-02, RES-05), Off none. */
-scim_error_t *scim_schema_read(cJSON **resource, const cJSON *body,
+scim_error_t *scim_schema_read(cJSON **resource, cJSON **rest,
+                               const cJSON *body,
                                const scim_resource_type_t *type,
                                const scim_rules_t *rules,
                                apr_array_header_t *notes, apr_pool_t *pool)
@@ -175,8 +177,10 @@ scim_error_t *scim_schema_validate(cJSON *resource,
 typedef struct scim_projection_t scim_projection_t;
 
 /* From the values of the query parameters attributes and excludedAttributes,
- * comma-separated, NULL when absent; *projection is NULL when both are absent
- * or empty.  Unknown names are ignored.  Both given: SCIM_E_INVALID_VALUE. */
+ * comma-separated, NULL when absent; *projection is NULL when there is no name
+ * in either.  Unknown names are ignored; a name with a filter, as in a PATCH
+ * path, stands for the attribute without it, but is excluded in no part.  Both
+ * given, or a filter without end: SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const char *attributes,
                                    const char *excluded,

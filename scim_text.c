@@ -6,9 +6,12 @@
 #include <apr_strings.h>
 
 #include <unicode/uchar.h>
+#include <unicode/uidna.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <unicode/utf8.h>
+
+#define MAX_DOMAIN_LENGTH 253    /* RFC 1035 section 2.3.4, as text */
 
 /* UTF-8 beyond ASCII: the first byte says how many follow; the bounds of the
  * second one exclude overlong forms, surrogates and what is above U+10FFFF. */
@@ -147,19 +150,20 @@ static int normalise(utf16_t *text, const UNormalizer2 *form,
     return U_SUCCESS(status);
 }
 
-static int lower(utf16_t *text, apr_pool_t *pool)
+static int fold_case(utf16_t *text, apr_pool_t *pool)
 {
     UErrorCode status = U_ZERO_ERROR;
     utf16_t to = { NULL, 0 };
 
-    to.length = u_strToLower(NULL, 0, text->units, text->length, "", &status);
+    to.length = u_strFoldCase(NULL, 0, text->units, text->length,
+                              U_FOLD_CASE_DEFAULT, &status);
     if (status != U_BUFFER_OVERFLOW_ERROR) {
         return 0;
     }
     status = U_ZERO_ERROR;
     to.units = apr_palloc(pool, to.length * sizeof(*to.units));
-    u_strToLower(to.units, to.length, text->units, text->length, "",
-                 &status);
+    u_strFoldCase(to.units, to.length, text->units, text->length,
+                  U_FOLD_CASE_DEFAULT, &status);
     *text = to;
     return U_SUCCESS(status);
 }
@@ -194,7 +198,7 @@ static const char *key_of(apr_pool_t *pool, const char *text,
     utf16_t folded;
 
     if (U_SUCCESS(status) && from_utf8(&folded, text, pool)
-        && normalise(&folded, first, pool) && lower(&folded, pool)
+        && normalise(&folded, first, pool) && fold_case(&folded, pool)
         && normalise(&folded, nfc, pool)) {
         key = to_utf8(&folded, pool);
     }
@@ -218,12 +222,23 @@ const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
                                    unorm2_getNFKCInstance(&status));
 }
 
-static int is_blank(UChar32 c)
-{
-    int8_t type = u_charType(c);
+/* What a name cannot have */
 
-    return u_isUWhiteSpace(c) || type == U_CONTROL_CHAR
-           || type == U_FORMAT_CHAR;
+#define BRAILLE_BLANK 0x2800     /* a symbol for Unicode, a gap on paper */
+#define ZERO_WIDTH_JOINER 0x200d
+#define ZERO_WIDTH_NON_JOINER 0x200c
+#define VIRAMA 9                 /* its combining class */
+
+static int is_space(UChar32 c)
+{
+    return u_isUWhiteSpace(c) || c == BRAILLE_BLANK;
+}
+
+static int is_invisible(UChar32 c)
+{
+    return u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT)
+           || (u_charType(c) == U_FORMAT_CHAR
+               && !u_hasBinaryProperty(c, UCHAR_PREPENDED_CONCATENATION_MARK));
 }
 
 static int is_control(UChar32 c)
@@ -231,40 +246,123 @@ static int is_control(UChar32 c)
     int8_t type = u_charType(c);
 
     return type == U_CONTROL_CHAR || type == U_LINE_SEPARATOR
-           || type == U_PARAGRAPH_SEPARATOR
-           || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL);
+           || type == U_PARAGRAPH_SEPARATOR;
 }
 
-/* How many characters are as is() says. */
-static apr_size_t count_characters(const char *text, int (*is)(UChar32 c))
+static int is_blank(UChar32 c)
+{
+    return is_space(c) || is_control(c) || is_invisible(c);
+}
+
+/* Whether next stands for a letter that joins with what is before it. */
+static int joins(UChar32 c, int before)
+{
+    int type = u_getIntPropertyValue(c, UCHAR_JOINING_TYPE);
+
+    return type == U_JT_DUAL_JOINING || type == U_JT_TRANSPARENT
+           || type == (before ? U_JT_LEFT_JOINING : U_JT_RIGHT_JOINING);
+}
+
+/* Invisible characters that names are written with because they change how
+ * their neighbours look: joiners in Persian and Indic names (RFC 5892 appendix
+ * A.1) and in emoji, variation selectors behind ideographs (Japanese) and
+ * emoji.  before and after are 0 at the ends. */
+static int shapes_neighbours(UChar32 before, UChar32 c, UChar32 after)
+{
+    int is_emoji = u_hasBinaryProperty(before, UCHAR_EXTENDED_PICTOGRAPHIC)
+                   || u_hasBinaryProperty(before, UCHAR_EMOJI_COMPONENT)
+                   || u_hasBinaryProperty(before, UCHAR_VARIATION_SELECTOR);
+
+    if (u_hasBinaryProperty(c, UCHAR_VARIATION_SELECTOR)) {
+        return u_hasBinaryProperty(before, UCHAR_IDEOGRAPHIC)
+               || u_hasBinaryProperty(before, UCHAR_EMOJI);
+    }
+    if (c != ZERO_WIDTH_JOINER && c != ZERO_WIDTH_NON_JOINER) {
+        return 0;
+    }
+    return u_getCombiningClass(before) == VIRAMA
+           || (joins(before, 1) && joins(after, 0))
+           || (is_emoji && u_hasBinaryProperty(after,
+                                               UCHAR_EXTENDED_PICTOGRAPHIC));
+}
+
+/* What is wrong with c in a name, as a format for its code point; NULL for
+ * nothing. */
+static const char *flaw_of(UChar32 before, UChar32 c, UChar32 after,
+                           scim_text_name_e kind)
+{
+    if (is_control(c) || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL)) {
+        return "must not contain control characters (U+%04X)";
+    }
+    if (kind == SCIM_TEXT_IDENTIFIER && is_space(c)
+        && (c != ' ' || !before || !after || is_space(after))) {
+        return "must not contain blanks (U+%04X)";
+    }
+    return is_invisible(c) && (kind == SCIM_TEXT_IDENTIFIER
+                               || !shapes_neighbours(before, c, after))
+           ? "must not contain invisible characters (U+%04X)" : NULL;
+}
+
+const char *scim_text_flaw(apr_pool_t *pool, const char *text,
+                           scim_text_name_e kind)
 {
     const uint8_t *bytes = (const uint8_t *) text;
-    apr_size_t length = strlen(text);
-    apr_size_t count = 0;
-    apr_size_t i = 0;
-    UChar32 c;
+    UChar32 before = 0;
+    UChar32 c = 0;
+    UChar32 after = 0;
+    int32_t i = 0;
 
-    while (i < length) {
-        U8_NEXT_OR_FFFD(bytes, i, length, c);
-        count += is(c) != 0;
+    if (scim_text_is_blank(text)) {
+        return "must not be empty";
     }
-    return count;
+    do {
+        const char *flaw = c ? flaw_of(before, c, after, kind) : NULL;
+
+        if (flaw) {
+            return apr_psprintf(pool, flaw, (unsigned) c);
+        }
+        before = c;
+        c = after;
+        after = 0;
+        if (bytes[i]) {
+            U8_NEXT_OR_FFFD(bytes, i, -1, after);
+        }
+    } while (c || after);
+    return NULL;
 }
 
-static int is_any(UChar32 c)
+/* Whether every character is as is() says. */
+static int consists_of(const char *text, int (*is)(UChar32 c))
 {
-    (void) c;
+    const uint8_t *bytes = (const uint8_t *) text;
+    int32_t i = 0;
+    UChar32 c;
+
+    while (bytes[i]) {
+        U8_NEXT_OR_FFFD(bytes, i, -1, c);
+        if (!is(c)) {
+            return 0;
+        }
+    }
     return 1;
 }
 
 apr_size_t scim_text_length(const char *text)
 {
-    return count_characters(text, is_any);
+    const uint8_t *bytes = (const uint8_t *) text;
+    apr_size_t count = 0;
+    int32_t i = 0;
+
+    while (bytes[i]) {
+        U8_FWD_1(bytes, i, -1);
+        count++;
+    }
+    return count;
 }
 
 int scim_text_is_blank(const char *text)
 {
-    return count_characters(text, is_blank) == scim_text_length(text);
+    return consists_of(text, is_blank);
 }
 
 const char *scim_text_trim(apr_pool_t *pool, const char *text)
@@ -287,9 +385,27 @@ const char *scim_text_trim(apr_pool_t *pool, const char *text)
     return apr_pstrmemdup(pool, text + start, end - start);
 }
 
-int scim_text_has_control(const char *text)
+/* Domains */
+
+const char *scim_text_domain(apr_pool_t *pool, const char *domain)
 {
-    return count_characters(text, is_control) > 0;
+    UErrorCode status = U_ZERO_ERROR;
+    UIDNAInfo info = UIDNA_INFO_INITIALIZER;
+    UIDNA *idna = uidna_openUTS46(UIDNA_USE_STD3_RULES | UIDNA_CHECK_BIDI
+                                  | UIDNA_CHECK_CONTEXTJ
+                                  | UIDNA_NONTRANSITIONAL_TO_ASCII, &status);
+    char ascii[MAX_DOMAIN_LENGTH + 1];
+    int32_t length;
+
+    if (U_FAILURE(status)) {
+        return NULL;
+    }
+    length = uidna_nameToASCII_UTF8(idna, domain, -1, ascii, sizeof(ascii),
+                                    &info, &status);
+    uidna_close(idna);
+    return U_SUCCESS(status) && info.errors == 0 && length > 0
+           && length <= MAX_DOMAIN_LENGTH
+           ? apr_pstrmemdup(pool, ascii, length) : NULL;
 }
 
 int scim_text_boolean(const char *text, int *value)

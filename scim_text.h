@@ -19,9 +19,11 @@ int scim_text_is_utf8(const char *bytes, apr_size_t length);
  * out. */
 void scim_text_mend(char *text);
 
-/* The comparison key of a caseExact=false string: NFC, lower-cased by the
- * root locale, NFC again (RFC 7643 section 2.2; SQL: scim.fold).  The result
- * may be the argument itself when that is its own key. */
+/* The comparison key of a caseExact=false string: NFC, Unicode's full case
+ * folding, NFC again (RFC 7643 section 2.2, RFC 7644 section 3.4.2.2; SQL:
+ * scim.fold).  Folding, unlike lower-casing, does not look at the neighbours
+ * of a letter, so that the key of a part is a part of the key.  The result may
+ * be the argument itself when that is its own key. */
 const char *scim_text_fold(apr_pool_t *pool, const char *text);
 
 /* The comparison key of a userName: as scim_text_fold, but with NFKC, so that
@@ -33,12 +35,27 @@ const char *scim_text_user_name_key(apr_pool_t *pool, const char *text);
 apr_size_t scim_text_length(const char *text);
 
 /* True when nothing of text can be seen: every character is white space, a
- * control or a format character. */
+ * control or invisible. */
 int scim_text_is_blank(const char *text);
 
-/* True when text has what would break or turn a line that shows it: a
- * control character, a line or paragraph separator, a bidi control. */
-int scim_text_has_control(const char *text);
+/* What a name is for: an identifier is typed and compared (userName; RFC 8265
+ * section 3.3), the other kind is read by people, and may have blanks between
+ * words and what the spelling of its language needs. */
+typedef enum { SCIM_TEXT_IDENTIFIER, SCIM_TEXT_NAME } scim_text_name_e;
+
+/* What is wrong with text as a name, as the end of a sentence that begins with
+ * what it names ("must not contain invisible characters (U+200B)", "must not
+ * be empty"), in pool; NULL when nothing is.  A name has no control, direction
+ * or invisible character and is not blank; an identifier has no blank but a
+ * single U+0020 between its parts.
+ * SQL: scim.is_identifier, scim.is_name. */
+const char *scim_text_flaw(apr_pool_t *pool, const char *text,
+                           scim_text_name_e kind);
+
+/* The ASCII form of a domain name, by which domains are compared (UTS 46,
+ * nontransitional, STD 3): lower case, xn-- for what is not ASCII.  In pool;
+ * NULL for what no host can be called. */
+const char *scim_text_domain(apr_pool_t *pool, const char *domain);
 
 /* text without what is blank at either end. */
 const char *scim_text_trim(apr_pool_t *pool, const char *text);

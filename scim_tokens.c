@@ -100,14 +100,12 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
 
 scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
 {
-    if (scim_text_has_control(name) || strpbrk(name, "<>")) {
-        return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "The name must not contain control characters,"
-                          " < or >.");
-    }
-    if (scim_text_is_blank(name)) {
-        return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "The name must not be empty.");
+    const char *flaw = strpbrk(name, "<>")
+                       ? "must not contain control characters, < or >"
+                       : scim_text_flaw(pool, name, SCIM_TEXT_NAME);
+
+    if (flaw) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE, "The name %s.", flaw);
     }
     if (scim_text_length(name) > SCIM_TOKEN_NAME_MAX) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,

@@ -10,6 +10,7 @@
 #include "scim_json.h"
 #include "scim_patch.h"
 #include "scim_roles.h"
+#include "scim_shape.h"
 #include "scim_text.h"
 
 /* Each lost race means that another writer got through, so this many
@@ -92,17 +93,28 @@ static void put_manager_reference(scim_call_t *call, cJSON *resource)
     }
 }
 
+static scim_error_t *unreadable(scim_call_t *call, const char *id)
+{
+    return scim_error_caused(call->pool, SCIM_E_INTERNAL,
+                             "The server failed to process the request.",
+                             apr_psprintf(call->pool, "the attributes of"
+                                          " account %s cannot be read", id));
+}
+
 scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
                                   const scim_rows_t *rows, int row,
                                   int column)
 {
-    const char *attributes = scim_rows_value(rows, row, column
-                                             + SCIM_COLUMN_ATTRIBUTES);
-    cJSON *resource;
+    cJSON *resource = scim_json_stored(scim_rows_value(rows, row, column
+                                           + SCIM_COLUMN_ATTRIBUTES),
+                                       call->pool);
     apr_size_t i;
 
-    SCIM_ERR(scim_json_parse(&resource, attributes, strlen(attributes),
-                             call->pool));
+    if (!resource) {
+        return unreadable(call, scim_rows_value(rows, row,
+                                                column + SCIM_COLUMN_ID));
+    }
+    scim_shape_drop_misfits(resource, &scim_user_type);
     if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
         scim_json_drop(resource, "roles");
     }
@@ -160,9 +172,12 @@ scim_error_t *scim_users_get(cJSON **user, scim_call_t *call, const char *id)
 
 /* The rules of the profile managed */
 
+/* Domains are compared as DNS has them: UTS 46, so that case and form of what
+ * is not ASCII do not matter. */
 static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
 {
-    const char *at = strrchr(user_name, '@');
+    const char *wanted = scim_text_domain(call->pool,
+                                          strrchr(user_name, '@') + 1);
     char *domains = apr_pstrdup(call->pool, call->principal->domains);
     char *state = NULL;
     const char *domain;
@@ -170,9 +185,11 @@ static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
     if (!*domains) {
         return NULL;
     }
-    for (domain = apr_strtok(domains, " ", &state); domain;
+    for (domain = apr_strtok(domains, " ", &state); wanted && domain;
          domain = apr_strtok(NULL, " ", &state)) {
-        if (strcasecmp(at + 1, domain) == 0) {
+        const char *verified = scim_text_domain(call->pool, domain);
+
+        if (verified && strcmp(wanted, verified) == 0) {
             return NULL;
         }
     }
@@ -301,22 +318,52 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource)
     return NULL;
 }
 
-/* userName is refused by the database too, but not in these words. */
-static scim_error_t *check_text(scim_call_t *call, const char *name,
-                                const char *text)
+/* What is stored already keeps nobody from changing something else: a leaver
+ * is deactivated whatever his name is like. */
+static int is_changed(const cJSON *resource, const cJSON *before,
+                      const char *name)
 {
-    const char *c;
+    const cJSON *value = scim_json_member(resource, name);
 
-    for (c = text; c && *c; c++) {
-        if (apr_iscntrl(*c)) {
-            return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                              "Attribute '%s' must not contain control"
-                              " characters.", name);
-        }
+    return value && !scim_json_equal(value, scim_json_member(before, name));
+}
+
+static scim_error_t *check_name(scim_call_t *call, const char *name,
+                                const char *text, scim_text_name_e kind)
+{
+    const char *flaw = text ? scim_text_flaw(call->pool, text, kind) : NULL;
+
+    return flaw ? scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                             "Attribute '%s' %s.", name, flaw) : NULL;
+}
+
+/* userName and displayName are refused by the database too, but not in these
+ * words. */
+static scim_error_t *check_names(scim_call_t *call, const cJSON *resource,
+                                 const cJSON *before)
+{
+    if (is_changed(resource, before, "userName")) {
+        SCIM_ERR(check_name(call, "userName",
+                            scim_json_text(resource, "userName"),
+                            SCIM_TEXT_IDENTIFIER));
     }
-    if (text && strspn(text, " ") == strlen(text)) {
-        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "Attribute '%s' must not be blank.", name);
+    return is_changed(resource, before, "displayName")
+           ? check_name(call, "displayName",
+                        scim_json_text(resource, "displayName"),
+                        SCIM_TEXT_NAME) : NULL;
+}
+
+static scim_error_t *check_roles(scim_call_t *call, const cJSON *resource,
+                                 const cJSON *before)
+{
+    const cJSON *role;
+
+    if (!is_changed(resource, before, "roles")) {
+        return NULL;
+    }
+    cJSON_ArrayForEach(role, scim_json_member(resource, "roles")) {
+        SCIM_ERR(check_name(call, "roles.value",
+                            scim_json_text(role, "value"), SCIM_TEXT_NAME));
     }
     return NULL;
 }
@@ -338,27 +385,38 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource)
     return NULL;
 }
 
+/* Who may come in is changed by a value only, never by the want of one. */
+static void settle_active(cJSON *resource, const cJSON *before)
+{
+    if (!scim_json_member(resource, "active")) {
+        scim_json_put(resource, "active",
+                      cJSON_CreateBool(!before
+                          || cJSON_IsTrue(scim_json_member(before,
+                                                           "active"))));
+    }
+}
+
 /* resource as the rules of this server want it; *role is what its roles
  * amount to.  before is the stored resource, NULL at creation. */
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
     SCIM_ERR(resolve_manager(call, resource));
-    if (!scim_json_member(resource, "active")) {
-        scim_json_put(resource, "active", cJSON_CreateTrue());
-    }
+    scim_shape_drop_husks(resource, &scim_user_type, &call->rules);
+    settle_active(resource, before);
     if (call->rules.managed) {
         derive_display_name(call, resource);
         SCIM_ERR(settle_immutable(call, resource, before));
     }
+    SCIM_ERR(check_roles(call, resource, before));
     *role = scim_roles_settle(resource, before, &call->rules, call->notes,
                               call->pool);
     SCIM_ERR(scim_schema_validate(resource, &scim_user_type, &call->rules,
                                   call->pool));
     SCIM_ERR(check_lengths(call, resource));
-    SCIM_ERR(check_text(call, "userName",
-                        scim_json_text(resource, "userName")));
-    return call->rules.managed ? check_user_name(call, resource) : NULL;
+    SCIM_ERR(check_names(call, resource, before));
+    return call->rules.managed && is_changed(resource, before, "userName")
+           ? check_user_name(call, resource) : NULL;
 }
 
 /* Writing */
@@ -434,8 +492,8 @@ static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
     const char *role;
     int n = 0;
 
-    SCIM_ERR(scim_schema_read(wanted, body, &scim_user_type, &call->rules,
-                              call->notes, call->pool));
+    SCIM_ERR(scim_patch_read(wanted, body, &scim_user_type, &call->rules,
+                             call->notes, call->pool));
     SCIM_ERR(settle(&role, call, *wanted, NULL));
     change = scim_events_compare(NULL, *wanted, SCIM_EVENT_CREATE,
                                  call->pool);
@@ -457,16 +515,37 @@ static scim_error_t *read_inserted(cJSON **user, scim_call_t *call,
            : scim_users_from_row(user, call, rows, 0, 1);
 }
 
+/* What is not enough for a new account may be the name of an old one: a client
+ * that takes that over on 409 must not be sent away with 400. */
+static scim_error_t *or_conflict(scim_call_t *call, const cJSON *wanted,
+                                 scim_error_t *error)
+{
+    const char *values[] = { call->principal->organization_id,
+                             scim_json_text(wanted, "userName") };
+    scim_rows_t *rows;
+
+    if (!values[1] || error->kind != SCIM_E_INVALID_VALUE) {
+        return error;
+    }
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_USER_NAME,
+                         values));
+    return scim_rows_count(rows) > 0 ? conflict(call, wanted) : error;
+}
+
 static scim_error_t *insert(cJSON **user, scim_call_t *call,
                             const cJSON *body, int managed,
                             int sync_eligible, int provisioned)
 {
     const char *values[INSERT_VALUES];
+    scim_error_t *error;
     scim_rows_t *rows;
-    cJSON *wanted;
+    cJSON *wanted = NULL;
 
-    SCIM_ERR(prepare_insert(&wanted, values, call, body, managed,
-                            sync_eligible, provisioned));
+    error = prepare_insert(&wanted, values, call, body, managed,
+                           sync_eligible, provisioned);
+    if (error) {
+        return or_conflict(call, wanted, error);
+    }
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT, values));
     return read_inserted(user, call, rows, wanted);
 }
@@ -646,41 +725,49 @@ scim_error_t *scim_users_patch(cJSON **user, scim_call_t *call,
                           SCIM_EVENT_PATCH);
 }
 
-/* What a PUT that leaves an attribute out does not take away: active, so that
- * a partial PUT cannot let anybody in, and unless strict the roles, so that
- * it cannot demote anybody (clients.md H19). */
-static void keep_omitted(cJSON *wanted, const cJSON *body,
-                         const cJSON *stored, const char *name)
+static void keep(cJSON *wanted, const cJSON *stored, const char *name)
 {
-    if (!scim_json_member_nocase(body, name)
-        && scim_json_member(stored, name)) {
+    if (!scim_json_member(wanted, name) && scim_json_member(stored, name)) {
         scim_json_put(wanted, name,
                       cJSON_Duplicate(scim_json_member(stored, name), 1));
     }
 }
 
 static void keep_immutable(scim_call_t *call, cJSON *wanted,
-                           const cJSON *body, const cJSON *stored)
+                           const cJSON *stored)
 {
     const scim_attribute_t *row = scim_user_type.core->attributes;
 
     for (; row->name; row++) {
         if (scim_attribute_mutability(row, &call->rules) == SCIM_IMMUTABLE) {
-            keep_omitted(wanted, body, stored, row->name);
+            keep(wanted, stored, row->name);
         }
     }
 }
 
+/* Nobody is demoted because a client has nothing to say about roles; a list,
+ * be it empty, says something (clients.md H19). */
+static int says_nothing_of_roles(scim_call_t *call, const cJSON *body)
+{
+    const cJSON *roles
+        = scim_shape_of_list(scim_json_member_nocase(body, "roles"),
+                             &call->rules, call->pool);
+
+    return !call->rules.strict && !cJSON_IsArray(roles)
+           && scim_shape_is_absent(roles, &call->rules);
+}
+
+/* What a PUT does not take away by any form of absence: what was set for good,
+ * and the roles; settle sees to active. */
 static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
                                        const account_t *account,
                                        const cJSON *body)
 {
-    SCIM_ERR(scim_schema_read(wanted, body, &scim_user_type, &call->rules,
-                              call->notes, call->pool));
-    keep_omitted(*wanted, body, account->resource, "active");
-    keep_immutable(call, *wanted, body, account->resource);
-    if (!call->rules.strict) {
-        keep_omitted(*wanted, body, account->resource, "roles");
+    SCIM_ERR(scim_patch_read(wanted, body, &scim_user_type, &call->rules,
+                             call->notes, call->pool));
+    keep_immutable(call, *wanted, account->resource);
+    if (says_nothing_of_roles(call, body)) {
+        keep(*wanted, account->resource, "roles");
     }
     return NULL;
 }

@@ -257,21 +257,27 @@ static void put_cursors(scim_list_t *list, const listing_t *l,
     }
 }
 
-static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
-                               const scim_rows_t *rows, int count)
+/* An account that cannot be read does not hide the others. */
+static void put_users(scim_list_t *list, const listing_t *l,
+                      const scim_rows_t *rows, int count)
 {
     int backward = l->position.backward;
     int i;
 
     for (i = 0; i < count; i++) {
+        scim_error_t *error;
         cJSON *user;
 
-        SCIM_ERR(scim_users_from_row(&user, l->call, rows,
-                                     backward ? count - 1 - i : i,
-                                     COLUMN_ACCOUNT));
-        cJSON_AddItemReferenceToArray(list->resources, user);
+        error = scim_users_from_row(&user, l->call, rows,
+                                    backward ? count - 1 - i : i,
+                                    COLUMN_ACCOUNT);
+        if (!error) {
+            cJSON_AddItemReferenceToArray(list->resources, user);
+        }
+        else if (l->call->left_out) {
+            APR_ARRAY_PUSH(l->call->left_out, const char *) = error->cause;
+        }
     }
-    return NULL;
 }
 
 scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
@@ -306,5 +312,6 @@ scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
     if (l.by_cursor) {
         put_cursors(list, &l, rows, count, more);
     }
-    return put_users(list, &l, rows, count);
+    put_users(list, &l, rows, count);
+    return NULL;
 }

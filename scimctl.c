@@ -108,6 +108,25 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     return NULL;
 }
 
+/* What no userName could ever have is not a verified domain. */
+static scim_error_t *check_domains(scimctl_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->options.domains->nelts; i++) {
+        const char *domain = APR_ARRAY_IDX(run->options.domains, i,
+                                           const char *);
+
+        if (!scim_text_domain(run->pool, domain)) {
+            return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                              "--domain: '%.120s' is not the name of a domain:"
+                              " such as example.com, without @ or a blank.",
+                              domain);
+        }
+    }
+    return NULL;
+}
+
 static scim_error_t *org_add(scimctl_run_t *run)
 {
     const char *values[] = {
@@ -115,16 +134,24 @@ static scim_error_t *org_add(scimctl_run_t *run)
         run->options.name ? run->options.name : run->arguments[0],
         scim_db_array(run->pool, run->options.domains)
     };
+    const char *flaw = run->options.name
+        ? scim_text_flaw(run->pool, run->options.name, SCIM_TEXT_NAME) : NULL;
+    scim_error_t *error;
     scim_rows_t *rows;
-    scim_error_t *error = scim_db_run(&rows, run->call.db,
-                                      SCIM_SQL_ORGANIZATION_INSERT, values);
 
+    if (flaw) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE, "The name %s.",
+                          flaw);
+    }
+    SCIM_ERR(check_domains(run));
+    error = scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_INSERT,
+                        values);
     if (error && error->kind == SCIM_E_INVALID_VALUE) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "The key must be 1 to 63 lower-case letters,"
                           " digits and hyphens, for it is part of the SCIM"
-                          " URL; the name must not be empty; a domain"
-                          " is without @ or a blank.");
+                          " URL; the name must not be longer than 200"
+                          " characters.");
     }
     SCIM_ERR(error);
     if (scim_rows_count(rows) == 0) {
@@ -390,6 +417,17 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
            : NULL;
 }
 
+static void warn_of_left_out(const scimctl_run_t *run)
+{
+    const apr_array_header_t *left_out = run->call.left_out;
+    int i;
+
+    for (i = 0; i < left_out->nelts; i++) {
+        fprintf(stderr, "scimctl: left out of the list: %s\n",
+                APR_ARRAY_IDX(left_out, i, const char *));
+    }
+}
+
 static scim_error_t *account_list(scimctl_run_t *run)
 {
     scim_page_t page = { .filter = run->options.filter };
@@ -400,6 +438,7 @@ static scim_error_t *account_list(scimctl_run_t *run)
     SCIM_ERR(scimctl_number(&page.count, run, run->options.count, 100));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(scim_users_list(&list, &run->call, &page));
+    warn_of_left_out(run);
     if (run->options.json) {
         scimctl_print_json(list.resources, run->pool);
     }
@@ -547,6 +586,18 @@ static void take_option(scimctl_options_t *options, int option,
     }
 }
 
+/* apr_getopt_long would take a lone "-", standard input, for an option; what
+ * it finds skipped counts as a word. */
+static apr_status_t next_option(apr_getopt_t *in, int *option,
+                                const char **value)
+{
+    while (in->ind < in->argc
+           && (in->argv[in->ind][0] != '-' || !in->argv[in->ind][1])) {
+        in->ind++;
+    }
+    return apr_getopt_long(in, option_table, option, value);
+}
+
 static int read_options(scimctl_run_t *run, apr_getopt_t *in)
 {
     const char *value;
@@ -554,8 +605,7 @@ static int read_options(scimctl_run_t *run, apr_getopt_t *in)
     apr_status_t rv;
 
     in->interleave = 1;
-    while ((rv = apr_getopt_long(in, option_table, &option, &value))
-           == APR_SUCCESS) {
+    while ((rv = next_option(in, &option, &value)) == APR_SUCCESS) {
         take_option(&run->options, option, value);
     }
     return rv == APR_EOF;
@@ -605,6 +655,7 @@ static int perform(scimctl_run_t *run, int command)
     run->call.rules.managed = 1;
     run->call.base = "";
     run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
+    run->call.left_out = apr_array_make(run->pool, 4, sizeof(const char *));
     if (!error) {
         error = commands[command].run(run);
     }

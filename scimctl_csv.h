@@ -1,20 +1,37 @@
-/* scimctl_csv: records of a CSV file (RFC 4180). */
+/* scimctl_csv: records of a CSV file (RFC 4180), one at a time, so that the
+ * length of the file does not matter. */
 #ifndef SCIMCTL_CSV_H
 #define SCIMCTL_CSV_H
 
+#include <apr_file_io.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 
 #define SCIMCTL_CSV_MAX_FIELDS 64
+#define SCIMCTL_CSV_MAX_RECORD 65536      /* bytes of one record's fields */
 
 typedef struct {
-    const char *at;
-    int line;                    /* of the next record, from 1 */
+    apr_file_t *file;
+    apr_status_t status;         /* of the last read: APR_EOF at the end, or
+                                  * what has gone wrong */
+    int line;                    /* of the next byte, from 1 */
+    char bytes[8192];            /* read from the file, from next on not yet
+                                  * taken */
+    apr_size_t count;
+    apr_size_t next;
+    char record[SCIMCTL_CSV_MAX_RECORD];  /* the fields, each with its NUL */
+    apr_size_t length;
+    int has_nul;                 /* in a field */
 } scimctl_csv_t;
 
-/* The next record's fields (char *, in pool), or NULL at the end.  *line is
- * where it begins.  *problem is set, and the fields so far returned, when the
- * record is malformed: reading cannot go on then. */
+/* Begin with a file that is open for reading; a byte order mark is passed
+ * over. */
+void scimctl_csv_begin(scimctl_csv_t *csv, apr_file_t *file);
+
+/* The next record's fields (char *, in csv until the next call; the array is
+ * in pool), or NULL at the end, where csv->status says whether it is that of
+ * the file.  *line is where the record begins.  *problem is what is wrong with
+ * it, or NULL; the record after it can be read all the same. */
 apr_array_header_t *scimctl_csv_next(scimctl_csv_t *csv, int *line,
                                      const char **problem, apr_pool_t *pool);
 

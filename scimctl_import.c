@@ -1,5 +1,6 @@
 /* scimctl account import: accounts from before provisioning, from a file. */
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_file_io.h>
 #include <apr_lib.h>
@@ -12,7 +13,8 @@
 #include "scimctl_print.h"
 #include "scimctl_run.h"
 
-#define MAX_FILE_SIZE (16 * 1024 * 1024)
+/* So often the progress is shown. */
+#define RECORDS_PER_SIGN 100
 
 typedef enum { TO_TEXT, TO_BOOLEAN, TO_ROLE, TO_MANAGED, TO_ELIGIBLE } to_e;
 
@@ -27,13 +29,20 @@ static const struct {
 };
 #define IMPORT_COLUMNS (sizeof(import_columns) / sizeof(*import_columns))
 
+static const char *const roles[] = { "ADMIN", "USER", "GUEST" };
+#define ROLES ((int) (sizeof(roles) / sizeof(*roles)))
+
 typedef struct {
     scimctl_run_t *run;
     const char *file;
+    scimctl_csv_t csv;
     apr_array_header_t *columns; /* of int: index in import_columns */
-    int imported;
+    apr_pool_t *pool;            /* of the record at hand */
+    scim_call_t call;            /* run's, for the record at hand */
+    int imported[ROLES];
     int problems;
     int stopped;                 /* the transaction takes no more */
+    int signs;                   /* somebody is watching */
 } import_t;
 
 static int has_column(const import_t *import, int index)
@@ -48,43 +57,48 @@ static int has_column(const import_t *import, int index)
     return 0;
 }
 
-/* problem is NULL for a line without one. */
+/* The sign of progress is a line of its own, written over. */
+static void show_progress(const import_t *import, int records)
+{
+    if (import->signs && records % RECORDS_PER_SIGN == 0) {
+        fprintf(stderr, "\r%d records read", records);
+    }
+}
+
+static void end_progress(const import_t *import)
+{
+    if (import->signs) {
+        fprintf(stderr, "\r%*s\r", 30, "");
+    }
+}
+
+/* problem is NULL for a record without one. */
 static void report(import_t *import, int line, const char *problem)
 {
     if (problem) {
         import->problems++;
+        end_progress(import);
         fprintf(stderr, "%s:%d: %s\n", import->file, line, problem);
     }
 }
 
-static scim_error_t *read_file(const char **text, scimctl_run_t *run,
-                               const char *path)
+static scim_error_t *unreadable(import_t *import, apr_status_t rv)
 {
-    apr_size_t length = MAX_FILE_SIZE + 1;
-    char *buffer = apr_palloc(run->pool, length + 1);
-    apr_file_t *file;
-    apr_status_t rv = strcmp(path, "-") == 0
-        ? apr_file_open_stdin(&file, run->pool)
-        : apr_file_open(&file, path, APR_FOPEN_READ, 0, run->pool);
+    char reason[120];
 
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_read_full(file, buffer, length, &length);
-    }
-    if (rv != APR_EOF && rv != APR_SUCCESS) {
-        char reason[120];
+    return scim_error(import->run->pool, SCIM_E_BAD_REQUEST, "%s: %s.",
+                      import->file, apr_strerror(rv, reason,
+                                                 sizeof(reason)));
+}
 
-        return scim_error(run->pool, SCIM_E_BAD_REQUEST, "%s: %s.", path,
-                          apr_strerror(rv, reason, sizeof(reason)));
-    }
-    buffer[length] = '\0';
-    if (length > MAX_FILE_SIZE || strlen(buffer) != length
-        || !scim_text_is_utf8(buffer, length)) {
-        return scim_error(run->pool, SCIM_E_BAD_REQUEST,
-                          "%s: the file must be UTF-8 text of at most 16"
-                          " MiB.", path);
-    }
-    *text = buffer;
-    return NULL;
+static scim_error_t *open_file(apr_file_t **file, import_t *import)
+{
+    apr_pool_t *pool = import->run->pool;
+    apr_status_t rv = strcmp(import->file, "-") == 0
+        ? apr_file_open_stdin(file, pool)
+        : apr_file_open(file, import->file, APR_FOPEN_READ, 0, pool);
+
+    return rv == APR_SUCCESS ? NULL : unreadable(import, rv);
 }
 
 static int column_index(const char *name)
@@ -110,9 +124,16 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
     }
     for (i = 0; heads && i < heads->nelts; i++) {
         const char *name = APR_ARRAY_IDX(heads, i, const char *);
+        const char *flaw = scim_text_flaw(import->run->pool, name,
+                                          SCIM_TEXT_NAME);
         int index = column_index(name);
 
-        if (index < 0) {
+        if (flaw) {
+            report(import, line,
+                   apr_psprintf(import->run->pool, "the head of column %d %s",
+                                i + 1, flaw));
+        }
+        else if (index < 0) {
             report(import, line,
                    apr_psprintf(import->run->pool, "unknown column '%.60s';"
                                 " there are userName, displayName, role,"
@@ -127,6 +148,16 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
         }
         APR_ARRAY_PUSH(import->columns, int) = index;
     }
+}
+
+static int is_role(const char *text)
+{
+    int i = 0;
+
+    while (i < ROLES && strcmp(roles[i], text) != 0) {
+        i++;
+    }
+    return i < ROLES;
 }
 
 static void put_role(cJSON *body, const char *role)
@@ -150,8 +181,7 @@ static const char *put_field(cJSON *body, int *managed, int *eligible,
         scim_json_put_text(body, import_columns[index].name, text);
         return NULL;
     case TO_ROLE:
-        if (strcmp(text, "ADMIN") && strcmp(text, "USER")
-            && strcmp(text, "GUEST")) {
+        if (!is_role(text)) {
             return "role must be ADMIN, USER or GUEST";
         }
         put_role(body, text);
@@ -172,11 +202,21 @@ static const char *put_field(cJSON *body, int *managed, int *eligible,
     return NULL;
 }
 
+static void count(import_t *import, const cJSON *user)
+{
+    const char *role = scim_json_text(
+        scim_json_member(user, "roles")->child, "value");
+    int i;
+
+    for (i = 0; i < ROLES; i++) {
+        import->imported[i] += strcmp(role, roles[i]) == 0;
+    }
+}
+
 static const char *import_record(import_t *import,
                                  const apr_array_header_t *fields)
 {
-    scimctl_run_t *run = import->run;
-    cJSON *body = scim_json_own(cJSON_CreateObject(), run->pool);
+    cJSON *body = scim_json_own(cJSON_CreateObject(), import->pool);
     const char *problem = NULL;
     int managed = 1;
     int eligible = 1;
@@ -198,57 +238,111 @@ static const char *import_record(import_t *import,
     if (problem) {
         return problem;
     }
-    error = scim_users_import(&user, &run->call, body, managed, eligible);
+    error = scim_users_import(&user, &import->call, body, managed, eligible);
     import->stopped = error && error->cause;
-    import->imported += error == NULL;
+    if (!error) {
+        count(import, user);
+    }
     return error ? error->detail : NULL;
 }
 
-static void import_records(import_t *import, const char *text)
+/* The next record's fields; what was made of the one before is gone. */
+static apr_array_header_t *next_record(import_t *import, int *line,
+                                       const char **problem)
 {
-    /* Spreadsheets begin UTF-8 with a byte order mark. */
-    scimctl_csv_t csv = { text + 3 * (strncmp(text, "\xef\xbb\xbf", 3) == 0),
-                          1 };
-    const char *problem;
-    apr_array_header_t *fields;
-    int line;
-
-    fields = scimctl_csv_next(&csv, &line, &problem, import->run->pool);
-    read_heads(import, fields, line);
-    if (import->problems > 0) {
-        return;
-    }
-    while (fields && !problem && !import->stopped) {
-        fields = scimctl_csv_next(&csv, &line, &problem, import->run->pool);
-        if (fields && !problem) {
-            report(import, line, import_record(import, fields));
-        }
-    }
-    report(import, line, problem);
+    apr_pool_clear(import->pool);
+    import->call = import->run->call;
+    import->call.pool = import->pool;
+    import->call.db = scim_db_within(import->call.db, import->pool);
+    import->call.notes = apr_array_make(import->pool, 4,
+                                        sizeof(const char *));
+    return scimctl_csv_next(&import->csv, line, problem, import->pool);
 }
 
-scim_error_t *scimctl_import(scimctl_run_t *run)
+static int has_failed(const import_t *import)
 {
-    import_t import = { run, run->arguments[1], NULL, 0, 0, 0 };
-    const char *text = "";
-    scim_rows_t *rows;
+    return import->csv.status != APR_SUCCESS
+           && import->csv.status != APR_EOF;
+}
 
-    import.columns = apr_array_make(run->pool, 16, sizeof(int));
-    SCIM_ERR(read_file(&text, run, run->arguments[1]));
-    SCIM_ERR(scimctl_choose_organization(&rows, run));
+static void import_records(import_t *import)
+{
+    apr_array_header_t *fields;
+    const char *problem;
+    int records = 0;
+    int line;
+
+    fields = next_record(import, &line, &problem);
+    if (problem) {
+        report(import, line, problem);
+    }
+    else if (!has_failed(import)) {
+        read_heads(import, fields, line);
+    }
+    if (import->problems > 0 || has_failed(import)) {
+        return;
+    }
+    while (!import->stopped
+           && (fields = next_record(import, &line, &problem)) != NULL) {
+        report(import, line, problem ? problem
+                                     : import_record(import, fields));
+        show_progress(import, ++records);
+    }
+    end_progress(import);
+}
+
+static void print_summary(const import_t *import)
+{
+    int all = 0;
+    int i;
+
+    for (i = 0; i < ROLES; i++) {
+        all += import->imported[i];
+    }
+    printf("%d account(s) %s:", all, import->run->options.dry_run
+                                     ? "could be imported" : "imported");
+    for (i = 0; i < ROLES; i++) {
+        printf("%s %d %s", i > 0 ? "," : "", import->imported[i], roles[i]);
+    }
+    putchar('\n');
+}
+
+static scim_error_t *import_file(import_t *import)
+{
+    scimctl_run_t *run = import->run;
+
     SCIM_ERR(scim_db_begin(run->call.db));
-    import_records(&import, text);
-    if (import.problems > 0) {
+    import_records(import);
+    if (has_failed(import)) {
+        return unreadable(import, import->csv.status);
+    }
+    if (import->problems > 0) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "Nothing was imported: %d bad line(s).",
-                          import.problems);
+                          import->problems);
     }
     if (!run->options.dry_run) {
         SCIM_ERR(scim_db_commit(run->call.db));
     }
     if (!run->options.json) {
-        printf("%d account(s) %s\n", import.imported,
-               run->options.dry_run ? "could be imported" : "imported");
+        print_summary(import);
     }
     return NULL;
+}
+
+scim_error_t *scimctl_import(scimctl_run_t *run)
+{
+    import_t *import = apr_pcalloc(run->pool, sizeof(*import));
+    apr_file_t *file;
+    scim_rows_t *rows;
+
+    import->run = run;
+    import->file = run->arguments[1];
+    import->columns = apr_array_make(run->pool, 16, sizeof(int));
+    import->signs = isatty(STDERR_FILENO);
+    apr_pool_create(&import->pool, run->pool);
+    SCIM_ERR(open_file(&file, import));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    scimctl_csv_begin(&import->csv, file);
+    return import_file(import);
 }

@@ -7,9 +7,12 @@ let settings;
 // Words
 
 // The text in the administrator's language; {name} stands for a value.  The
-// English text is its own key, also for messages of the server.
+// English text is its own key, also for messages of the server, whose code
+// points are values.
 function t(english, values = {}) {
-    return (texts[english] ?? english).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+    const code = /U\+[0-9A-F]{4,6}/.exec(english)?.[0];
+    const text = texts[english.replace(code, '{code}')] ?? english;
+    return text.replace(/\{(\w+)\}/g, (whole, name) => ({ code, ...values })[name] ?? whole);
 }
 
 function language() {

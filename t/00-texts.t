@@ -25,6 +25,9 @@ $sources =~ s/"\s*APR_STRINGIFY\(SCIM_TOKEN_NAME_MAX\)\s*"/100/g;
 $sources =~ s/"\s*APR_STRINGIFY\(MAX_DISPLAY_NAME\)\s*"/256/g;
 $sources =~ s/"\s*"//g;
 $sources =~ s/\s+/ /g;
+# What is wrong with a name is the end of a sentence.
+$sources .= join '', map { qq("The name $_.") } $sources =~ /"(must not [^"]*)"/g;
+$sources =~ s/U\+%04X/{code}/g;
 is_deeply [grep { index($sources, qq("$_")) < 0 } $messages =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg], [],
     'every translated message is one that the server sends';
 done_testing;

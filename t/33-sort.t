@@ -39,9 +39,10 @@ like order('sortBy=active&filter=userName+pr'), qr/^U2/, 'SORT-07: false before 
 is order('sortBy=meta.created'), 'U1 U2 U3 U4', 'SORT-07: by time';
 like order('sortBy=' . ENT . ':employeeNumber'), qr/^U4 U1 /, 'SORT-09: with a URN';
 is order('sortBy=' . uc(CORE) . ':USERNAME'), 'U4 U1 U2 U3', 'SORT-09: in any case';
-for my $by ('nosuch', 'name', 'addresses', 'password', 'schemas', 'emails%5Btype+eq+%22work%22%5D', '', ENT) {
+for my $by ('nosuch', 'name', 'addresses', 'password', 'schemas', 'emails%5Btype+eq+%22work%22%5D', ENT) {
     is_error($org->get("/Users?sortBy=$by"), 400, 'invalidValue', "SORT-10: sortBy=$by");
 }
+is_error($org->get('/Users?sortBy=', profile => 'open-strict'), 400, 'invalidValue', 'SORT-10: sortBy=');
 is_error($org->get('/Users?sortBy=userName&sortOrder=up'), 400, 'invalidValue', 'SORT-10: sortOrder=up');
 is $org->get('/Users?sortOrder=up')->{status}, 200, 'SORT-10: sortOrder alone is ignored';
 is order('sortBy=userName&sortOrder=DESCENDING'), 'U3 U2 U1 U4', 'SORT-11: sortOrder in any case';

@@ -9,6 +9,7 @@ my $org = organization();
 my @names = map { $org->create(userName => "search$_\@example.com", title => $_ % 2 ? 'Odd' : 'Even')->{userName} } 1 .. 6;
 
 sub search { my (%body) = @_; return $org->post('/Users/.search', { schemas => [$SEARCH], %body }) }
+sub strictly { my (%body) = @_; return $org->post('/Users/.search', { schemas => [$SEARCH], %body }, profile => 'strict') }
 my $found = search(filter => 'title eq "odd"', sortBy => 'userName', sortOrder => 'descending', startIndex => 1, count => 2, attributes => ['userName']);
 is $found->{status}, 200, 'SRCH-01: .search is 200' or diag $found->{content};
 is_deeply $found->{json}, $org->get('/Users?filter=title+eq+%22odd%22&sortBy=userName&sortOrder=descending&startIndex=1&count=2&attributes=userName')->{json},
@@ -18,8 +19,8 @@ is_deeply [sort keys %{ $found->{json}{Resources}[0] }], [qw(id schemas userName
 is search()->{json}{totalResults}, 7, 'SRCH-04: with schemas only it is everybody';
 is_error(search(filter => 'title xx "odd"'), 400, 'invalidFilter', 'SRCH-05: a bad filter');
 is_error(search(filter => 5), 400, 'invalidSyntax', 'SRCH-05: a filter that is no string');
-is_error(search(count => '10'), 400, 'invalidSyntax', 'SRCH-06: a count that is no integer');
-is_error(search(attributes => 'userName'), 400, 'invalidSyntax', 'PROJ-15: attributes that are no list');
+is_error(strictly(count => '10'), 400, 'invalidSyntax', 'SRCH-06: a count that is no integer');
+is_error(strictly(attributes => 'userName'), 400, 'invalidSyntax', 'PROJ-15: attributes that are no list');
 is_error(search(attributes => [5]), 400, 'invalidSyntax', 'PROJ-15: nor of strings');
 is search(count => 0)->{json}{itemsPerPage}, 0, 'SRCH-06: count 0';
 is search(count => -3)->{json}{itemsPerPage}, 0, 'SRCH-06: a negative count';

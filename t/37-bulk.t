@@ -53,7 +53,8 @@ is_error($org->post('/Bulk', $_->[0]), 400, 'invalidSyntax', "BULK-02: $_->[1]")
         [{ schemas => [BULK] }, 'no Operations'], [{ schemas => [BULK], Operations => {} }, 'Operations is no list'],
         [body([]), 'Operations is empty'], [body([add('x'), 5]), 'an operation is no object'], [[], 'a list'], [body('x'), 'Operations is text'];
 is_error(bulk([add('x'), add('x')]), 400, 'invalidSyntax', 'BULK-07: a bulkId twice');
-is_error(bulk([add('x')], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_") for 0, -1, 1.5, 'many';
+is_error(bulk([add('x')], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_") for -1, 1.5, 'many';
+is_error($org->post('/Bulk', body([add('x')], failOnErrors => 0), profile => 'strict'), 400, 'invalidSyntax', 'BULK-20: failOnErrors 0');
 my $much = bulk([map { add("x$_") } 1 .. 1001]);
 is_error($much, 413, undef, 'BULK-30: more than maxOperations');
 like $much->{json}{detail}, qr/1000/, 'BULK-30: with the number';

@@ -43,7 +43,7 @@ my @cases = (
     ['FLT-49', 'displayName eq "Zo\u00eb \"Z\" M\u00fcller"', 'U3'], ['FLT-49', 'displayName eq "\x"', '400 invalidFilter'], ['FLT-49', 'displayName eq "abc', '400 invalidFilter'],
     ['FLT-49', 'displayName eq "\ud83d\ude00\\\\\/\n\t"', ''],
     ['FLT-51', "userName eq 'bjensen'", '400 invalidFilter'], ['FLT-51 bare', 'userName eq bjensen', 'U1'],
-    ['FLT-54', '', '400 invalidFilter'], ['FLT-54', ' ', '400 invalidFilter'],
+    ['FLT-54 empty', '', '400 invalidFilter'], ['FLT-54', ' ', '400 invalidFilter'],
     ['FLT-55', 'userName regex "a"', '400 invalidFilter'],
     ['FLT-60', 'userName eq "nobody"', ''],
     ['FLT-62', 'active eq true and userName eq "amy"', 'U4'],

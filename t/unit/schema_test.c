@@ -6,10 +6,13 @@
 #include <apr_tables.h>
 
 #include "../../scim_json.h"
+#include "../../scim_patch.h"
 #include "../../scim_schema.h"
 
 #define ENT "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 #define CORE "urn:ietf:params:scim:schemas:core:2.0:User"
+#define E ENT
+#define U "'schemas':['" CORE "'],'userName':'a'"
 #define READ -1                  /* no error is expected */
 
 static cJSON *json_of(const char *text, apr_pool_t *pool)
@@ -97,8 +100,13 @@ static const read_t reads[] = {
       "'active':'False'}", SCIM_E_INVALID_VALUE, NULL, 0 },
     { "TYPE-04: \"yes\" never", 0, "{'userName':'a','active':'yes'}",
       SCIM_E_INVALID_VALUE, NULL, 0 },
-    { "TYPE-04: 1 never", 0, "{'userName':'a','active':1}",
+    { "TYPE-04: 2 never", 0, "{'userName':'a','active':2}",
       SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "TYPE-04: 1 strictly never", 1, "{" U ",'active':1}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "H9: 1 and 0 are booleans", 0, "{'userName':'a','active':0,"
+      "'emails':[{'value':'x','primary':1}]}", READ, "{'userName':'a',"
+      "'active':false,'emails':[{'value':'x','primary':true}]}", 0 },
     { "H37: a number for a string", 0, "{'userName':'a','externalId':701984}",
       READ, "{'userName':'a','externalId':'701984'}", 0 },
     { "H15: null and \"\" are absent", 0, "{'userName':'a','title':'',"
@@ -128,8 +136,94 @@ static const read_t reads[] = {
       SCIM_E_INVALID_SYNTAX, NULL, 0 },
     { "TYPE-20: a list for a single value", 0,
       "{'userName':'a','title':['x','y']}", SCIM_E_INVALID_VALUE, NULL, 0 },
-    { "TYPE-20: an object for a string", 0, "{'userName':'a','title':{}}",
+    { "TYPE-20: an object for a string", 0,
+      "{'userName':'a','title':{'x':'y'}}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "TYPE-20: strictly an empty object for a string", 1,
+      "{" U ",'title':{}}", SCIM_E_INVALID_VALUE, NULL, 0 },
+
+    /* Absence: one meaning, whatever the attribute */
+    { "absent is \"\"", 0, "{'userName':'a','active':'','title':'',"
+      "'name':'','emails':'','addresses':'','" E "':''}", READ,
+      "{'userName':'a'}", 0 },
+    { "absent is []", 0, "{'userName':'a','active':[],'title':[],"
+      "'name':[],'emails':[],'addresses':[],'" E "':[]}", READ,
+      "{'userName':'a'}", 0 },
+    { "absent is {}", 0, "{'userName':'a','active':{},'title':{},"
+      "'name':{},'emails':{},'addresses':{},'" E "':{}}", READ,
+      "{'userName':'a'}", 0 },
+    { "absent is null", 0, "{'userName':'a','active':null,'title':null,"
+      "'name':null,'emails':null,'addresses':null,'" E "':null}", READ,
+      "{'userName':'a'}", 0 },
+    { "absent is a list of what is absent", 0, "{'userName':'a','title':[''],"
+      "'name':[{}],'emails':[null,''],'addresses':[''],'phoneNumbers':[[]],"
+      "'" E "':[{}]}", READ, "{'userName':'a'}", 0 },
+    { "absent is an empty list in a string", 0, "{'userName':'a',"
+      "'title':'[]','name':'{}','emails':'[]','roles':'{}','active':'[]'}",
+      READ, "{'userName':'a'}", 0 },
+    { "absent at each depth", 0, "{'userName':'a','name':{'givenName':[],"
+      "'familyName':{}},'" E "':{'department':[''],'manager':[]}}", READ,
+      "{'userName':'a'}", 0 },
+    { "strictly [] is absent", 1, "{" U ",'title':[],'emails':[]}", READ,
+      "{'userName':'a'}", 0 },
+    { "strictly \"\" is a string", 1, "{" U ",'title':''}", READ,
+      "{'userName':'a','title':''}", 0 },
+    { "strictly \"\" is no list", 1, "{" U ",'emails':''}",
       SCIM_E_INVALID_VALUE, NULL, 0 },
+
+    /* Shapes */
+    { "one value in a list", 0, "{'userName':['a'],'title':['x'],"
+      "'active':['False'],'name':[{'givenName':['g']}],'" E "':"
+      "[{'department':[{'$ref':null,'value':'Engineering'}]}]}", READ,
+      "{'userName':'a','title':'x','active':false,'name':{'givenName':'g'},"
+      "'" E "':{'department':'Engineering'}}", 0 },
+    { "a list in a string", 0, "{'userName':'a','emails':"
+      "'[{\\\"value\\\":\\\"x\\\"}]','preferredLanguage':'[\\\"de\\\"]'}",
+      READ, "{'userName':'a','emails':[{'value':'x'}],"
+      "'preferredLanguage':'de'}", 0 },
+    { "an object in a string", 0, "{'userName':'a','name':"
+      "'{\\\"givenName\\\":\\\"g\\\"}','emails':'{\\\"value\\\":\\\"x\\\"}'}",
+      READ, "{'userName':'a','emails':[{'value':'x'}],"
+      "'name':{'givenName':'g'}}", 0 },
+    { "a list within a list", 0, "{'userName':'a','emails':[['x'],"
+      "[{'value':'y'}]]}", READ,
+      "{'userName':'a','emails':[{'value':'x'},{'value':'y'}]}", 0 },
+    { "a list of strings in a string", 0, "{'userName':'a','title':"
+      "'[\\\"x\\\",\\\"y\\\"]'}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "broken JSON for a list", 0, "{'userName':'a','emails':'[{'}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "broken JSON for a value", 0, "{'userName':'a','roles':"
+      "[{'value':'{x'}]}", SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "broken JSON for an object", 0, "{'userName':'a','name':'{x'}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "text in brackets is text", 0, "{'userName':'a','title':'[Acme] x',"
+      "'displayName':'[42]'}", READ,
+      "{'userName':'a','title':'[Acme] x','displayName':'[42]'}", 0 },
+    { "strictly a list in a string is no list", 1, "{" U ",'emails':'[]'}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "strictly a list of one is no string", 1, "{" U ",'title':['x']}",
+      SCIM_E_INVALID_VALUE, NULL, 0 },
+
+    /* Names that are paths */
+    { "a dotted name", 0, "{'userName':'a','name.givenName':'g'}", READ,
+      "{'userName':'a','name':{'givenName':'g'}}", 0 },
+    { "a name with the core URN", 0, "{'" SCIM_URN_USER ":userName':'a'}",
+      READ, "{'userName':'a'}", 0 },
+    { "the core URN with an object", 0, "{'" SCIM_URN_USER "':"
+      "{'userName':'a','title':'x'}}", READ,
+      "{'userName':'a','title':'x'}", 0 },
+    { "a name with an extension's URN", 0, "{'userName':'a','" E
+      ":department':'d','" E ".division':'v'}", READ, "{'userName':'a','" E
+      "':{'department':'d','division':'v'}}", 0 },
+    { "a dotted name in an extension", 0, "{'userName':'a','" E
+      "':{'manager.value':'m'}}", READ,
+      "{'userName':'a','" E "':{'manager':{'value':'m'}}}", 0 },
+    { "a name with brackets", 0, "{'userName':'a',"
+      "'emails[type eq \\\"work\\\"].value':'x'}", READ,
+      "{'userName':'a','emails':[{'type':'work','value':'x'}]}", 0 },
+    { "a name that is no path", 0, "{'userName':'a','@odata.type':'x',"
+      "'$x':1,'a b':2,'':3}", READ, "{'userName':'a'}", 4 },
+    { "a broken path to an attribute", 0, "{'userName':'a','emails[':'x'}",
+      SCIM_E_INVALID_FILTER, NULL, 0 },
     { "TYPE-10: no base64", 0, "{'userName':'a','x509Certificates':"
       "[{'value':'%'}]}", SCIM_E_INVALID_VALUE, NULL, 0 },
     { "a body that is a list", 0, "[]", SCIM_E_INVALID_SYNTAX, NULL, 0 }
@@ -144,10 +238,10 @@ static void test_read(apr_pool_t *pool)
         scim_rules_t rules = { 0, c->strict };
         apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
         cJSON *resource = NULL;
-        scim_error_t *error = scim_schema_read(&resource,
-                                               json_of(c->body, pool),
-                                               &scim_user_type, &rules,
-                                               notes, pool);
+        scim_error_t *error = scim_patch_read(&resource,
+                                              json_of(c->body, pool),
+                                              &scim_user_type, &rules,
+                                              notes, pool);
 
         if (c->error != READ) {
             is_int(error ? (int) error->kind : READ, c->error, c->name);

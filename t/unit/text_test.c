@@ -128,19 +128,18 @@ static void test_fold(apr_pool_t *pool)
           "full-width TARO" },
         { "\xef\xbd\xb1", "\xef\xbd\xb1", "\xe3\x82\xa2",
           "half-width katakana" },
-        { "\xef\xac\x81n", "\xef\xac\x81n", "fin", "a ligature" },
+        { "\xef\xac\x81n", "fin", "fin", "a ligature" },
         { "\xce\xa3", "\xcf\x83", "\xcf\x83", "a sigma alone" },
         { "\xce\x9f\xce\x94\xce\x9f\xce\xa3",
-          "\xce\xbf\xce\xb4\xce\xbf\xcf\x82",
-          "\xce\xbf\xce\xb4\xce\xbf\xcf\x82", "a final sigma" },
+          "\xce\xbf\xce\xb4\xce\xbf\xcf\x83",
+          "\xce\xbf\xce\xb4\xce\xbf\xcf\x83", "a final sigma" },
         { "\xce\xa3\xce\x91", "\xcf\x83\xce\xb1", "\xcf\x83\xce\xb1",
           "a first sigma" },
         { "\xc4\xb0", "i\xcc\x87", "i\xcc\x87", "I with a dot" },
         { "I\xc3\xa9", "i\xc3\xa9", "i\xc3\xa9",
           "I is not Turkish beside another letter" },
         { "\xc4\xb1", "\xc4\xb1", "\xc4\xb1", "dotless i" },
-        { "stra\xc3\x9f" "e", "stra\xc3\x9f" "e", "stra\xc3\x9f" "e",
-          "sharp s stays" },
+        { "stra\xc3\x9f" "e", "strasse", "strasse", "sharp s" },
         { "\xe2\x84\xaa", "k", "k", "the Kelvin sign" },
         { "\xe2\x84\xab", "\xc3\xa5", "\xc3\xa5", "the Angstrom sign" },
         { "\xed\x95\x9c", "\xed\x95\x9c", "\xed\x95\x9c", "Hangul" },
@@ -419,39 +418,142 @@ static void test_mend(void)
 }
 
 /* What people see of a text. */
-static void test_visible(apr_pool_t *pool)
+/* What is said of a text as a name and as an identifier: "" for nothing. */
+static void test_flaws(apr_pool_t *pool)
 {
     static const struct {
         const char *text;
-        int blank, control, length;
-        const char *name;
+        const char *name;        /* what a name must not, for short */
+        const char *identifier;
+        int length;
+        const char *what;
     } texts[] = {
-        { "", 1, 0, 0, "nothing" },
-        { "  ", 1, 0, 2, "blanks" },
-        { "\xe3\x80\x80", 1, 0, 1, "an ideographic space" },
-        { "\xe2\x80\x83", 1, 0, 1, "an em space" },
-        { "\xc2\xa0", 1, 0, 1, "a no-break space" },
-        { "\xe2\x80\x8b\xef\xbb\xbf", 1, 0, 2, "zero width and a BOM" },
-        { "\t", 1, 1, 1, "a tab" },
-        { "\xc2\x85", 1, 1, 1, "a C1 control" },
-        { "a\x7f", 0, 1, 2, "a letter and DEL" },
-        { "a\xe2\x80\xa8", 0, 1, 2, "a line separator" },
-        { "a\xe2\x80\xa9", 0, 1, 2, "a paragraph separator" },
-        { "a\xe2\x80\xae", 0, 1, 2, "a right-to-left override" },
-        { "a\xe2\x81\xa6", 0, 1, 2, "an isolate" },
-        { "\xe4\xbd\x90\xe8\x97\xa4\xe3\x80\x80x", 0, 0, 4, "a name" },
-        { "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac", 0, 0, 3,
-          "an emoji with a joiner" }
+        { "", "empty", "empty", 0, "nothing" },
+        { "  ", "empty", "empty", 2, "blanks" },
+        { "\xe3\x80\x80", "empty", "empty", 1, "an ideographic space" },
+        { "\xe2\x80\x83", "empty", "empty", 1, "an em space" },
+        { "\xc2\xa0", "empty", "empty", 1, "a no-break space" },
+        { "\xe2\x80\x8b\xef\xbb\xbf", "empty", "empty", 2,
+          "zero width and a BOM" },
+        { "\xe2\xa0\x80", "empty", "empty", 1, "a braille blank" },
+        { "\t", "empty", "empty", 1, "a tab" },
+        { "\xc2\x85", "empty", "empty", 1, "a C1 control" },
+        { "a\x7f", "U+007F", "U+007F", 2, "a letter and DEL" },
+        { "a\xc2\x85", "U+0085", "U+0085", 2, "a letter and NEL" },
+        { "a\xe2\x80\xa8", "U+2028", "U+2028", 2, "a line separator" },
+        { "a\xe2\x80\xa9", "U+2029", "U+2029", 2, "a paragraph separator" },
+        { "a\xe2\x80\xae", "U+202E", "U+202E", 2, "an override" },
+        { "a\xe2\x81\xa6", "U+2066", "U+2066", 2, "an isolate" },
+        { "a\xe2\x80\x8e", "U+200E", "U+200E", 2, "a direction mark" },
+        { "a\xe2\x80\x8b" "b", "U+200B", "U+200B", 3, "a zero width space" },
+        { "a\xef\xbb\xbf", "U+FEFF", "U+FEFF", 2, "a BOM at the end" },
+        { "\xe2\x81\xa0" "a", "U+2060", "U+2060", 2, "a word joiner" },
+        { "a\xc2\xad" "b", "U+00AD", "U+00AD", 3, "a soft hyphen" },
+        { "a\xe3\x85\xa4", "U+3164", "U+3164", 2, "a Hangul filler" },
+        { "a\xf3\xa0\x81\xa1", "U+E0061", "U+E0061", 2, "a tag" },
+        { "a\xe2\x80\x8d" "b", "U+200D", "U+200D", 3,
+          "a joiner between Latin letters" },
+        { "a\xe2\x80\x8c", "U+200C", "U+200C", 2,
+          "a non-joiner at the end" },
+        { "a\xef\xb8\x8f", "U+FE0F", "U+FE0F", 2,
+          "a variation selector behind a letter" },
+        { "\xd8\xb9\xd9\x84\xdb\x8c\xe2\x80\x8c\xd8\xb1\xd8\xb6\xd8\xa7",
+          "", "U+200C", 7, "a Persian name with a non-joiner" },
+        { "\xe0\xb6\x9a\xe0\xb7\x8a\xe2\x80\x8d\xe0\xb6\xbb", "",
+          "U+200D", 4, "a Sinhala conjunct" },
+        { "\xe8\xbe\xbb\xf3\xa0\x84\x80", "", "U+E0100", 2,
+          "an ideograph in one of its forms" },
+        { "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac", "", "U+200D", 3,
+          "an emoji with a joiner" },
+        { "\xe4\xbd\x90\xe8\x97\xa4\xe3\x80\x80x", "", "U+3000", 4,
+          "a name with an ideographic space" },
+        { "Taro Yamada", "", "", 11, "a name with a blank" },
+        { "Taro  Yamada", "", "U+0020", 12, "a name with two blanks" },
+        { " Taro", "", "U+0020", 5, "a name behind a blank" },
+        { "Taro ", "", "U+0020", 5, "a name before a blank" },
+        { "taro\xc2\xa0yamada", "", "U+00A0", 11,
+          "a name with a no-break space" },
+        { "taro@example.com", "", "", 16, "an address" }
     };
     apr_size_t i;
 
     for (i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-        ok(scim_text_is_blank(texts[i].text) == texts[i].blank
-           && scim_text_has_control(texts[i].text) == texts[i].control
-           && scim_text_length(texts[i].text)
-              == (apr_size_t) texts[i].length,
-           apr_pstrcat(pool, "what is seen of ", texts[i].name, NULL));
+        const char *name = scim_text_flaw(pool, texts[i].text,
+                                          SCIM_TEXT_NAME);
+        const char *identifier = scim_text_flaw(pool, texts[i].text,
+                                                SCIM_TEXT_IDENTIFIER);
+
+        ok(*texts[i].name ? name && strstr(name, texts[i].name) : !name,
+           apr_pstrcat(pool, "as a name: ", texts[i].what, NULL));
+        ok(*texts[i].identifier
+           ? identifier && strstr(identifier, texts[i].identifier)
+           : !identifier,
+           apr_pstrcat(pool, "as an identifier: ", texts[i].what, NULL));
+        ok(scim_text_length(texts[i].text) == (apr_size_t) texts[i].length,
+           apr_pstrcat(pool, "the length of ", texts[i].what, NULL));
     }
+}
+
+static void test_domains(apr_pool_t *pool)
+{
+    static const char *const same[][2] = {
+        { "example.com", "example.com" }, { "EXAMPLE.COM", "example.com" },
+        { "B\xc3\x9c" "CHER.example", "xn--bcher-kva.example" },
+        { "bu\xcc\x88" "cher.example", "xn--bcher-kva.example" },
+        { "xn--bcher-kva.example", "xn--bcher-kva.example" },
+        { "stra\xc3\x9f" "e.example", "xn--strae-oqa.example" },
+        { "\xe6\x97\xa5\xe6\x9c\xac\xe3\x80\x82jp", "xn--wgv71a.jp" },
+        { "\xef\xbd\x85xample.com", "example.com" },
+        { "localhost", "localhost" },
+        { "https://x.com", NULL }, { "*.x.com", NULL }, { "", NULL },
+        { "x..com", NULL }, { "-x.com", NULL }, { "x.com:8080", NULL },
+        { "a b.com", NULL }, { "x@y.com", NULL }, { "xn--\xc3\xbc.com", NULL }
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(same) / sizeof(*same); i++) {
+        const char *domain = scim_text_domain(pool, same[i][0]);
+
+        ok(same[i][1] ? domain && strcmp(domain, same[i][1]) == 0 : !domain,
+           apr_pstrcat(pool, "the domain '", same[i][0], "'", NULL));
+    }
+}
+
+/* The key of a part is part of the key: what sw, co and ew rest on.  Every
+ * letter, at the end of a part and behind another letter. */
+static void test_fold_has_no_context(apr_pool_t *pool)
+{
+    static const char *const words[] = {
+        "\xce\x9f\xce\x94\xce\x9f\xce\xa3", "\xce\xa3\xce\xa3.\xce\xa0",
+        "\xce\xb1\xcf\x82@x", "Stra\xc3\x9f" "e", "\xc4\xb0stanbul",
+        "\xe1\xba\x9e" "a", "\xef\xac\x81n", "\xe1\x8f\xb8\xea\xad\xb0"
+    };
+    apr_size_t i, cut;
+
+    for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        const char *whole = scim_text_fold(pool, words[i]);
+        int all = 1;
+
+        for (cut = 1; cut < strlen(words[i]); cut++) {
+            const char *start = apr_pstrmemdup(pool, words[i], cut);
+
+            if (scim_text_is_utf8(start, cut)) {
+                const char *key = scim_text_fold(pool, start);
+                const char *rest = scim_text_fold(pool, words[i] + cut);
+
+                all = all && strncmp(whole, key, strlen(key)) == 0
+                      && strcmp(whole + strlen(key), rest) == 0;
+            }
+        }
+        ok(all, apr_pstrcat(pool, "the keys of parts make up that of ",
+                            words[i], NULL));
+    }
+    is_str(scim_text_fold(pool, "STRASSE"),
+           scim_text_fold(pool, "stra\xc3\x9f" "e"), "sharp s is ss");
+    is_str(scim_text_fold(pool, "\xcf\x82"),
+           scim_text_fold(pool, "\xce\xa3"), "final sigma is sigma");
+    ok(strcmp(scim_text_fold(pool, "\xc4\xb1"),
+              scim_text_fold(pool, "I")) != 0, "dotless i is no i");
 }
 
 static void test_trim(apr_pool_t *pool)
@@ -481,7 +583,9 @@ int main(void)
     test_base64();
     test_uuid();
     test_uri();
-    test_visible(pool);
+    test_flaws(pool);
+    test_domains(pool);
+    test_fold_has_no_context(pool);
     test_trim(pool);
     return tap_done(pool);
 }

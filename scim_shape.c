@@ -1,0 +1,249 @@
+/* What is meant by values that have not the shape of their attribute: see
+ * scim_shape.h.  scim_normalise.c and scim_patch.c ask here before they look
+ * at a value's type. */
+#include "scim_shape.h"
+
+#include <string.h>
+
+#include "scim_json.h"
+
+int scim_shape_is_absent(const cJSON *value, const scim_rules_t *rules)
+{
+    return scim_json_is_unassigned(value)
+           || (!rules->strict && cJSON_IsString(value)
+               && !*value->valuestring);
+}
+
+int scim_shape_looks_like_json(const char *text)
+{
+    text += strspn(text, " \t\r\n");
+    return *text == '[' || *text == '{';
+}
+
+/* The tree that a string holds as JSON, else the string. */
+static const cJSON *unpacked(const cJSON *value, apr_pool_t *pool)
+{
+    const char *text = cJSON_GetStringValue(value);
+    cJSON *tree;
+
+    return text && scim_shape_looks_like_json(text)
+           && scim_json_parse(&tree, text, strlen(text), pool) == NULL
+           ? tree : value;
+}
+
+static const cJSON *only_element(const cJSON *value)
+{
+    return cJSON_IsArray(value) && value->child && !value->child->next
+           ? value->child : value;
+}
+
+const cJSON *scim_shape_of_list(const cJSON *value,
+                                const scim_rules_t *rules, apr_pool_t *pool)
+{
+    return rules->strict ? value : unpacked(value, pool);
+}
+
+const cJSON *scim_shape_of_object(const cJSON *value,
+                                  const scim_rules_t *rules,
+                                  apr_pool_t *pool)
+{
+    const cJSON *before = NULL;
+
+    while (value != before && !rules->strict) {
+        before = value;
+        value = only_element(unpacked(value, pool));
+    }
+    return value;
+}
+
+/* Whether JSON in a string is more than text in brackets: "[Acme] Taro" and
+ * "[42]" are names, ["de"] is a list. */
+static int is_meant_as_json(const cJSON *tree)
+{
+    return cJSON_IsObject(tree) || !tree->child
+           || cJSON_IsString(tree->child) || cJSON_IsObject(tree->child);
+}
+
+static const cJSON *simple_step(const cJSON *value, int is_text,
+                                apr_pool_t *pool)
+{
+    const cJSON *inner;
+
+    if (cJSON_IsString(value)) {
+        inner = unpacked(value, pool);
+        return is_text && inner != value && !is_meant_as_json(inner)
+               ? value : inner;
+    }
+    inner = scim_json_member_nocase(value, "value");
+    return inner ? inner : only_element(value);
+}
+
+const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
+                                  const scim_rules_t *rules,
+                                  apr_pool_t *pool)
+{
+    const cJSON *before = NULL;
+
+    while (value != before && !rules->strict) {
+        before = value;
+        value = simple_step(value, is_text, pool);
+    }
+    return value;
+}
+
+/* Husks */
+
+static int is_description(const char *name)
+{
+    return strcmp(name, "type") == 0 || strcmp(name, "primary") == 0
+           || strcmp(name, "display") == 0;
+}
+
+static int is_husk(const cJSON *element, const scim_attribute_t *attribute)
+{
+    const cJSON *member;
+
+    if (!cJSON_IsObject(element)) {
+        return 0;
+    }
+    if (scim_attribute_find(attribute->subs, "value")) {
+        return !scim_json_member(element, "value");
+    }
+    cJSON_ArrayForEach(member, element) {
+        if (!is_description(member->string)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void drop_elements(cJSON *list, const scim_attribute_t *attribute)
+{
+    cJSON *element = list->child;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (is_husk(element, attribute)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+}
+
+static void drop_members(cJSON *holder, const scim_attribute_t *table)
+{
+    for (; holder && table->name; table++) {
+        cJSON *value = scim_json_member(holder, table->name);
+
+        if (cJSON_IsArray(value)) {
+            drop_elements(value, table);
+        }
+        if (cJSON_IsArray(value) ? !value->child
+                                 : table->type == SCIM_COMPLEX
+                                   && is_husk(value, table)) {
+            scim_json_drop(holder, table->name);
+        }
+    }
+}
+
+void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
+                           const scim_rules_t *rules)
+{
+    const scim_schema_t *const *extension = type->extensions;
+
+    if (rules->strict) {
+        return;
+    }
+    drop_members(resource, type->core->attributes);
+    for (; *extension; extension++) {
+        cJSON *holder = scim_json_member(resource, (*extension)->urn);
+
+        drop_members(holder, (*extension)->attributes);
+        if (holder && !holder->child) {
+            scim_json_drop(resource, (*extension)->urn);
+        }
+    }
+}
+
+/* Misfits */
+
+static int has_type(const cJSON *value, scim_type_e type)
+{
+    switch (type) {
+    case SCIM_COMPLEX:
+        return cJSON_IsObject(value);
+    case SCIM_BOOLEAN:
+        return cJSON_IsBool(value);
+    case SCIM_INTEGER:
+    case SCIM_DECIMAL:
+        return cJSON_IsNumber(value);
+    default:
+        return cJSON_IsString(value);
+    }
+}
+
+static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table);
+
+/* Whether value is one of attribute's; its members are seen to. */
+static int fits(cJSON *value, const scim_attribute_t *attribute)
+{
+    if (!has_type(value, attribute->type)) {
+        return 0;
+    }
+    if (attribute->type == SCIM_COMPLEX) {
+        drop_misfit_members(value, attribute->subs);
+    }
+    return 1;
+}
+
+static int list_fits(cJSON *list, const scim_attribute_t *attribute)
+{
+    cJSON *element = cJSON_IsArray(list) ? list->child : NULL;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (!fits(element, attribute)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+    return cJSON_IsArray(list);
+}
+
+static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
+{
+    cJSON *member = holder->child;
+
+    while (member) {
+        cJSON *next = member->next;
+        const scim_attribute_t *attribute
+            = scim_attribute_find(table, member->string);
+
+        if (attribute && !(attribute->multi_valued
+                           ? list_fits(member, attribute)
+                           : fits(member, attribute))) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(holder, member));
+        }
+        member = next;
+    }
+}
+
+void scim_shape_drop_misfits(cJSON *resource,
+                             const scim_resource_type_t *type)
+{
+    const scim_schema_t *const *extension = type->extensions;
+
+    drop_misfit_members(resource, type->core->attributes);
+    for (; *extension; extension++) {
+        cJSON *holder = scim_json_member(resource, (*extension)->urn);
+
+        if (cJSON_IsObject(holder)) {
+            drop_misfit_members(holder, (*extension)->attributes);
+        }
+        else if (holder) {
+            scim_json_drop(resource, (*extension)->urn);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+# Rows that applications write with SQL: what the reader could not read is
+# refused with a sentence; what is there already hides nobody else; and an error
+# names what went wrong.
+use strict;
+use warnings;
+use utf8;
+use lib 't/lib';
+use Scim::Process;
+use Scim::Test;
+
+own_server();           # whose tables are renamed, and whose triggers are off for a moment
+
+my $org = organization();
+sub fails { my (@statement) = @_; return eval { sql(@statement); 1 } ? '' : $@ }
+sub log_since { my ($start) = @_; return substr Scim::Test::error_log(), $start }
+sub deep { my ($levels) = @_; return '{"x":' x $levels . '1' . '}' x $levels }
+
+# Refused at the write
+my %bad = (
+    'a member twice in different case' => '{"title":"a","Title":"b"}',
+    'one in a sub-attribute' => '{"name":{"givenName":"a","GIVENNAME":"b"}}',
+    'one in an element' => '{"emails":[{"value":"a","Value":"b"}]}',
+    'a number beyond 2^53' => '{"x":9007199254740993}',
+    'one in a list' => '{"x":[1,-9007199254740993]}',
+    'a number of many digits' => '{"x":0.' . '1' x 70 . '}',
+    'a number of 300 digits' => '{"x":1e300}',
+    'seventeen levels' => deep(17),
+);
+my $user = $org->create(title => 'before');
+for my $what (sort keys %bad) {
+    like fails('INSERT INTO scim.account (organization_id, user_name, attributes) VALUES ($1, $2, $3)', $org->{id}, user_name(), $bad{$what}),
+        qr/attributes must not have/, "INSERT with $what is refused with a sentence";
+    like fails('UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1', $user->{id}, $bad{$what}), qr/attributes must not have/, 'and UPDATE';
+}
+for my $good (deep(16), '{"x":9007199254740992,"y":-0.5,"z":[{"a":1},{"A":2}]}', '{"title":"x"}') {
+    is fails('INSERT INTO scim.account (organization_id, user_name, attributes) VALUES ($1, $2, $3)', $org->{id}, user_name(), $good), '', 'what can be read is taken';
+}
+is $org->get('/Users')->{status}, 200, 'and read';
+
+# There already
+my $old = organization();
+my @before = map { $old->create } 1 .. 3;
+sub spoil {
+    my ($account, $attributes) = @_;
+    sql('ALTER TABLE scim.account DISABLE TRIGGER account_attributes_update; UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1;'
+        . ' ALTER TABLE scim.account ENABLE TRIGGER account_attributes_update', $account->{id}, $attributes);
+}
+for my $what (sort keys %bad) {
+    my $account = $old->create(displayName => $what);
+    spoil($account, $bad{$what});
+    my $r = $old->get("/Users/$account->{id}");
+    is $r->{status}, 200, "an account with $what is read" or diag $r->{content};
+    is $r->{json}{displayName}, $what, 'as far as the schema knows it';
+    is $old->get('/Users')->{status}, 200, 'and hides nobody';
+    is $old->patch_ops($account->{id}, { op => 'replace', path => 'active', value => FALSE })->{json}{active}, FALSE, 'it can be deactivated' unless $what =~ /2\^53|in a list|digits/;
+}
+my $count = $old->get('/Users?count=0')->{json}{totalResults};
+my $unreadable = $old->create;
+spoil($unreadable, deep(1200));
+for my $path ('/Users', '/Users?sortBy=userName', '/Users?cursor', '/Users?filter=userName%20pr', '/') {
+    my $start = length Scim::Test::error_log();
+    my $r = $old->get($path);
+    is $r->{status}, 200, "one that nobody can read does not fail $path" or diag $r->{content};
+    is_deeply [grep { $_->{id} eq $unreadable->{id} } @{ $r->{json}{Resources} }], [], 'which leaves it out';
+    cmp_ok scalar(grep { ($_->{meta}{resourceType} // '') eq 'User' } @{ $r->{json}{Resources} }), '>=', $count, 'and has the others';
+    like log_since($start), qr/scim:error\].*left out of the list: the attributes of account $unreadable->{id}/, 'the log says which';
+}
+is $old->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'] })->{status}, 200, 'nor a search';
+{
+    my $start = length Scim::Test::error_log();
+    my $r = $old->get("/Users/$unreadable->{id}");
+    is_error($r, 500, undef, 'asked for itself it is an error of the server');
+    unlike $r->{content}, qr/JSON|body/, 'that speaks of no body';
+    like log_since($start), qr/the attributes of account $unreadable->{id} cannot be read/, 'the log has its id';
+    my $done = Scim::Process::run([server()->scimctl('account', 'list', $old->{key})]);
+    my $said = $done->{out} . $done->{err};
+    like $said, qr/left out of the list: the attributes of account $unreadable->{id}/, 'scimctl says so, too';
+    like $said, qr/\Q$before[0]{userName}\E/, 'and lists the others';
+}
+
+# In shapes that no client could have sent
+my $odd = organization();
+my $shapes = $odd->create(nickName => 'n');
+spoil($shapes, '{"emails":"a@example.com","title":5,"name":[],"phoneNumbers":[{"value":7,"type":"x"},"y",{"value":"1"}],"addresses":{"locality":"l"},"' . ENT . '":"x","other":{"z":1}}');
+my $r = $odd->get("/Users/$shapes->{id}");
+is $r->{status}, 200, 'an account whose values have other types is read';
+is_deeply [grep { exists $r->{json}{$_} } qw(emails title name addresses other), ENT], [], 'without them';
+is_deeply $r->{json}{phoneNumbers}, [{ type => 'x' }, { value => '1' }], 'and with what fits';
+$r = $odd->patch_ops($shapes->{id}, { op => 'add', path => 'emails[type eq "work"].value', value => 'b@example.com' }, { op => 'add', path => 'name.givenName', value => 'g' },
+                     { op => 'add', path => ENT . ':department', value => 'd' }, { op => 'replace', path => 'title', value => 't' });
+is $r->{status}, 200, 'a PATCH puts right ones in their places' or diag $r->{content};
+is_deeply [@{ $r->{json} }{qw(emails name title)}, $r->{json}{ +ENT }], [[{ type => 'work', value => 'b@example.com' }], { givenName => 'g' }, 't', { department => 'd' }], 'which are read';
+is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'what is not SCIM stays where it was';
+
+# Errors name the right thing
+{
+    my $behind = organization();
+    $behind->create;
+    my $last = (sql('SELECT max(sequence) FROM scim.event WHERE organization_id = $1', $behind->{id}))[0][0];
+    my $start = length Scim::Test::error_log();
+    my $taken = $behind->create;
+    sql('INSERT INTO scim.event (organization_id, sequence, kind, actor_kind, actor_name) OVERRIDING SYSTEM VALUE'
+        . q{ SELECT $1, s.last_value + n, 'test', 'operator', 'x' FROM scim.event_sequence_seq s, generate_series(1, 400) n}, $behind->{id});
+    my @answers = map { $behind->post('/Users', { userName => user_name(), displayName => 'x' }) } 1 .. 3;
+    is_deeply [grep { $_->{status} == 409 } @answers], [], 'a sequence behind its table is no taken userName';
+    is $answers[0]{status}, 500, 'but an error of the server';
+    like log_since($start), qr/SQLSTATE 23505.*event_pkey/, 'the log names the constraint';
+    sql('DELETE FROM scim.event WHERE organization_id = $1 AND kind = $2', $behind->{id}, 'test');
+}
+{
+    my $start = length Scim::Test::error_log();
+    sql('ALTER TABLE scim.refusal RENAME TO refusal_away');
+    my $refused = $org->post('/Users', { userName => 'no address', displayName => 'x' });
+    sql('ALTER TABLE scim.refusal_away RENAME TO refusal');
+    is_error($refused, 400, 'invalidValue', 'a refusal that cannot be kept is one to its client all the same');
+    my $log = log_since($start);
+    unlike $log, qr/500 for POST/, 'the log speaks of no 500';
+    like $log, qr/was refused, but Activity does not show it. Cause: SQLSTATE 42P01/, 'but says what is missing';
+}
+done_testing;

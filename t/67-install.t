@@ -1,0 +1,96 @@
+# make dist, make install and make uninstall, in a folder of their own.
+use strict;
+use warnings;
+use File::Find ();
+use File::Temp ();
+use Test::More;
+
+my $dir = File::Temp::tempdir('scim-install-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $root = "$dir/root";
+
+sub make {
+    my (@arguments) = @_;
+    open my $out, '-|', 'sh', '-c', 'exec make "$@" 2>&1', 'sh', @arguments or die "make: $!\n";
+    my $text = do { local $/; <$out> };
+    ok close($out), "make @arguments[0 .. 0]" or diag $text;
+    return $text;
+}
+
+sub content {
+    my ($file) = @_;
+    open my $in, '<', $file or return undef;
+    local $/;
+    return scalar <$in>;
+}
+
+sub write_file {
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out $text;
+    close $out;
+}
+
+sub installed {
+    my @found;
+    File::Find::find(sub { push @found, $File::Find::name =~ s/^\Q$root\E//r if -f || -l }, $root);
+    return [sort @found];
+}
+
+# What git has is what the archive has, beside what autoreconf makes.
+make('-s', 'distdir', "distdir=$dir/mod_scim");
+SKIP: {
+    skip 'not a working copy of git', 1 unless -e '.git';
+    my @tracked = map { chomp; $_ } `git ls-files`;
+    my @found;
+    my $keep = sub { push @found, s{^\Q$dir\E/mod_scim/}{}r if -f };
+    File::Find::find({ no_chdir => 1, wanted => $keep }, "$dir/mod_scim");
+    is_deeply [sort grep { !m{^(?:build-aux/.*|Makefile\.in|aclocal\.m4|configure)$} } @found], [sort @tracked],
+        'make dist packs every file of the repository and nothing that was built in it';
+}
+
+# On Debian's layout
+my ($modules, $available) = map { content('Makefile') =~ /^$_ = (\S+)$/m } qw(moduledir modsavailabledir);
+SKIP: {
+    skip 'httpd has no mods-available here', 17 if $available eq 'no';
+    my ($load, $conf) = map { "$root$available/scim.$_" } qw(load conf);
+    like make('install', "DESTDIR=$root"), qr/^mod_scim is installed; a2enmod scim enables it$/m,
+        'make install says how to enable the module';
+    is content($load), "# Depends: dbd\nLoadModule scim_module $modules/mod_scim.so\n",
+        'scim.load names mod_dbd for a2enmod, and the module by its full path';
+    is_deeply [grep { !/^\s*(?:#|$)/ } split /\n/, content($conf)], ['<IfModule scim_module>', '</IfModule>'],
+        'scim.conf as installed sets nothing';
+    ok -e "$root$modules/mod_scim.so", 'and the module is there';
+
+    write_file($conf, "# mine\n");
+    write_file($load, "# old\n");
+    like make('install', "DESTDIR=$root"), qr/scim\.conf is kept as it is$/m,
+        'make install again says that it keeps scim.conf';
+    is content($conf), "# mine\n", "and keeps the administrator's";
+    like content($load), qr/^LoadModule/m, 'but writes scim.load anew';
+
+    my $enabled = "$root$available/../mods-enabled";
+    mkdir $enabled;
+    symlink "../mods-available/scim.$_", "$enabled/scim.$_" for qw(load conf);
+    like make('uninstall', "DESTDIR=$root"), qr/scim\.conf was changed and is kept$/m,
+        'make uninstall keeps a scim.conf that was changed, and says so';
+    is_deeply [map { s{.*/(mods-)}{$1}r } @{ installed() }], [qw(mods-available/scim.conf mods-enabled/scim.conf)],
+        'it removes all else, and the link that would lead nowhere';
+    unlink $conf, "$enabled/scim.conf";
+    make('install', "DESTDIR=$root");
+    make('uninstall', "DESTDIR=$root");
+    is_deeply installed(), [], 'an unchanged scim.conf goes with the rest';
+    ok !-d "$root/usr/local/share/mod_scim", "and so do mod_scim's own folders";
+}
+
+# On another
+chdir "$dir/mod_scim" or die;
+is system("./configure -q --with-mods-available=no > $dir/configure.log 2>&1"), 0,
+    'configure --with-mods-available=no' or diag content("$dir/configure.log");
+like make('-s', 'install-httpd-conf', "DESTDIR=$root/other"), qr/^httpd's configuration is left alone/,
+    "make install leaves httpd's configuration alone and says so";
+ok !-e "$root/other", 'where there is no a2enmod';
+isnt system("./configure -q --with-mods-available=conf > $dir/configure.log 2>&1"), 0,
+    'configure refuses a relative folder';
+like content("$dir/configure.log"), qr/--with-mods-available needs an absolute path, or no/, 'and says what it needs';
+chdir '/';
+done_testing;

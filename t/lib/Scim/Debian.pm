@@ -1,0 +1,84 @@
+package Scim::Debian;
+# A Debian of its own for a test that configures the machine as an operator
+# does: t/debian/enter makes it, and nothing that is done there touches this
+# machine or outlives the test.
+use strict;
+use warnings;
+use File::Temp ();
+use IO::Socket::INET;
+use IPC::Open2 ();
+
+my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc --fork --kill-child);
+
+# A command as root that takes so many seconds at most.
+sub as_root {
+    my ($seconds, @command) = @_;
+    return ($> == 0 ? () : ('sudo', '-n'), 'timeout', '-k', 5, $seconds, @command);
+}
+
+sub succeeds {
+    my (@command) = @_;
+    return system('sh', '-c', 'exec "$@" > /dev/null 2>&1', 'sh', as_root(10, @command)) == 0;
+}
+
+# A copy has this machine's network.
+sub ports_are_free {
+    for my $port (80, 443, 5432) {
+        return 0 if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+    }
+    return 1;
+}
+
+# How there can be one here, or undef and why not.
+sub way {
+    open my $in, '<', '/etc/os-release' or return (undef, 'this is no Debian');
+    my %os = map { /^(\w+)="?([^"\n]*)/ ? ($1 => $2) : () } <$in>;
+    return (undef, 'this is not Debian 12') unless ($os{ID} // '') eq 'debian' && ($os{VERSION_ID} // '') eq '12';
+    return (undef, 'this needs root, or sudo without a password') unless succeeds('true');
+    return 'namespaces' if succeeds(@NAMESPACES, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt');
+    return (undef, 'neither namespaces nor chroot are allowed here') unless succeeds('chroot', '/', 'true');
+    return (undef, 'no namespaces are allowed here, and port 80, 443 or 5432 is taken') unless ports_are_free();
+    return 'copy';
+}
+
+# new(way, user, source, seconds): a shell of that user, in a copy of the folder
+# source, that ends after so many seconds whatever happens.
+sub new {
+    my ($class, %option) = @_;
+    my $self = bless { %option, owner => $$ }, $class;
+    $self->{folder} = File::Temp::tempdir('scim-debian-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chmod 0755, $self->{folder};
+    my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
+    unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
+    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, as_root($self->{seconds}, @enter));
+    $self->run('exec 2>&1', 120);
+    return $self;
+}
+
+# Type a command, which may take so many seconds, and wait until it has ended;
+# returns its exit status, undef when it took longer, and what it printed.
+sub run {
+    my ($self, $command, $seconds) = @_;
+    my $end = 'ended-' . int rand 1e9;
+    print { $self->{to} } "{ $command\n} < /dev/null\necho \"\n$end \$?\"\n";
+    $self->{to}->flush;
+    my ($printed, $deadline) = ('', time + $seconds);
+    vec(my $wanted = '', fileno $self->{from}, 1) = 1;
+    while (1) {
+        return ($1, $printed) if $printed =~ s/\n$end (\d+)\n\z//;
+        my $left = $deadline - time;
+        return (undef, "$printed\n(not ended after $seconds seconds)") if $left <= 0;
+        next unless select my $ready = $wanted, undef, undef, $left;
+        sysread $self->{from}, $printed, 65536, length $printed or die "the shell has gone: $printed\n";
+    }
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    return if $$ != $self->{owner} || !$self->{pid};
+    local ($?, $!);
+    close $self->{to};
+    waitpid $self->{pid}, 0;
+}
+
+1;

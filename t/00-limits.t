@@ -13,49 +13,63 @@ use Scim::Server;
 
 my $dir = File::Temp::tempdir(CLEANUP => 1);
 
-# What prove says about a file with this text, whose limit is 2 seconds.
+# Let prove run a file with this text; all at once, since they take their time.
+my %proof;
 sub prove {
-    my ($name, $text) = @_;
-    local $ENV{SCIM_TEST_LIMIT} = 2;
+    my ($name, $limit, $text) = @_;
+    local $ENV{SCIM_TEST_LIMIT} = $limit;
     local $ENV{SCIM_TEST_NAMES};
     Scim::Server::write_file("$dir/$name.t", "use strict;\nuse warnings;\nuse Test::More;\n$text");
-    my $done = Scim::Process::run(['prove', '--exec', 'script/test-file', "$dir/$name.t"]);
-    return ($done->{status}, "$done->{out}$done->{err}");
+    $proof{$name} = Scim::Process->start(['prove', '--exec', 'script/test-file', "$dir/$name.t"],
+                                         out => "$dir/$name.said", err => 'out');
 }
-sub pid { open my $in, '<', "$dir/pid" or return 0; my $pid = <$in>; return $pid =~ s/\s//gr }
-sub runs { my ($pid) = @_; return -e "/proc/$pid" }
 
-my ($status, $said) = prove('well', "pass 'a';\ndone_testing;\n");
-is $status, 0, 'a file that is done in time passes' or diag $said;
+# (exit status, text) of it.
+sub said {
+    my ($name) = @_;
+    my $status = $proof{$name}->wait;
+    open my $in, '<', "$dir/$name.said" or die $!;
+    local $/;
+    return ($status, scalar <$in>);
+}
 
-($status, $said) = prove('hangs', <<"TEXT");
+# A daemon that lasts, and whether it does.
+sub daemon { return "system qq(setsid sh -c 'echo \\\$\\\$ > $dir/$_[0].pid; exec sleep 1000' > /dev/null 2>&1 &);\n" }
+sub is_ended {
+    my ($name, $what) = @_;
+    open my $in, '<', "$dir/$name.pid" or return fail $what;
+    chomp(my $pid = <$in>);
+    return ok !-e "/proc/$pid", $what;
+}
+
+prove('well', 60, "pass 'a';\ndone_testing;\n");
+prove('killed', 60, "pass 'a';\nkill 'KILL', \$\$;\n");
+prove('deaf', 3, "\$SIG{\$_} = 'IGNORE' for qw(TERM USR2);\nsleep 1000;\n");
+prove('leaves', 3, daemon('leaves') . "pass 'a';\ndone_testing;\n");
+prove('hangs', 3, daemon('hangs') . <<'TEXT');
+sub wait_for_nobody { pipe my $out, my $in; readline $out }
 pass 'a';
-system qq(setsid sh -c 'echo \\\$\\\$ > $dir/pid; exec sleep 1000' > /dev/null 2>&1 &);
-sub wait_for_nobody { pipe my \$out, my \$in; readline \$out }
 wait_for_nobody(5);
 done_testing;
 TEXT
+
+my ($status, $said) = said('well');
+is $status, 0, 'a file that is done in time passes' or diag $said;
+($status, $said) = said('hangs');
 isnt $status, 0, 'a file that hangs fails';
 like $said, qr{^\Q$dir\E/hangs\.t +\(Wstat: .*exited 124}m, 'with its name in the summary';
-like $said, qr/hangs\.t: not done within 2 s/, 'and that it took too long';
-like $said, qr/It waits at .*hangs\.t line 6.*main::wait_for_nobody\(5\) called at .*hangs\.t line 7/s, 'where it waits';
+like $said, qr/hangs\.t: not done within 3 s/, 'and that it took too long';
+like $said, qr/It waits at .*hangs\.t line 5.*main::wait_for_nobody\(5\) called at .*hangs\.t line 7/s,
+    'where it waits';
 like $said, qr/running: sleep 1000/, 'and what runs';
-ok pid() && !runs(pid()), 'a daemon that it started is ended';
-
-($status, $said) = prove('deaf', "\$SIG{\$_} = 'IGNORE' for qw(TERM USR2);\nsleep 1000;\n");
+is_ended('hangs', 'a daemon that it started is ended');
+($status, $said) = said('deaf');
 isnt $status, 0, 'a file that hears no signal is ended as well' or diag $said;
-
-unlink "$dir/pid";
-($status, $said) = prove('leaves', <<"TEXT");
-system qq(setsid sh -c 'echo \\\$\\\$ > $dir/pid; exec sleep 1000' > /dev/null 2>&1 &);
-pass 'a';
-done_testing;
-TEXT
+($status, $said) = said('leaves');
 isnt $status, 0, 'a file that leaves something behind fails';
 like $said, qr/leaves\.t: left behind: sleep 1000/, 'which is named';
-ok pid() && !runs(pid()), 'and ended';
-
-($status, $said) = prove('killed', "pass 'a';\nkill 'KILL', \$\$;\n");
+is_ended('leaves', 'and ended');
+($status, $said) = said('killed');
 like $said, qr/killed\.t: ended by signal 9/, 'a file that a signal ends fails with it';
 isnt $status, 0, 'whatever it has passed';
 
@@ -80,7 +94,7 @@ dies_like(qr/no answer within 1 s/, 'a server that does not answer', sub {
 my $client = Scim::Process->start(sub { sleep 1000 });
 my $pid = $client->{pid};
 undef $client;
-ok !runs($pid), 'a process that nobody knows any more is ended';
+ok !-e "/proc/$pid", 'a process that nobody knows any more is ended';
 
 # Nothing waits but by these.
 my %WAITS = (

@@ -101,9 +101,12 @@ for my $bad ('', 'whsec_', 'whsec_c2hvcnQ=', 'secretsecretsecretsecretsecret', '
 }
 refused('an unknown organization', qr/no organization/, 'nosuch', @given, '--url', $url);
 refused('an unknown event', qr/no event '99999999999'/, @given, '--url', $url, '--after', '99999999999');
+# They meet when one is ahead of the other by more than what both have in hand.
 my $second = relay();
-title($user->{id}, "two relays $_") for 1 .. 10;
-ok Scim::Process::until_true(30, sub { $second->ended || $relay->ended }), 'of two relays of one name, one ends';
+ok Scim::Process::until_true(60, sub {
+    title($user->{id}, "two relays $_") for 1 .. 10;
+    return $second->ended || $relay->ended;
+}), 'of two relays of one name, one ends';
 $_->stop('KILL') for $second, $relay;
 $relay = relay();
 wait_for_all();

@@ -11,7 +11,7 @@ export const given = JSON.parse(process.env.SCIM_BROWSER ?? '{}');
 export const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 // Nothing waits for ever: what a page evaluates has no limit of its own.
-const timeout = 60000;
+const timeout = 120000;
 export const before = prepare => node.before(prepare, { timeout });
 export const after = tidy => node.after(tidy, { timeout });
 export const test = (name, code) => node.test(name, { timeout }, code);

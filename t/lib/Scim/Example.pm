@@ -76,6 +76,7 @@ sub start {
         out => "$self->{dir}/application.log", err => 'out');
     $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-t');
     $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-k', 'start');
+    Scim::Server::wait_until('httpd is a daemon', 30, sub { Scim::Server::pid_in("$self->{dir}/run/httpd.pid") });
     for my $port ($self->{define}{PORT}, $self->{app_port}) {
         Scim::Server::wait_until("port $port", 30, sub {
             IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);

@@ -237,8 +237,9 @@ sub start_httpd {
     return if $self->httpd_pid;
     write_file($self->{conf_file}, $self->configuration);
     $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'start');
+    # It listens before it is a daemon, and has a pid only then.
     wait_until('httpd answers', 30, sub {
-        IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
+        $self->httpd_pid && IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});
     });
 }
 

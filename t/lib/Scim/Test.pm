@@ -120,10 +120,12 @@ sub server {
 }
 
 # A server for this file alone: for one that restarts or locks it, counts what
-# it does, or puts so much into it that others would notice.
+# it does, or puts so much into it that others would notice.  The options are
+# those of Scim::Server.
 sub own_server {
+    my (%option) = @_;
     my $dir = File::Temp::tempdir('own-XXXXXX', DIR => $ENV{SCIM_TEST_DIR} || File::Spec->tmpdir, CLEANUP => 1);
-    $server = new_server(dir => $dir);
+    $server = new_server(dir => $dir, %option);
     $owner = $$;
     return $server->start;
 }

@@ -110,22 +110,27 @@ CONF
 # No comparison may depend on the cluster's own collation.
 my @INITDB = ('--locale-provider=icu', '--icu-locale=en-US');
 
-# The shared server: the one that script/test has started (SCIM_TEST_DIR and
-# SCIM_TEST_PORT), or one of this process alone.
+# How requests travel: http, tls, or h2 (HTTP/2 over TLS).
+my $TRANSPORT = $ENV{SCIM_TEST_TRANSPORT} || 'http';
+$Scim::Http::HTTP2 = $TRANSPORT eq 'h2';
+
+# The shared server: the one that script/test has started (SCIM_TEST_DIR,
+# SCIM_TEST_PORT and SCIM_TEST_TLS_PORT), or one of this process alone.
 sub server {
     return $server if $server;
-    if ($ENV{SCIM_TEST_DIR}) {
-        $server = Scim::Server->new(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
-                                    conf => locations(), database_conf => $DATABASE_CONF,
-                                    initdb => \@INITDB);
-        return $server;
-    }
-    my $dir = File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-    $server = Scim::Server->new(dir => $dir, conf => locations(), database_conf => $DATABASE_CONF,
-                                    initdb => \@INITDB);
+    my $started = $ENV{SCIM_TEST_DIR};
+    my $dir = $started || File::Temp::tempdir('scim-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    $server = Scim::Server->new(dir => $dir, port => $ENV{SCIM_TEST_PORT},
+                                tls_port => $ENV{SCIM_TEST_TLS_PORT} || Scim::Server::free_port(),
+                                conf => locations(), database_conf => $DATABASE_CONF, initdb => \@INITDB);
+    $server->{url} = base_url($TRANSPORT);
+    $ENV{SSL_CERT_FILE} = $server->ca_file;
+    return $server if $started;
     $owner = $$;
     return $server->start;
 }
+
+sub base_url { my ($transport) = @_; return server()->{ $transport eq 'http' ? 'plain_url' : 'tls_url' } }
 
 my $main_process = $$;
 
@@ -136,14 +141,15 @@ END {
     $? = $status;
 }
 
-my $http;
+my %http;
 my $http_pid = 0;
 
-# One kept connection a process.
+# One kept connection a process and transport.
 sub http {
-    $http = Scim::Http->new(server()->{url}) unless $http_pid == $$;
+    my $transport = $_[0] || $TRANSPORT;
+    %http = () unless $http_pid == $$;
     $http_pid = $$;
-    return $http;
+    return $http{$transport} ||= Scim::Http->new(base_url($transport), http2 => $transport eq 'h2');
 }
 
 sub uri {
@@ -178,7 +184,9 @@ sub sql {
     return map { [split /\t/, $_, -1] } @lines;
 }
 
-# organization(profile, enabled, domains => [...], language, timezone, managed)
+# organization(profile, enabled, domains => [...], language, timezone, managed,
+# transport, http): the transport is that of the run, if none is given; http is a
+# Scim::Http for another server.
 sub organization {
     my (%option) = @_;
     my $self = bless { profile => 'managed', key => random_name(), %option }, 'Scim::Test::Org';
@@ -282,7 +290,10 @@ sub path {
     return ($LOCATION{ $profile || $self->{profile} } || "/$profile") . "/$self->{key}/v2";
 }
 
-sub url { my ($self, $profile) = @_; return Scim::Test::server()->{url} . $self->path($profile) }
+sub url {
+    my ($self, $profile) = @_;
+    return Scim::Test::base_url($self->{transport} || $TRANSPORT) . $self->path($profile);
+}
 
 sub new_token {
     my ($self, %option) = @_;
@@ -296,7 +307,8 @@ SQL
     return $token;
 }
 
-# request($method, $path, body, headers => {...}, token, profile, target)
+# request($method, $path, body, headers => {...}, token, profile, target, how =>
+# {...}): how is what Scim::Http is to do with the body.
 sub request {
     my ($self, $method, $path, %option) = @_;
     my $token = exists $option{token} ? $option{token} : $self->{token};
@@ -310,7 +322,7 @@ sub request {
     push @headers, map { defined $given{$_} ? ($_ => $given{$_}) : () } sort keys %given;
     $body = $JSON->encode($body) if ref $body;
     my $target = $option{target} // $self->path($option{profile}) . $path;
-    my $r = Scim::Test::http()->request($method, $target, \@headers, $body);
+    my $r = ($self->{http} || Scim::Test::http($self->{transport}))->request($method, $target, \@headers, $body, %{ $option{how} || {} });
     $r->{json} = eval { $JSON->decode($r->{content}) } if length $r->{content};
     return $r;
 }

@@ -211,8 +211,7 @@ static int refuse(visit_t *v, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
 
-    scim_http_log(v->r, error);
-    scim_http_ignore_body(v->r);
+    scim_http_start_refusal(v->r, error);
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(v->r->err_headers_out, "Retry-After",
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
@@ -226,7 +225,6 @@ static int refuse(visit_t *v, const scim_error_t *error)
     scim_json_put_text(v->answer, "field", v->field);
     return answer_json(v);
 }
-
 /* Settings */
 
 static scim_error_t *text_field(const char **text, visit_t *v,

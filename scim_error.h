@@ -30,6 +30,7 @@
     X(NOT_FOUND,         404, NULL)                                         \
     X(NOT_ALLOWED,       405, NULL)                                         \
     X(NOT_ACCEPTABLE,    406, NULL)                                         \
+    X(TIMEOUT,           408, NULL)                                         \
     X(CONFLICT,          409, NULL)                                         \
     X(PRECONDITION,      412, NULL)                                         \
     X(TOO_LARGE,         413, NULL)                                         \

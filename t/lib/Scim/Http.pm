@@ -118,6 +118,7 @@ sub exchange {
     my $socket = $self->{socket};
     # A server may refuse, answer and close before it has read everything.
     for my $piece ($text, @pieces) {
+        utf8::downgrade($piece) if defined $piece;
         defined $piece ? print {$socket} $piece : shutdown $socket, 1 or last;
         $socket->flush;
     }

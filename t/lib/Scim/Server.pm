@@ -233,7 +233,7 @@ SCIMAdminFiles $ROOT/admin
 DocumentRoot $self->{dir}/httpd/htdocs
 ErrorLog error_log
 LogLevel warn scim:debug
-LogFormat "%h %u %t \\"%r\\" %>s %b" plain
+LogFormat "%h %{local}p %u %t \\"%r\\" %>s %b" plain
 CustomLog access_log plain
 StartServers 2
 ServerLimit 4

@@ -112,6 +112,7 @@ my @INITDB = ('--locale-provider=icu', '--icu-locale=en-US');
 
 # How requests travel: http, tls, or h2 (HTTP/2 over TLS).
 my $TRANSPORT = $ENV{SCIM_TEST_TRANSPORT} || 'http';
+die "SCIM_TEST_TRANSPORT is http, tls or h2\n" if $TRANSPORT !~ /^(?:http|tls|h2)\z/;
 $Scim::Http::HTTP2 = $TRANSPORT eq 'h2';
 
 # The shared server: the one that script/test has started (SCIM_TEST_DIR,

@@ -212,14 +212,19 @@ static int refuse(visit_t *v, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
 
-    scim_http_log(v->r, error);
-    scim_http_ignore_body(v->r);
+    scim_http_start_refusal(v->r, error);
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(v->r->err_headers_out, "Retry-After",
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }
     if (!is_api(v)) {
-        return refuse_person(v->r, status);
+        return error->kind == SCIM_E_NOT_SECURE
+            ? answer_page(v->r, status, "Not over TLS",
+                          "These settings are only served over TLS: open"
+                          " them with https://.",
+                          "この設定は https:// で"
+                          "開いてください。")
+            : refuse_person(v->r, status);
     }
     v->status = status;
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
@@ -694,6 +699,14 @@ static scim_error_t *find_file(apr_size_t *found, visit_t *v)
     apr_table_setn(v->r->err_headers_out, "Allow", "GET, HEAD");
     return scim_error(v->r->pool, SCIM_E_NOT_ALLOWED,
                       "The method %.20s is not allowed here.", v->r->method);
+}
+
+int scim_admin_refuse(request_rec *r, const scim_error_t *error)
+{
+    visit_t visit = { .r = r, .config = scim_config_of(r) };
+
+    read_path(&visit);
+    return refuse(&visit, error);
 }
 
 int scim_admin_handle(request_rec *r)

@@ -22,6 +22,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->max_body_size = SCIM_UNSET;
     config->max_operations = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
+    config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
     config->account_value = NULL;
     config->organization = NULL;
@@ -48,6 +49,7 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->max_operations = merged(base->max_operations,
                                     add->max_operations);
     config->require_sso = merged(base->require_sso, add->require_sso);
+    config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
                                     add->by_external_id);
     config->account_value = add->account_value ? add->account_value
@@ -289,6 +291,11 @@ const command_rec scim_directives[] = {
                  ANYWHERE,
                  "On: provisioning is switched on only by who signed in by"
                  " SAML or OpenID Connect (default Off)."),
+    AP_INIT_FLAG("SCIMRequireTLS", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, require_tls),
+                 ANYWHERE,
+                 "On: requests without TLS are refused; Off: a proxy in front"
+                 " ends TLS (default: On but for loopback addresses)."),
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
                   "The folder of the settings page, where it is not where"
                   " it was installed."),

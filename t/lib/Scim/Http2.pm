@@ -30,7 +30,7 @@ sub request {
     }
     push @headers, ['content-length', length $body] if defined $body && !$how{chunked};
     my @pieces = defined $body ? Scim::Http::pieces($body, %how) : ();
-    my $given = { headers => \@headers, lengths => [map { length } @pieces],
+    my $given = { headers => \@headers, lengths => [map { length } @pieces], pause => $how{pause} || 0,
                   end => defined $how{stall} ? 'stall' : defined $how{cut_off} ? 'cancel' : 'end' };
     print { $self->{in} } $JSON->encode($given), "\n", MIME::Base64::encode(join('', @pieces), ''), "\n";
     $self->{in}->flush;

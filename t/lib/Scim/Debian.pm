@@ -7,7 +7,9 @@ use warnings;
 use File::Temp ();
 use IO::Socket::INET;
 use IPC::Open2 ();
+use Scalar::Util qw(weaken);
 
+my %entered;    # to those who have not left
 my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc --fork --kill-child);
 
 # A command as root that takes so many seconds at most.
@@ -51,6 +53,7 @@ sub new {
     my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
     unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
     $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, as_root($self->{seconds}, @enter));
+    weaken($entered{$self} = $self);
     $self->run('exec 2>&1', 120);
     return $self;
 }
@@ -73,12 +76,17 @@ sub run {
     }
 }
 
-sub DESTROY {
+sub leave {
     my ($self) = @_;
     return if $$ != $self->{owner} || !$self->{pid};
     local ($?, $!);
     close $self->{to};
-    waitpid $self->{pid}, 0;
+    waitpid delete $self->{pid}, 0;
 }
+
+sub DESTROY { $_[0]->leave }
+
+# Before File::Temp removes the folder.
+END { $_->leave for grep { $_ } values %entered }
 
 1;

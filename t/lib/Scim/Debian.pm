@@ -70,7 +70,10 @@ sub run {
         my $line = $left > 0 ? eval { $self->{shell}->line($left) // die "the shell has gone: $printed\n" } : undef;
         die $@ if $@ =~ /^the shell/;
         return (undef, "$printed\n(not ended after $seconds seconds)") unless defined $line;
-        return ($1, $printed =~ s/\n\z//r) if $line =~ /^$end (\d+)$/;
+        if (my ($status) = $line =~ /^$end (\d+)$/) {
+            chomp $printed;
+            return ($status, $printed);
+        }
         $printed .= "$line\n";
     }
 }

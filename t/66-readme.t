@@ -6,13 +6,15 @@ use warnings;
 use File::Temp ();
 use lib 't/lib';
 use Scim::Debian;
+use Scim::Process;
 use Test::More;
 
 my $URL = 'https://scim.example.com/scim';
 my ($way, $why_not) = Scim::Debian::way();
 plan skip_all => $why_not unless $way;
 my $source = File::Temp::tempdir('scim-readme-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/mod_scim';
-system('make', '-s', 'distdir', "distdir=$source") == 0 or die "make distdir failed\n";
+my $packed = Scim::Process::run(['make', '-s', 'distdir', "distdir=$source"]);
+die "make distdir failed\n$packed->{err}" if $packed->{status};
 my ($debian, $who);
 
 sub content {

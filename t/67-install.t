@@ -3,6 +3,8 @@ use strict;
 use warnings;
 use File::Find ();
 use File::Temp ();
+use lib 't/lib';
+use Scim::Process;
 use Test::More;
 
 my $dir = File::Temp::tempdir('scim-install-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -10,10 +12,15 @@ my $root = "$dir/root";
 
 sub make {
     my (@arguments) = @_;
-    open my $out, '-|', 'sh', '-c', 'exec make "$@" 2>&1', 'sh', @arguments or die "make: $!\n";
-    my $text = do { local $/; <$out> };
-    ok close($out), "make @arguments[0 .. 0]" or diag $text;
+    my ($status, $text) = run('make', @arguments);
+    is $status, 0, "make @arguments[0 .. 0]" or diag $text;
     return $text;
+}
+
+# (exit status, what it printed)
+sub run {
+    my $done = Scim::Process::run([@_]);
+    return ($done->{status}, "$done->{out}$done->{err}");
 }
 
 sub content {
@@ -40,7 +47,7 @@ sub installed {
 make('-s', 'distdir', "distdir=$dir/mod_scim");
 SKIP: {
     skip 'not a working copy of git', 1 unless -e '.git';
-    my @tracked = map { chomp; $_ } `git ls-files`;
+    my @tracked = split /\n/, +(run('git', 'ls-files'))[1];
     my @found;
     my $keep = sub { push @found, s{^\Q$dir\E/mod_scim/}{}r if -f };
     File::Find::find({ no_chdir => 1, wanted => $keep }, "$dir/mod_scim");
@@ -84,13 +91,13 @@ SKIP: {
 
 # On another
 chdir "$dir/mod_scim" or die;
-is system("./configure -q --with-mods-available=no > $dir/configure.log 2>&1"), 0,
-    'configure --with-mods-available=no' or diag content("$dir/configure.log");
+my ($status, $said) = run('./configure', '-q', '--with-mods-available=no');
+is $status, 0, 'configure --with-mods-available=no' or diag $said;
 like make('-s', 'install-httpd-conf', "DESTDIR=$root/other"), qr/^httpd's configuration is left alone/,
     "make install leaves httpd's configuration alone and says so";
 ok !-e "$root/other", 'where there is no a2enmod';
-isnt system("./configure -q --with-mods-available=conf > $dir/configure.log 2>&1"), 0,
-    'configure refuses a relative folder';
-like content("$dir/configure.log"), qr/--with-mods-available needs an absolute path, or no/, 'and says what it needs';
+($status, $said) = run('./configure', '-q', '--with-mods-available=conf');
+isnt $status, 0, 'configure refuses a relative folder';
+like $said, qr/--with-mods-available needs an absolute path, or no/, 'and says what it needs';
 chdir '/';
 done_testing;

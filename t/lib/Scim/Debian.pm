@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use File::Temp ();
 use IO::Socket::INET;
-use IPC::Open2 ();
+use Scim::Process;
 
 my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc --fork --kill-child);
 
@@ -18,7 +18,8 @@ sub as_root {
 
 sub succeeds {
     my (@command) = @_;
-    return system('sh', '-c', 'exec "$@" > /dev/null 2>&1', 'sh', as_root(10, @command)) == 0;
+    my $done = Scim::Process::run([as_root(10, @command)]);
+    return !$done->{status} && !$done->{signal};
 }
 
 # A copy has this machine's network.
@@ -50,7 +51,7 @@ sub new {
     chmod 0755, $self->{folder};
     my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
     unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
-    $self->{pid} = IPC::Open2::open2($self->{from}, $self->{to}, as_root($self->{seconds}, @enter));
+    $self->{shell} = Scim::Process->start([as_root($self->{seconds}, @enter)], in => 'pipe', out => 'pipe');
     $self->run('exec 2>&1', 120);
     return $self;
 }
@@ -60,25 +61,25 @@ sub new {
 sub run {
     my ($self, $command, $seconds) = @_;
     my $end = 'ended-' . int rand 1e9;
-    print { $self->{to} } "{ $command\n} < /dev/null\necho \"\n$end \$?\"\n";
-    $self->{to}->flush;
-    my ($printed, $deadline) = ('', time + $seconds);
-    vec(my $wanted = '', fileno $self->{from}, 1) = 1;
+    $self->{shell}->say("{ $command\n} < /dev/null\necho \"\n$end \$?\"");
+    my ($deadline, @lines) = (time + $seconds);
     while (1) {
-        return ($1, $printed) if $printed =~ s/\n$end (\d+)\n\z//;
         my $left = $deadline - time;
-        return (undef, "$printed\n(not ended after $seconds seconds)") if $left <= 0;
-        next unless select my $ready = $wanted, undef, undef, $left;
-        sysread $self->{from}, $printed, 65536, length $printed or die "the shell has gone: $printed\n";
+        my $line = $left > 0 ? eval { $self->{shell}->line($left) } : undef;
+        my $printed = join "\n", @lines;
+        return ($1, $printed) if defined $line && $line =~ /^$end (\d+)$/;
+        return (undef, "$printed\n(not ended after $seconds seconds)") if $left <= 0 || $@;
+        die "the shell has gone: $printed\n" unless defined $line;
+        push @lines, $line;
     }
 }
 
 sub DESTROY {
     my ($self) = @_;
-    return if $$ != $self->{owner} || !$self->{pid};
-    local ($?, $!);
-    close $self->{to};
-    waitpid $self->{pid}, 0;
+    return if $$ != $self->{owner} || !$self->{shell};
+    local ($?, $!, $@);
+    $self->{shell}->close_input;
+    eval { $self->{shell}->wait };
 }
 
 1;

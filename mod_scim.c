@@ -28,6 +28,7 @@
 #include "scim_log.h"
 #include "scim_schema.h"
 #include "scim_text.h"
+#include "scim_tls.h"
 #include "scim_tokens.h"
 #include "scim_users.h"
 
@@ -247,6 +248,24 @@ static int check_access(request_rec *r)
     }
     ap_set_module_config(r->request_config, &scim_module, state);
     return OK;
+}
+
+/* Before anything else is done with what travelled in the clear. */
+static int check_tls(request_rec *r)
+{
+    int is_admin = scim_http_has_handler(r, SCIM_ADMIN_HANDLER);
+    scim_error_t *error;
+
+    if (!ap_is_initial_req(r)
+        || (!is_admin && !scim_http_has_handler(r, SCIM_HANDLER))) {
+        return DECLINED;
+    }
+    error = scim_tls_check(r);
+    if (!error) {
+        return DECLINED;
+    }
+    return is_admin ? scim_admin_refuse(r, error)
+                    : scim_http_refuse(r, error);
 }
 
 /* Service */
@@ -559,6 +578,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
                          || sets_handler(ap_conftree, SCIM_HANDLER))) {
         status = check_database(s);
     }
+    if (status == OK) {
+        scim_tls_check_config(ap_conftree, s, ptemp);
+    }
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
 }
 
@@ -584,6 +606,8 @@ static void register_hooks(apr_pool_t *pool)
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_access(check_tls, NULL, NULL, APR_HOOK_FIRST,
+                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access(check_access, NULL, NULL, APR_HOOK_MIDDLE,
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);

@@ -18,6 +18,7 @@
 #include "scim_log.h"
 #include "scim_members.h"
 #include "scim_people.h"
+#include "scim_shape.h"
 #include "scim_text.h"
 #include "scim_tokens.h"
 
@@ -211,14 +212,19 @@ static int refuse(visit_t *v, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
 
-    scim_http_log(v->r, error);
-    scim_http_ignore_body(v->r);
+    scim_http_start_refusal(v->r, error);
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(v->r->err_headers_out, "Retry-After",
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }
     if (!is_api(v)) {
-        return refuse_person(v->r, status);
+        return error->kind == SCIM_E_NOT_SECURE
+            ? answer_page(v->r, status, "Not over TLS",
+                          "These settings are only served over TLS: open"
+                          " them with https://.",
+                          "この設定は https:// で"
+                          "開いてください。")
+            : refuse_person(v->r, status);
     }
     v->status = status;
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
@@ -233,10 +239,11 @@ static scim_error_t *text_field(const char **text, visit_t *v,
                                 const char *name)
 {
     const cJSON *value = scim_json_member(v->body, name);
+    int is_absent = scim_shape_is_absent(value, &v->call.rules);
 
     v->field = name;
-    *text = cJSON_GetStringValue(value);
-    if (value && !cJSON_IsNull(value) && !*text) {
+    *text = is_absent ? NULL : cJSON_GetStringValue(value);
+    if (!is_absent && !*text) {
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
                           "'%s' must be a text.", name);
     }
@@ -692,6 +699,14 @@ static scim_error_t *find_file(apr_size_t *found, visit_t *v)
     apr_table_setn(v->r->err_headers_out, "Allow", "GET, HEAD");
     return scim_error(v->r->pool, SCIM_E_NOT_ALLOWED,
                       "The method %.20s is not allowed here.", v->r->method);
+}
+
+int scim_admin_refuse(request_rec *r, const scim_error_t *error)
+{
+    visit_t visit = { .r = r, .config = scim_config_of(r) };
+
+    read_path(&visit);
+    return refuse(&visit, error);
 }
 
 int scim_admin_handle(request_rec *r)

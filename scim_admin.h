@@ -15,12 +15,17 @@
 
 #include <httpd.h>
 
+#include "scim_error.h"
+
 #define SCIM_ADMIN_HANDLER "scim-admin"
 #define SCIM_ADMIN_FOLDER "admin" /* in the package's own */
 
 /* Read the files of the page, which live as long as pool.  The path of a file
  * that cannot be read, or NULL. */
 const char *scim_admin_load(apr_pool_t *pool, const char *folder);
+
+/* Answer with the error, as a page or for the page's script; returns DONE. */
+int scim_admin_refuse(request_rec *r, const scim_error_t *error);
 
 /* Serve a request; returns what a handler returns. */
 int scim_admin_handle(request_rec *r);

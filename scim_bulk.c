@@ -9,6 +9,7 @@
 #include "scim_activity.h"
 #include "scim_json.h"
 #include "scim_patch.h"
+#include "scim_shape.h"
 #include "scim_users.h"
 
 #define REQUEST_URN "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -86,14 +87,15 @@ static int number_of_errors(const cJSON *value, int strict)
 static scim_error_t *read_errors_allowed(bulk_t *bulk, const cJSON *message)
 {
     const cJSON *value = scim_json_member_nocase(message, "failOnErrors");
-    int strict = bulk->call->rules.strict;
+    const scim_rules_t *rules = &bulk->call->rules;
+    int strict = rules->strict;
     int number;
 
-    if (scim_json_is_unassigned(value)) {
+    value = scim_shape_of_simple(value, 0, rules, bulk->call->pool);
+    if (scim_shape_is_absent(value, rules)) {
         return NULL;
     }
-    number = number_of_errors(strict ? value : scim_json_single(value),
-                              strict);
+    number = number_of_errors(value, strict);
     if (number < 0 || (number == 0 && strict)) {
         return no_request(bulk->call,
                           "failOnErrors must be a positive integer");
@@ -102,21 +104,40 @@ static scim_error_t *read_errors_allowed(bulk_t *bulk, const cJSON *message)
     return NULL;
 }
 
-static const char *text_of(const cJSON *object, const char *name)
+static const cJSON *member_of(const bulk_t *bulk, const cJSON *object,
+                              const char *name)
 {
-    return cJSON_GetStringValue(scim_json_member_nocase(object, name));
+    const cJSON *member = scim_json_member_nocase(object, name);
+
+    return scim_shape_is_absent(member, &bulk->call->rules) ? NULL : member;
+}
+
+static const char *text_of(const bulk_t *bulk, const cJSON *object,
+                           const char *name)
+{
+    return cJSON_GetStringValue(member_of(bulk, object, name));
+}
+
+/* A condition in another form is one that cannot be kept. */
+static int is_empty_text(const bulk_t *bulk, const cJSON *value)
+{
+    return cJSON_IsString(value)
+           && scim_shape_is_absent(value, &bulk->call->rules);
 }
 
 static scim_error_t *read_operation(bulk_t *bulk, operation_t *operation,
                                     const cJSON *message)
 {
-    const char *method = text_of(message, "method");
+    const char *method = text_of(bulk, message, "method");
 
     operation->method = method ? method : "";
-    operation->bulk_id = text_of(message, "bulkId");
-    operation->path = text_of(message, "path");
+    operation->bulk_id = text_of(bulk, message, "bulkId");
+    operation->path = text_of(bulk, message, "path");
     operation->version = scim_json_member_nocase(message, "version");
-    operation->data = scim_json_member_nocase(message, "data");
+    if (is_empty_text(bulk, operation->version)) {
+        operation->version = NULL;
+    }
+    operation->data = member_of(bulk, message, "data");
     if (!operation->bulk_id
         || strcasecmp(operation->method, "POST") != 0) {
         return NULL;
@@ -137,9 +158,7 @@ static scim_error_t *read_message(bulk_t *bulk, const cJSON *message,
     const cJSON *list = scim_json_member_nocase(message, "Operations");
     const cJSON *operation;
 
-    if (!bulk->call->rules.strict) {
-        list = scim_json_listed(list, bulk->call->pool);
-    }
+    list = scim_shape_listed(list, &bulk->call->rules, bulk->call->pool);
     if (!cJSON_IsObject(message)
         || !scim_json_names(scim_json_member_nocase(message, "schemas"),
                             REQUEST_URN)) {
@@ -418,7 +437,7 @@ static void note_refusal(bulk_t *bulk, const operation_t *operation,
     refusal->method = operation->method;
     refusal->path = operation->path ? operation->path : "";
     refusal->id = operation->id;
-    refusal->user_name = text_of(operation->data, "userName");
+    refusal->user_name = text_of(bulk, operation->data, "userName");
     refusal->error = scim_error(bulk->call->pool, error->kind, "%s",
                                 error->detail);
 }

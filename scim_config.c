@@ -22,6 +22,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->max_body_size = SCIM_UNSET;
     config->max_operations = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
+    config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
     config->account_value = NULL;
     config->organization = NULL;
@@ -48,6 +49,7 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->max_operations = merged(base->max_operations,
                                     add->max_operations);
     config->require_sso = merged(base->require_sso, add->require_sso);
+    config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
                                     add->by_external_id);
     config->account_value = add->account_value ? add->account_value
@@ -207,6 +209,21 @@ static const char *set_number(cmd_parms *cmd, void *config,
     return NULL;
 }
 
+/* Whether something asks for mod_scim, which may be no more than loaded. */
+static int is_in_use(const ap_directive_t *node)
+{
+    for (; node; node = node->next) {
+        int may_ask = strcasecmp(node->directive, "SetHandler") == 0
+            || strcasecmp(node->directive, "Require") == 0;
+
+        if ((may_ask && ap_strcasestr(node->args, "scim"))
+            || is_in_use(node->first_child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* mod_dbd's directives reach every module that names them: httpd calls all.
  * So a wrong driver is found by configtest, and the size of the pool is
  * known, which mod_dbd tells nobody. */
@@ -214,7 +231,7 @@ static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
                                   const char *value)
 {
     scim_config_of_server(cmd->server)->has_dbd = 1;
-    if (strcasecmp(value, "pgsql") != 0) {
+    if (strcasecmp(value, "pgsql") != 0 && is_in_use(ap_conftree)) {
         return not_allowed(cmd, value, "mod_scim keeps its accounts in"
                            " PostgreSQL, so it must be pgsql");
     }
@@ -274,6 +291,11 @@ const command_rec scim_directives[] = {
                  ANYWHERE,
                  "On: provisioning is switched on only by who signed in by"
                  " SAML or OpenID Connect (default Off)."),
+    AP_INIT_FLAG("SCIMRequireTLS", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, require_tls),
+                 ANYWHERE,
+                 "On: requests without TLS are refused; Off: a proxy in front"
+                 " ends TLS (default: On but for loopback addresses)."),
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
                   "The folder of the settings page, where it is not where"
                   " it was installed."),

@@ -26,6 +26,7 @@ typedef struct {
     int max_body_size;
     int max_operations;
     int require_sso;
+    int require_tls;             /* unset: but for loopback addresses */
     int by_external_id;          /* how people are joined to accounts */
     const ap_expr_info_t *account_value; /* NULL: r->user */
     const char *organization;    /* of the gate: its key */

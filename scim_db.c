@@ -267,6 +267,13 @@ scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
         return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
                                  "mod_dbd gave no connection");
     }
+    /* What .htaccess asks for, configtest has not seen. */
+    if (strcmp(apr_dbd_name(borrowed->dbd->driver), "pgsql") != 0) {
+        dbd_close(from->server, borrowed->dbd);
+        leave_place(from);
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
+                                 "the DBDriver of this server is not pgsql");
+    }
     borrowed->connection = apr_dbd_native_handle(borrowed->dbd->driver,
                                                  borrowed->dbd->handle);
     borrowed->prepared = prepared_of(borrowed->dbd);

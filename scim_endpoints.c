@@ -11,6 +11,7 @@
 #include "scim_etag.h"
 #include "scim_resources.h"
 #include "scim_roles.h"
+#include "scim_shape.h"
 #include "scim_users.h"
 
 #define SEARCH_URN "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -85,12 +86,11 @@ static const char *joined(const cJSON *names, apr_pool_t *pool)
  * it has another type.  Clients write what stands in a query, too: a number or
  * a list of names as text; and one value as a list of one. */
 static const char *search_text(const cJSON *value, parameter_e type,
-                               int strict, apr_pool_t *pool)
+                               const scim_rules_t *rules, apr_pool_t *pool)
 {
-    if (!strict && type != NAMES) {
-        value = scim_json_single(value);
-    }
-    if (cJSON_IsString(value) && (type == TEXT || !strict)) {
+    value = type == NAMES ? scim_shape_of_list(value, rules, pool)
+            : scim_shape_of_simple(value, type == TEXT, rules, pool);
+    if (cJSON_IsString(value) && (type == TEXT || !rules->strict)) {
         return value->valuestring;
     }
     switch (type) {
@@ -127,8 +127,7 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
         if (scim_json_is_unassigned(value)) {
             continue;
         }
-        text = search_text(value, parameters[i].type,
-                           x->call.rules.strict, pool);
+        text = search_text(value, parameters[i].type, &x->call.rules, pool);
         if (!text) {
             return scim_error(pool, SCIM_E_INVALID_SYNTAX,
                               "'%s' must be %s.", name,

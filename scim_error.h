@@ -27,9 +27,11 @@
     X(BAD_REQUEST,       400, NULL)                                         \
     X(UNAUTHORIZED,      401, NULL)                                         \
     X(FORBIDDEN,         403, NULL)                                         \
+    X(NOT_SECURE,        403, NULL)                                         \
     X(NOT_FOUND,         404, NULL)                                         \
     X(NOT_ALLOWED,       405, NULL)                                         \
     X(NOT_ACCEPTABLE,    406, NULL)                                         \
+    X(TIMEOUT,           408, NULL)                                         \
     X(CONFLICT,          409, NULL)                                         \
     X(PRECONDITION,      412, NULL)                                         \
     X(TOO_LARGE,         413, NULL)                                         \

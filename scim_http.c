@@ -18,6 +18,7 @@
 
 #define ERROR_FILTER "SCIM_ERROR"
 #define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
+#define DRAIN_SECONDS 10         /* and in HTTP/2 what comes in this time */
 
 APLOG_USE_MODULE(scim);
 
@@ -230,13 +231,13 @@ static int is_wanted(const char *name, const char *const *wanted)
     return *wanted != NULL;
 }
 
-static scim_error_t *parameter_error(request_rec *r, const char *name,
-                                     const char *what)
+static scim_error_t *badly_encoded(request_rec *r, const char *name)
 {
     return scim_error(r->pool, strcmp(name, "filter") == 0
                                    ? SCIM_E_INVALID_FILTER
                                    : SCIM_E_INVALID_VALUE,
-                      "The query parameter '%s' %s.", name, what);
+                      "The query parameter '%s' is not correctly"
+                      " percent-encoded UTF-8.", name);
 }
 
 /* A second list of names goes on with the first one; of any other parameter
@@ -252,7 +253,8 @@ static scim_error_t *add_parameter(apr_table_t *parameters, request_rec *r,
     }
     if (strcmp(name, "attributes") != 0
         && strcmp(name, "excludedAttributes") != 0) {
-        return parameter_error(r, name, "is there twice");
+        return scim_error(r->pool, SCIM_E_INVALID_VALUE,
+                          "The query parameter '%s' is there twice.", name);
     }
     apr_table_setn(parameters, name,
                    apr_pstrcat(r->pool, first, ",", value, NULL));
@@ -278,8 +280,7 @@ scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
             continue;
         }
         if (value && !decode(value)) {
-            return parameter_error(r, name, "is not correctly"
-                                   " percent-encoded UTF-8");
+            return badly_encoded(r, name);
         }
         SCIM_ERR(add_parameter(*parameters, r, name, value ? value : ""));
     }
@@ -311,13 +312,8 @@ static int is_utf8_charset(const char *content_type)
 static scim_error_t *check_content_type(request_rec *r)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
-    const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
     int i;
 
-    if (encoding && strcasecmp(encoding, "identity") != 0) {
-        return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
-                          "A body with Content-Encoding is not taken.");
-    }
     if (!type || !*type) {
         return NULL;
     }
@@ -359,49 +355,129 @@ static scim_error_t *too_large(request_rec *r, apr_off_t limit)
                       " bytes (maxPayloadSize).", limit);
 }
 
-static scim_error_t *read_failed(request_rec *r, apr_status_t rv)
+/* Whether the body is still encoded: the filter of SetInputFilter DEFLATE
+ * takes the header away with the first bytes that it decodes. */
+static int is_encoded(request_rec *r)
 {
-    if (ap_map_http_request_error(rv, HTTP_BAD_REQUEST)
-        == HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        return scim_error(r->pool, SCIM_E_TOO_LARGE,
-                          "The body is too large.");
-    }
+    const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
+
+    return encoding && strcasecmp(encoding, "identity") != 0;
+}
+
+/* What is left of the body is not the next request. */
+static void leave_body(request_rec *r)
+{
+    r->connection->keepalive = AP_CONN_CLOSE;
+}
+
+/* A body as far as it has come. */
+typedef struct {
+    char *text;
+    apr_size_t length;
+    apr_size_t room;
+    int was_encoded;
+} body_t;
+
+static scim_error_t *broken(request_rec *r)
+{
     return scim_error(r->pool, SCIM_E_BAD_REQUEST,
                       "The body could not be read completely.");
 }
 
-static scim_error_t *read_bytes(char **text, apr_size_t *length,
-                                request_rec *r, apr_off_t limit)
+static scim_error_t *read_failed(const body_t *body, request_rec *r,
+                                 apr_status_t rv)
 {
-    apr_bucket_brigade *all
-        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    int status = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+
+    if (status == HTTP_REQUEST_TIME_OUT) {
+        return scim_error(r->pool, SCIM_E_TIMEOUT,
+                          "The body did not arrive in time.");
+    }
+    /* mod_deflate's word for DeflateInflateRatioLimit is APR_EINVAL. */
+    return status == HTTP_REQUEST_ENTITY_TOO_LARGE
+           || (body->was_encoded && rv == APR_EINVAL)
+        ? scim_error(r->pool, SCIM_E_TOO_LARGE, "The body is too large.")
+        : broken(r);
+}
+
+static void append(body_t *body, const char *text, apr_size_t length,
+                   apr_pool_t *pool)
+{
+    if (body->length + length > body->room) {
+        const char *before = body->text;
+
+        body->room = 2 * (body->length + length);
+        body->text = apr_palloc(pool, body->room);
+        memcpy(body->text, before, body->length);
+    }
+    memcpy(body->text + body->length, text, length);
+    body->length += length;
+}
+
+/* Copies at once: what a filter hands out, mod_ssl's above all, is overwritten
+ * by its next read. */
+static apr_status_t append_all(body_t *body, int *at_end,
+                               apr_bucket_brigade *some, apr_pool_t *pool)
+{
+    while (!*at_end && !APR_BRIGADE_EMPTY(some)) {
+        apr_bucket *bucket = APR_BRIGADE_FIRST(some);
+        const char *text = "";
+        apr_size_t length = 0;
+
+        *at_end = APR_BUCKET_IS_EOS(bucket);
+        if (!APR_BUCKET_IS_METADATA(bucket)) {
+            apr_status_t rv = apr_bucket_read(bucket, &text, &length,
+                                              APR_BLOCK_READ);
+
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
+        append(body, text, length, pool);
+        apr_bucket_delete(bucket);
+    }
+    return APR_SUCCESS;
+}
+
+static scim_error_t *read_some(body_t *body, int *at_end, request_rec *r,
+                               apr_bucket_brigade *some)
+{
+    apr_status_t rv = ap_get_brigade(r->input_filters, some,
+                                     AP_MODE_READBYTES, APR_BLOCK_READ,
+                                     HUGE_STRING_LEN);
+
+    if (is_encoded(r)) {
+        return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
+                          "A body with Content-Encoding is not taken.");
+    }
+    if (rv == APR_SUCCESS) {
+        rv = append_all(body, at_end, some, r->pool);
+    }
+    return rv == APR_SUCCESS ? NULL : read_failed(body, r, rv);
+}
+
+static scim_error_t *read_bytes(body_t *body, request_rec *r,
+                                apr_off_t limit)
+{
     apr_bucket_brigade *some
         = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    apr_off_t read = 0;
+    scim_error_t *error = NULL;
     int at_end = 0;
 
-    while (!at_end) {
-        apr_off_t more = 0;
-        apr_status_t rv = ap_get_brigade(r->input_filters, some,
-                                         AP_MODE_READBYTES, APR_BLOCK_READ,
-                                         HUGE_STRING_LEN);
-
-        if (rv == APR_SUCCESS) {
-            rv = apr_brigade_length(some, 1, &more);
+    body->was_encoded = is_encoded(r);
+    body->length = 0;
+    body->room = HUGE_STRING_LEN;
+    body->text = apr_palloc(r->pool, body->room);
+    while (!error && !at_end) {
+        error = read_some(body, &at_end, r, some);
+        if (!error && (apr_off_t) body->length > limit) {
+            error = too_large(r, limit);
         }
-        if (rv != APR_SUCCESS) {
-            return read_failed(r, rv);
-        }
-        at_end = !APR_BRIGADE_EMPTY(some)
-                 && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(some));
-        read += more;
-        if (read > limit) {
-            return too_large(r, limit);
-        }
-        APR_BRIGADE_CONCAT(all, some);
     }
-    return apr_brigade_pflatten(all, text, length, r->pool) == APR_SUCCESS
-           ? NULL : read_failed(r, APR_EGENERAL);
+    if (error) {
+        leave_body(r);
+    }
+    return error;
 }
 
 static apr_off_t announced_length(request_rec *r)
@@ -411,28 +487,64 @@ static apr_off_t announced_length(request_rec *r)
     return header ? (apr_off_t) apr_atoi64(header) : 0;
 }
 
+/* mod_http2 gives a body that its client has cancelled an ordinary end. */
+static int is_cut_off(const body_t *body, request_rec *r)
+{
+    return r->connection->master
+           && (r->connection->aborted
+               || (!body->was_encoded && announced_length(r) > 0
+                   && (apr_off_t) body->length != announced_length(r)));
+}
+
 scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
 {
-    char *text;
-    apr_size_t length;
+    body_t all;
 
     SCIM_ERR(check_content_type(r));
     if (announced_length(r) > limit) {
         return too_large(r, limit);
     }
-    SCIM_ERR(read_bytes(&text, &length, r, limit));
-    return scim_json_parse(body, text, length, r->pool);
+    SCIM_ERR(read_bytes(&all, r, limit));
+    if (is_cut_off(&all, r)) {
+        return broken(r);
+    }
+    return scim_json_parse(body, all.text, all.length, r->pool);
+}
+
+/* Read what is left of the body: a stream of HTTP/2 that ends before its
+ * request is reset, and to some clients a reset is a failure, whatever was
+ * answered. */
+static void read_away(request_rec *r)
+{
+    apr_bucket_brigade *rest
+        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_time_t end = apr_time_now() + apr_time_from_sec(DRAIN_SECONDS);
+    apr_off_t more = 1;
+
+    while (more > 0 && apr_time_now() < end
+           && ap_get_brigade(r->proto_input_filters, rest,
+                             AP_MODE_READBYTES, APR_BLOCK_READ,
+                             HUGE_STRING_LEN) == APR_SUCCESS
+           && apr_brigade_length(rest, 1, &more) == APR_SUCCESS) {
+        apr_brigade_cleanup(rest);
+    }
 }
 
 void scim_http_ignore_body(request_rec *r)
 {
     const char *chunked = apr_table_get(r->headers_in, "Transfer-Encoding");
 
-    if (chunked || announced_length(r) > DISCARD_LIMIT || r->expecting_100) {
-        r->connection->keepalive = AP_CONN_CLOSE;
+    if (r->connection->master) {
+        /* Who waits for "100 Continue" sends nothing. */
+        if (!r->expecting_100) {
+            read_away(r);
+        }
     }
-    else if (ap_discard_request_body(r) != OK) {
-        r->connection->keepalive = AP_CONN_CLOSE;
+    /* What is encoded could become very much. */
+    else if (chunked || announced_length(r) > DISCARD_LIMIT
+             || r->expecting_100 || is_encoded(r)
+             || ap_discard_request_body(r) != OK) {
+        leave_body(r);
     }
 }
 
@@ -501,13 +613,21 @@ static void put_challenge(request_rec *r)
                    : "Bearer realm=\"scim\"");
 }
 
+void scim_http_start_refusal(request_rec *r, const scim_error_t *error)
+{
+    scim_http_log(r, error);
+    /* Who was waited for once is not waited for again. */
+    if (error->kind != SCIM_E_TIMEOUT) {
+        scim_http_ignore_body(r);
+    }
+}
+
 int scim_http_refuse(request_rec *r, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
     scim_reply_t reply = { status, NULL, NULL, NULL };
 
-    scim_http_log(r, error);
-    scim_http_ignore_body(r);
+    scim_http_start_refusal(r, error);
     if (error->kind == SCIM_E_UNAUTHORIZED) {
         put_challenge(r);
     }
@@ -522,9 +642,21 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
 
 /* httpd's own errors */
 
+/* Of a request line that is too long, httpd keeps what it has read alone. */
+static void find_path(request_rec *r)
+{
+    const char *path = r->the_request ? strchr(r->the_request, ' ') : NULL;
+
+    if (!r->uri && path) {
+        path++;
+        r->uri = apr_pstrmemdup(r->pool, path, strcspn(path, " ?"));
+    }
+}
+
 /* httpd refuses some URLs (%2F, for one) before it looks for a Location. */
 static int is_under_scim(request_rec *r)
 {
+    find_path(r);
     if (!scim_http_has_handler(r, SCIM_HANDLER) && r->uri
         && r->uri[0] == '/') {
         ap_location_walk(r);
@@ -537,6 +669,14 @@ static void insert_error_filter(request_rec *r)
     if (r->status >= HTTP_BAD_REQUEST && is_under_scim(r)) {
         ap_add_output_filter(ERROR_FILTER, NULL, r, r->connection);
     }
+}
+
+static const char *explain(request_rec *r)
+{
+    return r->status == HTTP_REQUEST_URI_TOO_LARGE
+        ? "The URL is longer than this server takes (LimitRequestLine). Send"
+          " the query as the body of a POST to " SCIM_SEARCH "."
+        : ap_get_status_line(r->status);
 }
 
 /* Puts the SCIM body in the place of httpd's HTML page. */
@@ -552,9 +692,8 @@ static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
         return APR_SUCCESS;
     }
     f->ctx = r;
-    text = scim_json_print(scim_schema_error(r->status, NULL,
-                               ap_get_status_line(r->status), r->pool),
-                           r->pool);
+    text = scim_json_print(scim_schema_error(r->status, NULL, explain(r),
+                                             r->pool), r->pool);
     ap_set_content_type(r, answer_type(r));
     ap_set_content_length(r, strlen(text));
     ours = apr_brigade_create(r->pool, alloc);

@@ -67,13 +67,15 @@ const char *scim_http_bearer(request_rec *r);
 scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
                                    const char *const *wanted) SCIM_CHECKED;
 
-/* The JSON body: at most limit bytes (SCIM_E_TOO_LARGE), of a media type that
- * we take (SCIM_E_UNSUPPORTED_TYPE). */
+/* The JSON body, whole, however it arrives: at most limit bytes when decoded
+ * (SCIM_E_TOO_LARGE), of a media type that we take and decoded by httpd
+ * (SCIM_E_UNSUPPORTED_TYPE), in time (SCIM_E_TIMEOUT). */
 scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
     SCIM_CHECKED;
 
 /* Deal with a body that nobody reads, so that it is not taken for the next
- * request: a small one is read away, for a large one the connection ends. */
+ * request: a small one is read away, for a large one the connection ends.
+ * Called before the answer is written. */
 void scim_http_ignore_body(request_rec *r);
 
 /* SCIM_E_NOT_ACCEPTABLE when the Accept header allows no JSON at all. */
@@ -84,6 +86,10 @@ int scim_http_answer(request_rec *r, const scim_reply_t *reply);
 
 /* Write the error to the log, with its cause. */
 void scim_http_log(request_rec *r, const scim_error_t *error);
+
+/* Before a refusal is written: log it, and deal with what nobody read of the
+ * body. */
+void scim_http_start_refusal(request_rec *r, const scim_error_t *error);
 
 /* Answer with the error and log it; returns DONE.  For SCIM_E_NOT_ALLOWED the
  * caller has set the Allow header in r->err_headers_out. */

@@ -547,22 +547,3 @@ int scim_json_is_unassigned(const cJSON *value)
                && !value->child);
 }
 
-const cJSON *scim_json_single(const cJSON *value)
-{
-    return cJSON_GetArraySize(value) == 1 && cJSON_IsArray(value)
-           ? value->child : value;
-}
-
-const cJSON *scim_json_listed(const cJSON *value, apr_pool_t *pool)
-{
-    cJSON *list;
-
-    if (!cJSON_IsObject(value)) {
-        return value;
-    }
-    list = scim_json_own(cJSON_CreateArray(), pool);
-    if (value->child) {
-        cJSON_AddItemToArray(list, cJSON_Duplicate(value, 1));
-    }
-    return list;
-}

@@ -77,14 +77,6 @@ void scim_json_drop(cJSON *object, const char *name);
  * by position, strings by byte. */
 int scim_json_equal(const cJSON *a, const cJSON *b);
 
-/* What clients write where one value or a list is expected: value itself for
- * a list of one, the one that is in it. */
-const cJSON *scim_json_single(const cJSON *value);
-
-/* And the other way round: a list of its own, in pool, that has a copy of
- * object, nothing for an empty one; whatever else value is, value. */
-const cJSON *scim_json_listed(const cJSON *value, apr_pool_t *pool);
-
 /* True for what RFC 7643 section 2.5 calls unassigned: NULL, null, [], {}. */
 int scim_json_is_unassigned(const cJSON *value);
 

@@ -84,9 +84,10 @@ static int is_absent(const patch_t *p, const cJSON *value)
     return scim_shape_is_absent(value, p->rules);
 }
 
-/* Put normal's members into target; members that were sent empty go. */
-static void merge(patch_t *p, cJSON *target, const cJSON *sent,
-                  const cJSON *normal, const scim_attribute_t *attribute)
+/* Put normal's members into target; those that were sent and came to nothing
+ * go. */
+static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
+                  const scim_attribute_t *attribute)
 {
     const cJSON *member;
 
@@ -95,7 +96,7 @@ static void merge(patch_t *p, cJSON *target, const cJSON *sent,
             = member->string ? scim_attribute_find(attribute->subs,
                                                    member->string) : NULL;
 
-        if (sub && is_absent(p, member)) {
+        if (sub && sub->mutability != SCIM_READ_ONLY) {
             scim_json_drop(target, sub->name);
         }
     }
@@ -120,7 +121,7 @@ static scim_error_t *set_complex(patch_t *p, change_t *c, cJSON *holder,
     if (!target) {
         target = cJSON_AddObjectToObject(holder, attribute->name);
     }
-    merge(p, target, cJSON_IsObject(sent) ? sent : NULL, normal, attribute);
+    merge(target, cJSON_IsObject(sent) ? sent : NULL, normal, attribute);
     cJSON_Delete(normal);
     if (!target->child) {
         scim_json_drop(holder, attribute->name);
@@ -396,7 +397,7 @@ static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
     while ((c->verb == REPLACE || is_absent(p, sent)) && element->child) {
         cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
     }
-    merge(p, element, cJSON_IsObject(sent) ? sent : NULL, values->child,
+    merge(element, cJSON_IsObject(sent) ? sent : NULL, values->child,
           c->path.operand.attribute);
     return NULL;
 }
@@ -815,9 +816,7 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
     int number = 0;
 
     apr_pool_create(&p.scratch, pool);
-    if (!rules->strict) {
-        operations = scim_json_listed(operations, pool);
-    }
+    operations = scim_shape_listed(operations, rules, pool);
     SCIM_ERR(check_message(&p, operations, message));
     cJSON_ArrayForEach(operation, operations) {
         scim_error_t *error = apply_operation(&p, operation);

@@ -91,6 +91,22 @@ const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
     return value;
 }
 
+const cJSON *scim_shape_listed(const cJSON *value, const scim_rules_t *rules,
+                               apr_pool_t *pool)
+{
+    cJSON *list;
+
+    value = scim_shape_of_list(value, rules, pool);
+    if (rules->strict || !cJSON_IsObject(value)) {
+        return value;
+    }
+    list = scim_json_own(cJSON_CreateArray(), pool);
+    if (value->child) {
+        cJSON_AddItemReferenceToArray(list, (cJSON *) value);
+    }
+    return list;
+}
+
 /* Husks */
 
 static int is_description(const char *name)

@@ -38,6 +38,11 @@ const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
                                   const scim_rules_t *rules,
                                   apr_pool_t *pool);
 
+/* A list of messages, such as Operations: what a list of one is written as, an
+ * object, is one of one; an empty object is an empty one. */
+const cJSON *scim_shape_listed(const cJSON *value, const scim_rules_t *rules,
+                               apr_pool_t *pool);
+
 /* Drop from resource the elements that are none, for want of a value: those
  * without "value" where the attribute has one, else those with nothing but
  * type, primary and display (clients.md E21, G16).  Strict: nothing is

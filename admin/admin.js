@@ -57,10 +57,11 @@ function badge(text, kind = '') {
     return h('span', { class: `badge ${kind}` }, text);
 }
 
-// A table that becomes a list on a phone.  rows: arrays of cells, the first
-// one naming the row; a row may have a class.
-function table(caption, heads, rows) {
-    return h('table', { role: 'table', 'aria-label': caption },
+// A table that becomes a list where the window is narrow.  name: its class, by
+// which the style sheet gives the columns their widths; rows: arrays of cells,
+// the first one naming the row; a row may have a class.
+function table(name, caption, heads, rows) {
+    return h('table', { role: 'table', class: name, 'aria-label': caption },
         h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
             heads.map(head => h('th', { scope: 'col', role: 'columnheader' }, head)))),
         h('tbody', { role: 'rowgroup' }, rows.map(row => h('tr', { role: 'row', class: row.class },
@@ -336,7 +337,7 @@ async function provisioningPage() {
         h('section', {},
             h('div', { class: 'row spread' }, h('h2', {}, t('Tokens')), button(t('Generate token'), generate)),
             tokens.length
-                ? table(t('Tokens'), [t('Name'), t('Begins with'), t('Issuer'), t('Created'), t('Expires'), t('Last used'), t('Action')],
+                ? table('tokens', t('Tokens'), [t('Name'), t('Begins with'), t('Issuer'), t('Created'), t('Expires'), t('Last used'), t('Action')],
                     tokens.map(tokenRow))
                 : h('p', {}, t('There is no token yet.')),
             h('p', { class: 'soft' }, t('Several tokens may be valid at the same time: generate the new one, enter it in the identity provider, then delete the old one. While a token is valid, its issuer stays an active administrator.'))),
@@ -406,7 +407,7 @@ async function membersPage() {
         const go = next => guarded(async () => { await list(next); document.querySelector('h1').focus(); });
         result.replaceChildren(
             page.members.length
-                ? table(t('Members'), [t('Name'), t('E-mail'), t('Role'), t('State'), t('Label')], page.members.map(memberRow))
+                ? table('members', t('Members'), [t('Name'), t('E-mail'), t('Role'), t('State'), t('Label')], page.members.map(memberRow))
                 : h('p', {}, t('Nobody is found.')),
             h('div', { class: 'row' },
                 cursors.length > 1 ? button(t('Previous page'), () => go(cursors.slice(0, -1))) : null,
@@ -495,7 +496,7 @@ async function memberPage(id) {
                     member.label !== 'unmanaged' ? button(t('Edit'), () => edit(member)) : null)),
             h('p', { class: 'soft' }, labelHelp()[member.label])),
         h('section', {}, h('h2', {}, t('Attributes')),
-            table(t('Attributes'), [t('Attribute'), t('Value')], [
+            table('attributes', t('Attributes'), [t('Attribute'), t('Value')], [
                 ...attributes, ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
             ].map(([name, value]) => [h('code', {}, name), value]))),
         h('section', {}, h('h2', {}, t('History')), history),
@@ -578,7 +579,7 @@ function activityTable(entries, isFiltered) {
     if (!entries.length) {
         return h('p', {}, isFiltered ? t('Nothing matches. An account is found by its whole e-mail address or its id.') : t('Nothing happened yet.'));
     }
-    return table(t('Activity'), [t('Time'), t('What'), t('Account'), t('Details'), t('By')], entries.map(entry => {
+    return table('activity', t('Activity'), [t('Time'), t('What'), t('Account'), t('Details'), t('By')], entries.map(entry => {
         const row = [
             time(entry.at), whatHappened(entry),
             entry.accountId ? h('a', { href: `#/members/${entry.accountId}` }, entry.userName ?? entry.accountId) : entry.userName ?? '',

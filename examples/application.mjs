@@ -18,10 +18,15 @@ function sessionOf(request, response) {
     return 'new';
 }
 
+// httpd sends UTF-8, and Node.js takes the bytes of a header for ISO 8859-1.
+function text(header) {
+    return Buffer.from(header, 'latin1').toString('utf8');
+}
+
 createServer((request, response) => {
     const told = Object.entries(request.headers).filter(([name]) => name.startsWith('x-'));
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.setHeader('Cache-Control', 'no-store');
     response.end([`The application, at ${request.url}`, `session: ${sessionOf(request, response)}`,
-        ...told.map(([name, value]) => `${name}: ${value}`), ''].join('\n'));
+        ...told.map(([name, value]) => `${name}: ${text(value)}`), ''].join('\n'));
 }).listen(Number(process.argv[2] ?? 9000), '127.0.0.1');

@@ -149,6 +149,24 @@ for my $value (undef, '', [], {}) {
     }
 }
 
+# Messages, and the settings page
+{
+    my $user = $org->create(title => 't', name => { givenName => 'g', familyName => 'f' });
+    for my $form (sort keys %ABSENT) {
+        my $r = $org->post('/Bulk', { schemas => [BULK], failOnErrors => $ABSENT{$form}, Operations => [
+            { method => 'PATCH', path => "/Users/$user->{id}", bulkId => $ABSENT{$form}, version => ref $ABSENT{$form} ? undef : $ABSENT{$form}, data => { Operations => [{ op => 'replace', path => 'title', value => $form }] } },
+            { method => 'DELETE', path => '/Users/' . $org->create->{id}, bulkId => $ABSENT{$form}, data => $ABSENT{$form} }] });
+        is_deeply [map { $_->{status} } @{ $r->{json}{Operations} }], [200, 204], "bulk with bulkId, version, data and failOnErrors $form" or diag $r->{content};
+        my $search = $org->post('/Users/.search', { map { $_ => $ABSENT{$form} } qw(filter attributes excludedAttributes sortBy sortOrder startIndex count) });
+        is $search->{status}, 200, "a search with $form for each member" or diag $search->{content};
+    }
+    for my $form (keys %ABSENT, '[""]', '"[]"') {
+        my $value = exists $ABSENT{$form} ? $ABSENT{$form} : $LIST{$form};
+        is_deeply $org->patch_ops($user->{id}, { op => 'replace', path => 'name', value => { givenName => 'g', familyName => 'f' } },
+                                  { op => 'replace', path => 'name', value => { givenName => $value } })->{json}{name}, { familyName => 'f' }, "a sub-attribute that is $form goes";
+    }
+}
+
 # An element without its value is no element
 {
     my $user = $org->create(phoneNumbers => [{ type => 'work', value => '1', primary => TRUE }], addresses => [{ type => 'work', locality => 'x', primary => TRUE }]);

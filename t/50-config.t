@@ -55,6 +55,10 @@ refused(location('SCIMProfile'), qr/SCIMProfile takes one argument/, 'no argumen
 refused("SCIMProfil open\n", qr/Invalid command 'SCIMProfil'/, 'a misspelt directive');
 refused("DBDriver sqlite3\n<Location /scim>\nSetHandler scim\n</Location>",
         qr/DBDriver: 'sqlite3' is not allowed; mod_scim keeps its accounts in PostgreSQL, so it must be pgsql/, 'another DBDriver');
+refused("DBDriver sqlite3\n<Location /a>\nRequire scim-account\n</Location>",
+        qr/DBDriver: 'sqlite3' is not allowed/, 'another DBDriver with a gate');
+unlike +(configtest('DBDriver sqlite3'))[1], qr/mod_scim|SCIM/, "mod_scim has no objection to another DBDriver where it is only loaded";
+is +(configtest(''))[0], 0, 'and needs no database there';
 refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs a database: add DBDriver pgsql and DBDParams/, 'no database');
 refused("<Location /scim>\nSetHandler scim\n</Location>", qr/needs mod_dbd: add LoadModule dbd_module/, 'no mod_dbd', without_dbd => 1);
 is +(configtest("<VirtualHost 127.0.0.1:9>\n<Location /scim>\nSetHandler scim\n</Location>\n</VirtualHost>\n$DBD"))[0], 0,
@@ -67,6 +71,40 @@ refused(admin($files, 'SCIMRequireSSO sometimes'), qr/SCIMRequireSSO must be On 
 refused(admin($files, 'SCIMAccountKey email'), qr/SCIMAccountKey: 'email' is not allowed; it must be userName or externalId/, 'SCIMAccountKey');
 refused(admin($files, 'SCIMAccountValue "%{env:"'), qr/SCIMAccountValue: '%\{env:' is not allowed; /, 'SCIMAccountValue');
 refused("$files\n<Location /organizations>\nSetHandler scim-admin\n</Location>", qr/needs a database/, 'a settings page without a database');
+
+# TLS: a warning, for httpd cannot know whether a proxy in front ends it.
+refused(location('SCIMRequireTLS perhaps'), qr/SCIMRequireTLS must be On or Off/, 'SCIMRequireTLS');
+my $tls_keys = "SSLCertificateFile " . $server->tls_dir . "/server.crt\nSSLCertificateKeyFile " . $server->tls_dir . "/server.key";
+my $scim = "<Location /scim>\nSetHandler scim\n%s\n</Location>";
+my $host = "<VirtualHost *:8443>\nSSLEngine %s\n$tls_keys\n$scim\n</VirtualHost>";
+sub warned {
+    my ($text, $message, $name) = @_;
+    my ($status, $output) = configtest($DBD . $text);
+    is $status, 0, "$name is no error" or diag $output;
+    $message ? like $output, $message, "$name: a warning" : unlike $output, qr/TLS/, "$name: no warning";
+}
+my $where = qr/SetHandler "?scim(?:-admin)?"? \(line \d+ of \S+httpd\.conf\)/;
+my $refuses = qr/$where: everything that comes to [\d.:\[\]]+:8(?:080|443) is refused, because there is no TLS: add SSLEngine on, or see SCIMRequireTLS/;
+my $clear = qr/$where: SCIMRequireTLS Off takes tokens and sessions without TLS on [\d.:\[\]]+:8(?:080|443): let only a proxy that ends TLS/;
+warned(sprintf($scim, ''), undef, 'a Location on a loopback address');
+warned(sprintf($scim, 'SCIMRequireTLS Off'), undef, 'SCIMRequireTLS Off there');
+warned(sprintf($scim, 'SCIMRequireTLS On'), qr/$where: everything that comes to 127\.0\.0\.1:9 is refused/, 'SCIMRequireTLS On there');
+warned("Listen 8080\n" . sprintf($scim, ''), $refuses, 'a Location on all addresses');
+warned("Listen 8080\nSCIMRequireTLS Off\n" . sprintf($scim, ''), $clear, 'SCIMRequireTLS Off for all of them');
+warned("Listen 8080\nSCIMRequireTLS Off\n" . sprintf($scim, 'SCIMRequireTLS On'), qr/$where: .* is refused, because there is no TLS/, 'the Location has the last word');
+warned("Listen 8080\n<Location />\nSCIMRequireTLS Off\n</Location>\n" . sprintf($scim, ''), $clear, 'it inherits from the one above');
+warned("Listen 8080\nSSLEngine on\n$tls_keys\n" . sprintf($scim, ''), undef, 'TLS for the server');
+warned("Listen 8080 https\n" . sprintf($scim, ''), undef, 'a port of TLS');
+warned("Listen [::1]:8080\nListen 127.1.2.3:8081\n" . sprintf($scim, ''), undef, 'other loopback addresses');
+warned("Listen 8080\n" . sprintf($scim, '<If "-R \'10.0.0.0/8\'">' . "\nSCIMRequireTLS Off\n</If>"), undef, 'an <If> that decides');
+warned("Listen 8080\n<Location /organizations>\nSetHandler \"scim-admin\"\n</Location>\n$files", $refuses, 'the settings page');
+warned("Listen 8443\n" . sprintf($host, 'on', ''), undef, 'a virtual host with TLS');
+warned("Listen 8443\n" . sprintf($host, 'on', 'SCIMRequireTLS Off'), undef, 'SCIMRequireTLS Off there, where all is TLS');
+warned("Listen 8443\n" . sprintf($host, 'off', ''), $refuses, 'one without');
+warned("Listen 8443\n" . sprintf($host, 'off', 'SCIMRequireTLS Off'), $clear, 'and with SCIMRequireTLS Off');
+warned("Listen 8443\n<VirtualHost 127.0.0.1:8443>\n" . sprintf($scim, '') . "\n</VirtualHost>", undef, 'one of a loopback address alone');
+warned("Listen 8080\n<VirtualHost *:8080>\n</VirtualHost>\n" . sprintf($scim, ''), $refuses, 'one that inherits the Location');
+warned("Listen 8080\nListen 8443\n<VirtualHost *:8080>\nServerName a\n</VirtualHost>\n" . sprintf($host, 'on', ''), undef, 'SCIM on the host with TLS alone');
 
 # The gate
 sub gate { return $DBD . join '', map { /^\// ? "<Location $_>\n" : $_ eq '' ? "</Location>\n" : "$_\n" } @_ }

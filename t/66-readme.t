@@ -13,8 +13,7 @@ my $URL = 'https://scim.example.com/scim';
 my ($way, $why_not) = Scim::Debian::way();
 plan skip_all => $why_not unless $way;
 my $source = File::Temp::tempdir('scim-readme-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/mod_scim';
-my $packed = Scim::Process::run(['make', '-s', 'distdir', "distdir=$source"]);
-die "make distdir failed\n$packed->{err}" if $packed->{status};
+Scim::Process::run(['make', '-s', 'distdir', "distdir=$source"])->{status} == 0 or die "make distdir failed\n";
 my ($debian, $who);
 
 sub content {
@@ -129,8 +128,7 @@ sub connections_suffice {
         until ask 'SELECT mode FROM pg_locks' | grep -q AccessExclusive; do sleep 0.1; done
         load & sleep 3; held
         sudo apachectl graceful
-        load & sleep 1; held; sleep 1; held
-        wait
+        load & sleep 1; held; sleep 1; held; wait
         sudo cat /var/log/postgresql/*.log
 END
     my ($most) = sort { $b <=> $a } $printed =~ /^held (\d+)$/mg;
@@ -180,7 +178,10 @@ for ('root', 'webmaster') {
         is_uninstalled();
     }
     else {
-        reverse_proxy($token);
+        SKIP: {
+            skip 'without /proc Debian cannot stop its httpd', 1 if $way eq 'copy';
+            reverse_proxy($token);
+        }
     }
 }
 done_testing;

@@ -12,15 +12,10 @@ my $root = "$dir/root";
 
 sub make {
     my (@arguments) = @_;
-    my ($status, $text) = run('make', @arguments);
-    is $status, 0, "make @arguments[0 .. 0]" or diag $text;
+    my $done = Scim::Process::run(['make', @arguments]);
+    my $text = $done->{out} . $done->{err};
+    is $done->{status}, 0, "make @arguments[0 .. 0]" or diag $text;
     return $text;
-}
-
-# (exit status, what it printed)
-sub run {
-    my $done = Scim::Process::run([@_]);
-    return ($done->{status}, "$done->{out}$done->{err}");
 }
 
 sub content {
@@ -47,7 +42,7 @@ sub installed {
 make('-s', 'distdir', "distdir=$dir/mod_scim");
 SKIP: {
     skip 'not a working copy of git', 1 unless -e '.git';
-    my @tracked = split /\n/, +(run('git', 'ls-files'))[1];
+    my @tracked = split /\n/, Scim::Process::run(['git', 'ls-files'])->{out};
     my @found;
     my $keep = sub { push @found, s{^\Q$dir\E/mod_scim/}{}r if -f };
     File::Find::find({ no_chdir => 1, wanted => $keep }, "$dir/mod_scim");
@@ -91,13 +86,13 @@ SKIP: {
 
 # On another
 chdir "$dir/mod_scim" or die;
-my ($status, $said) = run('./configure', '-q', '--with-mods-available=no');
-is $status, 0, 'configure --with-mods-available=no' or diag $said;
+my $configured = Scim::Process::run(['./configure', '-q', '--with-mods-available=no']);
+is $configured->{status}, 0, 'configure --with-mods-available=no' or diag $configured->{err};
 like make('-s', 'install-httpd-conf', "DESTDIR=$root/other"), qr/^httpd's configuration is left alone/,
     "make install leaves httpd's configuration alone and says so";
 ok !-e "$root/other", 'where there is no a2enmod';
-($status, $said) = run('./configure', '-q', '--with-mods-available=conf');
-isnt $status, 0, 'configure refuses a relative folder';
-like $said, qr/--with-mods-available needs an absolute path, or no/, 'and says what it needs';
+$configured = Scim::Process::run(['./configure', '-q', '--with-mods-available=conf']);
+isnt $configured->{status}, 0, 'configure refuses a relative folder';
+like $configured->{out} . $configured->{err}, qr/--with-mods-available needs an absolute path, or no/, 'and says what it needs';
 chdir '/';
 done_testing;

@@ -3,7 +3,9 @@
 # examples/reverse-proxy/ as it stands, by password.
 use strict;
 use warnings;
+use utf8;
 use lib 't/lib';
+use Encode ();
 use MIME::Base64 ();
 use Scim::Entra;
 use Scim::Example;
@@ -12,7 +14,7 @@ use Scim::Test;
 my $org = organization();
 my $example = Scim::Example->new('reverse-proxy', HOST => 'localhost', SCIM_HOST => '127.0.0.1', ORGANIZATION => $org->{key});
 my $taro = { id => '0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef', userPrincipalName => 'taro.' . random_name() . '@example.com',
-             displayName => 'Taro Yamada', role => 'USER', preferredLanguage => 'ja', timezone => 'Asia/Tokyo' };
+             displayName => '山田 太郎', role => 'USER', preferredLanguage => 'ja', timezone => 'Asia/Tokyo' };
 for my $name ($taro->{userPrincipalName}, $org->{issuer_name}) {
     $example->command('htpasswd', '-bB', -e "$example->{dir}/files/passwords" ? () : '-c', 'passwords', $name, 'secret');
 }
@@ -31,14 +33,14 @@ sub visit {
     ($cookie) = $1 if ($r->{headers}{'set-cookie'} // '') =~ /^(session=[^;]+)/;
     return $r;
 }
-sub told { my ($r) = @_; return { $r->{content} =~ /^(x-(?!forwarded)[\w-]+): (.*)$/mg } }
+sub told { my ($r) = @_; return { Encode::decode_utf8($r->{content}) =~ /^(x-(?!forwarded)[\w-]+): (.*)$/mg } }
 
 is visit('/application/')->{status}, 403, 'Taro knows a password, but is not provisioned: 403';
 ok $entra->test_connection && $entra->provision($taro), 'Entra ID provisions Taro as USER, on the virtual host for SCIM';
 my $r = visit('/application/');
 is $r->{status}, 200, 'he uses the application through the proxy';
 my ($id) = @{ (sql('SELECT id FROM scim.account WHERE organization_id = $1 AND user_name = $2', $org->{id}, $taro->{userPrincipalName}))[0] };
-is_deeply told($r), { 'x-account-id' => $id, 'x-user-name' => $taro->{userPrincipalName}, 'x-display-name' => 'Taro Yamada',
+is_deeply told($r), { 'x-account-id' => $id, 'x-user-name' => $taro->{userPrincipalName}, 'x-display-name' => '山田 太郎',
                       'x-role' => 'USER', 'x-language' => 'ja', 'x-time-zone' => 'Asia/Tokyo' }, 'which is told whose account it is';
 is_deeply told(visit('/application/', 'X-Role' => 'ADMIN', 'x-account-id' => $org->{issuer}, 'X-Display-Name' => 'Boss')), told($r), 'and by httpd alone: no header of his gets through';
 like visit('/application/')->{content}, qr/^session: going on$/m, 'the application knows his session';

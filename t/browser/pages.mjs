@@ -272,6 +272,7 @@ test('an answer that comes late does not take the place of a newer choice', asyn
     await page.route('**/api/members?*role=USER*', async route => { await held; await route.continue(); });
     await page.getByLabel('Role').selectOption('USER');
     await page.getByLabel('Role').selectOption('ADMIN');
+    await page.getByRole('row', { name: /Person 1 / }).waitFor({ state: 'detached' });
     await page.getByRole('row', { name: /Administrator/ }).waitFor();
     const late = page.waitForResponse(/role=USER/);
     release();

@@ -8,7 +8,7 @@ use File::Temp ();
 use IO::Socket::INET;
 use Scim::Process;
 
-my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc --fork --kill-child);
+my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc -f --kill-child);
 
 # A command as root that takes so many seconds at most.
 sub as_root {
@@ -18,8 +18,7 @@ sub as_root {
 
 sub succeeds {
     my (@command) = @_;
-    my $done = Scim::Process::run([as_root(10, @command)]);
-    return !$done->{status} && !$done->{signal};
+    return Scim::Process::run([as_root(10, @command)])->{status} == 0;
 }
 
 # A copy has this machine's network.
@@ -51,8 +50,8 @@ sub new {
     chmod 0755, $self->{folder};
     my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
     unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
-    $self->{shell} = Scim::Process->start([as_root($self->{seconds}, @enter)], in => 'pipe', out => 'pipe');
-    $self->run('exec 2>&1', 120);
+    $self->{shell} = Scim::Process->start([as_root($self->{seconds}, @enter)], in => 'pipe', out => 'pipe', err => 'out');
+    $self->run('true', 120);
     return $self;
 }
 
@@ -62,15 +61,14 @@ sub run {
     my ($self, $command, $seconds) = @_;
     my $end = 'ended-' . int rand 1e9;
     $self->{shell}->say("{ $command\n} < /dev/null\necho \"\n$end \$?\"");
-    my ($deadline, @lines) = (time + $seconds);
+    my ($printed, $deadline) = ('', time + $seconds);
     while (1) {
         my $left = $deadline - time;
-        my $line = $left > 0 ? eval { $self->{shell}->line($left) } : undef;
-        my $printed = join "\n", @lines;
-        return ($1, $printed) if defined $line && $line =~ /^$end (\d+)$/;
-        return (undef, "$printed\n(not ended after $seconds seconds)") if $left <= 0 || $@;
-        die "the shell has gone: $printed\n" unless defined $line;
-        push @lines, $line;
+        my $line = $left > 0 ? eval { $self->{shell}->line($left) // die "the shell has gone: $printed\n" } : undef;
+        die $@ if $@ =~ /^the shell/;
+        return (undef, "$printed\n(not ended after $seconds seconds)") unless defined $line;
+        return ($1, $printed =~ s/\n\z//r) if $line =~ /^$end (\d+)$/;
+        $printed .= "$line\n";
     }
 }
 
@@ -79,7 +77,7 @@ sub DESTROY {
     return if $$ != $self->{owner} || !$self->{shell};
     local ($?, $!, $@);
     $self->{shell}->close_input;
-    eval { $self->{shell}->wait };
+    eval { $self->{shell}->wait(60) };
 }
 
 1;

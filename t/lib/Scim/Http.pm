@@ -6,10 +6,18 @@ use warnings;
 use IO::Socket::INET;
 use Socket ();
 
-# Scim::Http->new($url): for the scheme, host and port of $url.  The connection
-# is kept between requests and opened again when the server has closed it.
+our $HTTP2 = 0;      # what new takes http2 for where nobody says
+our %REQUESTS;       # how many were sent, by http, tls and h2
+
+# Scim::Http->new($url, http2 => 0|1): for the scheme, host and port of $url.  The
+# connection is kept between requests and opened again when the server has closed
+# it.  With http2 it is a Scim::Http2, where $url is one of TLS.
 sub new {
-    my ($class, $url) = @_;
+    my ($class, $url, %option) = @_;
+    if (($option{http2} // $HTTP2) && $url =~ m{^https://}i) {
+        require Scim::Http2;
+        return Scim::Http2->new($url);
+    }
     my ($scheme, $host, $port) =
         $url =~ m{^(https?)://([^/:]+)(?::(\d+))?}i
         or die "not an HTTP URL: $url\n";
@@ -38,32 +46,64 @@ sub connect {
     # No read and no write takes longer than connecting may.
     setsockopt $self->{socket}, Socket::SOL_SOCKET(), $_, pack 'l!l!', $self->{timeout}, 0
         for Socket::SO_RCVTIMEO(), Socket::SO_SNDTIMEO();
+    # What is written is sent, as it was written.
+    setsockopt $self->{socket}, Socket::IPPROTO_TCP(), Socket::TCP_NODELAY(), 1;
     return $self->{socket};
 }
 
-# request($method, $target, \@headers, $body) -> {status, headers, content}.
-# The headers are sent as they are, in their order.  Dies when the connection
-# breaks before a whole answer was read.
+# The body as it is written: in pieces of these lengths, the last of which
+# repeats; at most so many bytes of it.
+sub pieces {
+    my ($body, %how) = @_;
+    my @lengths = @{ $how{pieces} || [] };
+    my $end = $how{stall} // $how{cut_off} // length $body;
+    my @pieces;
+    for (my $at = 0; $at < $end;) {
+        my $length = $lengths[@pieces] // $lengths[-1] // $end;
+        $length = $end - $at if $at + $length > $end;
+        push @pieces, substr $body, $at, $length;
+        $at += $length;
+    }
+    return @pieces;
+}
+
+# request($method, $target, \@headers, $body, pieces => [lengths], chunked => 0|1,
+# stall => $bytes, cut_off => $bytes) -> {status, headers, content}.  The headers
+# are sent as they are, in their order; the body in one write with them, or, with
+# pieces, each in a write (over TLS: a record) of its own, and as a chunk of its own
+# where it is chunked.  After so many bytes of it, the client sends nothing more
+# (stall) or says that it will not (cut_off).  Dies when the connection breaks
+# before a whole answer was read.
 sub request {
-    my ($self, $method, $target, $headers, $body) = @_;
+    my ($self, $method, $target, $headers, $body, %how) = @_;
     my $fresh = !$self->{socket};
+    $REQUESTS{ $self->{scheme} eq 'https' ? 'tls' : 'http' }++;
     my $text = "$method $target HTTP/1.1\r\n"
         . "Host: $self->{host}:$self->{port}\r\n";
     for (my $i = 0; $i < @$headers; $i += 2) {
         $text .= "$headers->[$i]: $headers->[$i + 1]\r\n";
     }
-    $text .= 'Content-Length: ' . length($body) . "\r\n" if defined $body;
+    my @pieces = pieces($body // '', %how);
+    if ($how{chunked}) {
+        $text .= "Transfer-Encoding: chunked\r\n";
+        @pieces = map { sprintf "%x\r\n%s\r\n", length, $_ } @pieces;
+        push @pieces, "0\r\n\r\n" unless defined($how{stall} // $how{cut_off});
+    }
+    elsif (defined $body) {
+        $text .= 'Content-Length: ' . length($body) . "\r\n";
+    }
     $text .= "\r\n";
-    $text .= $body if defined $body;
+    $text .= join '', splice @pieces unless $how{pieces};
+    push @pieces, undef if defined $how{cut_off};
     $self->connect if $fresh;
-    my $answer = eval { $self->exchange($text, $method) };
+    my $answer = eval { $self->exchange($text, $method, @pieces) };
     my $error = $@;
     if (!$answer) {
         delete $self->{socket};
         # Only what a kept connection lost before its first byte is repeated.
         die $error if $fresh || $error !~ /closed/;
         $self->connect;
-        $answer = $self->exchange($text, $method);
+        $answer = $self->exchange($text, $method, @pieces);
     }
     delete $self->{socket}
         if lc($answer->{headers}{connection} // '') eq 'close';
@@ -78,12 +118,15 @@ sub send_only {
 }
 
 sub exchange {
-    my ($self, $text, $method) = @_;
+    my ($self, $text, $method, @pieces) = @_;
     local $SIG{PIPE} = 'IGNORE';
     my $socket = $self->{socket};
     # A server may refuse, answer and close before it has read everything.
-    print {$socket} $text;
-    $socket->flush;
+    for my $piece ($text, @pieces) {
+        utf8::downgrade($piece) if defined $piece;
+        defined $piece ? print {$socket} $piece : shutdown $socket, 1 or last;
+        $socket->flush;
+    }
     return $self->answer($method);
 }
 

@@ -19,7 +19,8 @@ $ENV{PGCONNECT_TIMEOUT} //= 10;
 # new(dir, port, fsync, conf, database_conf, module, threads, dbd_max): conf and
 # database_conf are added to httpd.conf and postgresql.conf, initdb is a list of
 # arguments for it.  With database, another Scim::Server, it is an httpd alone, on
-# that one's database.
+# that one's database.  With tls_port, it listens there, too, by TLS, and speaks
+# HTTP/2 to who asks for it; all Locations are the same.
 sub new {
     my ($class, %option) = @_;
     my $self = bless { fsync => 0, conf => '', database_conf => '', initdb => [], module => "$ROOT/.libs/mod_scim.so",
@@ -33,7 +34,8 @@ sub new {
     $self->{access_log} = "$self->{dir}/httpd/access_log";
     $self->{conf_file} = "$self->{dir}/httpd/httpd.conf";
     $self->{port} ||= free_port();
-    $self->{url} = "http://127.0.0.1:$self->{port}";
+    $self->{url} = $self->{plain_url} = "http://127.0.0.1:$self->{port}";
+    $self->{tls_url} = "https://127.0.0.1:$self->{tls_port}" if $self->{tls_port};
     return $self;
 }
 
@@ -193,14 +195,50 @@ sub load_modules {
     my $dir = modules_dir();
     return join '', map { -e "$dir/mod_$_.so" ? "LoadModule ${_}_module $dir/mod_$_.so\n" : '' }
         qw(mpm_event authn_core authz_core authz_user auth_basic authn_file authn_anon unixd log_config dbd deflate
-           filter headers env setenvif rewrite proxy proxy_http);
+           filter headers env setenvif rewrite proxy proxy_http socache_shmcb ssl http2 reqtimeout);
+}
+
+sub tls_dir { my ($self) = @_; return ($self->{database} || $self)->{dir} . '/tls' }
+sub ca_file { return $_[0]->tls_dir . '/ca.crt' }
+
+# A certification authority of this run and a certificate by it for 127.0.0.1; an
+# httpd on the database of another one shares that one's.
+sub make_certificates {
+    my ($self) = @_;
+    my $dir = $self->tls_dir;
+    return if -e "$dir/server.crt";
+    make_path($dir);
+    my @key = qw(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes);
+    write_file("$dir/server.ext", "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n");
+    $self->run(0, qw(openssl req -x509), @key, qw(-days 2 -subj), '/CN=Test CA', '-keyout', "$dir/ca.key",
+               '-out', $self->ca_file);
+    $self->run(0, qw(openssl req), @key, qw(-subj /CN=127.0.0.1 -keyout), "$dir/server.key", '-out', "$dir/server.csr");
+    $self->run(0, qw(openssl x509 -req -days 2 -CAcreateserial -in), "$dir/server.csr", '-CA', $self->ca_file,
+               '-CAkey', "$dir/ca.key", '-extfile', "$dir/server.ext", '-out', "$dir/server.crt");
+}
+
+sub tls_host {
+    my ($self) = @_;
+    my $dir = $self->tls_dir;
+    return '' unless $self->{tls_port};
+    return <<"CONF";
+Listen 127.0.0.1:$self->{tls_port} https
+SSLSessionCache shmcb:$self->{dir}/httpd/ssl_cache(512000)
+<VirtualHost 127.0.0.1:$self->{tls_port}>
+    ServerName 127.0.0.1:$self->{tls_port}
+    SSLEngine on
+    SSLCertificateFile $dir/server.crt
+    SSLCertificateKeyFile $dir/server.key
+    Protocols h2 http/1.1
+</VirtualHost>
+CONF
 }
 
 sub configuration {
     my ($self) = @_;
     my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
     my $module = "LoadModule scim_module $self->{module}\n";
-    return load_modules() . $module . $user . <<"CONF" . $self->{conf};
+    return load_modules() . $module . $user . <<"CONF" . $self->{conf} . $self->tls_host;
 ServerRoot $self->{dir}/httpd
 PidFile httpd.pid
 Mutex file:$self->{dir}/httpd default
@@ -210,7 +248,7 @@ SCIMAdminFiles $ROOT/admin
 DocumentRoot $self->{dir}/httpd/htdocs
 ErrorLog error_log
 LogLevel warn scim:debug
-LogFormat "%h %u %t \\"%r\\" %>s %b" plain
+LogFormat "%h %{local}p %u %t \\"%r\\" %>s %b" plain
 CustomLog access_log plain
 StartServers 2
 ServerLimit 4
@@ -235,6 +273,7 @@ CONF
 sub start_httpd {
     my ($self) = @_;
     return if $self->httpd_pid;
+    $self->make_certificates if $self->{tls_port};
     write_file($self->{conf_file}, $self->configuration);
     $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'start');
     # It listens before it is a daemon, and has a pid only then.

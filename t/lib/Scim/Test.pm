@@ -111,12 +111,18 @@ CONF
 # No comparison may depend on the cluster's own collation.
 my @INITDB = ('--locale-provider=icu', '--icu-locale=en-US');
 
-# The shared server: the one that script/test has started (SCIM_TEST_DIR and
-# SCIM_TEST_PORT), or one of this process alone.
+# How requests travel: http, tls, or h2 (HTTP/2 over TLS).
+my $TRANSPORT = $ENV{SCIM_TEST_TRANSPORT} || 'http';
+die "SCIM_TEST_TRANSPORT is http, tls or h2\n" if $TRANSPORT !~ /^(?:http|tls|h2)\z/;
+$Scim::Http::HTTP2 = $TRANSPORT eq 'h2';
+
+# The shared server: the one that script/test has started (SCIM_TEST_DIR,
+# SCIM_TEST_PORT and SCIM_TEST_TLS_PORT), or one of this process alone.
 sub server {
     return $server if $server;
     return own_server() unless $ENV{SCIM_TEST_DIR};
-    return $server = new_server(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT}, shared => 1);
+    return $server = new_server(dir => $ENV{SCIM_TEST_DIR}, port => $ENV{SCIM_TEST_PORT},
+                                tls_port => $ENV{SCIM_TEST_TLS_PORT}, shared => 1);
 }
 
 # A server for this file alone: for one that restarts or locks it, counts what
@@ -125,32 +131,42 @@ sub server {
 sub own_server {
     my (%option) = @_;
     my $dir = File::Temp::tempdir('own-XXXXXX', DIR => $ENV{SCIM_TEST_DIR} || File::Spec->tmpdir, CLEANUP => 1);
-    $server = new_server(dir => $dir, %option);
+    $server = new_server(dir => $dir, tls_port => Scim::Server::free_port(), %option);
     $owner = $$;
     return $server->start;
 }
 
 sub new_server {
-    return Scim::Server->new(@_, conf => locations(), database_conf => $DATABASE_CONF, initdb => \@INITDB);
+    my $made = Scim::Server->new(@_, conf => locations(), database_conf => $DATABASE_CONF, initdb => \@INITDB);
+    $made->{url} = url_of($made, $TRANSPORT);
+    $ENV{SSL_CERT_FILE} = $made->ca_file;
+    return $made;
 }
+
+sub url_of { my ($of, $transport) = @_; return $of->{ $transport eq 'http' ? 'plain_url' : 'tls_url' } }
+sub base_url { my ($transport) = @_; return url_of(server(), $transport) }
 
 my $main_process = $$;
 
 END {
     my $status = $?;
-    Scim::Names::record($0, map { [$_->{ok}, $_->{name}] } Test::More->builder->details) if $$ == $main_process;
+    if ($$ == $main_process) {
+        Scim::Names::record($0, map { [$_->{ok}, $_->{name}] } Test::More->builder->details);
+        note "$Scim::Http::REQUESTS{$_} requests by $_" for sort keys %Scim::Http::REQUESTS;
+    }
     $server->stop if $server && $owner && $owner == $$;
     $? = $status;
 }
 
-my $http;
+my %http;
 my $http_pid = 0;
 
-# One kept connection a process.
+# One kept connection a process and transport.
 sub http {
-    $http = Scim::Http->new(server()->{url}) unless $http_pid == $$;
+    my $transport = $_[0] || $TRANSPORT;
+    %http = () unless $http_pid == $$;
     $http_pid = $$;
-    return $http;
+    return $http{$transport} ||= Scim::Http->new(base_url($transport), http2 => $transport eq 'h2');
 }
 
 sub uri {
@@ -176,7 +192,9 @@ sub sql {
     return map { chomp; [split /\t/, $_, -1] } Encode::decode_utf8($done->{out}) =~ /.*\n/g;
 }
 
-# organization(profile, enabled, domains => [...], language, timezone, managed)
+# organization(profile, enabled, domains => [...], language, timezone, managed,
+# transport, http): the transport is that of the run, if none is given; http is a
+# Scim::Http for another server.
 sub organization {
     my (%option) = @_;
     my $self = bless { profile => 'managed', key => random_name(), %option }, 'Scim::Test::Org';
@@ -281,7 +299,10 @@ sub path {
     return ($LOCATION{ $profile || $self->{profile} } || "/$profile") . "/$self->{key}/v2";
 }
 
-sub url { my ($self, $profile) = @_; return Scim::Test::server()->{url} . $self->path($profile) }
+sub url {
+    my ($self, $profile) = @_;
+    return Scim::Test::base_url($self->{transport} || $TRANSPORT) . $self->path($profile);
+}
 
 sub new_token {
     my ($self, %option) = @_;
@@ -295,7 +316,8 @@ SQL
     return $token;
 }
 
-# request($method, $path, body, headers => {...}, token, profile, target)
+# request($method, $path, body, headers => {...}, token, profile, target, how =>
+# {...}): how is what Scim::Http is to do with the body.
 sub request {
     my ($self, $method, $path, %option) = @_;
     my $token = exists $option{token} ? $option{token} : $self->{token};
@@ -309,7 +331,7 @@ sub request {
     push @headers, map { defined $given{$_} ? ($_ => $given{$_}) : () } sort keys %given;
     $body = $JSON->encode($body) if ref $body;
     my $target = $option{target} // $self->path($option{profile}) . $path;
-    my $r = Scim::Test::http()->request($method, $target, \@headers, $body);
+    my $r = ($self->{http} || Scim::Test::http($self->{transport}))->request($method, $target, \@headers, $body, %{ $option{how} || {} });
     $r->{json} = eval { $JSON->decode($r->{content}) } if length $r->{content};
     return $r;
 }

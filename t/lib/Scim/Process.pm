@@ -21,7 +21,7 @@ use Time::HiRes ();
 
 # Seconds; more than anything takes on a busy machine, less than the limit of a
 # test file.
-our $LIMIT = 120;
+our $LIMIT = 200;
 
 # start(\@command or code, %how) -> a process.  in is nothing, 'pipe' or a handle;
 # out and err are a handle, the name of a file that is appended to, 'pipe', and

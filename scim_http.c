@@ -513,7 +513,7 @@ scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
 
 /* Read what is left of the body: a stream of HTTP/2 that ends before its
  * request is reset, and to some clients a reset is a failure, whatever was
- * answered. */
+ * answered.  Below HTTP_IN, which stops at LimitRequestBody. */
 static void read_away(request_rec *r)
 {
     apr_bucket_brigade *rest
@@ -522,7 +522,7 @@ static void read_away(request_rec *r)
     apr_off_t more = 1;
 
     while (more > 0 && apr_time_now() < end
-           && ap_get_brigade(r->proto_input_filters, rest,
+           && ap_get_brigade(r->connection->input_filters, rest,
                              AP_MODE_READBYTES, APR_BLOCK_READ,
                              HUGE_STRING_LEN) == APR_SUCCESS
            && apr_brigade_length(rest, 1, &more) == APR_SUCCESS) {

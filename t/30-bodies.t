@@ -156,6 +156,7 @@ sub slow {
     is_error($org->post('/Users', $body, how => { stall => 500 }), 408, undef, "a body that does not arrive is 408 ($transport)");
     is stored($person->{userName}), 0, "and nothing is stored ($transport)";
     is_error($org->post('/Users', padded($body, 5_001), profile => 'limited'), 413, undef, "HTTP-46: LimitRequestBody is 413 ($transport)");
+    is_error($org->post('/Users', ' ' x 500_000, profile => 'limited', how => { pieces => [16_000] }), 413, undef, "HTTP-46: and so is much more ($transport)");
     is $org->post('/Users', padded($body, 5_000), profile => 'limited')->{status}, 201, "up to it all is well ($transport)";
 }
 

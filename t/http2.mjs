@@ -13,6 +13,7 @@ function connected() {
     if (!session || session.closed || session.destroyed) {
         session = http2.connect(origin, ca ? { ca: readFileSync(ca) } : {});
         session.on('error', () => {});
+        session.on('goaway', () => { session = undefined; });
     }
     return session;
 }

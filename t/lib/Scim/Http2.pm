@@ -25,7 +25,8 @@ sub request {
     my @headers = ([':method', $method], [':path', $target]);
     $Scim::Http::REQUESTS{h2}++;
     for (my $i = 0; $i < @$headers; $i += 2) {
-        push @headers, [lc $headers->[$i], $headers->[$i + 1]];
+        my $name = lc $headers->[$i];
+        push @headers, [$name eq 'host' ? ':authority' : $name, $headers->[$i + 1]];
     }
     push @headers, ['content-length', length $body] if defined $body && !$how{chunked};
     my @pieces = defined $body ? Scim::Http::pieces($body, %how) : ();

@@ -642,12 +642,12 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
 
 /* httpd's own errors */
 
-/* Of a request line that is too long, httpd keeps what it has read alone. */
+/* Of a request line that is too long, httpd only keeps what it has read. */
 static void find_path(request_rec *r)
 {
     const char *path = r->the_request ? strchr(r->the_request, ' ') : NULL;
 
-    if (!r->uri && path) {
+    if (r->status == HTTP_REQUEST_URI_TOO_LARGE && !r->uri && path) {
         path++;
         r->uri = apr_pstrmemdup(r->pool, path, strcspn(path, " ?"));
     }

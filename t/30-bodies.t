@@ -91,6 +91,8 @@ sub verbs {
         is_deeply [$edited->{status}, $edited->{json}{displayName}], [200, "Edited $name"], "the settings API $name ($transport)"
             or diag $edited->{content};
     }
+    my $slow = $org->post('/Users', json({ %{ person() }, title => $title }), how => { pieces => [100, 9_000], pause => 0.1 });
+    is_deeply [$slow->{status}, $slow->{json}{title}], [201, $title], "slowly ($transport)";
     my $small = person();
     is $org->post('/Users', json($small), how => { pieces => [1], chunked => $_ })->{status}, $_ ? 409 : 201,
         "every byte in a piece of its own ($transport)" for 0, 1;

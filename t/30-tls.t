@@ -28,7 +28,7 @@ Listen $address:$port
     Require valid-user
 </Location>
 CONF
-my $via_proxy = "%{CONN_REMOTE_ADDR} == '$address' && %{HTTP:X-Forwarded-Proto} == 'https'";
+my $via_proxy = "%{CONN_REMOTE_ADDR} -ipmatch '$address' && %{HTTP:X-Forwarded-Proto} == 'https'";
 my %says = (scim => '', on => 'SCIMRequireTLS On', off => 'SCIMRequireTLS Off', proxy => "<If \"$via_proxy\">\nSCIMRequireTLS Off\n</If>",
             other => "<If \"%{CONN_REMOTE_ADDR} == '127.9.9.9'\">\nSCIMRequireTLS Off\n</If>", 'off/inner' => '', 'off/on' => 'SCIMRequireTLS On');
 $conf .= "<Location /$_>\nSetHandler scim\n$says{$_}\nRequire all granted\n</Location>\n" for sort keys %says;

@@ -7,7 +7,7 @@ use Scim::Process;
 use Scim::Test;
 
 my $server = server();
-my $modules = Scim::Server::load_modules();
+my $modules = Scim::Server::load_modules(@Scim::Server::TLS_MODULES);
 my $dir = File::Temp::tempdir(CLEANUP => 1);
 my $DBD = qq(DBDriver pgsql\nDBDParams "host=$server->{pghost} dbname=scim user=scim"\n);
 

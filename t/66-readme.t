@@ -48,6 +48,7 @@ sub type_line {
     my ($name) = split /\n/, $command;
     note "\$ $command\n$printed";
     ok defined $status && $status == 0, "$who: $name" or diag $printed;
+    die "no more can be typed\n" unless defined $status;
     return $printed;
 }
 

@@ -18,11 +18,12 @@ function connected() {
 }
 
 // Each piece in a DATA frame of its own, until the server wants no more.
-async function send(stream, pieces, end) {
+async function send(stream, pieces, pause, end) {
     for (const piece of pieces) {
         if (stream.destroyed || stream.closed) {
             return;
         }
+        await new Promise(done => setTimeout(done, 1000 * pause));
         await new Promise(done => stream.write(piece, done));
     }
     if (end === 'end') {
@@ -38,7 +39,7 @@ function cut(body, lengths) {
     return lengths.map(length => body.subarray(at, at += length));
 }
 
-function request({ headers, lengths, end }, body) {
+function request({ headers, lengths, pause, end }, body) {
     const pieces = cut(body, lengths);
     const named = {};
     for (const [name, value] of headers) {
@@ -68,7 +69,7 @@ function request({ headers, lengths, end }, body) {
             resolve([answer, Buffer.concat(parts)]);
         });
         if (pieces.length > 0 || end !== 'end') {
-            send(stream, pieces, end);
+            send(stream, pieces, pause, end);
         }
     });
 }

@@ -6,8 +6,10 @@ use strict;
 use warnings;
 use File::Temp ();
 use IO::Socket::INET;
+use Scalar::Util qw(weaken);
 use Scim::Process;
 
+my %entered;    # to those who have not left
 my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc -f --kill-child);
 
 # A command as root that takes so many seconds at most.
@@ -51,6 +53,7 @@ sub new {
     my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
     unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
     $self->{shell} = Scim::Process->start([as_root($self->{seconds}, @enter)], in => 'pipe', out => 'pipe', err => 'out');
+    weaken($entered{$self} = $self);
     $self->run('true', 120);
     return $self;
 }
@@ -67,17 +70,26 @@ sub run {
         my $line = $left > 0 ? eval { $self->{shell}->line($left) // die "the shell has gone: $printed\n" } : undef;
         die $@ if $@ =~ /^the shell/;
         return (undef, "$printed\n(not ended after $seconds seconds)") unless defined $line;
-        return ($1, $printed =~ s/\n\z//r) if $line =~ /^$end (\d+)$/;
+        if (my ($status) = $line =~ /^$end (\d+)$/) {
+            chomp $printed;
+            return ($status, $printed);
+        }
         $printed .= "$line\n";
     }
 }
 
-sub DESTROY {
+sub leave {
     my ($self) = @_;
     return if $$ != $self->{owner} || !$self->{shell};
     local ($?, $!, $@);
-    $self->{shell}->close_input;
-    eval { $self->{shell}->wait(60) };
+    my $shell = delete $self->{shell};
+    $shell->close_input;
+    eval { $shell->wait(60) };
 }
+
+sub DESTROY { $_[0]->leave }
+
+# Before File::Temp removes the folder.
+END { $_->leave for grep { $_ } values %entered }
 
 1;

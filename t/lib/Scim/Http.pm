@@ -68,10 +68,10 @@ sub pieces {
 }
 
 # request($method, $target, \@headers, $body, pieces => [lengths], chunked => 0|1,
-# stall => $bytes, cut_off => $bytes) -> {status, headers, content}.  The headers
-# are sent as they are, in their order; the body in one write with them, or, with
-# pieces, each in a write (over TLS: a record) of its own, and as a chunk of its own
-# where it is chunked.  After so many bytes of it, the client sends nothing more
+# pause => $seconds, stall => $bytes, cut_off => $bytes) -> {status, headers,
+# content}.  The headers are sent as they are, in their order; the body in one write
+# with them, or, with pieces, each in a write (over TLS: a record) of its own, after
+# a pause, and as a chunk of its own where it is chunked.  After so many bytes of it, the client sends nothing more
 # (stall) or says that it will not (cut_off).  Dies when the connection breaks
 # before a whole answer was read.
 sub request {
@@ -84,6 +84,7 @@ sub request {
         $text .= "$headers->[$i]: $headers->[$i + 1]\r\n";
     }
     my @pieces = pieces($body // '', %how);
+    local $self->{pause} = $how{pause};
     if ($how{chunked}) {
         $text .= "Transfer-Encoding: chunked\r\n";
         @pieces = map { sprintf "%x\r\n%s\r\n", length, $_ } @pieces;
@@ -124,6 +125,7 @@ sub exchange {
     # A server may refuse, answer and close before it has read everything.
     for my $piece ($text, @pieces) {
         utf8::downgrade($piece) if defined $piece;
+        select undef, undef, undef, $self->{pause} if $self->{pause};
         defined $piece ? print {$socket} $piece : shutdown $socket, 1 or last;
         $socket->flush;
     }

@@ -29,7 +29,7 @@ sub request {
     }
     push @headers, ['content-length', length $body] if defined $body && !$how{chunked};
     my @pieces = defined $body ? Scim::Http::pieces($body, %how) : ();
-    my $given = { headers => \@headers, lengths => [map { length } @pieces],
+    my $given = { headers => \@headers, lengths => [map { length } @pieces], pause => $how{pause} || 0,
                   end => defined $how{stall} ? 'stall' : defined $how{cut_off} ? 'cancel' : 'end' };
     $self->{client}->say($JSON->encode($given));
     $self->{client}->say(MIME::Base64::encode(join('', @pieces), ''));

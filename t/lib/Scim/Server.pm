@@ -190,12 +190,15 @@ sub httpd_program {
     return $program || die "httpd is not installed\n";
 }
 
-# The modules that are not part of the httpd program, by their names.
+our @TLS_MODULES = qw(socache_shmcb ssl http2);
+
+# The modules that are not part of the httpd program, and more, by their names.
 sub load_modules {
+    my (@more) = @_;
     my $dir = modules_dir();
     return join '', map { -e "$dir/mod_$_.so" ? "LoadModule ${_}_module $dir/mod_$_.so\n" : '' }
         qw(mpm_event authn_core authz_core authz_user auth_basic authn_file authn_anon unixd log_config dbd deflate
-           filter headers env setenvif rewrite proxy proxy_http socache_shmcb ssl http2 reqtimeout);
+           filter headers env setenvif rewrite proxy proxy_http reqtimeout), @more;
 }
 
 sub tls_dir { my ($self) = @_; return ($self->{database} || $self)->{dir} . '/tls' }
@@ -238,7 +241,7 @@ sub configuration {
     my ($self) = @_;
     my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
     my $module = "LoadModule scim_module $self->{module}\n";
-    return load_modules() . $module . $user . <<"CONF" . $self->{conf} . $self->tls_host;
+    return load_modules($self->{tls_port} ? @TLS_MODULES : ()) . $module . $user . <<"CONF" . $self->{conf} . $self->tls_host;
 ServerRoot $self->{dir}/httpd
 PidFile httpd.pid
 Mutex file:$self->{dir}/httpd default
@@ -246,6 +249,7 @@ ServerName 127.0.0.1:$self->{port}
 Listen 127.0.0.1:$self->{port}
 SCIMAdminFiles $ROOT/admin
 DocumentRoot $self->{dir}/httpd/htdocs
+TraceEnable Off
 ErrorLog error_log
 LogLevel warn scim:debug
 LogFormat "%h %{local}p %u %t \\"%r\\" %>s %b" plain

@@ -77,8 +77,9 @@ sub redirect {
     return ref $to ? open $handle, '>&', $to : open $handle, '>>', $to;
 }
 
-# run(\@command, input, limit, how to start it...) -> {status, signal, out, err}.
-# Dies when it takes longer than its limit.
+# run(\@command, input, limit, how to start it...) -> {status, out, err}, where a
+# signal is a status from 129 on, as in a shell.  Dies when it takes longer than
+# its limit.
 sub run {
     my ($command, %how) = @_;
     my %file = map { ($_ => scratch()) } qw(in out err);
@@ -88,7 +89,8 @@ sub run {
     my $process = Scim::Process->start($command, %file, %how);
     my $status = eval { $process->wait($how{limit}) };
     die $@, map { text_of($file{$_}) } qw(out err) unless defined $status;
-    return { status => $status >> 8, signal => $status & 127, map { ($_ => text_of($file{$_})) } qw(out err) };
+    my $signal = $status & 127;
+    return { status => $signal ? 128 + $signal : $status >> 8, map { ($_ => text_of($file{$_})) } qw(out err) };
 }
 
 sub scratch {

@@ -188,7 +188,7 @@ sub sql {
     my @given = map { ('-v', 'v' . ($_ + 1) . '=' . Encode::encode_utf8($values[$_] // '')) } 0 .. $#values;
     my @command = $self->psql('-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1', @given, '-f', '-');
     my $done = Scim::Process::run(\@command, input => Encode::encode_utf8($statement));
-    die "psql: $done->{out}$done->{err}" if $done->{status} || $done->{signal};
+    die "psql: $done->{out}$done->{err}" if $done->{status};
     return map { chomp; [split /\t/, $_, -1] } Encode::decode_utf8($done->{out}) =~ /.*\n/g;
 }
 

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
@@ -75,6 +76,28 @@ is $old->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages
     my $said = $done->{out} . $done->{err};
     like $said, qr/left out of the list: the attributes of account $unreadable->{id}/, 'scimctl says so, too';
     like $said, qr/\Q$before[0]{userName}\E/, 'and lists the others';
+}
+
+# What was in them is in the events, where it must hide no other event either.
+{
+    my $busy = organization();
+    my %stored = ('forty levels' => deep(40), 'the most levels' => deep(16), map { $_ => $bad{$_} } keys %bad);
+    for my $what (sort keys %stored) {
+        my $account = $busy->create(roles => [{ value => 'ADMIN' }]);
+        spoil($account, $stored{$what});
+        is $busy->patch_ops($account->{id}, { op => 'replace', path => 'active', value => FALSE })->{status}, 200, "an account with $what is deactivated";
+        is $busy->delete("/Users/$account->{id}")->{status}, 204, 'and deleted';
+    }
+    my $last = $busy->create;
+    for my $command (['events', $busy->{key}], ['activity', 'list', $busy->{key}]) {
+        my $done = Scim::Process::run([server()->scimctl(@$command)]);
+        is $done->{status}, 0, "scimctl @$command[0] shows what happened to them" or diag $done->{err};
+        like $done->{out}, qr/\Q$last->{userName}\E/, 'and to others';
+    }
+    my $r = Scim::Test::http()->request(GET => "/organizations/$busy->{key}/api/activity",
+        [Authorization => 'Basic ' . MIME::Base64::encode("$busy->{issuer_name}:x", '')]);
+    is $r->{status}, 200, 'and so does the settings page' or diag $r->{content};
+    like $r->{content}, qr/\Q$last->{userName}\E/, 'to the last one';
 }
 
 # In shapes that no client could have sent

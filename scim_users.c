@@ -368,14 +368,16 @@ static scim_error_t *check_roles(scim_call_t *call, const cJSON *resource,
     return NULL;
 }
 
-static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource)
+static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
+                                   const cJSON *before)
 {
     apr_size_t i;
 
     for (i = 0; i < TEXT_COLUMNS; i++) {
         const char *text = scim_json_text(resource, text_columns[i].name);
 
-        if (text && scim_text_length(text) > MAX_COLUMN_LENGTH) {
+        if (text && is_changed(resource, before, text_columns[i].name)
+            && scim_text_length(text) > MAX_COLUMN_LENGTH) {
             return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                               "Attribute '%s' must not be longer than %d"
                               " characters.", text_columns[i].name,
@@ -411,9 +413,9 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
     SCIM_ERR(check_roles(call, resource, before));
     *role = scim_roles_settle(resource, before, &call->rules, call->notes,
                               call->pool);
-    SCIM_ERR(scim_schema_validate(resource, &scim_user_type, &call->rules,
-                                  call->pool));
-    SCIM_ERR(check_lengths(call, resource));
+    SCIM_ERR(scim_schema_validate(resource, before, &scim_user_type,
+                                  &call->rules, call->pool));
+    SCIM_ERR(check_lengths(call, resource, before));
     SCIM_ERR(check_names(call, resource, before));
     return call->rules.managed && is_changed(resource, before, "userName")
            ? check_user_name(call, resource) : NULL;

@@ -114,6 +114,27 @@ is $r->{status}, 200, 'a PATCH puts right ones in their places' or diag $r->{con
 is_deeply [@{ $r->{json} }{qw(emails name title)}, $r->{json}{ +ENT }], [[{ type => 'work', value => 'b@example.com' }], { givenName => 'g' }, 't', { department => 'd' }], 'which are read';
 is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'what is not SCIM stays where it was';
 
+# Too much, or too little, for a client to send today: it stays, and keeps
+# nobody from being deactivated.
+{
+    my $long = 'x' x 600;
+    my %columns = ('a displayName of 600 characters' => "display_name = '$long'", 'no displayName' => 'display_name = NULL',
+                   'an externalId of 600 characters' => "external_id = '$long'", 'a timezone of 600 characters' => "timezone = '$long'");
+    my %documents = ('two primary e-mails' => [map { { value => "$_\@example.com", primary => TRUE } } 1, 2], '1,001 e-mails' => [map { { value => "$_\@example.com" } } 1 .. 1001]);
+    for my $what (sort keys %columns, keys %documents) {
+        my $account = $odd->create(title => 'before');
+        sql("UPDATE scim.account SET $columns{$what} WHERE id = \$1", $account->{id}) if $columns{$what};
+        sql('UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1', $account->{id}, JSON::PP->new->encode({ emails => $documents{$what} })) if $documents{$what};
+        my $r = $odd->patch_ops($account->{id}, { op => 'Replace', path => 'active', value => 'False' }, { op => 'replace', path => 'title', value => 't' });
+        is $r->{status}, 200, "an account with $what is deactivated" or diag $r->{content};
+        is_deeply [@{ $r->{json} }{qw(active title)}], [FALSE, 't'], 'and changed otherwise';
+        is scalar @{ $r->{json}{emails} || [] }, scalar @{ $documents{$what} || [] }, 'and keeps what it has';
+    }
+    my $account = $odd->create;
+    is_error($odd->patch_ops($account->{id}, { op => 'replace', path => 'externalId', value => $long }), 400, 'invalidValue', 'a client cannot send such');
+    is_error($odd->patch_ops($account->{id}, { op => 'add', path => 'emails', value => $documents{'two primary e-mails'} }), 400, 'invalidValue', 'nor such');
+}
+
 # Errors name the right thing
 {
     my $behind = organization();

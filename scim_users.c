@@ -118,6 +118,8 @@ scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
     if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
         scim_json_drop(resource, "roles");
     }
+    scim_roles_read(resource, scim_rows_value(rows, row,
+                                              column + SCIM_COLUMN_ROLE));
     for (i = 0; i < TEXT_COLUMNS; i++) {
         scim_json_put_text(resource, text_columns[i].name,
                            scim_rows_value(rows, row, column

@@ -135,6 +135,34 @@ is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shap
     is_error($odd->patch_ops($account->{id}, { op => 'add', path => 'emails', value => $documents{'two primary e-mails'} }), 400, 'invalidValue', 'nor such');
 }
 
+# The role column and attributes.roles are one, in whatever form one is written.
+{
+    my $both = organization();
+    my %roles = ('a string' => ['"USER"', 'ADMIN'], 'null' => ['null', 'ADMIN'], 'an object' => ['{"value":"USER"}', 'ADMIN'], 'an empty list' => ['[]', 'GUEST'],
+        'a list of null' => ['[null]', 'GUEST'], 'one in lower case' => ['[{"value":"user"}]', 'USER'], 'an unknown one' => ['[{"value":"BOSS"}]', 'ADMIN'],
+        'two' => ['[{"value":"USER"},{"value":"GUEST"}]', 'USER'], 'two, one of them primary' => ['[{"value":"GUEST"},{"value":"USER","primary":true}]', 'USER']);
+    for my $form (sort keys %roles) {
+        my ($written, $role) = @{ $roles{$form} };
+        my $account = $both->create(roles => [{ value => 'ADMIN' }]);
+        sql(q{UPDATE scim.account SET attributes = attributes || jsonb_build_object('roles', $2::jsonb) WHERE id = $1}, $account->{id}, $written);
+        is +(sql('SELECT role FROM scim.account WHERE id = $1', $account->{id}))[0][0], $role, "an ADMIN whose roles SQL makes $form is $role";
+        my $r = $both->patch_ops($account->{id}, { op => 'replace', path => 'nickName', value => 'n' });
+        is_deeply [map { $_->{value} } @{ $r->{json}{roles} }], [$role], 'for a client as well';
+        is +(sql('SELECT role FROM scim.account WHERE id = $1', $account->{id}))[0][0], $role, 'which changes nothing of it by changing something else';
+    }
+    for my $form (sort keys %roles) {
+        my ($id) = @{ (sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, attributes) VALUES ($1, $2, 'x', 'ADMIN', jsonb_build_object('roles', $3::jsonb)) RETURNING id},
+            $both->{id}, user_name(), $roles{$form}[0]))[0] };
+        is_deeply $both->get("/Users/$id")->{json}{roles}, [{ value => 'ADMIN', primary => TRUE }], "one whom SQL makes ADMIN, with roles that are $form, is one";
+        is_list($both->filter(qq(roles.value eq "ADMIN" and id eq "$id")), [$both->get("/Users/$id")->{json}{userName}], 'and found as one');
+    }
+    my $account = $both->create(roles => [{ value => 'ADMIN' }]);
+    sql_unchecked(q{UPDATE scim.account SET attributes = attributes || '{"roles":[]}' WHERE id = $1}, $account->{id});
+    is_deeply $both->get("/Users/$account->{id}")->{json}{roles}, [{ value => 'ADMIN', primary => TRUE }], 'an ADMIN of old without roles is one';
+    is $both->patch_ops($account->{id}, { op => 'replace', path => 'nickName', value => 'n' })->{json}{roles}[0]{value}, 'ADMIN', 'and stays one';
+    like fails(q{UPDATE scim.account SET attributes = attributes || '{"roles":[]}' WHERE id = $1}, $both->{issuer}), qr/has issued a SCIM token/, 'a token issuer loses no role this way either';
+}
+
 # Errors name the right thing
 {
     my $behind = organization();

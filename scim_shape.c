@@ -228,6 +228,16 @@ static int list_fits(cJSON *list, const scim_attribute_t *attribute)
     return cJSON_IsArray(list);
 }
 
+/* The schema's spelling for a member, which nobody would find in another: so
+ * it would be written a second time.  One that is there in both stays. */
+static void spell(cJSON *holder, cJSON *member, const char *name)
+{
+    if (!scim_json_member(holder, name)) {
+        scim_json_put(holder, name,
+                      cJSON_DetachItemViaPointer(holder, member));
+    }
+}
+
 static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
 {
     cJSON *member = holder->child;
@@ -242,6 +252,9 @@ static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
                            : fits(member, attribute))) {
             cJSON_Delete(cJSON_DetachItemViaPointer(holder, member));
         }
+        else if (attribute) {
+            spell(holder, member, attribute->name);
+        }
         member = next;
     }
 }
@@ -253,13 +266,17 @@ void scim_shape_drop_misfits(cJSON *resource,
 
     drop_misfit_members(resource, type->core->attributes);
     for (; *extension; extension++) {
-        cJSON *holder = scim_json_member(resource, (*extension)->urn);
+        const char *urn = (*extension)->urn;
+        cJSON *holder = scim_json_member_nocase(resource, urn);
 
+        if (holder) {
+            spell(resource, holder, urn);
+        }
         if (cJSON_IsObject(holder)) {
             drop_misfit_members(holder, (*extension)->attributes);
         }
-        else if (holder) {
-            scim_json_drop(resource, (*extension)->urn);
+        else {
+            scim_json_drop(resource, urn);
         }
     }
 }

@@ -51,7 +51,8 @@ void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
                            const scim_rules_t *rules);
 
 /* Drop from resource, as it is stored, the values that do not have the type of
- * their attribute: applications write the rows, too. */
+ * their attribute, and spell names as the schema does: applications write the
+ * rows, too. */
 void scim_shape_drop_misfits(cJSON *resource,
                              const scim_resource_type_t *type);
 

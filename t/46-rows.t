@@ -112,6 +112,17 @@ $r = $odd->patch_ops($shapes->{id}, { op => 'add', path => 'emails[type eq "work
                      { op => 'add', path => ENT . ':department', value => 'd' }, { op => 'replace', path => 'title', value => 't' });
 is $r->{status}, 200, 'a PATCH puts right ones in their places' or diag $r->{content};
 is_deeply [@{ $r->{json} }{qw(emails name title)}, $r->{json}{ +ENT }], [[{ type => 'work', value => 'b@example.com' }], { givenName => 'g' }, 't', { department => 'd' }], 'which are read';
+{
+    my $account = $odd->create;
+    sql('UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1', $account->{id},
+        '{"Title":"t","NAME":{"GivenName":"g"},"Emails":[{"Value":"a@example.com"}],"' . uc(ENT) . '":{"Department":"d"},"ACTIVE":false,"UserName":"other"}');
+    my $expected = { title => 't', name => { givenName => 'g' }, emails => [{ value => 'a@example.com' }], ENT() => { department => 'd' }, active => TRUE, userName => $account->{userName} };
+    is_user($odd->get("/Users/$account->{id}"), 200, $expected, 'names in another case are those of the schema');
+    is_user($odd->patch_ops($account->{id}, { op => 'replace', path => 'title', value => 'new' }, { op => 'add', path => 'name.familyName', value => 'f' },
+                            { op => 'replace', path => ENT . ':division', value => 'v' }), 200,
+            { %$expected, title => 'new', name => { givenName => 'g', familyName => 'f' }, ENT() => { department => 'd', division => 'v' } }, 'for a PATCH as well');
+    is_list($odd->filter('title eq "new"'), [$account->{userName}], 'which leaves them as the schema has them');
+}
 is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'what is not SCIM stays where it was';
 
 # Too much, or too little, for a client to send today: it stays, and keeps

@@ -31,16 +31,63 @@ static const cJSON *unpacked(const cJSON *value, apr_pool_t *pool)
            ? tree : value;
 }
 
-static const cJSON *only_element(const cJSON *value)
+/* Of a list that has one element which is not absent, that one. */
+static const cJSON *only_element(const cJSON *value,
+                                 const scim_rules_t *rules)
 {
-    return cJSON_IsArray(value) && value->child && !value->child->next
-           ? value->child : value;
+    const cJSON *only = NULL;
+    const cJSON *element;
+
+    if (!cJSON_IsArray(value) || !value->child) {
+        return value;
+    }
+    cJSON_ArrayForEach(element, value) {
+        if (scim_shape_is_absent(element, rules)) {
+            continue;
+        }
+        if (only) {
+            return value;
+        }
+        only = element;
+    }
+    return only ? only : value->child;
+}
+
+/* PHP writes a list from which something was taken as an object whose names
+ * are the places: {"1":"a","2":"b"}. */
+static int is_list_by_place(const cJSON *value)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, value) {
+        if (!*member->string
+            || member->string[strspn(member->string, "0123456789")]) {
+            return 0;
+        }
+    }
+    return value->child != NULL;
+}
+
+static const cJSON *list_by_place(const cJSON *value, apr_pool_t *pool)
+{
+    cJSON *list = scim_json_own(cJSON_CreateArray(), pool);
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, value) {
+        cJSON_AddItemReferenceToArray(list, (cJSON *) member);
+    }
+    return list;
 }
 
 const cJSON *scim_shape_of_list(const cJSON *value,
                                 const scim_rules_t *rules, apr_pool_t *pool)
 {
-    return rules->strict ? value : unpacked(value, pool);
+    if (rules->strict) {
+        return value;
+    }
+    value = unpacked(value, pool);
+    return cJSON_IsObject(value) && is_list_by_place(value)
+           ? list_by_place(value, pool) : value;
 }
 
 const cJSON *scim_shape_of_object(const cJSON *value,
@@ -51,21 +98,21 @@ const cJSON *scim_shape_of_object(const cJSON *value,
 
     while (value != before && !rules->strict) {
         before = value;
-        value = only_element(unpacked(value, pool));
+        value = only_element(unpacked(value, pool), rules);
     }
     return value;
 }
 
 /* Whether JSON in a string is more than text in brackets: "[Acme] Taro" and
- * "[42]" are names, ["de"] is a list. */
+ * "[42]" are names, ["de"] and [null] are lists. */
 static int is_meant_as_json(const cJSON *tree)
 {
     return cJSON_IsObject(tree) || !tree->child
-           || cJSON_IsString(tree->child) || cJSON_IsObject(tree->child);
+           || !(cJSON_IsNumber(tree->child) || cJSON_IsBool(tree->child));
 }
 
 static const cJSON *simple_step(const cJSON *value, int is_text,
-                                apr_pool_t *pool)
+                                const scim_rules_t *rules, apr_pool_t *pool)
 {
     const cJSON *inner;
 
@@ -75,7 +122,7 @@ static const cJSON *simple_step(const cJSON *value, int is_text,
                ? value : inner;
     }
     inner = scim_json_member_nocase(value, "value");
-    return inner ? inner : only_element(value);
+    return inner ? inner : only_element(value, rules);
 }
 
 const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
@@ -86,7 +133,7 @@ const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
 
     while (value != before && !rules->strict) {
         before = value;
-        value = simple_step(value, is_text, pool);
+        value = simple_step(value, is_text, rules, pool);
     }
     return value;
 }

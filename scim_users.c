@@ -225,13 +225,21 @@ static scim_error_t *check_user_name(scim_call_t *call,
     return check_domain(call, user_name);
 }
 
+/* A part of a name; NULL for one that nobody sees. */
+static const char *part_of(const cJSON *name, const char *part)
+{
+    const char *text = scim_json_text(name, part);
+
+    return text && !scim_text_is_blank(text) ? text : NULL;
+}
+
 /* displayName from name.formatted, else from givenName and familyName. */
 static void derive_display_name(scim_call_t *call, cJSON *resource)
 {
     const cJSON *name = scim_json_member(resource, "name");
-    const char *formatted = scim_json_text(name, "formatted");
-    const char *given = scim_json_text(name, "givenName");
-    const char *family = scim_json_text(name, "familyName");
+    const char *formatted = part_of(name, "formatted");
+    const char *given = part_of(name, "givenName");
+    const char *family = part_of(name, "familyName");
 
     if (scim_json_text(resource, "displayName")) {
         return;

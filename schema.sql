@@ -2,7 +2,8 @@
 --
 --   psql -v ON_ERROR_STOP=1 -f schema.sql
 --
--- Applying it again is safe: it creates what is missing and keeps all rows.
+-- Applying it again is safe: it creates what is missing and keeps all rows. Who
+-- applies it at the same time waits.
 
 BEGIN;
 
@@ -12,6 +13,7 @@ BEGIN
         RAISE EXCEPTION 'mod_scim needs a database with encoding UTF8, this one has %',
             current_setting('server_encoding');
     END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('scim.schema'));
 END
 $$;
 

@@ -368,24 +368,30 @@ BEGIN
 END
 $$;
 
--- The role column and attributes.roles say the same, whoever writes which.
--- SCIM keeps an empty list where a client wants no role at all (profile open).
--- Of several roles SCIM says which one counts, and writes both.
+-- The role column and attributes.roles say the same, whoever writes which: of
+-- the two the one that was changed counts, of both, or when roles is no list,
+-- the column.  SCIM keeps an empty list where a client wants no role at all
+-- (profile open).
+CREATE OR REPLACE FUNCTION scim.role_of(roles jsonb, role text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce((SELECT upper((element ->> 'value') COLLATE "C")
+                     FROM jsonb_array_elements(roles) WITH ORDINALITY AS r(element, place)
+                     WHERE upper((element ->> 'value') COLLATE "C") IN ('ADMIN', 'USER', 'GUEST')
+                     ORDER BY (element -> 'primary' = 'true'::jsonb) IS NOT TRUE, place LIMIT 1),
+                    CASE WHEN jsonb_path_exists(roles, '$[*].value ? (@ != "")') THEN role ELSE 'GUEST' END);
+COMMENT ON FUNCTION scim.role_of(jsonb, text) IS 'What the list attributes.roles makes of a role: the primary known one, else the first; unknown ones alone leave it, none at all is GUEST';
 CREATE OR REPLACE FUNCTION scim.account_before_write() RETURNS trigger
     LANGUAGE plpgsql AS $$
+DECLARE
+    roles jsonb := NEW.attributes -> 'roles';
 BEGIN
-    IF NEW.attributes #>> '{roles,0,value}' IN ('ADMIN', 'USER', 'GUEST')
-       AND NEW.attributes #> '{roles,1}' IS NULL
+    IF jsonb_typeof(roles) = 'array'
        AND (TG_OP = 'INSERT' AND NEW.role = 'GUEST'
-            OR TG_OP = 'UPDATE' AND NEW.role = OLD.role
-               AND NEW.attributes -> 'roles' IS DISTINCT FROM OLD.attributes -> 'roles')
+            OR TG_OP = 'UPDATE' AND NEW.role = OLD.role AND roles IS DISTINCT FROM OLD.attributes -> 'roles')
     THEN
-        NEW.role := NEW.attributes #>> '{roles,0,value}';
+        NEW.role := scim.role_of(roles, NEW.role);
     END IF;
-    IF NOT NEW.attributes ? 'roles'
-       OR TG_OP = 'UPDATE' AND NEW.role <> OLD.role
-          AND NEW.attributes -> 'roles' IS NOT DISTINCT FROM OLD.attributes -> 'roles'
-    THEN
+    IF jsonb_typeof(roles) IS DISTINCT FROM 'array' OR scim.role_of(roles, 'GUEST') <> NEW.role THEN
         NEW.attributes := NEW.attributes || jsonb_build_object('roles',
             jsonb_build_array(jsonb_build_object('value', NEW.role, 'primary', true)));
     END IF;

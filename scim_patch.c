@@ -727,6 +727,9 @@ static scim_error_t *apply_members(patch_t *p, verb_e verb,
     const cJSON *member;
 
     value = scim_shape_of_object(value, p->rules, p->pool);
+    if (!p->rules->strict && is_absent(p, value)) {
+        return NULL;
+    }
     if (!cJSON_IsObject(value)) {
         return scim_error(p->pool, SCIM_E_INVALID_VALUE,
                           "Without a path the value must be an object.");

@@ -149,6 +149,17 @@ for my $value (undef, '', [], {}) {
     }
 }
 
+# A PATCH without a path that says nothing
+for my $form (sort keys %ABSENT, keys %LIST) {
+    my $user = $org->create(title => 't');
+    my $value = exists $ABSENT{$form} ? $ABSENT{$form} : $LIST{$form};
+    for my $path (undef, CORE) {
+        my $r = $org->patch_ops($user->{id}, { op => 'replace', path => $path, value => $value }, { op => 'replace', path => 'active', value => FALSE });
+        is $r->{status}, 200, "replace with $form for the value of " . ($path ? 'the core schema' : 'no path') or diag $r->{content};
+        is_deeply [@{ $r->{json} }{qw(title active)}], ['t', FALSE], 'changes nothing, and what comes after it is done';
+    }
+}
+
 # Messages, and the settings page
 {
     my $user = $org->create(title => 't', name => { givenName => 'g', familyName => 'f' });

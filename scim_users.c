@@ -309,13 +309,19 @@ static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
 /* The one reference that a User holds.  "bulkId:x" is the id of what another
  * operation of the bulk request makes (RFC 7644 section 3.7.2); $ref alone
  * ends in the id (RFC 7643 section 2.4). */
-static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource)
+static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
+                                     const cJSON *before)
 {
     cJSON *manager = manager_of(resource);
     const char *id = scim_json_text(manager, "value");
     const char *url = scim_json_text(manager, "$ref");
+    const char *id_before = scim_json_text(manager_of(before), "value");
 
     if (!id && !url) {
+        return NULL;
+    }
+    if (id && !url && id_before && strcmp(id, id_before) == 0) {
+        put_manager_reference(call, resource);
         return NULL;
     }
     id = id ? id : last_segment(url);
@@ -413,7 +419,7 @@ static void settle_active(cJSON *resource, const cJSON *before)
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
-    SCIM_ERR(resolve_manager(call, resource));
+    SCIM_ERR(resolve_manager(call, resource, before));
     scim_shape_drop_husks(resource, &scim_user_type, &call->rules);
     settle_active(resource, before);
     if (call->rules.managed) {
@@ -757,13 +763,30 @@ static void keep_immutable(scim_call_t *call, cJSON *wanted,
     }
 }
 
+/* The roles of a body, by their own name, with the core URN or within it. */
+static const cJSON *sent_roles(scim_call_t *call, const cJSON *body)
+{
+    const char *urn = scim_user_type.core->urn;
+    const cJSON *roles = scim_json_member_nocase(body, "roles");
+    const cJSON *core;
+
+    if (!roles) {
+        roles = scim_json_member_nocase(body, apr_pstrcat(call->pool, urn,
+                                                          ":roles", NULL));
+    }
+    if (!roles) {
+        core = scim_shape_of_object(scim_json_member_nocase(body, urn),
+                                    &call->rules, call->pool);
+        roles = scim_json_member_nocase(core, "roles");
+    }
+    return scim_shape_of_list(roles, &call->rules, call->pool);
+}
+
 /* Nobody is demoted because a client has nothing to say about roles; a list,
  * be it empty, says something (clients.md H19). */
 static int says_nothing_of_roles(scim_call_t *call, const cJSON *body)
 {
-    const cJSON *roles
-        = scim_shape_of_list(scim_json_member_nocase(body, "roles"),
-                             &call->rules, call->pool);
+    const cJSON *roles = sent_roles(call, body);
 
     return !call->rules.strict && !cJSON_IsArray(roles)
            && scim_shape_is_absent(roles, &call->rules);

@@ -229,7 +229,7 @@ static scim_error_t *check_token(scim_principal_t **principal,
     const char *secret = scim_http_bearer(r);
     scim_limits_lookup_t lookup;
 
-    if (!secret || !scim_tokens_has_shape(secret)) {
+    if (!secret || !scim_tokens_is_possible(secret)) {
         scim_limits_no_token(r, organization);
         return unauthorized(r);
     }

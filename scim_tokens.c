@@ -21,6 +21,15 @@ enum {
     COLUMN_CURSOR_KEY
 };
 
+int scim_tokens_is_possible(const char *secret)
+{
+    apr_size_t prefix = strlen(SECRET_PREFIX);
+
+    return strncmp(secret, SECRET_PREFIX, prefix) == 0
+           && strlen(secret) == prefix + 2 * SECRET_BYTES
+           && strspn(secret + prefix, "0123456789abcdef") == 2 * SECRET_BYTES;
+}
+
 /* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
 static const char *hash_of(const char *secret, apr_pool_t *pool)
 {
@@ -31,15 +40,6 @@ static const char *hash_of(const char *secret, apr_pool_t *pool)
     }
     return apr_pstrcat(pool, "\\x",
                        apr_pescape_hex(pool, hash, sizeof(hash), 0), NULL);
-}
-
-int scim_tokens_has_shape(const char *secret)
-{
-    apr_size_t prefix = sizeof(SECRET_PREFIX) - 1;
-
-    return strncmp(secret, SECRET_PREFIX, prefix) == 0
-           && strlen(secret) == prefix + 2 * SECRET_BYTES
-           && strspn(secret + prefix, "0123456789abcdef") == 2 * SECRET_BYTES;
 }
 
 static scim_error_t *refused(apr_pool_t *pool)
@@ -83,9 +83,10 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        scim_db_t *db, const char *key,
                                        const char *secret, apr_pool_t *pool)
 {
-    const char *values[] = { key, hash_of(secret, pool) };
+    const char *values[2] = { key };
     scim_rows_t *rows;
 
+    values[1] = hash_of(secret, pool);
     if (!values[1]) {
         return scim_error_caused(pool, SCIM_E_INTERNAL,
                                  "The token cannot be checked.",

@@ -23,8 +23,8 @@ typedef struct {
     const char *cursor_key;      /* the organization's, for scim_cursor */
 } scim_principal_t;
 
-/* Whether it can be one of ours; nothing else is worth a look-up. */
-int scim_tokens_has_shape(const char *secret);
+/* Whether secret has the shape of a token: no other needs to be looked up. */
+int scim_tokens_is_possible(const char *secret);
 
 /* Whom secret stands for in the organization called key: one statement.  An
  * unknown organization, an unknown, foreign or expired token are all the same

@@ -13,9 +13,11 @@ use Time::HiRes qw(sleep time);
 own_server();           # whose tokens are locked for a moment
 my $dir = File::Temp::tempdir('scim-rate-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $modules = Scim::Server::modules_dir();
+my $mapped = Scim::Server::free_port();
 my $conf = <<"CONF";
 LoadModule remoteip_module $modules/mod_remoteip.so
 LoadModule status_module $modules/mod_status.so
+@{[-e '/proc/net/if_inet6' ? "Listen [::ffff:127.0.0.1]:$mapped" : '']}
 StartServers 4
 RemoteIPHeader X-Forwarded-For
 RemoteIPInternalProxy 127.0.0.1
@@ -186,6 +188,12 @@ guess_on('2001:db8:1:2:ffff::2', 'where a /64 is one address', burst => 0);
 is guesses('2001:db8:1:3::1', 3), '401x3', 'and another /64 another one';
 guess_on('::ffff:198.51.100.9', 'an IPv4 address in IPv6');
 is guesses('::ffff:198.51.100.10', 3), '401x3', 'is one address alone';
+
+SKIP: {
+    skip 'no IPv6 here', 1 unless -e '/proc/net/if_inet6';
+    Scim::Http->new("http://127.0.0.1:$mapped")->request(GET => $org->path, [Authorization => "Bearer $wrong"]);
+    like((log_lines('0047'))[-1], qr/from 127\.0\.0\.1,/, 'and so it is at a socket of IPv6');
+}
 
 # A token that was deleted is a wrong one, however good it was.
 my $revoked = limited_organization();

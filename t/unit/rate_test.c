@@ -10,7 +10,7 @@
 #define SECOND SCIM_RATE_SECOND
 #define START (1000 * SECOND)
 #define THREADS 8
-#define EACH 5000
+#define EACH 50000
 
 static scim_rate_table_t table = { .key = "0123456789abcde" };
 
@@ -99,6 +99,13 @@ static void test_limits_of_numbers(void)
            SCIM_RATE_SPAN, "which is what the next one waits");
 
     bucket = 0;
+    scim_rate_take(&bucket, &slow, 1, 0, START);
+    is_int(scim_rate_take(&bucket, &slow, 5000, 1, START), 0,
+           "who owes more than an hour");
+    is_int(scim_rate_take(&bucket, &slow, 3600, 0, START), SCIM_RATE_SPAN,
+           "owes an hour, and not nothing");
+
+    bucket = 0;
     is_int(let_through(&bucket, &fast, 1000001, START), 1000000,
            "a million at once and no more");
     ok(scim_rate(1, 1).interval == SECOND && scim_rate(1, 1).tolerance
@@ -165,6 +172,8 @@ static void test_places(apr_pool_t *pool)
     for (i = 0; i < SCIM_RATE_WAYS; i++) {
         scim_rate_place_t *place = scim_rate_claim(&table, names[i], START);
 
+        place->refused = 1;
+        scim_rate_line(place, 0, START);
         wrong += scim_rate_take(&place->bucket, &rate, 5, 0, START) != 0;
     }
     is_int(wrong, 0, "a place whose bucket is full is given to others");
@@ -183,9 +192,12 @@ static void test_places(apr_pool_t *pool)
        "which is nobody's own");
     is_int(let_through(&shared->bucket, &rate, 9, START), 5,
            "and has a limit as well");
-    ok(scim_rate_claim(&table, names[SCIM_RATE_WAYS], START + 10 * SECOND)
-       == scim_rate_find(&table, names[SCIM_RATE_WAYS]),
+    first = scim_rate_claim(&table, names[SCIM_RATE_WAYS], START + SECOND);
+    ok(first == scim_rate_find(&table, names[SCIM_RATE_WAYS]),
        "when all is filled in, there is room again");
+    ok(first->refused == 0
+       && scim_rate_line(first, 0, START + SECOND) == 0,
+       "with nothing of who was there before");
 }
 
 static void test_secrets(void)
@@ -202,10 +214,11 @@ static void test_secrets(void)
     ok(!scim_rate_knows(&table, place, "secretive", "S")
        && !scim_rate_knows(&table, place, "another", "s"),
        "no other one, and for no other name");
-    for (i = 0; i < 2; i++) {
-        scim_rate_remember(&table, place, "secretive", "s");
+    for (i = 0; i < SCIM_RATE_SECRETS; i++) {
         scim_rate_remember(&table, place, "secretive", "t");
     }
+    ok(scim_rate_knows(&table, place, "secretive", "s"),
+       "one that comes often takes nobody's place");
     scim_rate_forget(&table, place, "secretive", "s");
     ok(!scim_rate_knows(&table, place, "secretive", "s")
        && scim_rate_knows(&table, place, "secretive", "t"),
@@ -269,7 +282,7 @@ static apr_int64_t common;
 
 static void *APR_THREAD_FUNC hurry(apr_thread_t *thread, void *through)
 {
-    scim_rate_t rate = scim_rate(1, 1000);
+    scim_rate_t rate = scim_rate(100000, THREADS * EACH / 2);
 
     *(int *) through = let_through(&common, &rate, EACH, START);
     return NULL;
@@ -290,7 +303,8 @@ static void test_threads(apr_pool_t *pool)
         apr_thread_join(&rv, threads[i]);
         sum += through[i];
     }
-    is_int(sum, 1000, "8 threads get as much from a bucket as one would");
+    is_int(sum, THREADS * EACH / 2,
+           "8 threads get as much from a bucket as one would");
 }
 
 int main(void)

@@ -25,6 +25,7 @@
 #include "scim_error.h"
 #include "scim_gate.h"
 #include "scim_http.h"
+#include "scim_limits.h"
 #include "scim_log.h"
 #include "scim_schema.h"
 #include "scim_text.h"
@@ -208,26 +209,44 @@ static int is_public(const scim_target_t *target, request_rec *r)
            && !apr_table_get(r->headers_in, "Authorization");
 }
 
-static scim_error_t *authenticate(request_state_t *state, request_rec *r)
+static scim_error_t *look_up(scim_principal_t **principal, request_rec *r,
+                             const char *organization, const char *secret)
 {
-    const char *secret = scim_http_bearer(r);
-    scim_principal_t *principal;
     scim_error_t *error;
     scim_db_t *db;
+
+    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
+    error = scim_tokens_authenticate(principal, db, organization, secret,
+                                     r->pool);
+    scim_db_return(db);
+    return error;
+}
+
+/* What is no token is not looked up, and what is one only within limits. */
+static scim_error_t *check_token(scim_principal_t **principal,
+                                 request_rec *r, const char *organization)
+{
+    const char *secret = scim_http_bearer(r);
+    scim_limits_lookup_t lookup;
+
+    if (!secret || !scim_tokens_is_possible(secret)) {
+        scim_limits_no_token(r, organization);
+        return unauthorized(r);
+    }
+    SCIM_ERR(scim_limits_start(&lookup, r, organization, secret));
+    return scim_limits_end(&lookup, look_up(principal, r, organization,
+                                            secret));
+}
+
+static scim_error_t *authenticate(request_state_t *state, request_rec *r)
+{
+    scim_principal_t *principal;
 
     SCIM_ERR(scim_http_target(&state->target, r));
     if (is_public(&state->target, r)) {
         return NULL;
     }
-    if (!secret) {
-        return unauthorized(r);
-    }
-    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
-    error = scim_tokens_authenticate(&principal, db,
-                                     state->target.organization, secret,
-                                     r->pool);
-    scim_db_return(db);
-    SCIM_ERR(error);
+    SCIM_ERR(check_token(&principal, r, state->target.organization));
     state->principal = principal;
     r->user = apr_psprintf(r->pool, "scim:%s", principal->actor_id);
     return NULL;
@@ -379,12 +398,14 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
-/* What an administrator should see: not a search for what is not there. */
+/* What an administrator should see: not a search for what is not there, nor
+ * what is only refused for now. */
 static int is_worth_keeping(const scim_refusal_t *refusal)
 {
     int status = scim_error_status(refusal->error->kind);
 
     return status < HTTP_INTERNAL_SERVER_ERROR
+           && refusal->error->kind != SCIM_E_TOO_MANY_REQUESTS
            && (status != HTTP_NOT_FOUND
                || (strcmp(refusal->method, "GET") != 0
                    && strcmp(refusal->method, "HEAD") != 0));
@@ -612,6 +633,7 @@ static void register_hooks(apr_pool_t *pool)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);
     scim_http_register_hooks(pool);
+    scim_limits_register(pool);
     scim_gate_register(pool);
 }
 

@@ -154,13 +154,24 @@ static scim_error_t *read_operation(bulk_t *bulk, operation_t *operation,
     return NULL;
 }
 
+static const cJSON *operations_of(const scim_call_t *call,
+                                  const cJSON *message)
+{
+    return scim_shape_listed(scim_json_member_nocase(message, "Operations"),
+                             &call->rules, call->pool);
+}
+
+int scim_bulk_count(const scim_call_t *call, const cJSON *message)
+{
+    return cJSON_GetArraySize(operations_of(call, message));
+}
+
 static scim_error_t *read_message(bulk_t *bulk, const cJSON *message,
                                   int most)
 {
-    const cJSON *list = scim_json_member_nocase(message, "Operations");
+    const cJSON *list = operations_of(bulk->call, message);
     const cJSON *operation;
 
-    list = scim_shape_listed(list, &bulk->call->rules, bulk->call->pool);
     if (!cJSON_IsObject(message)
         || !scim_json_names(scim_json_member_nocase(message, "schemas"),
                             REQUEST_URN)) {

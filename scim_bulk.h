@@ -4,6 +4,10 @@
 
 #include "scim_call.h"
 
+/* How many operations the message has, before it is run; 0 when it is no
+ * BulkRequest. */
+int scim_bulk_count(const scim_call_t *call, const cJSON *message);
+
 /* Run the BulkRequest message; *response, in call's pool, is the BulkResponse.
  * Each operation is a transaction of its own, and all of them are durable
  * when this returns.  A reference "bulkId:x" is resolved whatever the order

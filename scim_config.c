@@ -21,6 +21,8 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->max_results = SCIM_UNSET;
     config->max_body_size = SCIM_UNSET;
     config->max_operations = SCIM_UNSET;
+    config->rate_limit = SCIM_UNSET;
+    config->rate_burst = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
     config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
@@ -48,6 +50,8 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->max_body_size = merged(base->max_body_size, add->max_body_size);
     config->max_operations = merged(base->max_operations,
                                     add->max_operations);
+    config->rate_limit = merged(base->rate_limit, add->rate_limit);
+    config->rate_burst = merged(base->rate_burst, add->rate_burst);
     config->require_sso = merged(base->require_sso, add->require_sso);
     config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
@@ -183,6 +187,8 @@ static const struct {
       offsetof(scim_dir_config_t, max_body_size) },
     { "SCIMBulkMaxOperations", 0, 10000,
       offsetof(scim_dir_config_t, max_operations) },
+    { "SCIMRateLimit", 0, 100000, offsetof(scim_dir_config_t, rate_limit) },
+    { "SCIMRateBurst", 1, 1000000, offsetof(scim_dir_config_t, rate_burst) },
     { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
     { NULL, 0, 0, 0 }
 };
@@ -274,6 +280,13 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ANYWHERE,
                   "The most operations in one bulk request (default 1000);"
                   " 0: no bulk requests."),
+    AP_INIT_TAKE1("SCIMRateLimit", set_number, NULL, ANYWHERE,
+                  "The requests a second that an organization may send"
+                  " (default 1000), each operation of a bulk request for"
+                  " one; 0: any number."),
+    AP_INIT_TAKE1("SCIMRateBurst", set_number, NULL, ANYWHERE,
+                  "The requests that it may send at once (default: those of"
+                  " ten seconds)."),
     AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
                   "What joins who signed in to an account: userName (default)"
                   " or externalId."),

@@ -14,6 +14,8 @@
 #define SCIM_DEFAULT_MAX_RESULTS 1000
 #define SCIM_DEFAULT_MAX_BODY_SIZE 1048576
 #define SCIM_DEFAULT_MAX_OPERATIONS 1000
+#define SCIM_DEFAULT_RATE_LIMIT 1000
+#define SCIM_DEFAULT_RATE_SECONDS 10 /* of it, at once */
 #define SCIM_DEFAULT_GATE_CACHE 1
 #define SCIM_DEFAULT_DBD_MAX 10  /* mod_dbd's own */
 
@@ -25,6 +27,8 @@ typedef struct {
     int max_results;
     int max_body_size;
     int max_operations;
+    int rate_limit;              /* requests a second */
+    int rate_burst;              /* requests */
     int require_sso;
     int require_tls;             /* unset: but for loopback addresses */
     int by_external_id;          /* how people are joined to accounts */

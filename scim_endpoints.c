@@ -9,6 +9,7 @@
 #include "scim_bulk.h"
 #include "scim_discovery.h"
 #include "scim_etag.h"
+#include "scim_limits.h"
 #include "scim_resources.h"
 #include "scim_roles.h"
 #include "scim_shape.h"
@@ -367,6 +368,17 @@ scim_error_t *scim_endpoint_delete_user(scim_exchange_t *x)
     return scim_users_delete(&x->call, x->target->id);
 }
 
+/* An operation costs as much as a request of its own, or a bulk would be a way
+ * around the limit.  One with too many is refused for that. */
+static scim_error_t *count_operations(scim_exchange_t *x)
+{
+    int count = scim_bulk_count(&x->call, x->body);
+
+    return count > x->max_operations ? NULL
+           : scim_limits_count(x->r, x->call.principal->organization_key,
+                               count);
+}
+
 scim_error_t *scim_endpoint_bulk(scim_exchange_t *x)
 {
     cJSON *response;
@@ -374,6 +386,7 @@ scim_error_t *scim_endpoint_bulk(scim_exchange_t *x)
     if (x->max_operations == 0) {
         return scim_endpoint_not_offered(x);
     }
+    SCIM_ERR(count_operations(x));
     SCIM_ERR(scim_bulk_run(&response, &x->failure, &x->call, x->body,
                            x->max_operations));
     x->reply.body = response;

@@ -36,6 +36,7 @@
     X(PRECONDITION,      412, NULL)                                         \
     X(TOO_LARGE,         413, NULL)                                         \
     X(UNSUPPORTED_TYPE,  415, NULL)                                         \
+    X(TOO_MANY_REQUESTS, 429, NULL)                                         \
     X(INTERNAL,          500, NULL)                                         \
     X(NOT_IMPLEMENTED,   501, NULL)                                         \
     X(UNAVAILABLE,       503, NULL)

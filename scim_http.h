@@ -92,7 +92,8 @@ void scim_http_log(request_rec *r, const scim_error_t *error);
 void scim_http_start_refusal(request_rec *r, const scim_error_t *error);
 
 /* Answer with the error and log it; returns DONE.  For SCIM_E_NOT_ALLOWED the
- * caller has set the Allow header in r->err_headers_out. */
+ * caller has set the Allow header in r->err_headers_out, for SCIM_E_TOO_MANY_
+ * REQUESTS the Retry-After header. */
 int scim_http_refuse(request_rec *r, const scim_error_t *error);
 
 /* Give httpd's own errors under a SCIM location a SCIM body as well. */

@@ -23,6 +23,7 @@ my %request = (
     'a refused body' => sub { $org->post('/Users', '{"userName": 01}') },
     'a refused filter' => sub { $org->get("/Users?filter=userName+xx+%22$_[0]%22") },
     'a refused token' => sub { $org->get('/Users', token => "scim_$_[0]") },
+    'a wrong token' => sub { $org->get('/Users', token => sprintf 'scim_%064x', $_[0]) },
     'discovery' => sub { $org->get('/ServiceProviderConfig') },
 );
 

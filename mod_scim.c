@@ -209,7 +209,8 @@ static int is_public(const scim_target_t *target, request_rec *r)
            && !apr_table_get(r->headers_in, "Authorization");
 }
 
-/* Whom the token stands for now. */
+/* Whom the token stands for now.  What is asked for him waits for his share of
+ * the connections; this takes no time, and he waits once. */
 static scim_error_t *find_principal(const scim_principal_t **principal,
                                     request_rec *r,
                                     const scim_target_t *target)
@@ -222,8 +223,7 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
     if (!secret) {
         return unauthorized(r);
     }
-    SCIM_ERR(scim_db_borrow_for(&db, scim_config_connections(r),
-                                target->organization, r->pool));
+    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
     error = scim_tokens_authenticate(&found, db, target->organization,
                                      secret, r->pool);
     scim_db_return(db);

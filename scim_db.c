@@ -175,7 +175,7 @@ static void set_up_session(const scim_db_t *db)
 }
 
 /* A reset connection, by us or by mod_dbd's check, has another backend, which
- * knows none of the statements (DESIGN.md, trap 1) and none of our settings. */
+ * knows none of our statements (DESIGN.md, trap 1) and settings. */
 static void prepared_check(scim_db_t *db)
 {
     int backend = PQbackendPID(db->connection);

@@ -15,9 +15,9 @@ typedef struct scim_places_t scim_places_t;
 /* count places, for as long as pool lives. */
 scim_places_t *scim_places_make(apr_pool_t *pool, int count);
 
-/* Take a place, waiting at most so long; whether there was one.  organization
- * is any name of it, NULL for what belongs to none and is not counted.  pool is
- * used while it waits. */
+/* Take a place, waiting at most so long; whether there was one.
+ * organization is any name of it, NULL for what belongs to none and is not
+ * counted.  pool is used while it waits. */
 int scim_places_take(scim_places_t *places, const char *organization,
                      apr_interval_time_t most, apr_pool_t *pool);
 

@@ -34,6 +34,7 @@
 #include "scim_users.h"
 
 #define PROTOCOL_VERSION "v2"
+#define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 #define NO_FILE "scim:"          /* begins r->filename; no path does */
 
 module AP_MODULE_DECLARE_DATA scim_module;
@@ -43,6 +44,7 @@ APLOG_USE_MODULE(scim);
 typedef struct {
     scim_target_t target;
     const scim_principal_t *principal; /* NULL on a public route */
+    apr_time_t known_at;         /* when the database said who it is */
 } request_state_t;
 
 /* Routing */
@@ -196,8 +198,7 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
 
 static scim_error_t *unauthorized(request_rec *r)
 {
-    return scim_error(r->pool, SCIM_E_UNAUTHORIZED,
-                      "Authorization failure. invalid token.");
+    return scim_error(r->pool, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN);
 }
 
 /* Who says nothing about himself may learn how to (RFC 7643 section 5). */
@@ -209,46 +210,53 @@ static int is_public(const scim_target_t *target, request_rec *r)
            && !apr_table_get(r->headers_in, "Authorization");
 }
 
-static scim_error_t *look_up(scim_principal_t **principal, request_rec *r,
-                             const char *organization, const char *secret)
+/* Whom the token stands for now.  What is asked for him waits for his share of
+ * the connections; this takes no time, and he waits once. */
+static scim_error_t *find_principal(const scim_principal_t **principal,
+                                    request_rec *r,
+                                    const scim_target_t *target)
 {
+    const char *secret = scim_http_bearer(r);
+    scim_principal_t *found;
     scim_error_t *error;
     scim_db_t *db;
 
+    if (!secret) {
+        return unauthorized(r);
+    }
     SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
-    error = scim_tokens_authenticate(principal, db, organization, secret,
-                                     r->pool);
+    error = scim_tokens_authenticate(&found, db, target->organization,
+                                     secret, r->pool);
     scim_db_return(db);
-    return error;
+    SCIM_ERR(error);
+    *principal = found;
+    return NULL;
 }
 
 /* What is no token is not looked up, and what is one only within limits. */
-static scim_error_t *check_token(scim_principal_t **principal,
-                                 request_rec *r, const char *organization)
+static scim_error_t *check_token(const scim_principal_t **principal,
+                                 request_rec *r, const scim_target_t *target)
 {
     const char *secret = scim_http_bearer(r);
     scim_limits_lookup_t lookup;
 
     if (!secret || !scim_tokens_is_possible(secret)) {
-        scim_limits_no_token(r, organization);
+        scim_limits_no_token(r, target->organization);
         return unauthorized(r);
     }
-    SCIM_ERR(scim_limits_start(&lookup, r, organization, secret));
-    return scim_limits_end(&lookup, look_up(principal, r, organization,
-                                            secret));
+    SCIM_ERR(scim_limits_start(&lookup, r, target->organization, secret));
+    return scim_limits_end(&lookup, find_principal(principal, r, target));
 }
 
 static scim_error_t *authenticate(request_state_t *state, request_rec *r)
 {
-    scim_principal_t *principal;
-
     SCIM_ERR(scim_http_target(&state->target, r));
     if (is_public(&state->target, r)) {
         return NULL;
     }
-    SCIM_ERR(check_token(&principal, r, state->target.organization));
-    state->principal = principal;
-    r->user = apr_psprintf(r->pool, "scim:%s", principal->actor_id);
+    state->known_at = apr_time_now();
+    SCIM_ERR(check_token(&state->principal, r, &state->target));
+    r->user = apr_psprintf(r->pool, "scim:%s", state->principal->actor_id);
     return NULL;
 }
 
@@ -289,13 +297,16 @@ static int check_tls(request_rec *r)
 
 /* Service */
 
+static scim_error_t *check_switch(const scim_exchange_t *x)
+{
+    return x->call.principal && !x->call.principal->enabled
+           ? scim_error(x->r->pool, SCIM_E_SWITCHED_OFF,
+                        SCIM_PROVISIONING_OFF) : NULL;
+}
+
 static scim_error_t *check_request(scim_exchange_t *x)
 {
-    if (x->call.principal && !x->call.principal->enabled) {
-        return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
-                          "User provisioning is disabled for this"
-                          " organization.");
-    }
+    SCIM_ERR(check_switch(x));
     if (strcmp(x->target->version, PROTOCOL_VERSION) != 0) {
         return scim_error(x->r->pool, SCIM_E_INVALID_VERSION,
                           "The protocol version '%.20s' is not supported,"
@@ -321,6 +332,20 @@ static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
            : scim_endpoint_read_query(x);
 }
 
+/* Who was let in before a body that takes its time may be shut out when it is
+ * there: nothing more is done for him.  What comes at once needs no second
+ * look, for each write looks by itself (schema.sql). */
+static scim_error_t *look_again(scim_exchange_t *x)
+{
+    if (!x->call.principal
+        || apr_time_now() - x->known_at < LOOK_AGAIN_AFTER) {
+        return NULL;
+    }
+    x->known_at = apr_time_now();
+    SCIM_ERR(find_principal(&x->call.principal, x->r, x->target));
+    return check_switch(x);
+}
+
 /* The connection is lent for just as long as statements run. */
 static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
 {
@@ -329,8 +354,8 @@ static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
     if (!(routes[route].needs & USES_DATABASE)) {
         return routes[route].serve(x);
     }
-    SCIM_ERR(scim_db_borrow(&x->call.db, scim_config_connections(x->r),
-                            x->r->pool));
+    SCIM_ERR(scim_db_borrow_for(&x->call.db, scim_config_connections(x->r),
+                                x->target->organization, x->r->pool));
     error = routes[route].serve(x);
     scim_db_return(x->call.db);
     return error;
@@ -338,6 +363,7 @@ static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
 
 static scim_error_t *route_request(scim_exchange_t *x)
 {
+    scim_error_t *error;
     apr_size_t route;
 
     SCIM_ERR(check_request(x));
@@ -351,8 +377,9 @@ static scim_error_t *route_request(scim_exchange_t *x)
         }
     }
     SCIM_ERR(find_route(&route, x));
-    SCIM_ERR(read_request(x, route));
-    return serve(x, route);
+    error = read_request(x, route);
+    SCIM_ERR(look_again(x));
+    return error ? error : serve(x, route);
 }
 
 static void log_notes(scim_exchange_t *x)
@@ -390,6 +417,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.pool = r->pool;
     x->call.rules = scim_config_rules(config);
     x->call.principal = state->principal;
+    x->known_at = state->known_at;
     x->call.base = scim_http_base(r, &state->target, config->base_url);
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
@@ -399,12 +427,14 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
 }
 
 /* What an administrator should see: not a search for what is not there, nor
- * what is only refused for now. */
+ * what is only refused for now or was tried with a token that is none any
+ * more. */
 static int is_worth_keeping(const scim_refusal_t *refusal)
 {
     int status = scim_error_status(refusal->error->kind);
 
     return status < HTTP_INTERNAL_SERVER_ERROR
+           && status != HTTP_UNAUTHORIZED
            && refusal->error->kind != SCIM_E_TOO_MANY_REQUESTS
            && (status != HTTP_NOT_FOUND
                || (strcmp(refusal->method, "GET") != 0
@@ -423,7 +453,8 @@ static void keep_refusals(scim_exchange_t *x,
     if (refusals->nelts == 0 || !x->call.principal) {
         return;
     }
-    failure = scim_db_borrow(&db, scim_config_connections(x->r), x->r->pool);
+    failure = scim_db_borrow_for(&db, scim_config_connections(x->r),
+                                 x->target->organization, x->r->pool);
     if (!failure) {
         for (i = 0; i < refusals->nelts && !failure; i++) {
             failure = scim_activity_refused(db, x->call.principal,

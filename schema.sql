@@ -456,6 +456,69 @@ CREATE OR REPLACE TRIGGER token_needs_admin
     BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token
     FOR EACH ROW EXECUTE FUNCTION scim.token_needs_admin();
 
+-- Revocation is a barrier.  Whatever is written in the name of a token has an
+-- event, which looks at token and switch again; a revocation waits until those
+-- who have looked are done, so that once it is acknowledged nothing follows.
+-- Writers share a lock of their organization that a revocation takes alone.
+-- Not row locks: who takes those alone is passed by those who share them, for
+-- as long as they keep coming.
+CREATE OR REPLACE FUNCTION scim.revocation_lock(organization_id uuid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended('mod_scim revocation ' || organization_id::text, 0);
+COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that writers of an organization''s tokens share and revocations take alone';
+
+-- The statement's own snapshot may be older than the revocation that the lock
+-- waited for; a query in a function has a new one.  Events that come from a dump
+-- are of another transaction, and past.
+CREATE OR REPLACE FUNCTION scim.event_needs_live_token() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+    enabled boolean;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id));
+    SELECT o.provisioning_enabled INTO enabled
+    FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
+    WHERE t.organization_id = NEW.organization_id AND t.id = NEW.actor_id
+      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'token % is not valid any more', NEW.actor_id USING ERRCODE = 'SC003';
+    ELSIF NOT enabled THEN
+        RAISE EXCEPTION 'provisioning is switched off for organization %', NEW.organization_id
+            USING ERRCODE = 'SC004';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION scim.event_needs_live_token() IS 'Nothing is written in the name of a token that was deleted or has ended (SQLSTATE SC003) or while provisioning is switched off (SC004)';
+CREATE OR REPLACE TRIGGER event_needs_live_token
+    BEFORE INSERT ON scim.event FOR EACH ROW
+    WHEN (NEW.actor_kind = 'token' AND NEW.transaction_id = pg_current_xact_id())
+    EXECUTE FUNCTION scim.event_needs_live_token();
+
+CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'token' THEN
+        PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.organization_id));
+    ELSE
+        PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.id));
+    END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets what a token is writing end before the token or the switch does';
+CREATE OR REPLACE TRIGGER token_revocation_delete
+    BEFORE DELETE ON scim.token FOR EACH ROW
+    WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now())
+    EXECUTE FUNCTION scim.revocation_waits();
+CREATE OR REPLACE TRIGGER token_revocation_update
+    BEFORE UPDATE OF organization_id, id, hash, expires_at ON scim.token FOR EACH ROW
+    EXECUTE FUNCTION scim.revocation_waits();
+CREATE OR REPLACE TRIGGER organization_revocation
+    BEFORE UPDATE OF provisioning_enabled ON scim.organization FOR EACH ROW
+    WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled)
+    EXECUTE FUNCTION scim.revocation_waits();
+
 -- Upgrade to version 5: keys are case-folded, not lower-cased.  Accounts that
 -- are the same by the new key are listed, and then nothing at all is changed.
 DO $$

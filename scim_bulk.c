@@ -50,6 +50,9 @@ struct bulk_t {
     int errors;
     int errors_allowed;           /* this many stop it; 0: any number */
     apr_hash_t *posts;            /* bulkId => operation_t of a POST */
+    scim_error_t *revoked;        /* what all operations get from now on: the
+                                   * token was deleted or has ended, or
+                                   * provisioning was switched off; or NULL */
     scim_error_t *failure;
 };
 
@@ -375,6 +378,7 @@ static scim_error_t *perform(cJSON **user, scim_call_t *call, run_t *run)
     const operation_t *operation = run->operation;
     const method_t *method;
 
+    SCIM_ERR(run->bulk->revoked);
     SCIM_ERR(check(&method, call, run->operation));
     SCIM_ERR(find_target(call, run));
     if (method->on_collection) {
@@ -455,6 +459,25 @@ static void note_refusal(bulk_t *bulk, const operation_t *operation,
                                 error->detail);
 }
 
+static int is_revocation(const scim_error_t *error)
+{
+    return error->kind == SCIM_E_UNAUTHORIZED
+           || error->kind == SCIM_E_SWITCHED_OFF;
+}
+
+/* That a token was revoked is told once, whatever it still had to do. */
+static void note_error(bulk_t *bulk, const operation_t *operation,
+                       const scim_error_t *error)
+{
+    if (!bulk->revoked) {
+        note_refusal(bulk, operation, error);
+    }
+    if (!bulk->revoked && is_revocation(error)) {
+        bulk->revoked = scim_error(bulk->call->pool, error->kind, "%s",
+                                   error->detail);
+    }
+}
+
 static void put_failure(bulk_t *bulk, operation_t *operation,
                         const scim_error_t *error)
 {
@@ -470,7 +493,7 @@ static void put_failure(bulk_t *bulk, operation_t *operation,
     if (is_creation(operation)) {
         operation->id = NULL;
     }
-    note_refusal(bulk, operation, error);
+    note_error(bulk, operation, error);
     result = begin_result(bulk, operation);
     scim_json_put_text(result, "status", apr_itoa(pool, status));
     scim_json_put(result, "response", cJSON_Duplicate(body, 1));
@@ -584,7 +607,10 @@ static void send_creation(creation_t *creation, bulk_t *bulk,
     creation->run.operation = operation;
     apr_pool_create(&creation->pool, bulk->call->pool);
     creation->call = call_of(&creation->run, creation->pool);
-    creation->error = check(&method, &creation->call, operation);
+    creation->error = bulk->revoked;
+    if (!creation->error) {
+        creation->error = check(&method, &creation->call, operation);
+    }
     if (!creation->error) {
         creation->error = scim_users_send_creation(&creation->wanted,
                                                    &creation->call,

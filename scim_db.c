@@ -8,13 +8,13 @@
 #include <apr_hash.h>
 #include <apr_optional.h>
 #include <apr_strings.h>
-#include <apr_thread_cond.h>
-#include <apr_thread_mutex.h>
 
 #include <httpd.h>
 #include <mod_dbd.h>
 
 #include <libpq-fe.h>
+
+#include "scim_places.h"
 
 #define KEPT_QUERIES 32          /* query texts prepared on a connection */
 #define MAX_VALUES 1024          /* parameters of a query */
@@ -32,11 +32,7 @@ static const statement_t statements[] = {
 
 struct scim_db_pool_t {
     server_rec *server;
-    apr_thread_mutex_t *mutex;
-    apr_thread_cond_t *returned;
-    int free;
-    int waiting;
-    int promised;                /* returned for those who wait */
+    scim_places_t *places;
 };
 
 /* What is prepared on a connection.  It lives with the connection, and only
@@ -53,6 +49,7 @@ struct scim_db_t {
     prepared_t *prepared;
     apr_pool_t *pool;
     scim_db_pool_t *from;        /* NULL for a connection of one's own */
+    const char *organization;    /* for which it was borrowed, or NULL */
     ap_dbd_t *dbd;
     int deferred_backend;        /* PID of the backend that does not wait for
                                   * the disk; 0: none */
@@ -69,7 +66,26 @@ typedef struct {
     int count;
     const char *const *values;
     int repeatable;
+    int is_search;               /* of a client: it can ask for less */
 } execution_t;
+
+#define WAIT_FOR_DISK "RESET synchronous_commit"
+
+static const char unavailable[] =
+    "The database cannot be reached at the moment. Please try again.";
+static const char too_busy[] =
+    "The server is working on too many requests at the moment. Please try"
+    " again.";
+static const char held[] =
+    "Another request is changing the same account at the moment. Please try"
+    " again.";
+static const char too_slow[] =
+    "The database did not answer in time. Please try again.";
+static const char too_broad[] =
+    "The search takes longer than this server allows. Ask for less: a filter"
+    " of fewer terms, or one that begins with userName, externalId or id"
+    " eq.";
+static const char internal[] = "The server failed to process the request.";
 
 /* SQLSTATE (or how it begins) and, where one is named, constraint -> error;
  * the first row that fits counts. */
@@ -86,6 +102,8 @@ static const struct {
     { "SC002", NULL, SCIM_E_FORBIDDEN,
       "A SCIM token is generated in the name of an active account with the"
       " role ADMIN." },
+    { "SC003", NULL, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN },
+    { "SC004", NULL, SCIM_E_SWITCHED_OFF, SCIM_PROVISIONING_OFF },
     { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
       "Another account of this organization has this userName already." },
     { "23505", NULL, SCIM_E_INTERNAL, NULL },
@@ -100,16 +118,12 @@ static const struct {
     { "3D", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "40", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "53", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "55P03", NULL, SCIM_E_UNAVAILABLE, held },
     { "55", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "57014", NULL, SCIM_E_UNAVAILABLE, too_slow },
     { "57", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "", NULL, SCIM_E_INTERNAL, NULL }
 };
-
-#define WAIT_FOR_DISK "RESET synchronous_commit"
-
-static const char unavailable[] =
-    "The database cannot be reached at the moment. Please try again.";
-static const char internal[] = "The server failed to process the request.";
 
 static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
 static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
@@ -127,61 +141,8 @@ scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, server_rec *server,
     scim_db_pool_t *made = apr_pcalloc(pool, sizeof(*made));
 
     made->server = server;
-    made->free = max;
-    apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
-    apr_thread_cond_create(&made->returned, pool);
+    made->places = scim_places_make(pool, max);
     return made;
-}
-
-/* The mutex is held. */
-static int wait_for_place(scim_db_pool_t *from)
-{
-    apr_time_t end = apr_time_now()
-                     + apr_time_from_sec(SCIM_DB_WAIT_SECONDS);
-    apr_time_t left = end - apr_time_now();
-
-    from->waiting++;
-    while (from->promised == 0 && left > 0) {
-        apr_thread_cond_timedwait(from->returned, from->mutex, left);
-        left = end - apr_time_now();
-    }
-    from->waiting--;
-    if (from->promised == 0) {
-        return 0;
-    }
-    from->promised--;
-    return 1;
-}
-
-/* mod_dbd blocks without a time-out when its pool is empty, so we never ask
- * it for more than it has (DESIGN.md, trap 3).  A place that is left goes to
- * those who wait, not to whoever comes next. */
-static int take_place(scim_db_pool_t *from)
-{
-    int taken = 1;
-
-    apr_thread_mutex_lock(from->mutex);
-    if (from->free > 0) {
-        from->free--;
-    }
-    else {
-        taken = wait_for_place(from);
-    }
-    apr_thread_mutex_unlock(from->mutex);
-    return taken;
-}
-
-static void leave_place(scim_db_pool_t *from)
-{
-    apr_thread_mutex_lock(from->mutex);
-    if (from->waiting > from->promised) {
-        from->promised++;
-        apr_thread_cond_signal(from->returned);
-    }
-    else {
-        from->free++;
-    }
-    apr_thread_mutex_unlock(from->mutex);
 }
 
 static prepared_t *prepared_make(apr_pool_t *owner)
@@ -201,8 +162,20 @@ static void prepared_forget(prepared_t *prepared)
     prepared->backend = 0;
 }
 
+/* Compiling a filter takes longer than running it, so without JIT; and who
+ * waits for a row keeps a connection from others.  A program with a connection
+ * of its own waits.  A connection that is lost now says so to the statement
+ * that comes next. */
+static void set_up_session(const scim_db_t *db)
+{
+    PQclear(PQexec(db->connection,
+                   db->from ? "SET jit = off; SET lock_timeout = "
+                              APR_STRINGIFY(SCIM_DB_LOCK_SECONDS) "000"
+                            : "SET jit = off"));
+}
+
 /* A reset connection, by us or by mod_dbd's check, has another backend, which
- * knows none of the statements (DESIGN.md, trap 1). */
+ * knows none of our statements (DESIGN.md, trap 1) and settings. */
 static void prepared_check(scim_db_t *db)
 {
     int backend = PQbackendPID(db->connection);
@@ -210,6 +183,7 @@ static void prepared_check(scim_db_t *db)
     if (db->prepared->backend != backend) {
         prepared_forget(db->prepared);
         db->prepared->backend = backend;
+        set_up_session(db);
     }
 }
 
@@ -246,43 +220,67 @@ static apr_status_t give_back(void *data)
 
     settle(db);
     dbd_close(db->from->server, db->dbd);
-    leave_place(db->from);
+    scim_places_leave(db->from->places, db->organization);
     db->connection = NULL;
     return APR_SUCCESS;
+}
+
+static scim_error_t *no_connection(apr_pool_t *pool, const char *cause)
+{
+    return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable, cause);
+}
+
+/* For who has a place already. */
+static scim_error_t *open_connection(scim_db_t *db)
+{
+    db->dbd = dbd_open(db->pool, db->from->server);
+    if (!db->dbd) {
+        return no_connection(db->pool, "mod_dbd gave no connection");
+    }
+    /* What .htaccess asks for, configtest has not seen. */
+    if (strcmp(apr_dbd_name(db->dbd->driver), "pgsql") != 0) {
+        dbd_close(db->from->server, db->dbd);
+        return no_connection(db->pool,
+                             "the DBDriver of this server is not pgsql");
+    }
+    db->connection = apr_dbd_native_handle(db->dbd->driver, db->dbd->handle);
+    db->prepared = prepared_of(db->dbd);
+    return NULL;
+}
+
+/* mod_dbd blocks without a time-out when its pool is empty, so we never ask
+ * it for more than it has (DESIGN.md, trap 3). */
+scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_db_pool_t *from,
+                                 const char *organization, apr_pool_t *pool)
+{
+    scim_db_t *borrowed = apr_pcalloc(pool, sizeof(*borrowed));
+    scim_error_t *error;
+
+    if (!scim_places_take(from->places, organization,
+                          apr_time_from_sec(SCIM_DB_WAIT_SECONDS), pool)) {
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, too_busy,
+                                 "no database connection became free in time"
+                                 " (DBDMax, half of them for one"
+                                 " organization)");
+    }
+    borrowed->pool = pool;
+    borrowed->from = from;
+    borrowed->organization = organization;
+    error = open_connection(borrowed);
+    if (error) {
+        scim_places_leave(from->places, organization);
+        return error;
+    }
+    apr_pool_cleanup_register(pool, borrowed, give_back,
+                              apr_pool_cleanup_null);
+    *db = borrowed;
+    return NULL;
 }
 
 scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
                              apr_pool_t *pool)
 {
-    scim_db_t *borrowed = apr_pcalloc(pool, sizeof(*borrowed));
-
-    if (!take_place(from)) {
-        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
-                                 "no database connection became free in time"
-                                 " (DBDMax)");
-    }
-    borrowed->dbd = dbd_open(pool, from->server);
-    if (!borrowed->dbd) {
-        leave_place(from);
-        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
-                                 "mod_dbd gave no connection");
-    }
-    /* What .htaccess asks for, configtest has not seen. */
-    if (strcmp(apr_dbd_name(borrowed->dbd->driver), "pgsql") != 0) {
-        dbd_close(from->server, borrowed->dbd);
-        leave_place(from);
-        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable,
-                                 "the DBDriver of this server is not pgsql");
-    }
-    borrowed->connection = apr_dbd_native_handle(borrowed->dbd->driver,
-                                                 borrowed->dbd->handle);
-    borrowed->prepared = prepared_of(borrowed->dbd);
-    borrowed->pool = pool;
-    borrowed->from = from;
-    apr_pool_cleanup_register(pool, borrowed, give_back,
-                              apr_pool_cleanup_null);
-    *db = borrowed;
-    return NULL;
+    return scim_db_borrow_for(db, from, NULL, pool);
 }
 
 void scim_db_return(scim_db_t *db)
@@ -453,12 +451,22 @@ static int may_repeat(scim_db_t *db, const execution_t *what,
     return is_state(result, "26000") || is_state(result, "0A000");
 }
 
+/* What takes longer than statement_timeout would do so again. */
+static scim_error_t *search_error(scim_db_t *db, const PGresult *result)
+{
+    return is_state(result, "57014")
+           ? scim_error_caused(db->pool, SCIM_E_TOO_MANY, too_broad,
+                               cause_of(db, result))
+           : error_of(db, result);
+}
+
 /* result belongs to the rows, or is cleared when it is an error. */
 static scim_error_t *take_rows(scim_rows_t **rows, scim_db_t *db,
-                               PGresult *result)
+                               PGresult *result, int is_search)
 {
     if (!is_success(result)) {
-        scim_error_t *error = error_of(db, result);
+        scim_error_t *error = is_search ? search_error(db, result)
+                                        : error_of(db, result);
 
         PQclear(result);
         return error;
@@ -512,7 +520,7 @@ static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
         *is_prepared = 0;
         result = attempt(db, what, is_prepared, &sent);
     }
-    return take_rows(rows, db, result);
+    return take_rows(rows, db, result, what->is_search);
 }
 
 /* $n with the highest n. */
@@ -533,7 +541,7 @@ static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
 {
     const statement_t *row = &statements[statement];
     execution_t what = { NULL, row->text, count_parameters(row->text),
-                         values, row->repeatable };
+                         values, row->repeatable, 0 };
 
     what.name = apr_psprintf(db->pool, "scim_s%d", (int) statement);
     return what;
@@ -599,7 +607,7 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
             PQclear(next);
         }
     }
-    return kept ? take_rows(rows, db, kept) : lost(db);
+    return kept ? take_rows(rows, db, kept, 0) : lost(db);
 }
 
 void scim_db_end_pipeline(scim_db_t *db)
@@ -641,7 +649,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *const *values, int to_keep)
 {
     unsigned char is_prepared = 0;
-    execution_t what = { NULL, sql, count, values, 1 };
+    execution_t what = { NULL, sql, count, values, 1, 1 };
     scim_error_t *error;
 
     if (count > MAX_VALUES) {
@@ -660,7 +668,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
 
 static scim_error_t *command(scim_db_t *db, const char *text, int repeatable)
 {
-    execution_t what = { NULL, text, 0, NULL, repeatable };
+    execution_t what = { NULL, text, 0, NULL, repeatable, 0 };
     unsigned char is_prepared = 0;
     scim_rows_t *rows;
 

@@ -30,6 +30,10 @@ typedef struct scim_rows_t scim_rows_t;
  * UNAVAILABLE; mod_dbd itself would wait for ever. */
 #define SCIM_DB_WAIT_SECONDS 5
 
+/* How long a borrowed connection waits for what another one holds, before the
+ * request is SCIM_E_UNAVAILABLE. */
+#define SCIM_DB_LOCK_SECONDS 2
+
 /* Whether mod_dbd is loaded.  To be called once in post_config, before any
  * connection is borrowed. */
 int scim_db_is_available(void);
@@ -44,6 +48,13 @@ scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, struct server_rec *server,
  * SCIM_E_UNAVAILABLE. */
 scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
                              apr_pool_t *pool) SCIM_CHECKED;
+
+/* The same for a request of organization (any name of it, which must live as
+ * long as pool), to which at most half of the connections are lent at a
+ * time. */
+scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_db_pool_t *from,
+                                 const char *organization, apr_pool_t *pool)
+    SCIM_CHECKED;
 void scim_db_return(scim_db_t *db);
 
 /* A connection of one's own, for programs; conninfo as libpq takes it, ""
@@ -61,7 +72,8 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
                           const char *const *values) SCIM_CHECKED;
 
 /* Run a query of a text made by scim_query with count parameters.  keep: the
- * text is one of few and its plan serves all values, so prepare it. */
+ * text is one of few and its plan serves all values, so prepare it.  One that
+ * takes longer than the database's statement_timeout is SCIM_E_TOO_MANY. */
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
                             const char *const *values, int keep) SCIM_CHECKED;

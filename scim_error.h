@@ -28,6 +28,7 @@
     X(UNAUTHORIZED,      401, NULL)                                         \
     X(FORBIDDEN,         403, NULL)                                         \
     X(NOT_SECURE,        403, NULL)                                         \
+    X(SWITCHED_OFF,      403, NULL)                                         \
     X(NOT_FOUND,         404, NULL)                                         \
     X(NOT_ALLOWED,       405, NULL)                                         \
     X(NOT_ACCEPTABLE,    406, NULL)                                         \
@@ -65,6 +66,12 @@ typedef struct scim_error_t {
             return scim_err_;                                               \
         }                                                                   \
     } while (0)
+
+/* What a token is told that opens nothing, or nothing any more, by the door as
+ * by the write. */
+#define SCIM_INVALID_TOKEN "Authorization failure. invalid token."
+#define SCIM_PROVISIONING_OFF                                               \
+    "User provisioning is disabled for this organization."
 
 /* A new error in pool; fmt (printf style) becomes its detail, without
  * what is not UTF-8: "%.60s" may cut a character. */

@@ -44,8 +44,7 @@ static const char *hash_of(const char *secret, apr_pool_t *pool)
 
 static scim_error_t *refused(apr_pool_t *pool)
 {
-    return scim_error(pool, SCIM_E_UNAUTHORIZED,
-                      "Authorization failure. invalid token.");
+    return scim_error(pool, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN);
 }
 
 /* Its failure is no reason to refuse the request. */

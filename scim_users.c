@@ -690,26 +690,54 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     return *lost ? NULL : scim_users_from_row(user, call, rows, 0, 1);
 }
 
-/* Read, transform, write on the condition that nobody else wrote in between;
- * a lost race starts again from the read. */
-static scim_error_t *change_account(cJSON **user, scim_call_t *call,
-                                    const char *id, transform_fn *transform,
-                                    const cJSON *body, const char *kind)
+/* One try, with memory of its own. */
+static scim_call_t round_of(const scim_call_t *call)
+{
+    scim_call_t round = *call;
+
+    apr_pool_create(&round.pool, call->pool);
+    round.db = scim_db_within(call->db, round.pool);
+    return round;
+}
+
+/* Read, transform, write on the condition that nobody else wrote in
+ * between. */
+static scim_error_t *try_to_change(cJSON **user, int *lost,
+                                   scim_call_t *call, const char *id,
+                                   transform_fn *transform,
+                                   const cJSON *body, const char *kind)
 {
     const char *role;
     account_t account;
     cJSON *wanted;
-    int lost = 1;
+
+    apr_array_clear(call->notes);
+    SCIM_ERR(read_writable(&account, call, id));
+    SCIM_ERR(transform(&wanted, call, &account, body));
+    SCIM_ERR(settle(&role, call, wanted, account.resource));
+    return update(user, lost, call, &account, wanted, role, kind);
+}
+
+/* A lost race starts again from the read.  What the last round gives back
+ * lives as long as the request. */
+static scim_error_t *change_account(cJSON **user, scim_call_t *call,
+                                    const char *id, transform_fn *transform,
+                                    const cJSON *body, const char *kind)
+{
     int i;
 
-    for (i = 0; lost && i < MAX_RACES; i++) {
-        apr_array_clear(call->notes);
-        SCIM_ERR(read_writable(&account, call, id));
-        SCIM_ERR(transform(&wanted, call, &account, body));
-        SCIM_ERR(settle(&role, call, wanted, account.resource));
-        SCIM_ERR(update(user, &lost, call, &account, wanted, role, kind));
+    for (i = 0; i < MAX_RACES; i++) {
+        scim_call_t round = round_of(call);
+        int lost = 0;
+
+        SCIM_ERR(try_to_change(user, &lost, &round, id, transform, body,
+                               kind));
+        if (!lost) {
+            return NULL;
+        }
+        apr_pool_destroy(round.pool);
     }
-    return lost ? too_many_writers(call) : NULL;
+    return too_many_writers(call);
 }
 
 /* A new $ref beside the old value names another manager. */
@@ -814,47 +842,71 @@ scim_error_t *scim_users_replace(cJSON **user, scim_call_t *call,
                           SCIM_EVENT_PUT);
 }
 
-scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
+static scim_error_t *try_to_delete(int *lost, scim_call_t *call,
+                                   const char *id)
 {
     const char *values[9] = { call->principal->organization_id, id };
     const scim_change_t *change;
     account_t account;
     scim_rows_t *rows;
+
+    SCIM_ERR(read_writable(&account, call, id));
+    change = scim_events_compare(account.resource, NULL, SCIM_EVENT_DELETE,
+                                 call->pool);
+    values[2] = account.version;
+    put_events(values + 3, call, change);
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE, values));
+    *lost = scim_rows_count(rows) == 0;
+    return NULL;
+}
+
+scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
+{
     int i;
 
     for (i = 0; i < MAX_RACES; i++) {
-        SCIM_ERR(read_writable(&account, call, id));
-        change = scim_events_compare(account.resource, NULL,
-                                     SCIM_EVENT_DELETE, call->pool);
-        values[2] = account.version;
-        put_events(values + 3, call, change);
-        SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE,
-                             values));
-        if (scim_rows_count(rows) > 0) {
+        scim_call_t round = round_of(call);
+        int lost = 0;
+
+        SCIM_ERR(try_to_delete(&lost, &round, id));
+        if (!lost) {
             return NULL;
         }
+        apr_pool_destroy(round.pool);
     }
     return too_many_writers(call);
 }
 
-scim_error_t *scim_users_make_eligible(scim_call_t *call, const char *id)
+static scim_error_t *try_to_make_eligible(int *done, scim_call_t *call,
+                                          const char *id)
 {
     const scim_principal_t *actor = call->principal;
     const char *values[] = { actor->organization_id, id, actor->actor_kind,
                              actor->actor_id, actor->actor_name, NULL };
     account_t account;
     scim_rows_t *rows;
+
+    SCIM_ERR(read_account(&account, call, id));
+    SCIM_ERR(check_managed(call, &account));
+    *done = account.sync_eligible;
+    values[5] = account.version;
+    return *done ? NULL : scim_db_run(&rows, call->db,
+                                      SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE, values);
+}
+
+scim_error_t *scim_users_make_eligible(scim_call_t *call, const char *id)
+{
+    int done = 0;
     int i;
 
     for (i = 0; i < MAX_RACES; i++) {
-        SCIM_ERR(read_account(&account, call, id));
-        SCIM_ERR(check_managed(call, &account));
-        if (account.sync_eligible) {
+        scim_call_t round = round_of(call);
+
+        SCIM_ERR(try_to_make_eligible(&done, &round, id));
+        apr_pool_destroy(round.pool);
+        if (done) {
             return NULL;
         }
-        values[5] = account.version;
-        SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
-                             values));
     }
     return too_many_writers(call);
 }

@@ -75,4 +75,17 @@ for my $name (sort keys %hostile) {
     ok $r->{status} == 200 || $r->{status} == 400, "$name: is answered" or diag "$r->{status} $r->{content}";
     cmp_ok growth($before, memory()), '<', 100_000, "$name: take less than 100 MB";
 }
+
+# A change that nobody lets through is tried again 200 times.
+my $victim = $org->create(emails => [map { { value => sprintf('%04d', $_) . 'A' x 90 } } 1 .. 1000]);
+sql('CREATE FUNCTION nobody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;'
+    . "CREATE TRIGGER a_nobody BEFORE UPDATE OR DELETE ON scim.account FOR EACH ROW WHEN (OLD.id = '$victim->{id}') EXECUTE FUNCTION nobody();");
+my %again = (PATCH => sub { $org->patch_ops($victim->{id}, { op => 'replace', path => 'title', value => 'x' }) },
+             PUT => sub { $org->put("/Users/$victim->{id}", { userName => $victim->{userName}, displayName => 'x', emails => $victim->{emails} }) },
+             DELETE => sub { $org->delete("/Users/$victim->{id}") });
+for my $name (sort keys %again) {
+    my $before = memory();
+    is $again{$name}->()->{status}, 503, "$name: a change that loses every race ends";
+    cmp_ok growth($before, memory()), '<', 50_000, "$name: and its rounds use the memory of one";
+}
 done_testing;

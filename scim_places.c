@@ -1,0 +1,176 @@
+#include "scim_places.h"
+
+#include <apr_hash.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+/* One of the organizations that have places, by the hash of its name: two of
+ * the same would have half of the places together, no more. */
+typedef struct {
+    unsigned int organization;
+    int taken;                   /* 0: the entry is free */
+} share_t;
+
+typedef struct waiter_t waiter_t;
+struct waiter_t {
+    unsigned int organization;
+    int is_served;
+    apr_thread_cond_t *served;
+    waiter_t *next;
+};
+
+/* While a place is free, those who wait are of organizations that have their
+ * half already. */
+struct scim_places_t {
+    apr_thread_mutex_t *mutex;
+    int free;
+    int count;
+    int most;                    /* of one organization */
+    share_t *shares;             /* count of them: no more can have places */
+    waiter_t *first;
+};
+
+#define OF_NOBODY 0
+
+static unsigned int hash_of(const char *organization)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    unsigned int hash;
+
+    if (!organization) {
+        return OF_NOBODY;
+    }
+    hash = apr_hashfunc_default(organization, &length);
+    return hash == OF_NOBODY ? OF_NOBODY + 1 : hash;
+}
+
+scim_places_t *scim_places_make(apr_pool_t *pool, int count)
+{
+    scim_places_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->free = made->count = count;
+    made->most = (count + 1) / 2;
+    made->shares = apr_pcalloc(pool, (apr_size_t) count
+                                     * sizeof(*made->shares));
+    apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    return made;
+}
+
+/* The share of organization, which may be a free entry; NULL: all entries are
+ * others'. */
+static share_t *share_of(scim_places_t *places, unsigned int organization)
+{
+    share_t *unused = NULL;
+    int i;
+
+    for (i = 0; i < places->count; i++) {
+        share_t *share = places->shares + i;
+
+        if (share->taken && share->organization == organization) {
+            return share;
+        }
+        unused = share->taken ? unused : share;
+    }
+    return unused;
+}
+
+/* The mutex is held, here and below. */
+static int try_to_take(scim_places_t *places, unsigned int organization)
+{
+    share_t *share = share_of(places, organization);
+
+    if (places->free == 0) {
+        return 0;
+    }
+    if (organization != OF_NOBODY) {
+        if (share->taken == places->most) {
+            return 0;
+        }
+        share->organization = organization;
+        share->taken++;
+    }
+    places->free--;
+    return 1;
+}
+
+static void append(scim_places_t *places, waiter_t *waiter)
+{
+    waiter_t **end = &places->first;
+
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = waiter;
+}
+
+static void take_out(scim_places_t *places, const waiter_t *waiter)
+{
+    waiter_t **link = &places->first;
+
+    while (*link != waiter) {
+        link = &(*link)->next;
+    }
+    *link = waiter->next;
+}
+
+static int wait_for_place(scim_places_t *places, unsigned int organization,
+                          apr_interval_time_t most, apr_pool_t *pool)
+{
+    apr_time_t end = apr_time_now() + most;
+    apr_time_t left = most;
+    waiter_t waiter = { organization, 0, NULL, NULL };
+
+    if (apr_thread_cond_create(&waiter.served, pool) != APR_SUCCESS) {
+        return 0;
+    }
+    append(places, &waiter);
+    while (!waiter.is_served && left > 0) {
+        apr_thread_cond_timedwait(waiter.served, places->mutex, left);
+        left = end - apr_time_now();
+    }
+    if (!waiter.is_served) {
+        take_out(places, &waiter);
+    }
+    return waiter.is_served;
+}
+
+int scim_places_take(scim_places_t *places, const char *organization,
+                     apr_interval_time_t most, apr_pool_t *pool)
+{
+    unsigned int hash = hash_of(organization);
+    int taken;
+
+    apr_thread_mutex_lock(places->mutex);
+    taken = try_to_take(places, hash)
+            || wait_for_place(places, hash, most, pool);
+    apr_thread_mutex_unlock(places->mutex);
+    return taken;
+}
+
+/* What was left is one place at most that somebody may now have. */
+static void serve_next(scim_places_t *places)
+{
+    waiter_t *waiter = places->first;
+
+    while (waiter && !try_to_take(places, waiter->organization)) {
+        waiter = waiter->next;
+    }
+    if (waiter) {
+        take_out(places, waiter);
+        waiter->is_served = 1;
+        apr_thread_cond_signal(waiter->served);
+    }
+}
+
+void scim_places_leave(scim_places_t *places, const char *organization)
+{
+    unsigned int hash = hash_of(organization);
+
+    apr_thread_mutex_lock(places->mutex);
+    places->free++;
+    if (hash != OF_NOBODY) {
+        share_of(places, hash)->taken--;
+    }
+    serve_next(places);
+    apr_thread_mutex_unlock(places->mutex);
+}

@@ -21,6 +21,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->max_results = SCIM_UNSET;
     config->max_body_size = SCIM_UNSET;
     config->max_operations = SCIM_UNSET;
+    config->max_resource_size = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
     config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
@@ -48,6 +49,8 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->max_body_size = merged(base->max_body_size, add->max_body_size);
     config->max_operations = merged(base->max_operations,
                                     add->max_operations);
+    config->max_resource_size = merged(base->max_resource_size,
+                                       add->max_resource_size);
     config->require_sso = merged(base->require_sso, add->require_sso);
     config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
@@ -183,6 +186,8 @@ static const struct {
       offsetof(scim_dir_config_t, max_body_size) },
     { "SCIMBulkMaxOperations", 0, 10000,
       offsetof(scim_dir_config_t, max_operations) },
+    { "SCIMMaxResourceSize", 4096, 16777216,
+      offsetof(scim_dir_config_t, max_resource_size) },
     { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
     { NULL, 0, 0, 0 }
 };
@@ -274,6 +279,9 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ANYWHERE,
                   "The most operations in one bulk request (default 1000);"
                   " 0: no bulk requests."),
+    AP_INIT_TAKE1("SCIMMaxResourceSize", set_number, NULL, ANYWHERE,
+                  "The largest account in bytes of its JSON text (default"
+                  " 262144)."),
     AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
                   "What joins who signed in to an account: userName (default)"
                   " or externalId."),
@@ -321,7 +329,8 @@ scim_server_config_t *scim_config_of_server(server_rec *s)
 
 scim_rules_t scim_config_rules(const scim_dir_config_t *config)
 {
-    scim_rules_t rules = { config->managed != 0, config->strict == 1 };
+    scim_rules_t rules = { config->managed != 0, config->strict == 1,
+                           NULL };
 
     return rules;
 }

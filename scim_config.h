@@ -25,6 +25,7 @@ typedef struct {
     int max_results;
     int max_body_size;
     int max_operations;
+    int max_resource_size;
     int require_sso;
     int require_tls;             /* unset: but for loopback addresses */
     int by_external_id;          /* how people are joined to accounts */

@@ -49,6 +49,8 @@ refused(location('SCIMStrict maybe'), qr/SCIMStrict must be On or Off/, 'SCIMStr
 refused(location("SCIMMaxResults $_"), qr/SCIMMaxResults: '\Q$_\E' is not allowed; it must be a number from 1 to 10000/, "SCIMMaxResults $_")
     for 0, -1, 'x', '10001', '5x', '99999999999999999999';
 refused(location("SCIMMaxBodySize $_"), qr/SCIMMaxBodySize: '\Q$_\E' is not allowed/, "SCIMMaxBodySize $_") for 0, 1023, '64M';
+refused(location("SCIMMaxResourceSize $_"), qr/SCIMMaxResourceSize: '\Q$_\E' is not allowed; it must be a number from 4096 to 16777216/, "SCIMMaxResourceSize $_")
+    for 0, -1, 4095, '256k', 16777217;
 refused(location("SCIMBaseURL $_"), qr/SCIMBaseURL: '\Q$_\E' is not allowed; it must be the public URL of this Location, such as https:/,
         "SCIMBaseURL $_") for '/scim', 'ftp://h/scim', 'https://', 'https://h/scim?x', 'https://h/scim#x', 'https://u:p@h/scim';
 refused(location('SCIMProfile'), qr/SCIMProfile takes one argument/, 'no argument');

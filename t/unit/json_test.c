@@ -22,6 +22,8 @@ static void accepts(const char *text, const char *printed, apr_pool_t *pool)
 
     is_str(error ? error->detail : scim_json_print(root, pool), printed,
            apr_psprintf(pool, "accepts %s", text));
+    is_int(error ? 0 : scim_json_size(root).bytes, strlen(printed),
+           "and knows its size");
 }
 
 static void test_accepted(apr_pool_t *pool)
@@ -434,6 +436,15 @@ static void test_equal(apr_pool_t *pool)
        && !scim_json_equal(tree("1", pool), NULL), "nothing equals nothing");
 }
 
+static void test_values(apr_pool_t *pool)
+{
+    static const char text[] = "{\"a\":[1,\"b\",[]],\"c\":{\"d\":null}}";
+    cJSON *root = NULL;
+
+    ok(!scim_json_parse(&root, text, strlen(text), pool), "an object");
+    is_int(scim_json_size(root).values, 7, "has its values at every depth");
+}
+
 static void test_unassigned(apr_pool_t *pool)
 {
     ok(scim_json_is_unassigned(NULL)
@@ -467,5 +478,6 @@ int main(void)
     test_changes(pool);
     test_equal(pool);
     test_unassigned(pool);
+    test_values(pool);
     return tap_done(pool);
 }

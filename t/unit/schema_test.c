@@ -235,7 +235,7 @@ static void test_read(apr_pool_t *pool)
 
     for (i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
         const read_t *c = &reads[i];
-        scim_rules_t rules = { 0, c->strict };
+        scim_rules_t rules = { 0, c->strict, NULL };
         apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
         cJSON *resource = NULL;
         scim_error_t *error = scim_patch_read(&resource,
@@ -284,7 +284,7 @@ static void test_validate(apr_pool_t *pool)
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        scim_rules_t rules = { cases[i].managed, 0 };
+        scim_rules_t rules = { cases[i].managed, 0, NULL };
         cJSON *resource = json_of(cases[i].resource, pool);
         scim_error_t *error = scim_schema_validate(resource, &scim_user_type,
                                                    &rules, pool);

@@ -65,13 +65,19 @@ static scim_error_t *check_length(context_t *c, const char *text,
            : NULL;
 }
 
+/* Out of this range a double has no neighbours that differ by 1, and may not
+ * fit an integer type. */
+static int is_integer(double number)
+{
+    return fabs(number) <= MAX_EXACT_INTEGER && number == floor(number);
+}
+
 static scim_error_t *text_of(const char **text, context_t *c,
                              const cJSON *value, const char *where)
 {
     /* An id as a number must not come out as 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
-        *text = fabs(value->valuedouble) <= MAX_EXACT_INTEGER
-                && value->valuedouble == floor(value->valuedouble)
+        *text = is_integer(value->valuedouble)
                 ? apr_psprintf(c->pool, "%.0f", value->valuedouble)
                 : scim_json_print(value, c->pool);
         return NULL;
@@ -172,7 +178,7 @@ static scim_error_t *normalise_number(cJSON **normal, context_t *c,
 
     if (!cJSON_IsNumber(value)
         || (attribute->type == SCIM_INTEGER
-            && number != (double) (apr_int64_t) number)) {
+            && !is_integer(number))) {
         return mismatch(c, where, attribute->type == SCIM_INTEGER
                                   ? "an integer" : "a number", value);
     }

@@ -259,6 +259,35 @@ static void test_read(apr_pool_t *pool)
     }
 }
 
+/* What no integer type holds is refused without being cast to one. */
+static void test_integers(apr_pool_t *pool)
+{
+    static const scim_attribute_t attribute = { .name = "n",
+                                                .type = SCIM_INTEGER };
+    static const struct {
+        const char *value;
+        int is_integer;
+    } cases[] = {
+        { "0", 1 }, { "-7", 1 }, { "9007199254740992", 1 }, { "1e3", 1 },
+        { "1.5", 0 }, { "7e87", 0 }, { "-7e87", 0 }, { "1e308", 0 },
+        { "9.3e18", 0 }, { "true", 0 }
+    };
+    static const scim_rules_t rules = { 0, 0, NULL };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        cJSON *normal = NULL;
+        scim_error_t *error
+            = scim_schema_normalise(&normal, &attribute,
+                                    json_of(cases[i].value, pool), "n",
+                                    &rules, NULL, pool);
+
+        is_int(error == NULL, cases[i].is_integer,
+               apr_psprintf(pool, "an integer: %s", cases[i].value));
+        cJSON_Delete(normal);
+    }
+}
+
 static void test_validate(apr_pool_t *pool)
 {
     static const struct {
@@ -357,6 +386,7 @@ int main(void)
 
     test_table(pool);
     test_read(pool);
+    test_integers(pool);
     test_validate(pool);
     test_present(pool);
     return tap_done(pool);

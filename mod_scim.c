@@ -412,10 +412,16 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
                                       SCIM_DEFAULT_MAX_BODY_SIZE);
     x->max_operations = scim_config_or(config->max_operations,
                                        SCIM_DEFAULT_MAX_OPERATIONS);
+    x->work = scim_work_begin();
     x->target = &state->target;
     x->type = scim_endpoint_type(x->target);
     x->call.pool = r->pool;
     x->call.rules = scim_config_rules(config);
+    x->call.rules.work = &x->work;
+    x->call.max_resource_size = scim_config_or(config->max_resource_size,
+                                               SCIM_DEFAULT_MAX_RESOURCE_SIZE);
+    x->call.is_gone = scim_http_is_gone;
+    x->call.is_gone_baton = r;
     x->call.principal = state->principal;
     x->known_at = state->known_at;
     x->call.base = scim_http_base(r, &state->target, config->base_url);

@@ -22,6 +22,8 @@
 /* So many accounts are created before the answer to the first is awaited. */
 #define MAX_AHEAD 64
 
+#define OPERATION_WORK 20000     /* units, beside what it does */
+
 #define MAX_DIGITS 9             /* of a number in text */
 
 typedef enum { WAITING, RUNNING, DONE, FAILED } state_e;
@@ -242,8 +244,14 @@ static int is_creation(const operation_t *operation)
 static void run_operation(bulk_t *bulk, operation_t *operation);
 static void run_and_settle(bulk_t *bulk, operation_t *operation);
 
+/* For nobody, nothing more is done. */
 static int is_stopped(const bulk_t *bulk)
 {
+    const scim_call_t *call = bulk->call;
+
+    if (call->is_gone && call->is_gone(call->is_gone_baton)) {
+        return 1;
+    }
     return bulk->failure || (bulk->errors_allowed
                              && bulk->errors >= bulk->errors_allowed);
 }
@@ -326,6 +334,8 @@ static scim_error_t *check(const method_t **method, scim_call_t *call,
 {
     int is_collection = 0;
 
+    scim_work_take(call->rules.work, 1, OPERATION_WORK);
+    SCIM_ERR(scim_work_check(call->rules.work, call->pool));
     *method = method_of(operation);
     if (!*method) {
         return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
@@ -511,12 +521,14 @@ static void take_notes(bulk_t *bulk, const operation_t *operation,
     int i;
 
     for (i = 0; i < call->notes->nelts; i++) {
-        scim_note(whole->notes, whole->pool, "operation %d: %s", number,
+        scim_note(whole->notes, "operation %d: %s", number,
                   APR_ARRAY_IDX(call->notes, i, const char *));
     }
     if (error) {
-        scim_note(whole->notes, whole->pool, "operation %d: %d: %s", number,
-                  scim_error_status(error->kind), error->detail);
+        scim_note(whole->notes, "operation %d: %d: %s%s%s", number,
+                  scim_error_status(error->kind), error->detail,
+                  error->cause ? " Cause: " : "",
+                  error->cause ? error->cause : "");
     }
 }
 

@@ -19,6 +19,12 @@ typedef scim_error_t *scim_resolve_bulk_id_fn(const char **id, void *baton,
                                               apr_pool_t *pool);
 #define SCIM_BULK_ID "bulkId:"    /* begins a reference by bulkId */
 
+/* Bytes of an account as JSON text, without id and meta. */
+#define SCIM_DEFAULT_MAX_RESOURCE_SIZE 262144
+
+/* Whether nobody waits for the answer any more. */
+typedef int scim_is_gone_fn(void *baton);
+
 /* One request's surroundings. */
 typedef struct {
     apr_pool_t *pool;
@@ -36,6 +42,9 @@ typedef struct {
                                    * request that were refused; else NULL */
     scim_resolve_bulk_id_fn *resolve; /* NULL outside a bulk request */
     void *resolve_baton;
+    apr_size_t max_resource_size; /* SCIMMaxResourceSize */
+    scim_is_gone_fn *is_gone;     /* NULL: somebody does */
+    void *is_gone_baton;
 } scim_call_t;
 
 /* A page of a list (RFC 7644 section 3.4.2, RFC 9865). */

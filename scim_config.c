@@ -23,6 +23,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->max_operations = SCIM_UNSET;
     config->rate_limit = SCIM_UNSET;
     config->rate_burst = SCIM_UNSET;
+    config->max_resource_size = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
     config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
@@ -52,6 +53,8 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
                                     add->max_operations);
     config->rate_limit = merged(base->rate_limit, add->rate_limit);
     config->rate_burst = merged(base->rate_burst, add->rate_burst);
+    config->max_resource_size = merged(base->max_resource_size,
+                                       add->max_resource_size);
     config->require_sso = merged(base->require_sso, add->require_sso);
     config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
@@ -189,6 +192,8 @@ static const struct {
       offsetof(scim_dir_config_t, max_operations) },
     { "SCIMRateLimit", 0, 100000, offsetof(scim_dir_config_t, rate_limit) },
     { "SCIMRateBurst", 1, 1000000, offsetof(scim_dir_config_t, rate_burst) },
+    { "SCIMMaxResourceSize", 4096, 16777216,
+      offsetof(scim_dir_config_t, max_resource_size) },
     { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
     { NULL, 0, 0, 0 }
 };
@@ -287,6 +292,9 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMRateBurst", set_number, NULL, ANYWHERE,
                   "The requests that it may send at once (default: those of"
                   " ten seconds)."),
+    AP_INIT_TAKE1("SCIMMaxResourceSize", set_number, NULL, ANYWHERE,
+                  "The largest account in bytes of its JSON text (default"
+                  " 262144)."),
     AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
                   "What joins who signed in to an account: userName (default)"
                   " or externalId."),
@@ -334,7 +342,8 @@ scim_server_config_t *scim_config_of_server(server_rec *s)
 
 scim_rules_t scim_config_rules(const scim_dir_config_t *config)
 {
-    scim_rules_t rules = { config->managed != 0, config->strict == 1 };
+    scim_rules_t rules = { config->managed != 0, config->strict == 1,
+                           NULL };
 
     return rules;
 }

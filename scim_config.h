@@ -29,6 +29,7 @@ typedef struct {
     int max_operations;
     int rate_limit;              /* requests a second */
     int rate_burst;              /* requests */
+    int max_resource_size;
     int require_sso;
     int require_tls;             /* unset: but for loopback addresses */
     int by_external_id;          /* how people are joined to accounts */

@@ -24,6 +24,7 @@ typedef struct {
     cJSON *body;                 /* NULL without one */
     scim_projection_t *projections[SCIM_RESOURCE_TYPES];
     apr_time_t known_at;         /* when call.principal was looked up */
+    scim_work_t work;            /* what call.rules have */
     scim_call_t call;            /* with db where the route uses it */
     scim_reply_t reply;          /* to be filled */
     scim_error_t *failure;       /* what a successful answer hides, for the

@@ -14,6 +14,7 @@
 #include <cjson/cJSON.h>
 
 #include "scim_error.h"
+#include "scim_work.h"
 
 #define SCIM_FILTER_MAX_LENGTH 8192   /* bytes of text */
 #define SCIM_FILTER_MAX_DEPTH 32      /* nested parentheses and brackets */
@@ -85,6 +86,7 @@ typedef struct {
     scim_literal_e kind;
     const char *text;         /* STRING: decoded; INSTANT, NUMBER: as
                                * written */
+    const char *key;          /* STRING: the text's comparison key */
     int boolean;
     double number;
     apr_time_t instant;
@@ -133,10 +135,20 @@ scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
  * or what cannot be in a name. */
 apr_size_t scim_path_name_length(const char *path);
 
+/* What is compared instead of text, in pool, or text itself. */
+const char *scim_filter_key(scim_compare_e compare, const char *text,
+                            apr_pool_t *pool);
+
 /* Whether resource, in the schema's spelling, meets filter.  For the filter
  * of a path, resource is one element of the multi-valued attribute. */
 int scim_filter_match(const scim_filter_t *filter, const cJSON *resource,
                       apr_pool_t *pool);
+
+/* The same at the expense of work.  When that is used up, which the caller
+ * checks, the result says nothing. */
+int scim_filter_match_within(const scim_filter_t *filter,
+                             const cJSON *resource, scim_work_t *work,
+                             apr_pool_t *pool);
 
 /* The order of two resources by the single value of operand: negative, 0 or
  * positive; one without a value comes after one with (RFC 7644 section

@@ -1,8 +1,10 @@
 #include "scim_http.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include <apr_lib.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
 
 #include <ap_expr.h>
@@ -602,6 +604,23 @@ void scim_http_log(request_rec *r, const scim_error_t *error)
                   SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
                   r->uri, error->detail, error->cause ? " Cause: " : "",
                   error->cause ? error->cause : "");
+}
+
+/* POLLRDHUP is for a client that closes just its own half as well: whoever
+ * does so before he has the answer does not want it. */
+int scim_http_is_gone(void *r_)
+{
+    const request_rec *r = r_;
+    conn_rec *c = r->connection->master ? r->connection->master
+                                        : r->connection;
+    apr_socket_t *socket = ap_get_conn_socket(c);
+    struct pollfd look = { -1, POLLRDHUP, 0 };
+
+    if (r->connection->aborted || c->aborted) {
+        return 1;
+    }
+    return socket && apr_os_sock_get(&look.fd, socket) == APR_SUCCESS
+           && poll(&look, 1, 0) > 0;
 }
 
 /* RFC 6750 section 3: an error code only for who sent a token. */

@@ -73,6 +73,10 @@ scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
 scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
     SCIM_CHECKED;
 
+/* For scim_call_t: whether the client of the request_rec r has closed its
+ * connection, or reset its stream.  Nothing is read. */
+int scim_http_is_gone(void *r);
+
 /* Deal with a body that nobody reads, so that it is not taken for the next
  * request: a small one is read away, for a large one the connection ends.
  * Called before the answer is written. */

@@ -478,6 +478,59 @@ char *scim_json_print(const cJSON *tree, apr_pool_t *pool)
     return text;
 }
 
+/* Of a string with its quotation marks, as cJSON prints it. */
+static apr_size_t quoted_length(const char *text)
+{
+    apr_size_t length = strlen("\"\"");
+
+    for (; *text; text++) {
+        if ((unsigned char) *text < 0x20) {
+            length += strchr("\b\f\n\r\t", *text) ? strlen("\\n")
+                                                 : strlen("\\u0001");
+        }
+        else {
+            length += 1 + (*text == '"' || *text == '\\');
+        }
+    }
+    return length;
+}
+
+static apr_size_t plain_length(const cJSON *value)
+{
+    char number[MAX_NUMBER_LENGTH + 1];
+
+    if (cJSON_IsString(value)) {
+        return quoted_length(value->valuestring);
+    }
+    if (cJSON_IsNumber(value)
+        && cJSON_PrintPreallocated((cJSON *) value, number,
+                                   sizeof(number), 0)) {
+        return strlen(number);
+    }
+    return cJSON_IsFalse(value) ? strlen("false") : strlen("true");
+}
+
+scim_json_size_t scim_json_size(const cJSON *tree)
+{
+    scim_json_size_t size = { 0, 1 };
+    const cJSON *child;
+
+    if (!cJSON_IsArray(tree) && !cJSON_IsObject(tree)) {
+        size.bytes = plain_length(tree);
+        return size;
+    }
+    size.bytes = strlen("[]");
+    cJSON_ArrayForEach(child, tree) {
+        scim_json_size_t of_child = scim_json_size(child);
+
+        size.values += of_child.values;
+        size.bytes += of_child.bytes + (child->next != NULL)
+                      + (child->string ? quoted_length(child->string) + 1
+                                       : 0);
+    }
+    return size;
+}
+
 cJSON *scim_json_member(const cJSON *object, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(object, name);

@@ -14,6 +14,7 @@
 #define MAX_EXACT_INTEGER 9007199254740992.0     /* of a double */
 #define MAX_TEXT_LENGTH 65536
 #define MAX_BINARY_LENGTH 1048576
+#define TEXT_WORK 15             /* units, to make a byte of text a value */
 
 /* Other names that clients use for a sub-attribute: Entra ID's role
  * assignments and OneLogin's templates (clients.md E23, E39, L2). */
@@ -37,10 +38,11 @@ static scim_error_t *normalise(cJSON **normal, context_t *c,
                                const cJSON *value, const char *where)
     SCIM_CHECKED;
 
-static void note_unknown(context_t *c, const char *prefix, const char *name)
+static void note_unknown(context_t *c, const char *prefix,
+                         const char *separator, const char *name)
 {
-    scim_note(c->notes, c->pool, "unknown attribute '%s%.60s' ignored",
-              prefix, name);
+    scim_note(c->notes, "unknown attribute '%s%s%.60s' ignored",
+              prefix, separator, name);
 }
 
 static scim_error_t *mismatch(context_t *c, const char *where,
@@ -63,13 +65,19 @@ static scim_error_t *check_length(context_t *c, const char *text,
            : NULL;
 }
 
+/* Out of this range a double has no neighbours that differ by 1, and may not
+ * fit an integer type. */
+static int is_integer(double number)
+{
+    return fabs(number) <= MAX_EXACT_INTEGER && number == floor(number);
+}
+
 static scim_error_t *text_of(const char **text, context_t *c,
                              const cJSON *value, const char *where)
 {
     /* An id as a number must not come out as 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
-        *text = fabs(value->valuedouble) <= MAX_EXACT_INTEGER
-                && value->valuedouble == floor(value->valuedouble)
+        *text = is_integer(value->valuedouble)
                 ? apr_psprintf(c->pool, "%.0f", value->valuedouble)
                 : scim_json_print(value, c->pool);
         return NULL;
@@ -170,7 +178,7 @@ static scim_error_t *normalise_number(cJSON **normal, context_t *c,
 
     if (!cJSON_IsNumber(value)
         || (attribute->type == SCIM_INTEGER
-            && number != (double) (apr_int64_t) number)) {
+            && !is_integer(number))) {
         return mismatch(c, where, attribute->type == SCIM_INTEGER
                                   ? "an integer" : "a number", value);
     }
@@ -204,8 +212,7 @@ static scim_error_t *put_member(cJSON *object, context_t *c,
     cJSON *normal = NULL;
 
     if (!sub) {
-        note_unknown(c, apr_pstrcat(c->pool, where, ".", NULL),
-                     member->string);
+        note_unknown(c, where, ".", member->string);
         return NULL;
     }
     if (sub->mutability == SCIM_READ_ONLY) {
@@ -226,6 +233,8 @@ static scim_error_t *put_members(cJSON *object, context_t *c,
     const cJSON *member;
 
     cJSON_ArrayForEach(member, members) {
+        scim_work_take(c->rules->work, 1, SCIM_WORK_VALUE);
+        SCIM_ERR(scim_work_check(c->rules->work, c->pool));
         SCIM_ERR(put_member(object, c, attribute, member, where));
     }
     return NULL;
@@ -313,7 +322,14 @@ static scim_error_t *normalise_one(cJSON **normal, context_t *c,
                                    const scim_attribute_t *attribute,
                                    const cJSON *value, const char *where)
 {
+    scim_work_t *work = c->rules->work;
+
     *normal = NULL;
+    scim_work_take(work, 1, SCIM_WORK_VALUE);
+    if (cJSON_IsString(value)) {
+        scim_work_take(work, strlen(value->valuestring), TEXT_WORK);
+    }
+    SCIM_ERR(scim_work_check(work, c->pool));
     value = attribute->type == SCIM_COMPLEX
             ? scim_shape_of_object(value, c->rules, c->pool)
             : scim_shape_of_simple(value, attribute->type == SCIM_STRING,
@@ -336,7 +352,8 @@ static scim_error_t *normalise_one(cJSON **normal, context_t *c,
     }
 }
 
-static scim_error_t *add_element(cJSON *list, context_t *c,
+/* A list of at most SCIM_MAX_ELEMENTS; count is how many it has. */
+static scim_error_t *add_element(cJSON *list, int *count, context_t *c,
                                  const scim_attribute_t *attribute,
                                  const cJSON *value, const char *where)
 {
@@ -349,12 +366,14 @@ static scim_error_t *add_element(cJSON *list, context_t *c,
     if (normal) {
         cJSON_AddItemToArray(list, normal);
     }
-    return NULL;
+    *count += normal != NULL;
+    return *count > SCIM_MAX_ELEMENTS
+           ? scim_schema_check_size(list, where, c->pool) : NULL;
 }
 
 /* Unless strict a list within a list is its elements, and what is no list is
  * one of one. */
-static scim_error_t *fill_list(cJSON *list, context_t *c,
+static scim_error_t *fill_list(cJSON *list, int *count, context_t *c,
                                const scim_attribute_t *attribute,
                                const cJSON *value, const char *where)
 {
@@ -362,12 +381,12 @@ static scim_error_t *fill_list(cJSON *list, context_t *c,
 
     value = scim_shape_of_list(value, c->rules, c->pool);
     if (!cJSON_IsArray(value)) {
-        return add_element(list, c, attribute, value, where);
+        return add_element(list, count, c, attribute, value, where);
     }
     cJSON_ArrayForEach(element, value) {
         SCIM_ERR(c->rules->strict
-                 ? add_element(list, c, attribute, element, where)
-                 : fill_list(list, c, attribute, element, where));
+                 ? add_element(list, count, c, attribute, element, where)
+                 : fill_list(list, count, c, attribute, element, where));
     }
     return NULL;
 }
@@ -377,13 +396,13 @@ static scim_error_t *normalise_list(cJSON **normal, context_t *c,
                                     const cJSON *value, const char *where)
 {
     cJSON *list = scim_json_own(cJSON_CreateArray(), c->pool);
+    int count = 0;
 
     if (!cJSON_IsArray(value) && c->rules->strict) {
         return scim_shape_is_absent(value, c->rules)
                ? NULL : mismatch(c, where, "a list", value);
     }
-    SCIM_ERR(fill_list(list, c, attribute, value, where));
-    SCIM_ERR(scim_schema_check_size(list, where, c->pool));
+    SCIM_ERR(fill_list(list, &count, c, attribute, value, where));
     if (list->child) {
         *normal = cJSON_Duplicate(list, 1);
     }
@@ -433,7 +452,7 @@ static void leave(cJSON *rest, context_t *c, const char *prefix,
 {
     if (!strpbrk(member->string, ".:[")) {
         if (strcasecmp(member->string, "password") != 0) {
-            note_unknown(c, prefix, member->string);
+            note_unknown(c, prefix, "", member->string);
         }
         return;
     }

@@ -10,6 +10,8 @@
 #include "scim_shape.h"
 #include "scim_text.h"
 
+#define EQUAL_WORK 250           /* units, to compare two elements */
+
 typedef enum { ADD, REPLACE, REMOVE } verb_e;
 
 typedef struct {
@@ -35,7 +37,7 @@ typedef struct {
 
 static void note(patch_t *p, const char *what, const char *name)
 {
-    scim_note(p->notes, p->pool, "%s '%.120s' ignored", what, name);
+    scim_note(p->notes, "%s '%.120s' ignored", what, name);
 }
 
 static scim_error_t *refuse(patch_t *p, scim_error_kind_e kind,
@@ -197,12 +199,15 @@ static void claim_primary(cJSON *list, const cJSON *element)
     }
 }
 
-static int holds(const cJSON *list, const cJSON *value)
+/* When the work is used up, which the caller checks, the result says
+ * nothing. */
+static int holds(const cJSON *list, const cJSON *value, scim_work_t *work)
 {
     const cJSON *element;
 
     cJSON_ArrayForEach(element, list) {
-        if (scim_json_equal(element, value)) {
+        scim_work_take(work, 1, EQUAL_WORK);
+        if (scim_work_is_over(work) || scim_json_equal(element, value)) {
             return 1;
         }
     }
@@ -236,30 +241,36 @@ static named_t named_by(const cJSON *values, apr_pool_t *pool)
     return named;
 }
 
-static int is_named(const named_t *named, const cJSON *element,
-                    apr_pool_t *scratch)
+static int is_named(patch_t *p, const named_t *named, const cJSON *element)
 {
     const char *text = scim_json_text(element, "value");
 
-    apr_pool_clear(scratch);
-    return text ? apr_hash_get(named->keys, scim_text_fold(scratch, text),
-                               APR_HASH_KEY_STRING) != NULL
-                : holds(named->wholes, element);
+    if (!text) {
+        return holds(named->wholes, element, p->rules->work);
+    }
+    apr_pool_clear(p->scratch);
+    scim_work_take(p->rules->work, strlen(text), SCIM_WORK_KEY);
+    return apr_hash_get(named->keys, scim_text_fold(p->scratch, text),
+                        APR_HASH_KEY_STRING) != NULL;
 }
 
-static void remove_named(patch_t *p, cJSON *list, const cJSON *values)
+static scim_error_t *remove_named(patch_t *p, cJSON *list,
+                                  const cJSON *values)
 {
     named_t named = named_by(values, p->pool);
     cJSON *element = list->child;
 
     while (element) {
         cJSON *next = element->next;
+        int is_meant = is_named(p, &named, element);
 
-        if (is_named(&named, element, p->scratch)) {
+        SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+        if (is_meant) {
             cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         }
         element = next;
     }
+    return NULL;
 }
 
 static scim_error_t *check_single_primary(patch_t *p, change_t *c,
@@ -276,18 +287,22 @@ static scim_error_t *check_single_primary(patch_t *p, change_t *c,
                          : NULL;
 }
 
-static void append(cJSON *list, const cJSON *values)
+static scim_error_t *append(patch_t *p, cJSON *list, const cJSON *values)
 {
     const cJSON *value;
 
     cJSON_ArrayForEach(value, values) {
-        if (!holds(list, value)) {
+        int is_there = holds(list, value, p->rules->work);
+
+        SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+        if (!is_there) {
             cJSON *element = cJSON_Duplicate(value, 1);
 
             cJSON_AddItemToArray(list, element);
             claim_primary(list, element);
         }
     }
+    return NULL;
 }
 
 /* The change's value as a list that the pool owns; a single object stands for
@@ -332,11 +347,11 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     }
     else if (c->verb == ADD) {
         list = list ? list : cJSON_AddArrayToObject(holder, attribute->name);
-        append(list, values);
+        SCIM_ERR(append(p, list, values));
         return scim_schema_check_size(list, attribute->name, p->pool);
     }
     else if (list) {
-        remove_named(p, list, values);
+        SCIM_ERR(remove_named(p, list, values));
     }
     return NULL;
 }
@@ -422,8 +437,10 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
 static int matches(patch_t *p, const change_t *c, const cJSON *element)
 {
     apr_pool_clear(p->scratch);
+    scim_work_take(p->rules->work, 1, SCIM_WORK_STEP);
     return !c->path.filter
-           || scim_filter_match(c->path.filter, element, p->scratch);
+           || scim_filter_match_within(c->path.filter, element,
+                                       p->rules->work, p->scratch);
 }
 
 static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
@@ -431,14 +448,19 @@ static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
 {
     cJSON *element = list ? list->child : NULL;
     const cJSON *primary = NULL;
+    patch_t one = *p;
 
+    /* What a thousand elements need must not add up. */
+    one.pool = p->scratch;
     *found = 0;
     while (element) {
         cJSON *next = element->next;
+        int is_match = matches(p, c, element);
 
-        if (matches(p, c, element)) {
+        SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+        if (is_match) {
             *found = 1;
-            SCIM_ERR(change_element(p, c, list, element));
+            SCIM_ERR(change_element(&one, c, list, element));
             primary = c->verb != REMOVE && is_primary(element) ? element
                                                                : primary;
         }
@@ -709,6 +731,9 @@ static scim_error_t *change(patch_t *p, change_t *c)
                           "A PATCH takes at most %d changes.",
                           SCIM_PATCH_MAX_CHANGES);
     }
+    scim_work_take(p->rules->work, 1, SCIM_WORK_CHANGE);
+    scim_work_take(p->rules->work, strlen(c->name), SCIM_WORK_KEY);
+    SCIM_ERR(scim_work_check(p->rules->work, p->pool));
     error = scim_path_parse(&c->path, c->name, &resolver, p->pool);
     if (error && is_ignorable(p, c, error)) {
         if (strcasecmp(c->name, "password") != 0) {

@@ -128,7 +128,7 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const scim_resource_type_t *type,
                                    apr_pool_t *pool)
 {
-    static const scim_rules_t any = { 0, 0 };
+    static const scim_rules_t any = { 0, 0, NULL };
     scim_resolver_t resolver = scim_schema_resolver(type, &any);
     const char *wanted = names_in(attributes);
     const char *unwanted = names_in(excluded);

@@ -52,8 +52,7 @@ static const cJSON *choose(const cJSON *roles)
 }
 
 /* How many there are; an element without a value is not one. */
-static int note_unknown(const cJSON *roles, apr_array_header_t *notes,
-                        apr_pool_t *pool)
+static int note_unknown(const cJSON *roles, apr_array_header_t *notes)
 {
     const cJSON *element;
     int unknown = 0;
@@ -62,7 +61,7 @@ static int note_unknown(const cJSON *roles, apr_array_header_t *notes,
         const char *value = scim_json_text(element, "value");
 
         if (value && *value && !known_role(element)) {
-            scim_note(notes, pool, "unknown role '%.60s' ignored", value);
+            scim_note(notes, "unknown role '%.60s' ignored", value);
             unknown++;
         }
     }
@@ -97,7 +96,7 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
     const char *role;
 
     if (!chosen && rules->managed
-        && note_unknown(roles, notes, pool) > 0) {
+        && note_unknown(roles, notes) > 0) {
         chosen = choose(scim_json_member(before, "roles"));
     }
     role = chosen ? known_role(chosen) : ROLE_GUEST;

@@ -478,15 +478,14 @@ scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,
     return NULL;
 }
 
-void scim_note(apr_array_header_t *notes, apr_pool_t *pool, const char *fmt,
-               ...)
+void scim_note(apr_array_header_t *notes, const char *fmt, ...)
 {
     va_list arguments;
     char *note;
 
     if (notes->nelts < SCIM_MAX_NOTES) {
         va_start(arguments, fmt);
-        note = apr_pvsprintf(pool, fmt, arguments);
+        note = apr_pvsprintf(notes->pool, fmt, arguments);
         va_end(arguments);
         scim_text_mend(note);
         APR_ARRAY_PUSH(notes, const char *) = note;

@@ -14,16 +14,19 @@
 
 #include "scim_error.h"
 #include "scim_filter.h"
+#include "scim_work.h"
 
 #define SCIM_URN_USER "urn:ietf:params:scim:schemas:core:2.0:User"
 #define SCIM_URN_ROLE "urn:ietf:params:scim:schemas:core:2.0:Role"
 #define SCIM_URN_ENTERPRISE \
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-/* The two switches of a deployment: SCIMProfile and SCIMStrict. */
+/* The two switches of a deployment, SCIMProfile and SCIMStrict, and what the
+ * request at hand may still cost. */
 typedef struct {
     int managed;              /* profile managed (else open): data */
     int strict;               /* SCIMStrict On (else Off): dialect */
+    scim_work_t *work;        /* NULL: there is no end to it */
 } scim_rules_t;
 
 typedef enum {
@@ -114,11 +117,12 @@ scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
 scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
                                          const scim_rules_t *rules);
 
-/* What of a request was ignored, for the log: const char *.  Only the first
- * SCIM_MAX_NOTES are kept, a client cannot flood the log. */
+/* What of a request was ignored, for the log: const char *, which live as long
+ * as notes.  Only the first SCIM_MAX_NOTES are kept, a client cannot flood the
+ * log. */
 #define SCIM_MAX_NOTES 20
-void scim_note(apr_array_header_t *notes, apr_pool_t *pool, const char *fmt,
-               ...) __attribute__((format(printf, 3, 4)));
+void scim_note(apr_array_header_t *notes, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* SCIM_E_INVALID_VALUE when a multi-valued attribute has more elements than
  * SCIM_MAX_ELEMENTS. */

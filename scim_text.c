@@ -259,6 +259,22 @@ static int is_control(UChar32 c)
            || type == U_PARAGRAPH_SEPARATOR;
 }
 
+apr_size_t scim_text_step(const char *text, unsigned *harm)
+{
+    apr_size_t length = character_length(text, strnlen(text, 4));
+    int32_t i = 0;
+    UChar32 c;
+
+    if (length == 0) {
+        *harm = 0xfffd;
+        return 1;
+    }
+    U8_NEXT_OR_FFFD((const uint8_t *) text, i, (int32_t) length, c);
+    *harm = is_control(c) || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL)
+            ? (unsigned) c : 0;
+    return length;
+}
+
 static int is_blank(UChar32 c)
 {
     return is_space(c) || is_control(c) || is_invisible(c);

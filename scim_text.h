@@ -19,6 +19,12 @@ int scim_text_is_utf8(const char *bytes, apr_size_t length);
  * out. */
 void scim_text_mend(char *text);
 
+/* How many bytes the first character of text has; *harm is its code point
+ * when it could steer a terminal or turn the order of what is around it
+ * (controls of C0 and C1, direction, line and paragraph separators), U+FFFD
+ * for a byte that is not UTF-8, else 0. */
+apr_size_t scim_text_step(const char *text, unsigned *harm);
+
 /* The comparison key of a caseExact=false string: NFC, Unicode's full case
  * folding, NFC again (RFC 7643 section 2.2, RFC 7644 section 3.4.2.2; SQL:
  * scim.fold).  Folding, unlike lower-casing, does not look at the neighbours

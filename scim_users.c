@@ -114,6 +114,7 @@ scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
         return unreadable(call, scim_rows_value(rows, row,
                                                 column + SCIM_COLUMN_ID));
     }
+    scim_work_take_tree(call->rules.work, resource);
     scim_shape_drop_misfits(resource, &scim_user_type);
     if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
         scim_json_drop(resource, "roles");
@@ -403,6 +404,48 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
     return NULL;
 }
 
+/* Bytes that count for SCIMMaxResourceSize: not those that the server makes or
+ * that the columns active and role have, so that whoever is too large already
+ * can be deactivated and lose his role. */
+static apr_size_t size_of(scim_call_t *call, const cJSON *resource)
+{
+    const cJSON *roles = scim_json_member(resource, "roles");
+    const char *role = roles && call->rules.managed
+                       ? scim_json_text(roles->child, "value") : NULL;
+    apr_size_t size = role ? 0 - strlen(role) : 0;
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, resource) {
+        if (strcmp(member->string, "id") != 0
+            && strcmp(member->string, "meta") != 0
+            && strcmp(member->string, "active") != 0) {
+            size += strlen(member->string) + strlen("\"\":,")
+                    + scim_json_size(member).bytes;
+        }
+    }
+    return size;
+}
+
+/* What is too large already may stay so, but not grow. */
+static scim_error_t *check_size(scim_call_t *call, const cJSON *resource,
+                                const cJSON *before)
+{
+    apr_size_t size = size_of(call, resource);
+
+    if (size <= call->max_resource_size
+        || (before && size <= size_of(call, before))) {
+        return NULL;
+    }
+    return scim_error_caused(call->pool, SCIM_E_TOO_LARGE,
+                             apr_psprintf(call->pool, "The account would"
+                                          " have %" APR_SIZE_T_FMT " bytes; at"
+                                          " most %" APR_SIZE_T_FMT " are"
+                                          " allowed. Send fewer or shorter"
+                                          " values.", size,
+                                          call->max_resource_size),
+                             "the limit is SCIMMaxResourceSize");
+}
+
 /* Who may come in is changed by a value only, never by the want of one. */
 static void settle_active(cJSON *resource, const cJSON *before)
 {
@@ -419,6 +462,9 @@ static void settle_active(cJSON *resource, const cJSON *before)
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
+    scim_work_take_tree(call->rules.work, resource);
+    SCIM_ERR(scim_work_check(call->rules.work, call->pool));
+    SCIM_ERR(check_size(call, resource, before));
     SCIM_ERR(resolve_manager(call, resource, before));
     scim_shape_drop_husks(resource, &scim_user_type, &call->rules);
     settle_active(resource, before);
@@ -653,6 +699,13 @@ static scim_error_t *read_writable(account_t *account, scim_call_t *call,
     return check_writable(call, account);
 }
 
+static scim_error_t *check_presence(scim_call_t *call)
+{
+    return call->is_gone && call->is_gone(call->is_gone_baton)
+           ? scim_error(call->pool, SCIM_E_TIMEOUT,
+                        "The client has gone away.") : NULL;
+}
+
 static scim_error_t *too_many_writers(scim_call_t *call)
 {
     return scim_error(call->pool, SCIM_E_UNAVAILABLE,
@@ -736,6 +789,7 @@ static scim_error_t *change_account(cJSON **user, scim_call_t *call,
             return NULL;
         }
         apr_pool_destroy(round.pool);
+        SCIM_ERR(check_presence(call));
     }
     return too_many_writers(call);
 }
@@ -873,6 +927,7 @@ scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
             return NULL;
         }
         apr_pool_destroy(round.pool);
+        SCIM_ERR(check_presence(call));
     }
     return too_many_writers(call);
 }

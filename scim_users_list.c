@@ -258,8 +258,8 @@ static void put_cursors(scim_list_t *list, const listing_t *l,
 }
 
 /* An account that cannot be read does not hide the others. */
-static void put_users(scim_list_t *list, const listing_t *l,
-                      const scim_rows_t *rows, int count)
+static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
+                               const scim_rows_t *rows, int count)
 {
     int backward = l->position.backward;
     int i;
@@ -268,6 +268,7 @@ static void put_users(scim_list_t *list, const listing_t *l,
         scim_error_t *error;
         cJSON *user;
 
+        SCIM_ERR(scim_work_check(l->call->rules.work, l->pool));
         error = scim_users_from_row(&user, l->call, rows,
                                     backward ? count - 1 - i : i,
                                     COLUMN_ACCOUNT);
@@ -278,6 +279,7 @@ static void put_users(scim_list_t *list, const listing_t *l,
             APR_ARRAY_PUSH(l->call->left_out, const char *) = error->cause;
         }
     }
+    return NULL;
 }
 
 scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
@@ -312,6 +314,5 @@ scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
     if (l.by_cursor) {
         put_cursors(list, &l, rows, count, more);
     }
-    put_users(list, &l, rows, count);
-    return NULL;
+    return put_users(list, &l, rows, count);
 }

@@ -1,6 +1,7 @@
 /* scimctl: organizations, tokens and accounts, for operators. */
 #include <locale.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,8 +236,9 @@ static scim_error_t *org_url(scimctl_run_t *run)
     while (length > 0 && run->options.base[length - 1] == '/') {
         length--;
     }
-    printf("%.*s/%s/v2\n", (int) length, run->options.base,
-           run->call.principal->organization_key);
+    scimctl_print_text(apr_pstrmemdup(run->pool, run->options.base, length),
+                       run->pool);
+    printf("/%s/v2\n", run->call.principal->organization_key);
     return NULL;
 }
 
@@ -358,7 +360,7 @@ static scim_error_t *token_delete(scimctl_run_t *run)
     SCIM_ERR(error);
     if (!run->options.json) {
         fputs("Deleted: ", stdout);
-        scimctl_print_text(name);
+        scimctl_print_text(name, run->pool);
         putchar('\n');
     }
     return NULL;
@@ -423,8 +425,8 @@ static void warn_of_left_out(const scimctl_run_t *run)
     int i;
 
     for (i = 0; i < left_out->nelts; i++) {
-        fprintf(stderr, "scimctl: left out of the list: %s\n",
-                APR_ARRAY_IDX(left_out, i, const char *));
+        scimctl_say(run->pool, "scimctl: left out of the list: %s",
+                    APR_ARRAY_IDX(left_out, i, const char *));
     }
 }
 
@@ -448,6 +450,19 @@ static scim_error_t *account_list(scimctl_run_t *run)
     return NULL;
 }
 
+static const char *yes_or_no(int truth)
+{
+    return truth ? "yes" : "no";
+}
+
+static void print_member(scimctl_run_t *run, const char *name,
+                         const char *text)
+{
+    printf("%-18s", name);
+    scimctl_print_text(text, run->pool);
+    putchar('\n');
+}
+
 static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
                           const cJSON *user)
 {
@@ -457,19 +472,17 @@ static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
         const cJSON *value = scim_json_member(user, account_members[i]);
 
         if (value) {
-            printf("%-18s", account_members[i]);
-            scimctl_print_text(cJSON_IsString(value)
-                       ? value->valuestring
-                       : cJSON_IsTrue(value) ? "yes" : "no");
-            putchar('\n');
+            print_member(run, account_members[i], cJSON_IsString(value)
+                         ? value->valuestring
+                         : yes_or_no(cJSON_IsTrue(value)));
         }
     }
-    printf("%-18s%s\n", "role", role_of(user) ? role_of(user) : "");
-    printf("%-18s%s\n", "managed",
-           scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED) ? "yes" : "no");
-    printf("%-18s%s\n", "eligible",
-           scim_rows_true(rows, 0, SCIM_COLUMN_SYNC_ELIGIBLE) ? "yes"
-                                                              : "no");
+    print_member(run, "role", role_of(user));
+    print_member(run, "managed",
+                 yes_or_no(scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED)));
+    print_member(run, "eligible",
+                 yes_or_no(scim_rows_true(rows, 0,
+                                          SCIM_COLUMN_SYNC_ELIGIBLE)));
 }
 
 static scim_error_t *account_show(scimctl_run_t *run)
@@ -586,6 +599,18 @@ static void take_option(scimctl_options_t *options, int option,
     }
 }
 
+/* What apr_getopt has to say of a word that it does not know. */
+static void complain(void *pool, const char *fmt, ...)
+{
+    va_list arguments;
+    const char *text;
+
+    va_start(arguments, fmt);
+    text = apr_pvsprintf(pool, fmt, arguments);
+    va_end(arguments);
+    scimctl_say(pool, "%.*s", (int) strcspn(text, "\n"), text);
+}
+
 /* apr_getopt_long would take a lone "-", standard input, for an option; what
  * it finds skipped counts as a word. */
 static apr_status_t next_option(apr_getopt_t *in, int *option,
@@ -632,11 +657,11 @@ static int find_command(scimctl_run_t *run, int count,
     return -1;
 }
 
-static int explain(const scim_error_t *error)
+static int explain(const scimctl_run_t *run, const scim_error_t *error)
 {
-    fprintf(stderr, "scimctl: %s\n", error->detail);
+    scimctl_say(run->pool, "scimctl: %s", error->detail);
     if (error->cause && scim_error_status(error->kind) >= 500) {
-        fprintf(stderr, "scimctl: %s\n", error->cause);
+        scimctl_say(run->pool, "scimctl: %s", error->cause);
         if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")) {
             fputs("scimctl: apply schema.sql to this database first.\n",
                   stderr);
@@ -653,13 +678,14 @@ static int perform(scimctl_run_t *run, int command)
 
     run->call.pool = run->pool;
     run->call.rules.managed = 1;
+    run->call.max_resource_size = SCIM_DEFAULT_MAX_RESOURCE_SIZE;
     run->call.base = "";
     run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
     run->call.left_out = apr_array_make(run->pool, 4, sizeof(const char *));
     if (!error) {
         error = commands[command].run(run);
     }
-    return error ? explain(error) : EXIT_SUCCESS;
+    return error ? explain(run, error) : EXIT_SUCCESS;
 }
 
 int main(int argc, const char *const *argv)
@@ -679,6 +705,8 @@ int main(int argc, const char *const *argv)
     run->pool = pool;
     run->options.domains = apr_array_make(pool, 2, sizeof(const char *));
     apr_getopt_init(&in, pool, argc, argv);
+    in->errfn = complain;
+    in->errarg = pool;
     if (!read_options(run, in)) {
         print_usage(stderr);
         return EXIT_USAGE;

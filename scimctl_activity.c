@@ -94,7 +94,7 @@ static void print_entry(const scimctl_run_t *run, const cJSON *entry,
     put_cells(cells, entry, pool);
     for (i = 0; i < ACTIVITY_COLUMNS; i++) {
         fputs(i > 0 ? "  " : "", stdout);
-        scimctl_print_text(APR_ARRAY_IDX(cells, i, const char *));
+        scimctl_print_text(APR_ARRAY_IDX(cells, i, const char *), pool);
     }
     putchar('\n');
 }

@@ -20,7 +20,7 @@ static scim_error_t *print_event(void *baton, const scim_feed_event_t *event,
     const cJSON *json;
 
     if (run->options.json) {
-        puts(event->json);
+        scimctl_print_json_text(event->json);
         return NULL;
     }
     json = scim_json_stored(event->json, pool);
@@ -29,11 +29,11 @@ static scim_error_t *print_event(void *baton, const scim_feed_event_t *event,
         const char *text = scim_json_text(json, members[i]);
 
         fputs("  ", stdout);
-        scimctl_print_text(text ? text : "-");
+        scimctl_print_text(text ? text : "-", pool);
     }
     cJSON_ArrayForEach(attribute, scim_json_member(json, "attributes")) {
         fputs(separator, stdout);
-        scimctl_print_text(attribute->valuestring);
+        scimctl_print_text(attribute->valuestring, pool);
         separator = ", ";
     }
     putchar('\n');
@@ -51,8 +51,12 @@ static scim_error_t *flush(void *baton)
 
 void scimctl_say_waiting(void *baton, const scim_error_t *error)
 {
-    fprintf(stderr, "scimctl: %s\n", error->cause ? error->cause
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, NULL);
+    scimctl_say(pool, "scimctl: %s", error->cause ? error->cause
                                                   : error->detail);
+    apr_pool_destroy(pool);
 }
 
 scim_error_t *scimctl_events(scimctl_run_t *run)

@@ -78,7 +78,7 @@ static void report(import_t *import, int line, const char *problem)
     if (problem) {
         import->problems++;
         end_progress(import);
-        fprintf(stderr, "%s:%d: %s\n", import->file, line, problem);
+        scimctl_say(import->pool, "%s:%d: %s", import->file, line, problem);
     }
 }
 

@@ -1,39 +1,80 @@
 #include "scimctl_print.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "scim_json.h"
+#include "scim_text.h"
 
-/* U+0080 to U+009F are C2 80 to C2 9F. */
-static int is_control(const char *c)
+const char *scimctl_shown(const char *text, apr_pool_t *pool)
 {
-    const unsigned char *byte = (const unsigned char *) c;
+    char *shown = apr_palloc(pool, strlen(text) + 1);
+    char *to = shown;
 
-    return apr_iscntrl(*byte)
-           || (byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] <= 0x9f);
+    while (*text) {
+        unsigned harm;
+        apr_size_t length = scim_text_step(text, &harm);
+
+        if (harm) {
+            *to++ = '?';
+        }
+        else {
+            memcpy(to, text, length);
+            to += length;
+        }
+        text += length;
+    }
+    *to = '\0';
+    return shown;
 }
 
-void scimctl_print_text(const char *text)
+void scimctl_print_text(const char *text, apr_pool_t *pool)
 {
-    for (; text && *text; text++) {
-        putchar(is_control(text) ? '?' : *text);
+    if (text) {
+        fputs(scimctl_shown(text, pool), stdout);
     }
+}
+
+void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
+{
+    va_list arguments;
+    char *text;
+    char *c;
+
+    va_start(arguments, fmt);
+    text = apr_pvsprintf(pool, fmt, arguments);
+    va_end(arguments);
+    for (c = text; *c; c++) {
+        *c = strchr("\n\r\t", *c) ? ' ' : *c;
+    }
+    fprintf(stderr, "%s\n", scimctl_shown(text, pool));
 }
 
 /* How many cells of the terminal text takes, in the locale of the user. */
 static int width_of(const char *text)
 {
     wchar_t wide[512];
-    size_t length = text ? mbstowcs(wide, text, 512) : 0;
+    size_t length = mbstowcs(wide, text, 512);
     int width = length < 512 ? wcswidth(wide, length) : -1;
 
     return width >= 0 ? width : (int) strlen(text);
+}
+
+/* A missing cell is empty. */
+static void show_cells(const apr_array_header_t *cells)
+{
+    int i;
+
+    for (i = 0; i < cells->nelts; i++) {
+        const char **cell = &APR_ARRAY_IDX(cells, i, const char *);
+
+        *cell = *cell ? scimctl_shown(*cell, cells->pool) : "";
+    }
 }
 
 void scimctl_print_table(const apr_array_header_t *cells, int columns)
@@ -41,6 +82,7 @@ void scimctl_print_table(const apr_array_header_t *cells, int columns)
     int widths[SCIMCTL_MAX_COLUMNS] = { 0 };
     int i;
 
+    show_cells(cells);
     for (i = 0; i < cells->nelts; i++) {
         int width = width_of(APR_ARRAY_IDX(cells, i, const char *));
         int *widest = &widths[i % columns];
@@ -51,7 +93,7 @@ void scimctl_print_table(const apr_array_header_t *cells, int columns)
         const char *cell = APR_ARRAY_IDX(cells, i, const char *);
         int last = i % columns == columns - 1;
 
-        scimctl_print_text(cell);
+        fputs(cell, stdout);
         if (last) {
             putchar('\n');
         }
@@ -61,9 +103,26 @@ void scimctl_print_table(const apr_array_header_t *cells, int columns)
     }
 }
 
+void scimctl_print_json_text(const char *text)
+{
+    while (*text) {
+        unsigned harm;
+        apr_size_t length = scim_text_step(text, &harm);
+
+        if (harm) {
+            printf("\\u%04x", harm);
+        }
+        else {
+            fwrite(text, 1, length, stdout);
+        }
+        text += length;
+    }
+    putchar('\n');
+}
+
 void scimctl_print_json(const cJSON *value, apr_pool_t *pool)
 {
-    puts(scim_json_print(value, pool));
+    scimctl_print_json_text(scim_json_print(value, pool));
 }
 
 static cJSON *json_cell(const scim_rows_t *rows, int row,

@@ -1,5 +1,6 @@
 /* scimctl_print: what scimctl prints, as tables for people and as JSON for
- * programs. */
+ * programs.  What is not a constant is printed by these functions alone, so
+ * that a terminal shows it and never obeys it. */
 #ifndef SCIMCTL_PRINT_H
 #define SCIMCTL_PRINT_H
 
@@ -22,14 +23,24 @@ typedef struct {
     scimctl_as_e as;
 } scimctl_column_t;
 
-/* text (NULL for none) without what could steer a terminal. */
-void scimctl_print_text(const char *text);
+/* text in pool, with "?" for each character that could steer a terminal and
+ * each byte that is not UTF-8 (scim_text_step). */
+const char *scimctl_shown(const char *text, apr_pool_t *pool);
+
+/* text (NULL for none) on standard output, as it is shown. */
+void scimctl_print_text(const char *text, apr_pool_t *pool);
+
+/* A line on standard error, as it is shown; white space becomes a blank. */
+void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* A table of as many columns (at most SCIMCTL_MAX_COLUMNS), each as wide as
  * its widest cell; cells are const char *, the first row being the heads. */
 void scimctl_print_table(const apr_array_header_t *cells, int columns);
 
+/* JSON, in which what could steer a terminal is escaped. */
 void scimctl_print_json(const cJSON *value, apr_pool_t *pool);
+void scimctl_print_json_text(const char *text);
 
 /* rows as a table, or as a list of JSON objects. */
 void scimctl_print_rows(const scim_rows_t *rows,

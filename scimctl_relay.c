@@ -6,8 +6,8 @@
  * sent until the receiver takes it (2xx); the next one waits, so their order
  * holds.
  */
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <apr_encode.h>
 #include <apr_file_io.h>
@@ -18,6 +18,7 @@
 #include <openssl/hmac.h>
 
 #include "scim_feed.h"
+#include "scimctl_print.h"
 #include "scimctl_run.h"
 
 #define SECRET_PREFIX "whsec_"
@@ -39,6 +40,30 @@ typedef struct {
     char problem[CURL_ERROR_SIZE];
 } relay_t;
 
+/* As ssh has it for keys: what others can read is no secret.  A group may,
+ * where the file is somebody else's, who lets us read it by the group. */
+static scim_error_t *check_secrecy(relay_t *relay, apr_file_t *file)
+{
+    apr_pool_t *pool = relay->run->pool;
+    apr_int32_t others = APR_FPROT_WREAD | APR_FPROT_WWRITE;
+    apr_finfo_t found;
+
+    if (apr_file_info_get(&found, APR_FINFO_PROT | APR_FINFO_TYPE
+                                  | APR_FINFO_USER, file) != APR_SUCCESS
+        || found.filetype != APR_REG) {
+        return NULL;
+    }
+    if (found.user == getuid()) {
+        others |= APR_FPROT_GREAD | APR_FPROT_GWRITE;
+    }
+    return (found.protection & others) == 0 ? NULL
+        : scim_error(pool, SCIM_E_INVALID_VALUE,
+                     "Others than its owner can read or change the secret"
+                     " file '%s': chmod 600 it, and generate a new secret if"
+                     " others may have seen this one.",
+                     relay->run->options.secret_file);
+}
+
 static scim_error_t *read_secret(const char **secret, relay_t *relay)
 {
     apr_pool_t *pool = relay->run->pool;
@@ -50,6 +75,7 @@ static scim_error_t *read_secret(const char **secret, relay_t *relay)
                                     APR_FPROT_OS_DEFAULT, pool);
 
     if (rv == APR_SUCCESS) {
+        SCIM_ERR(check_secrecy(relay, file));
         rv = apr_file_read_full(file, text, SECRET_FILE_MAX, &length);
         apr_file_close(file);
     }
@@ -192,31 +218,72 @@ static scim_error_t *deliver(void *baton, const scim_feed_event_t *event,
     const char *problem;
 
     while ((problem = post(relay, event, pool)) != NULL) {
-        fprintf(stderr, "scimctl: event %s: %s; again in %d s\n",
-                event->sequence, problem, (int) apr_time_sec(pause));
+        scimctl_say(pool, "scimctl: event %s: %s; again in %d s",
+                    event->sequence, problem, (int) apr_time_sec(pause));
         apr_sleep(pause);
         pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
     }
     return advance(relay, event->sequence, pool);
 }
 
+/* One part of a URL in pool, "" where it has none. */
+static const char *part_of(CURLU *url, CURLUPart which, apr_pool_t *pool)
+{
+    char *part = NULL;
+    const char *copy = "";
+
+    if (curl_url_get(url, which, &part, 0) == CURLUE_OK) {
+        copy = apr_pstrdup(pool, part);
+    }
+    curl_free(part);
+    return copy;
+}
+
+static int is_loopback(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0
+           || (strncmp(host, "127.", 4) == 0
+               && strspn(host, "0123456789.") == strlen(host));
+}
+
+/* What is wrong with the URL, as the end of a sentence; NULL: nothing. */
+static const char *flaw_of(const relay_t *relay, CURLU *url,
+                           apr_pool_t *pool)
+{
+    const char *scheme = part_of(url, CURLUPART_SCHEME, pool);
+    int is_plain = strcmp(scheme, "http") == 0;
+
+    if (!is_plain && strcmp(scheme, "https") != 0) {
+        return apr_psprintf(pool, "'%.200s' is no https or http URL",
+                            relay->run->options.url);
+    }
+    if (*part_of(url, CURLUPART_USER, pool)
+        || *part_of(url, CURLUPART_PASSWORD, pool)) {
+        return "a URL must not have a user name or password: the receiver"
+               " knows the relay by its signature";
+    }
+    if (is_plain && !is_loopback(part_of(url, CURLUPART_HOST, pool))) {
+        return "changes of accounts must not travel in the clear: it must be"
+               " https, or http to a loopback address";
+    }
+    return *part_of(url, CURLUPART_QUERY, pool) && !relay->run->options.name
+           ? "the query of a URL may hold a secret, and without --name the"
+             " URL would be stored as the relay's name: give a --name"
+           : NULL;
+}
+
 /* A mistake that no retry mends is said at once. */
 static scim_error_t *check_url(const relay_t *relay)
 {
-    const char *text = relay->run->options.url;
+    apr_pool_t *pool = relay->run->pool;
     CURLU *url = curl_url();
-    char *scheme = NULL;
-    int is_good = curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK
-                  && curl_url_get(url, CURLUPART_SCHEME, &scheme, 0)
-                     == CURLUE_OK
-                  && (strcmp(scheme, "https") == 0
-                      || strcmp(scheme, "http") == 0);
+    const char *flaw;
 
-    curl_free(scheme);
+    curl_url_set(url, CURLUPART_URL, relay->run->options.url, 0);
+    flaw = flaw_of(relay, url, pool);
     curl_url_cleanup(url);
-    return is_good ? NULL
-        : scim_error(relay->run->pool, SCIM_E_INVALID_VALUE,
-                     "--url: '%.200s' is no https or http URL.", text);
+    return flaw ? scim_error(pool, SCIM_E_INVALID_VALUE, "--url: %s.", flaw)
+                : NULL;
 }
 
 static scim_error_t *prepare_curl(relay_t *relay)

@@ -52,6 +52,8 @@ refused(location("SCIMMaxBodySize $_"), qr/SCIMMaxBodySize: '\Q$_\E' is not allo
 refused(location("SCIMRateLimit $_"), qr/SCIMRateLimit: '\Q$_\E' is not allowed; it must be a number from 0 to 100000/, "SCIMRateLimit $_") for -1, 'x', '25/s', 100001;
 refused(location("SCIMRateBurst $_"), qr/SCIMRateBurst: '\Q$_\E' is not allowed; it must be a number from 1 to 1000000/, "SCIMRateBurst $_") for 0, '1e3', 1000001;
 is +(configtest(location("SCIMRateLimit $_->[0]\nSCIMRateBurst $_->[1]")))[0], 0, "SCIMRateLimit $_->[0], SCIMRateBurst $_->[1]" for [0, 1], [100000, 1000000];
+refused(location("SCIMMaxResourceSize $_"), qr/SCIMMaxResourceSize: '\Q$_\E' is not allowed; it must be a number from 4096 to 16777216/, "SCIMMaxResourceSize $_")
+    for 0, -1, 4095, '256k', 16777217;
 refused(location("SCIMBaseURL $_"), qr/SCIMBaseURL: '\Q$_\E' is not allowed; it must be the public URL of this Location, such as https:/,
         "SCIMBaseURL $_") for '/scim', 'ftp://h/scim', 'https://', 'https://h/scim?x', 'https://h/scim#x', 'https://u:p@h/scim';
 refused(location('SCIMProfile'), qr/SCIMProfile takes one argument/, 'no argument');

@@ -18,6 +18,7 @@ my $secret = 'whsec_' . MIME::Base64::encode(join('', map { chr rand 256 } 1 .. 
 my ($received, $log, $secret_file) = map { "$dir/$_" } qw(received log secret);
 Scim::Server::write_file($_, '') for $received, $log;
 Scim::Server::write_file($secret_file, "$secret\n");
+chmod 0600, $secret_file;
 my @RELAY = server()->scimctl('relay', $org->{key}, '--url', $url, '--secret-file', $secret_file,
                               '--name', "test $org->{key}");
 
@@ -97,6 +98,7 @@ refused("--url $_", qr/--url: '\Q$_\E' is no https or http URL/, @given, '--url'
 refused('a secret file that is not there', qr/'\/nowhere' cannot be read/, '--url', $url, '--secret-file', '/nowhere');
 for my $bad ('', 'whsec_', 'whsec_c2hvcnQ=', 'secretsecretsecretsecretsecret', 'whsec_!!!!', 'whsec_' . 'A' x 400) {
     Scim::Server::write_file("$dir/bad", "$bad\n");
+    chmod 0600, "$dir/bad";
     refused("the secret '$bad'", qr/The secret must be whsec_ and base64 of 24 to 64 random bytes, as from printf 'whsec_%s\\n' "\$\(openssl/, '--url', $url, '--secret-file', "$dir/bad");
 }
 refused('an unknown organization', qr/no organization/, 'nosuch', @given, '--url', $url);

@@ -59,7 +59,7 @@ static void print_matches(const scim_filter_t *filter, const cJSON *resources,
 static void answer(const char *text, const cJSON *resources,
                    apr_pool_t *pool)
 {
-    scim_rules_t rules = { 0, 0 };
+    scim_rules_t rules = { 0, 0, NULL };
     scim_resolver_t resolver = scim_schema_resolver(&scim_user_type, &rules);
     scim_filter_t *filter;
     scim_error_t *error = scim_filter_parse(&filter, text, &resolver, pool);

@@ -18,7 +18,7 @@
 
 static scim_resolver_t resolver_of(int strict)
 {
-    static scim_rules_t rules[2] = { { 0, 0 }, { 0, 1 } };
+    static scim_rules_t rules[2] = { { 0, 0, NULL }, { 0, 1, NULL } };
 
     return scim_schema_resolver(&scim_user_type, &rules[strict]);
 }
@@ -337,6 +337,71 @@ static void test_matches(apr_pool_t *pool)
     }
 }
 
+/* What it takes to match text with the only e-mail, a long one. */
+static apr_int64_t work_for(const char *text, apr_pool_t *pool)
+{
+    const char *value = apr_psprintf(pool, "{\"emails\":[{\"value\":"
+                                     "\"%010000d\",\"type\":\"x\"}]}", 0);
+    scim_resolver_t resolver = resolver_of(0);
+    scim_work_t work = scim_work_begin();
+    scim_filter_t *filter = NULL;
+    cJSON *resource = NULL;
+
+    if (scim_json_parse(&resource, value, strlen(value), pool)
+        || scim_filter_parse(&filter, text, &resolver, pool)) {
+        return -1;
+    }
+    scim_filter_match_within(filter, resource, &work, pool);
+    return SCIM_WORK_LIMIT - work.left;
+}
+
+/* n times term, joined by "or". */
+static const char *times(int n, const char *term, apr_pool_t *pool)
+{
+    return n == 1 ? term : apr_pstrcat(pool, term, " or ",
+                                       times(n - 1, term, pool), NULL);
+}
+
+static void test_work(apr_pool_t *pool)
+{
+    static const char term[] = "emails.value sw \"1\"";
+    apr_int64_t one = work_for(term, pool);
+    apr_int64_t many = work_for(times(100, term, pool), pool);
+    apr_int64_t in_brackets
+        = work_for(apr_psprintf(pool, "emails[%s]",
+                                times(100, "value sw \"1\"", pool)), pool);
+
+    ok(one > 10000 * SCIM_WORK_KEY, "a long value takes work for its length");
+    ok(many > one, "more terms take more work");
+    ok(many < 2 * one, "but a value is folded once, for a hundred terms");
+    ok(in_brackets < 2 * one, "in brackets, too");
+    ok(work_for("emails.type sw \"1\"", pool) < 1000,
+       "what is not looked at is not folded");
+}
+
+/* When the work is used up, the rest is not looked at. */
+static void test_work_ends(apr_pool_t *pool)
+{
+    static const char text[] = "{\"title\":\"x\"}";
+    scim_resolver_t resolver = resolver_of(0);
+    scim_work_t work = { 10 };
+    scim_filter_t *filter = NULL;
+    cJSON *resource = NULL;
+    scim_error_t *error;
+
+    ok(!scim_json_parse(&resource, text, strlen(text), pool)
+       && !scim_filter_parse(&filter, "not (title eq \"y\") or title pr",
+                             &resolver, pool), "a filter");
+    scim_filter_match_within(filter, resource, &work, pool);
+    ok(scim_work_is_over(&work), "work ends");
+    error = scim_work_check(&work, pool);
+    ok(error && error->kind == SCIM_E_TOO_MANY, "which is tooMany");
+    scim_work_take(&work, 1000000, 1000000);
+    ok(scim_work_is_over(&work), "and stays so");
+    ok(!scim_work_is_over(NULL) && !scim_work_check(NULL, pool),
+       "without a limit there is no end");
+}
+
 /* Texts near to valid ones. */
 static void test_mutations(apr_pool_t *root)
 {
@@ -393,5 +458,7 @@ int main(void)
     test_paths(pool);
     test_matches(pool);
     test_mutations(pool);
+    test_work(pool);
+    test_work_ends(pool);
     return tap_done(pool);
 }

@@ -22,6 +22,8 @@ static void accepts(const char *text, const char *printed, apr_pool_t *pool)
 
     is_str(error ? error->detail : scim_json_print(root, pool), printed,
            apr_psprintf(pool, "accepts %s", text));
+    is_int(error ? 0 : scim_json_size(root).bytes, strlen(printed),
+           "and knows its size");
 }
 
 static void test_accepted(apr_pool_t *pool)
@@ -459,6 +461,15 @@ static void test_equal_deep(apr_pool_t *pool)
        "what is stored deep is compared in no time");
 }
 
+static void test_values(apr_pool_t *pool)
+{
+    static const char text[] = "{\"a\":[1,\"b\",[]],\"c\":{\"d\":null}}";
+    cJSON *root = NULL;
+
+    ok(!scim_json_parse(&root, text, strlen(text), pool), "an object");
+    is_int(scim_json_size(root).values, 7, "has its values at every depth");
+}
+
 static void test_unassigned(apr_pool_t *pool)
 {
     ok(scim_json_is_unassigned(NULL)
@@ -493,5 +504,6 @@ int main(void)
     test_equal(pool);
     test_equal_deep(pool);
     test_unassigned(pool);
+    test_values(pool);
     return tap_done(pool);
 }

@@ -367,7 +367,7 @@ static cJSON *json_of(const char *text, apr_pool_t *pool)
 
 static void run(const case_t *c, int mode, apr_pool_t *pool)
 {
-    scim_rules_t rules = { !(c->modes & OPEN), mode == STRICT };
+    scim_rules_t rules = { !(c->modes & OPEN), mode == STRICT, NULL };
     cJSON *resource = json_of(c->before, pool);
     cJSON *message = json_of(apr_pstrcat(pool, "{'schemas':['urn:ietf:params"
                                          ":scim:api:messages:2.0:PatchOp'],"

@@ -235,7 +235,7 @@ static void test_read(apr_pool_t *pool)
 
     for (i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
         const read_t *c = &reads[i];
-        scim_rules_t rules = { 0, c->strict };
+        scim_rules_t rules = { 0, c->strict, NULL };
         apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
         cJSON *resource = NULL;
         scim_error_t *error = scim_patch_read(&resource,
@@ -256,6 +256,35 @@ static void test_read(apr_pool_t *pool)
         }
         is_int(notes->nelts, c->notes, apr_pstrcat(pool, c->name,
                                                    ": notes", NULL));
+    }
+}
+
+/* What no integer type holds is refused without being cast to one. */
+static void test_integers(apr_pool_t *pool)
+{
+    static const scim_attribute_t attribute = { .name = "n",
+                                                .type = SCIM_INTEGER };
+    static const struct {
+        const char *value;
+        int is_integer;
+    } cases[] = {
+        { "0", 1 }, { "-7", 1 }, { "9007199254740992", 1 }, { "1e3", 1 },
+        { "1.5", 0 }, { "7e87", 0 }, { "-7e87", 0 }, { "1e308", 0 },
+        { "9.3e18", 0 }, { "true", 0 }
+    };
+    static const scim_rules_t rules = { 0, 0, NULL };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        cJSON *normal = NULL;
+        scim_error_t *error
+            = scim_schema_normalise(&normal, &attribute,
+                                    json_of(cases[i].value, pool), "n",
+                                    &rules, NULL, pool);
+
+        is_int(error == NULL, cases[i].is_integer,
+               apr_psprintf(pool, "an integer: %s", cases[i].value));
+        cJSON_Delete(normal);
     }
 }
 
@@ -284,7 +313,7 @@ static void test_validate(apr_pool_t *pool)
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        scim_rules_t rules = { cases[i].managed, 0 };
+        scim_rules_t rules = { cases[i].managed, 0, NULL };
         cJSON *resource = json_of(cases[i].resource, pool);
         scim_error_t *error = scim_schema_validate(resource, NULL,
                                                    &scim_user_type, &rules,
@@ -358,6 +387,7 @@ int main(void)
 
     test_table(pool);
     test_read(pool);
+    test_integers(pool);
     test_validate(pool);
     test_present(pool);
     return tap_done(pool);

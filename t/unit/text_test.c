@@ -564,6 +564,35 @@ static void test_trim(apr_pool_t *pool)
     is_str(scim_text_trim(pool, " \xc2\xa0"), "", "and all of a blank");
 }
 
+static void test_step(apr_pool_t *pool)
+{
+    static const struct {
+        const char *text;
+        int length;
+        unsigned harm;
+    } cases[] = {
+        { "a", 1, 0 }, { "\xc3\xa9x", 2, 0 }, { "\xf0\x9f\x98\x80", 4, 0 },
+        { "\x1b[31m", 1, 0x1b }, { "\n", 1, '\n' }, { "\x7f", 1, 0x7f },
+        { "\xc2\x9b" "31m", 2, 0x9b }, { "\xc2\x80", 2, 0x80 },
+        { "\xc2\xa0", 2, 0 }, { "\xe2\x80\xae", 3, 0x202e },
+        { "\xe2\x81\xa6x", 3, 0x2066 }, { "\xd8\x9c", 2, 0x61c },
+        { "\xe2\x80\xa8", 3, 0x2028 }, { "\x9b", 1, 0xfffd },
+        { "\xc2", 1, 0xfffd }, { "\xf0\x9f\x98", 1, 0xfffd },
+        { "\xc0\x9b", 1, 0xfffd }
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        size_t size = strlen(cases[i].text) + 1;
+        unsigned harm;
+
+        is_int(scim_text_step(tap_at_edge(cases[i].text, size), &harm),
+               cases[i].length, "the bytes of a character");
+        is_int(harm, cases[i].harm,
+               apr_psprintf(pool, "and its harm: case %d", (int) i));
+    }
+}
+
 int main(void)
 {
     apr_pool_t *pool = tap_start();
@@ -587,5 +616,6 @@ int main(void)
     test_domains(pool);
     test_fold_has_no_context(pool);
     test_trim(pool);
+    test_step(pool);
     return tap_done(pool);
 }

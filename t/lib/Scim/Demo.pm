@@ -2,6 +2,7 @@ package Scim::Demo;
 # What script/demo does once mod_scim is built.
 use strict;
 use warnings;
+use Fcntl qw(:mode);
 use File::Temp ();
 use Scim::Entra;
 use Scim::Process;
@@ -16,7 +17,7 @@ sub server {
     my $reachable = $> != 0 || reaches($dir);
     if (!$reachable) {
         my $target = "/var/tmp/mod_scim-demo-$<";
-        mkdir $target;
+        own_folder($target);
         symlink $target, $dir unless -e $dir;
     }
     return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => <<"CONF");
@@ -33,6 +34,17 @@ sub server {
     Require valid-user
 </Location>
 CONF
+}
+
+# Everybody can write to /var/tmp: what another user has put there under this
+# name, he could change later.
+sub own_folder {
+    my ($path) = @_;
+    mkdir $path, 0755;
+    my @found = lstat $path or die "$path: $!\n";
+    my ($mode, $owner) = @found[2, 4];
+    die "$path is not a folder of yours that only you can write: remove it first\n"
+        if !S_ISDIR($mode) || $owner != $> || $mode & 022;
 }
 
 # The administrator's password for the settings page; httpd knows its hash.
@@ -100,6 +112,7 @@ sub write_env {
         HTTPD_PID => $server->httpd_pid,
     );
     my $mask = umask 0077;
+    unlink $file;               # which may be an old one that others can read
     Scim::Server::write_file($file, join '', map { "$_='$value{$_}'\n" } sort keys %value);
     umask $mask;
 }

@@ -126,9 +126,31 @@ sub prepare_folders {
     chmod 0755, "$self->{dir}/run";
 }
 
+# The roles of the database.
+our @ROLES = qw(postgres scim scim_owner scim_app scim_reader);
+
+# Which users of the operating system are let in as which roles: others of this
+# machine are not, for who is the superuser postgres can run programs.
+sub role_map {
+    my %roles = (scalar(getpwuid $>) => \@ROLES);
+    if (my $user = database_user()) {
+        $roles{$user} = \@ROLES;
+        $roles{'www-data'} = ['scim'];
+    }
+    return \%roles;
+}
+
+sub write_access {
+    my ($self) = @_;
+    my $roles = role_map();
+    write_file("$self->{pgdata}/pg_hba.conf", "local all all peer map=scim\n");
+    write_file("$self->{pgdata}/pg_ident.conf",
+               join '', map { my $user = $_; map { "scim $user $_\n" } @{ $roles->{$user} } } sort keys %$roles);
+}
+
 sub init_database {
     my ($self) = @_;
-    $self->run(1, pg('initdb'), '-D', $self->{pgdata}, '-A', 'trust', '-U', 'postgres',
+    $self->run(1, pg('initdb'), '-D', $self->{pgdata}, '-A', 'peer', '-U', 'postgres',
                '--encoding=UTF8', '--locale=C.UTF-8', @{ $self->{initdb} }, '--no-sync');
     open my $out, '>>', "$self->{pgdata}/postgresql.conf" or die "$!\n";
     my $fsync = $self->{fsync} ? 'on' : 'off';
@@ -145,11 +167,14 @@ CONF
     close $out;
 }
 
+# One that an older version has made, or that runs already, is closed to others
+# as well.
 sub start_database {
     my ($self) = @_;
-    return if $self->database_pid;
     my $fresh = !-e "$self->{pgdata}/PG_VERSION";
     $self->init_database if $fresh;
+    $self->write_access;
+    return $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, 'reload') if $self->database_pid;
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
                '-w', '-t', '60', 'start');
     return unless $fresh;

@@ -39,7 +39,7 @@ use constant {
 
 # The Locations of the test server: profile => path.
 my %LOCATION = (managed => '/scim', open => '/open', strict => '/strict',
-                'open-strict' => '/open-strict');
+                'open-strict' => '/open-strict', small => '/small');
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output todo_output);
 
@@ -72,6 +72,7 @@ sub locations {
     SetHandler scim
     SCIMMaxBodySize 2048
     SCIMMaxResults 5
+    SCIMMaxResourceSize 4096
     SCIMBulkMaxOperations 0
     SCIMBaseURL https://scim.example.com/provisioning/
     Require all granted

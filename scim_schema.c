@@ -390,7 +390,7 @@ static const char *identity_of(const cJSON *element,
 
 static void collapse_duplicates(cJSON *list,
                                 const scim_attribute_t *attribute,
-                                apr_pool_t *pool)
+                                scim_work_t *work, apr_pool_t *pool)
 {
     apr_hash_t *seen = apr_hash_make(pool);
     cJSON *element = list->child;
@@ -399,6 +399,7 @@ static void collapse_duplicates(cJSON *list,
         cJSON *next = element->next;
         const char *identity = identity_of(element, attribute, pool);
 
+        scim_work_take(work, strlen(identity), SCIM_WORK_KEY);
         if (apr_hash_get(seen, identity, APR_HASH_KEY_STRING)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         }
@@ -419,7 +420,7 @@ scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
 
 static scim_error_t *check_lists(cJSON *holder,
                                  const scim_attribute_t *table,
-                                 apr_pool_t *pool)
+                                 scim_work_t *work, apr_pool_t *pool)
 {
     apr_pool_t *scratch;
 
@@ -429,7 +430,7 @@ static scim_error_t *check_lists(cJSON *holder,
 
         if (table->multi_valued && cJSON_IsArray(list)) {
             SCIM_ERR(scim_schema_check_size(list, table->name, pool));
-            collapse_duplicates(list, table, scratch);
+            collapse_duplicates(list, table, work, scratch);
             SCIM_ERR(check_primary(list, table->name, pool));
         }
     }
@@ -445,14 +446,16 @@ scim_error_t *scim_schema_validate(cJSON *resource,
     const scim_schema_t *const *extension = type->extensions;
 
     SCIM_ERR(check_required(resource, type->core->attributes, rules, pool));
-    SCIM_ERR(check_lists(resource, type->core->attributes, pool));
+    SCIM_ERR(check_lists(resource, type->core->attributes, rules->work,
+                         pool));
     for (; *extension; extension++) {
         cJSON *holder = scim_json_member(resource, (*extension)->urn);
 
         if (holder) {
             SCIM_ERR(check_required(holder, (*extension)->attributes, rules,
                                     pool));
-            SCIM_ERR(check_lists(holder, (*extension)->attributes, pool));
+            SCIM_ERR(check_lists(holder, (*extension)->attributes,
+                                 rules->work, pool));
         }
     }
     return NULL;

@@ -268,7 +268,7 @@ static void test_work(apr_pool_t *pool)
     scim_work_t work = scim_work_begin();
     scim_rules_t rules = { 0, 0, &work };
 
-    ok(!scim_schema_validate(resource, &scim_user_type, &rules, pool),
+    ok(!scim_schema_validate(resource, NULL, &scim_user_type, &rules, pool),
        "two elements");
     ok(SCIM_WORK_LIMIT - work.left >= 1000 * SCIM_WORK_KEY,
        "take work for their length");
@@ -330,8 +330,9 @@ static void test_validate(apr_pool_t *pool)
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         scim_rules_t rules = { cases[i].managed, 0, NULL };
         cJSON *resource = json_of(cases[i].resource, pool);
-        scim_error_t *error = scim_schema_validate(resource, &scim_user_type,
-                                                   &rules, pool);
+        scim_error_t *error = scim_schema_validate(resource, NULL,
+                                                   &scim_user_type, &rules,
+                                                   pool);
 
         is_int(error ? (int) error->kind : READ, cases[i].error,
                cases[i].name);

@@ -402,7 +402,7 @@ static const char *identity_of(const cJSON *element,
 
 static void collapse_duplicates(cJSON *list,
                                 const scim_attribute_t *attribute,
-                                apr_pool_t *pool)
+                                scim_work_t *work, apr_pool_t *pool)
 {
     apr_hash_t *seen = apr_hash_make(pool);
     cJSON *element = list->child;
@@ -411,6 +411,7 @@ static void collapse_duplicates(cJSON *list,
         cJSON *next = element->next;
         const char *identity = identity_of(element, attribute, pool);
 
+        scim_work_take(work, strlen(identity), SCIM_WORK_KEY);
         if (apr_hash_get(seen, identity, APR_HASH_KEY_STRING)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         }
@@ -431,7 +432,7 @@ scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
 
 static scim_error_t *check_lists(cJSON *holder, const cJSON *before,
                                  const scim_attribute_t *table,
-                                 apr_pool_t *pool)
+                                 scim_work_t *work, apr_pool_t *pool)
 {
     apr_pool_t *scratch;
 
@@ -442,7 +443,7 @@ static scim_error_t *check_lists(cJSON *holder, const cJSON *before,
         if (table->multi_valued && cJSON_IsArray(list)
             && !is_as_before(holder, before, table->name)) {
             SCIM_ERR(scim_schema_check_size(list, table->name, pool));
-            collapse_duplicates(list, table, scratch);
+            collapse_duplicates(list, table, work, scratch);
             SCIM_ERR(check_primary(list, table->name, pool));
         }
     }
@@ -455,7 +456,7 @@ static scim_error_t *check(cJSON *holder, const cJSON *before,
                            const scim_rules_t *rules, apr_pool_t *pool)
 {
     SCIM_ERR(check_required(holder, before, table, rules, pool));
-    return check_lists(holder, before, table, pool);
+    return check_lists(holder, before, table, rules->work, pool);
 }
 
 scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,

@@ -11,6 +11,7 @@
 #include "scim_patch.h"
 #include "scim_roles.h"
 #include "scim_shape.h"
+#include "scim_size.h"
 #include "scim_text.h"
 
 /* Each lost race means that another writer got through, so this many
@@ -404,48 +405,6 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
     return NULL;
 }
 
-/* Bytes that count for SCIMMaxResourceSize: not those that the server makes or
- * that the columns active and role have, so that whoever is too large already
- * can be deactivated and lose his role. */
-static apr_size_t size_of(scim_call_t *call, const cJSON *resource)
-{
-    const cJSON *roles = scim_json_member(resource, "roles");
-    const char *role = roles && call->rules.managed
-                       ? scim_json_text(roles->child, "value") : NULL;
-    apr_size_t size = role ? 0 - strlen(role) : 0;
-    const cJSON *member;
-
-    cJSON_ArrayForEach(member, resource) {
-        if (strcmp(member->string, "id") != 0
-            && strcmp(member->string, "meta") != 0
-            && strcmp(member->string, "active") != 0) {
-            size += strlen(member->string) + strlen("\"\":,")
-                    + scim_json_size(member).bytes;
-        }
-    }
-    return size;
-}
-
-/* What is too large already may stay so, but not grow. */
-static scim_error_t *check_size(scim_call_t *call, const cJSON *resource,
-                                const cJSON *before)
-{
-    apr_size_t size = size_of(call, resource);
-
-    if (size <= call->max_resource_size
-        || (before && size <= size_of(call, before))) {
-        return NULL;
-    }
-    return scim_error_caused(call->pool, SCIM_E_TOO_LARGE,
-                             apr_psprintf(call->pool, "The account would"
-                                          " have %" APR_SIZE_T_FMT " bytes; at"
-                                          " most %" APR_SIZE_T_FMT " are"
-                                          " allowed. Send fewer or shorter"
-                                          " values.", size,
-                                          call->max_resource_size),
-                             "the limit is SCIMMaxResourceSize");
-}
-
 /* Who may come in is changed by a value only, never by the want of one. */
 static void settle_active(cJSON *resource, const cJSON *before)
 {
@@ -464,7 +423,7 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
 {
     scim_work_take_tree(call->rules.work, resource);
     SCIM_ERR(scim_work_check(call->rules.work, call->pool));
-    SCIM_ERR(check_size(call, resource, before));
+    SCIM_ERR(scim_size_check(call, resource, before));
     SCIM_ERR(resolve_manager(call, resource, before));
     scim_shape_drop_husks(resource, &scim_user_type, &call->rules);
     settle_active(resource, before);

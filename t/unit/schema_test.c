@@ -259,6 +259,21 @@ static void test_read(apr_pool_t *pool)
     }
 }
 
+/* To compare elements, their values are folded. */
+static void test_work(apr_pool_t *pool)
+{
+    cJSON *resource = json_of(apr_psprintf(pool, "{'userName':'a','emails':"
+                                           "[{'value':'%01000d'},"
+                                           "{'value':'x'}]}", 0), pool);
+    scim_work_t work = scim_work_begin();
+    scim_rules_t rules = { 0, 0, &work };
+
+    ok(!scim_schema_validate(resource, NULL, &scim_user_type, &rules, pool),
+       "two elements");
+    ok(SCIM_WORK_LIMIT - work.left >= 1000 * SCIM_WORK_KEY,
+       "take work for their length");
+}
+
 /* What no integer type holds is refused without being cast to one. */
 static void test_integers(apr_pool_t *pool)
 {
@@ -387,6 +402,7 @@ int main(void)
 
     test_table(pool);
     test_read(pool);
+    test_work(pool);
     test_integers(pool);
     test_validate(pool);
     test_present(pool);

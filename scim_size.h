@@ -1,0 +1,16 @@
+/* scim_size: how large an account may be. */
+#ifndef SCIM_SIZE_H
+#define SCIM_SIZE_H
+
+#include <cjson/cJSON.h>
+
+#include "scim_call.h"
+#include "scim_error.h"
+
+/* SCIM_E_TOO_LARGE when resource has more bytes than the call's
+ * max_resource_size.  What is too large already, before, may stay so, but not
+ * grow; before is NULL at creation. */
+scim_error_t *scim_size_check(scim_call_t *call, const cJSON *resource,
+                              const cJSON *before) SCIM_CHECKED;
+
+#endif

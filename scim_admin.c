@@ -13,6 +13,7 @@
 
 #include "scim_activity.h"
 #include "scim_config.h"
+#include "scim_door.h"
 #include "scim_http.h"
 #include "scim_json.h"
 #include "scim_log.h"
@@ -504,19 +505,17 @@ static const struct {
 /* organization, path and id from the URL.  0 when it names no organization. */
 static int read_path(visit_t *v)
 {
-    char *rest = apr_pstrdup(v->r->pool,
-                             scim_http_after_location(v->r));
+    const char *below = scim_door_below(v->r);
     char *id;
 
-    rest += strspn(rest, "/");
-    v->organization = ap_getword_nc(v->r->pool, &rest, '/');
-    v->path = rest;
-    if (strncmp(rest, "api/", 4) == 0
-        && (id = strchr(rest + 4, '/')) != NULL) {
-        *id++ = '\0';
-        v->id = *id ? id : NULL;
+    v->organization = below ? scim_door_segment(&below, v->r->pool) : NULL;
+    v->path = v->organization && *below ? below + 1 : "";
+    if (strncmp(v->path, "api/", 4) == 0
+        && (id = strchr(v->path + 4, '/')) != NULL) {
+        v->path = apr_pstrmemdup(v->r->pool, v->path, id - v->path);
+        v->id = id[1] ? id + 1 : NULL;
     }
-    return *v->organization != '\0';
+    return v->organization != NULL;
 }
 
 static scim_error_t *find_route(apr_size_t *found, visit_t *v)

@@ -27,6 +27,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->account_value = NULL;
     config->organization = NULL;
     config->gate_cache = SCIM_UNSET;
+    config->door = NULL;
     return config;
 }
 
@@ -57,6 +58,7 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->organization = add->organization ? add->organization
                                              : base->organization;
     config->gate_cache = merged(base->gate_cache, add->gate_cache);
+    config->door = add->door ? add->door : base->door;
     return config;
 }
 
@@ -253,6 +255,15 @@ static const char *see_dbd_max(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
+/* core's own directive, which says where this module's handlers work. */
+static const char *see_handler(cmd_parms *cmd, void *config_,
+                               const char *handler)
+{
+    scim_dir_config_t *config = config_;
+
+    return scim_door_make(&config->door, cmd, handler);
+}
+
 /* In a <Location>, or in the server's configuration for all of them. */
 #define ANYWHERE (RSRC_CONF | ACCESS_CONF)
 
@@ -299,6 +310,8 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
                   "The folder of the settings page, where it is not where"
                   " it was installed."),
+    AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
+                  "See core; mod_scim has the handlers scim and scim-admin."),
     AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
                   "See mod_dbd; mod_scim needs pgsql."),
     AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,

@@ -13,7 +13,6 @@
 #define SECRET_BYTES 32                  /* 256 random bits */
 #define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */
 #define VISIBLE_LENGTH (sizeof(SECRET_PREFIX) - 1 + 6)
-#define SECRET_MAX_LENGTH 512
 #define HASH_BYTES 32
 
 enum {
@@ -21,6 +20,15 @@ enum {
     COLUMN_TOKEN_NAME, COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMN_STALE,
     COLUMN_CURSOR_KEY
 };
+
+int scim_tokens_is_possible(const char *secret)
+{
+    apr_size_t prefix = strlen(SECRET_PREFIX);
+
+    return strncmp(secret, SECRET_PREFIX, prefix) == 0
+           && strlen(secret) == prefix + 2 * SECRET_BYTES
+           && strspn(secret + prefix, "0123456789abcdef") == 2 * SECRET_BYTES;
+}
 
 /* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
 static const char *hash_of(const char *secret, apr_pool_t *pool)
@@ -78,9 +86,6 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     const char *values[2] = { key };
     scim_rows_t *rows;
 
-    if (strlen(secret) > SECRET_MAX_LENGTH) {
-        return refused(pool);
-    }
     values[1] = hash_of(secret, pool);
     if (!values[1]) {
         return scim_error_caused(pool, SCIM_E_INTERNAL,

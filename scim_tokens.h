@@ -23,6 +23,9 @@ typedef struct {
     const char *cursor_key;      /* the organization's, for scim_cursor */
 } scim_principal_t;
 
+/* Whether secret has the shape of a token: no other needs to be looked up. */
+int scim_tokens_is_possible(const char *secret);
+
 /* Whom secret stands for in the organization called key: one statement.  An
  * unknown organization, an unknown, foreign or expired token are all the same
  * SCIM_E_UNAUTHORIZED.  Notes the use of the token at most once a minute. */

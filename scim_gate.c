@@ -380,9 +380,22 @@ static authz_status check_role(request_rec *r, const char *arguments,
 
 /* Require lines */
 
+/* What configtest says of the server's own (scim_gate_config.c). */
+static const char *check_htaccess(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS)
+           && scim_gate_lets_in_strangers(cmd->directive, NULL, cmd->pool)
+           ? SCIM_GATE_STRANGERS : NULL;
+}
+
 static const char *parse_account(cmd_parms *cmd, const char *line,
                                  const void **parsed)
 {
+    const char *wrong = check_htaccess(cmd);
+
+    if (wrong) {
+        return wrong;
+    }
     return *line ? "Require scim-account takes no argument; for a role there"
                    " is Require scim-role" : NULL;
 }
@@ -422,7 +435,7 @@ static const char *parse_role(cmd_parms *cmd, const char *line,
         APR_ARRAY_PUSH(roles, const char *) = role;
     }
     *parsed = roles;
-    return roles->nelts > 0 ? NULL
+    return roles->nelts > 0 ? check_htaccess(cmd)
         : "Require scim-role needs a role, as in Require scim-role ADMIN"
           " USER";
 }

@@ -177,6 +177,15 @@ unlike error_text(), qr/exit signal/, 'no child has died';
 Scim::Server::write_file("$folder/.htaccess", $auth);
 is get("/$key/index.html", $mine)->{content}, "a page\n", 'the folder itself is as it was';
 
+# The rules of configtest for the gate hold in a .htaccess as well.
+for my $lines ("<RequireAll>\nRequire all granted\nRequire not scim-role GUEST\n</RequireAll>", "<RequireAll>\nRequire all granted\n<RequireNone>\nRequire scim-account\n</RequireNone>\n</RequireAll>") {
+    Scim::Server::write_file("$folder/.htaccess", $lines);
+    is get("/$key/index.html", $mine)->{status}, 500, 'a gate that lets in strangers is an error in .htaccess, too';
+    like error_text(), qr/htaccess: whoever has no active account passes here/, 'which the log explains';
+}
+Scim::Server::write_file("$folder/.htaccess", "<RequireAll>\nRequire scim-account\nRequire not scim-role GUEST\n</RequireAll>");
+isnt get("/$key/index.html", $mine)->{status}, 500, 'with an account demanded it is none';
+
 # One segment is the organization
 for my $path ("/scim/x/$key/v2/Users", "/scim//$key/v2/Users", "/scim/$key//v2/Users", "/scim/$key/v2//Users", "//scim/$key/v2/Users", "/scim/./x/$key/v2/Users",
               "/scim/x%2F$key/v2/Users", "/scim/$key;x/v2/Users", "/scim;x/$key/v2/Users", "/scim/$key/v2;x/Users", "/scim/$key./v2/Users",
@@ -280,6 +289,59 @@ for my $line ('SetHandler scimadmin', 'SetHandler "scim_admin"', 'SetHandler sci
     is $status, 0, "$line: a warning";
     like $output, qr/SCIM0050: SetHandler \S+ \(line \d+ of \S+test\.conf\): this is none of mod_scim's handlers/, 'with the line';
 }
+# The gate: what turns it around lets in strangers, unless an account is demanded as well
+sub gate { return "SCIMOrganization acme\n<Location /a>\n$_[0]\n</Location>" }
+sub within { my ($container, @lines) = @_; return join "\n", "<Require$container>", @lines, "</Require$container>" }
+my $alias = "<AuthzProviderAlias scim-role guests GUEST>\n</AuthzProviderAlias>\n";
+my %strange = (
+    'not a role' => gate(within(All => 'Require valid-user', 'Require not scim-role GUEST')),
+    'not an account' => gate(within(All => 'Require all granted', 'Require not scim-account')),
+    'not, in other letters' => gate(within(All => 'Require valid-user', 'Require "Not" "scim-role" GUEST')),
+    'a RequireNone' => gate(within(All => 'Require valid-user', within(None => 'Require scim-role GUEST'))),
+    'a RequireAny in a RequireNone' => gate(within(All => 'Require valid-user', within(None => within(Any => 'Require scim-role GUEST', 'Require ip 192.0.2.1')))),
+    'an account within the RequireNone' => gate(within(All => 'Require valid-user', within(None => within(All => 'Require scim-account', 'Require not scim-role GUEST')))),
+    'an account in another RequireAll' => gate(within(All => within(Any => within(All => 'Require scim-account', 'Require ip 192.0.2.1'), within(All => 'Require valid-user', 'Require not scim-role GUEST')))),
+    'an account in a RequireAny' => gate(within(All => within(Any => 'Require scim-account', 'Require all granted'), 'Require not scim-role GUEST')),
+    'an alias' => $alias . gate(within(All => 'Require valid-user', 'Require not guests')),
+    'for a method' => gate("<Limit GET>\n" . within(All => 'Require valid-user', 'Require not scim-role GUEST') . "\n</Limit>"),
+);
+for my $what (sort keys %strange) {
+    my ($status, $output) = configtest($strange{$what});
+    isnt $status, 0, "$what: refused";
+    like $output, qr/SCIM0053: Require .* \(line \d+ of \S+test\.conf\): whoever has no active account passes here: put it into a <RequireAll>/, 'with the line';
+}
+my %sure = (
+    'not a role' => gate(within(All => 'Require scim-account', 'Require not scim-role GUEST')),
+    'a role beside it' => gate(within(All => 'Require scim-role ADMIN USER', 'Require not scim-role GUEST')),
+    'a RequireNone' => gate(within(All => 'Require scim-account', within(None => 'Require scim-role GUEST'))),
+    'an account further out' => gate(within(All => 'Require scim-account', within(Any => within(All => 'Require valid-user', 'Require not scim-role GUEST')))),
+    'an alias' => $alias . gate(within(All => 'Require scim-account', 'Require not guests')),
+    'not something else' => gate(within(All => 'Require scim-account', 'Require not ip 192.0.2.1')),
+);
+for my $what (sort keys %sure) {
+    my ($status, $output) = configtest($sure{$what});
+    is $status, 0, "$what with an account demanded: right" or diag $output;
+}
+
+# Satisfy Any
+for my $case (["SCIMOrganization acme\n<Location /a>\nSatisfy Any\nRequire scim-account\n</Location>", 'Require scim-account', 'beside the gate'],
+              ["SCIMOrganization acme\n<Location />\nSatisfy any\n</Location>\n<Location /a>\nRequire scim-role ADMIN\n</Location>", 'Require scim-role ADMIN', 'above it'],
+              ["SCIMOrganization acme\n<Location />\nRequire scim-account\n</Location>\n<Location /a>\nSatisfy Any\n</Location>", 'Require scim-account', 'below it'],
+              ["SCIMOrganization acme\n<Location /a>\nSatisfy All\nRequire scim-account\n</Location>\n<Location /a/b>\nSatisfy Any\n</Location>", 'Require scim-account', 'below one that says All'],
+              ["SCIMOrganization acme\n<Location /a>\nRequire scim-account\n</Location>\n<Directory />\nSatisfy Any\n</Directory>", 'Require scim-account', 'in a folder'],
+              ["<Location /a>\nSatisfy Any\nSetHandler scim\nRequire ip 192.0.2.1\n</Location>", 'SetHandler scim', 'beside SCIM'],
+              ["<Location /a>\n<Limit GET>\nSatisfy Any\n</Limit>\nSetHandler \"scim-admin\"\n</Location>", 'SetHandler "scim-admin"', 'beside the settings page']) {
+    my ($text, $of, $name) = @$case;
+    my ($status, $output) = configtest($text);
+    is $status, 0, "Satisfy Any $name: a warning" or diag $output;
+    like $output, qr/SCIM0054: Satisfy Any \(line \d+ of \S+test\.conf\): .* beside \Q$of\E \(line \d+ of/, 'with both lines';
+}
+for my $text ("SCIMOrganization acme\n<Location />\nSatisfy Any\n</Location>\n<Location /a>\nSatisfy All\nRequire scim-account\n</Location>",
+              "SCIMOrganization acme\n<Location /b>\nSatisfy Any\n</Location>\n<Location /a>\nRequire scim-account\n</Location>",
+              "<Location /a>\nSatisfy Any\n</Location>") {
+    unlike +(configtest($text))[1], qr/SCIM0054/, 'no warning where it does not reach';
+}
+
 for my $line ('SetHandler scim', "SetHandler SCIM-ADMIN", "SetHandler server-status\nSCIMOrganization acme\nRequire scim-account", "SetHandler \"proxy:fcgi://127.0.0.1:9000\"\nSCIMOrganization acme") {
     my ($status, $output) = configtest("<Location /a>\n$line\n</Location>");
     is $status, 0, "$line: right" or diag $output;

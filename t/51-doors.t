@@ -107,6 +107,13 @@ SetHandler scim
 Satisfy Any
 SCIMRequireTLS On
 </Location>
+<Location /gate>
+SCIMOrganization $key
+SCIMGateCache 0
+$BASIC</Location>
+<Location /gate/plain.txt>
+Require scim-account
+</Location>
 RewriteEngine On
 RewriteRule ^/short/(.*) /scimple/$key/v2/\$1 [PT]
 <Location /scimple>
@@ -217,6 +224,32 @@ for my $path ("/scim/<b>/$key/v2/ServiceProviderConfig", "/above/%22%3e%3cb%3e/v
     unlike $r->{content}, qr{<b>|/x/}, 'and are not echoed';
 }
 like location_of(get("/a%20b/$key/v2/ServiceProviderConfig", [])), qr{/a%20b/$key/v2/}, 'the path of the Location is escaped in a location';
+
+# Who signs in: the same name, not one that looks like it
+sub administrator { my ($name) = @_; return $org->create(userName => $name, roles => [{ value => 'ADMIN' }]) }
+administrator("saki.fix\x{e9}1-$key\@example.com");
+administrator("\x{ff34}aki-$key\@example.com");
+administrator("\x{17f}am-$key\@example.com");
+administrator("\x{3a3}\x{3b1}\x{3c2}-$key\@example.com");
+make_path("$dir/httpd/htdocs/gate");
+Scim::Server::write_file("$dir/httpd/htdocs/gate/plain.txt", "behind the gate\n");
+my %person = (
+    'the name itself' => ["saki.fix\x{e9}1-$key\@example.com", 1], 'in other case' => ["SAKI.FIX\x{c9}1-\U$key\E\@EXAMPLE.COM", 1],
+    'in another form of Unicode' => ["saki.fixe\x{301}1-$key\@example.com", 1], 'a full-width letter' => ["\x{ff53}aki.fix\x{e9}1-$key\@example.com", 0],
+    'a full-width capital' => ["\x{ff33}aki.fix\x{e9}1-$key\@example.com", 0], 'a ligature' => ["saki.\x{fb01}x\x{e9}1-$key\@example.com", 0],
+    'a long s' => ["\x{17f}aki.fix\x{e9}1-$key\@example.com", 0], 'a superscript' => ["saki.fix\x{e9}\x{b9}-$key\@example.com", 0],
+    'a full-width commercial at' => ["saki.fix\x{e9}1-$key\x{ff20}example.com", 0], 'a one-dot leader' => ["saki\x{2024}fix\x{e9}1-$key\@example.com", 0],
+    'a circled letter' => ["\x{24e2}aki.fix\x{e9}1-$key\@example.com", 0], 'a name for one that has a full-width letter' => ["Taki-$key\@example.com", 0],
+    'that one itself' => ["\x{ff34}aki-$key\@example.com", 0], 'a name for one that has a long s' => ["sam-$key\@example.com", 0],
+    'another sigma' => ["\x{3c3}\x{391}\x{3a3}-$key\@example.com", 1], 'a mathematical letter' => ["saki.fix\x{e9}1-$key\@\x{1d452}xample.com", 0],
+);
+for my $what (sort keys %person) {
+    my ($name, $gets_in) = @{ $person{$what} };
+    my $headers = [Authorization => 'Basic ' . MIME::Base64::encode(Encode::encode_utf8("$name:x"), '')];
+    my $expected = $gets_in ? 200 : 403;
+    is get("/aquoted/$key/api/settings", $headers)->{status}, $expected, "the settings page, signed in with $what: $expected";
+    is get('/gate/plain.txt', $headers)->{status}, $expected, "the gate: $expected";
+}
 
 # Ranges
 my $user = $org->create;

@@ -85,26 +85,43 @@ scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
     return NULL;
 }
 
-static int is_name_of(const server_rec *s, const char *host)
+static int is_among(const apr_array_header_t *names, const char *host)
 {
     int i;
 
-    for (i = 0; s->names && i < s->names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(s->names, i, const char *);
+    for (i = 0; names && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
 
-        if (name && strcasecmp(name, host) == 0) {
+        if (name && ap_strcasecmp_match(host, name) == 0) {
             return 1;
         }
     }
-    return strcasecmp(s->server_hostname, host) == 0;
+    return 0;
+}
+
+/* ServerName and ServerAlias, the latter with its * and ?. */
+static int is_name_of(const server_rec *s, const char *host)
+{
+    return strcasecmp(s->server_hostname, host) == 0
+           || is_among(s->names, host) || is_among(s->wild_names, host);
+}
+
+/* That of ServerName, which may have one, or a scheme that says it. */
+static apr_port_t public_port(request_rec *r)
+{
+    if (r->server->port) {
+        return r->server->port;
+    }
+    return r->server->server_scheme
+           ? apr_uri_port_of_scheme(r->server->server_scheme)
+           : r->connection->local_addr->port;
 }
 
 const char *scim_http_server_url(request_rec *r)
 {
     const char *scheme = ap_http_scheme(r);
     const char *host = ap_get_server_name_for_url(r);
-    apr_port_t port = r->server->port ? r->server->port
-                                      : r->connection->local_addr->port;
+    apr_port_t port = public_port(r);
 
     if (!is_name_of(r->server, ap_get_server_name(r))) {
         host = r->server->server_hostname;
@@ -113,6 +130,48 @@ const char *scim_http_server_url(request_rec *r)
         return apr_pstrcat(r->pool, scheme, "://", host, NULL);
     }
     return apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port);
+}
+
+/* scheme://host[:port] and nothing else, or with a path where that is
+ * allowed; port 0 becomes that of the scheme. */
+static int read_origin(apr_uri_t *uri, const char *text, int with_path,
+                       apr_pool_t *pool)
+{
+    if (apr_uri_parse(pool, text, uri) != APR_SUCCESS || !uri->scheme
+        || !uri->hostname || !*uri->hostname || uri->user || uri->query
+        || uri->fragment || (uri->path && !with_path)) {
+        return 0;
+    }
+    if (!uri->port_str) {
+        uri->port = apr_uri_port_of_scheme(uri->scheme);
+    }
+    return uri->port != 0;
+}
+
+static int is_same_origin(const apr_uri_t *one, const apr_uri_t *other)
+{
+    return strcasecmp(one->scheme, other->scheme) == 0
+           && strcasecmp(one->hostname, other->hostname) == 0
+           && one->port == other->port;
+}
+
+int scim_http_is_own_origin(request_rec *r, const char *origin,
+                            const char *base_url)
+{
+    apr_uri_t theirs;
+    apr_uri_t ours;
+
+    if (!read_origin(&theirs, origin, 0, r->pool)) {
+        return 0;
+    }
+    if (base_url && read_origin(&ours, base_url, 1, r->pool)
+        && is_same_origin(&theirs, &ours)) {
+        return 1;
+    }
+    return strcasecmp(theirs.scheme, ap_http_scheme(r)) == 0
+           && is_name_of(r->server, theirs.hostname)
+           && (theirs.port == public_port(r)
+               || theirs.port == r->connection->local_addr->port);
 }
 
 const char *scim_http_base(request_rec *r, const scim_target_t *target,

@@ -38,6 +38,13 @@ const char *scim_http_method_name(apr_pool_t *pool, int method);
  * only where ServerName or ServerAlias has it. */
 const char *scim_http_server_url(request_rec *r);
 
+/* Whether origin, of an Origin header, is this server's own: scheme, name and
+ * port as the request came, the name being one of ServerName and ServerAlias
+ * and the port perhaps that of ServerName; or those of base_url, which may be
+ * NULL. */
+int scim_http_is_own_origin(request_rec *r, const char *origin,
+                            const char *base_url);
+
 /* SCIM_E_NOT_FOUND unless the path goes on behind the Location's own with just
  * an organization and a version, and then whatever is there. */
 scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)

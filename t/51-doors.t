@@ -293,6 +293,72 @@ for my $token ('x', 'scim_', 'scim_' . 'a' x 63, 'scim_' . 'a' x 65, 'scim_' . '
 is get("/above/$key/v2/Users", [Authorization => 'Bearer scim_' . 'a' x 64])->{status}, 503, 'what has does';
 $httpd->stop;
 
+# Whose page may change something: a name that only leads here is not the origin of the page
+my ($host, $tls) = map { Scim::Server::free_port() } 1, 2;
+my $PAGE = "SetHandler scim-admin\nAuthType Basic\nAuthName page\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\nRequire valid-user\n";
+my $hosts = Scim::Server->new(dir => File::Temp::tempdir('scim-hosts-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(), tls_port => $tls, conf => <<"CONF");
+<Location /organizations>
+$PAGE</Location>
+<Location /based>
+${PAGE}SCIMBaseURL https://scim.example.com:8443/scim
+</Location>
+Listen 127.0.0.1:$host
+<VirtualHost 127.0.0.1:$host>
+ServerName www.example.com
+ServerAlias example.com *.pages.example.com
+</VirtualHost>
+<VirtualHost 127.0.0.1:$host>
+ServerName https://behind.example.com
+</VirtualHost>
+<VirtualHost 127.0.0.1:$host>
+ServerName mapped.example.com:8080
+</VirtualHost>
+CONF
+$hosts->start;
+
+sub write_from {
+    my ($origin, %o) = @_;
+    my $url = 'http://127.0.0.1:' . ($o{port} || $hosts->{port});
+    my @headers = (Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", ''), 'Content-Type' => 'application/json',
+                   defined $origin ? (Origin => $origin) : ());
+    return Scim::Http->new($url)->request(PUT => ($o{at} || '/organizations') . "/$org->{key}/api/settings", \@headers, '{"enabled":true}', host => $o{host})->{status};
+}
+
+my $port = $hosts->{port};
+is write_from("http://127.0.0.1:$port"), 200, 'the name and port of the server are its own origin';
+is write_from("HTTP://127.0.0.1:$port"), 200, 'in any case';
+my %foreign = ('a name that only leads here' => ["http://evil.example:$port", host => "evil.example:$port"], 'one without a port' => ['http://evil.example', host => 'evil.example'],
+               'another scheme' => ["https://127.0.0.1:$port"], 'another port' => ['http://127.0.0.1', host => '127.0.0.1'], 'another port that Host has' => ['http://127.0.0.1:81', host => '127.0.0.1:81'],
+               'a user in it' => ["http://x\@127.0.0.1:$port"], 'a path' => ["http://127.0.0.1:$port/x"], 'a query' => ["http://127.0.0.1:$port?x"], 'a dot at the end' => ["http://127.0.0.1.:$port", host => "127.0.0.1.:$port"],
+               'an address of its own' => ["http://127.0.0.2:$port", host => "127.0.0.2:$port"], 'localhost' => ["http://localhost:$port", host => "localhost:$port"], 'nothing' => [''], 'null' => ['null'], 'nonsense' => ['http://[']);
+for my $what (sort keys %foreign) {
+    my ($origin, %o) = @{ $foreign{$what} };
+    is write_from($origin, %o), 403, "$what is not";
+}
+sub named { my ($origin, $name) = @_; return write_from($origin, port => $host, host => $name) }
+is named("http://www.example.com:$host", 'www.example.com'), 200, 'a virtual host has its own name';
+is named("http://example.com:$host", 'example.com'), 200, 'and its ServerAlias';
+is named("http://a.pages.example.com:$host", 'a.pages.example.com'), 200, 'with its wildcards';
+is named("http://evil.example:$host", 'evil.example'), 403, 'not the name for which it is only the first one';
+is named("http://behind.example.com:$host", 'www.example.com'), 403, 'nor that of another host';
+is named('https://behind.example.com', 'behind.example.com'), 200, 'ServerName with a scheme: a proxy in front ends TLS';
+is named("http://behind.example.com:$host", 'behind.example.com'), 403, 'which is then the scheme';
+is named('http://mapped.example.com:8080', 'mapped.example.com'), 200, 'ServerName with a port, which leads here';
+is named('http://mapped.example.com', 'mapped.example.com'), 403, 'and no other';
+is write_from('https://scim.example.com:8443', at => '/based'), 200, 'the origin of SCIMBaseURL';
+is write_from('https://scim.example.com', at => '/based'), 403, 'with its port';
+is write_from('http://scim.example.com:8443', at => '/based'), 403, 'and its scheme';
+is write_from('https://scim.example.com:8443'), 403, 'only where it holds';
+{
+    open my $in, '<', $hosts->{error_log} or die $!;
+    local $/;
+    like scalar <$in>, qr{Cause: Origin is http://evil\.example:\d+; this site is http://}, 'the log says which origin it was, and which it should be';
+}
+my $r = Scim::Http->new("http://127.0.0.1:$port")->request(GET => "/organizations/$org->{key}/",
+    [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", '')], undef);
+is $r->{headers}{'cache-control'}, 'no-store', 'the page is stored nowhere';
+$hosts->stop;
+
 # configtest
 my $DBD = qq(DBDriver pgsql\nDBDParams "host=@{[server()->{pghost}]} dbname=scim user=scim"\nSCIMAdminFiles @{[Scim::Server::root()]}/admin\n);
 my $load = Scim::Server::load_modules() . join '', map { "LoadModule ${_}_module $modules/mod_$_.so\n" } qw(access_compat authz_host mime);

@@ -26,6 +26,7 @@
 #include "scim_endpoints.h"
 #include "scim_error.h"
 #include "scim_gate.h"
+#include "scim_headers.h"
 #include "scim_http.h"
 #include "scim_log.h"
 #include "scim_schema.h"
@@ -583,6 +584,7 @@ static void register_hooks(apr_pool_t *pool)
     scim_door_register_hooks(pool);
     scim_http_register_hooks(pool);
     scim_gate_register(pool);
+    scim_headers_register_hooks(pool);
 }
 
 module AP_MODULE_DECLARE_DATA scim_module = {

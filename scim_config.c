@@ -9,6 +9,8 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include "scim_headers.h"
+
 APLOG_USE_MODULE(scim);
 
 void *scim_config_create_dir(apr_pool_t *pool, char *dir)
@@ -27,6 +29,8 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->account_value = NULL;
     config->organization = NULL;
     config->gate_cache = SCIM_UNSET;
+    config->headers = NULL;
+    config->headers_encoded = 0;
     config->door = NULL;
     return config;
 }
@@ -58,6 +62,9 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->organization = add->organization ? add->organization
                                              : base->organization;
     config->gate_cache = merged(base->gate_cache, add->gate_cache);
+    config->headers = add->headers ? add->headers : base->headers;
+    config->headers_encoded = add->headers ? add->headers_encoded
+                                           : base->headers_encoded;
     config->door = add->door ? add->door : base->door;
     return config;
 }
@@ -160,6 +167,24 @@ static const char *set_organization(cmd_parms *cmd, void *config_,
                            " digits and hyphens");
     }
     config->organization = value;
+    return NULL;
+}
+
+static const char *set_headers(cmd_parms *cmd, void *config_,
+                               const char *prefix, const char *encoding)
+{
+    scim_dir_config_t *config = config_;
+    const char *problem = scim_headers_check_prefix(prefix);
+
+    if (problem) {
+        return not_allowed(cmd, prefix, problem);
+    }
+    if (encoding && strcasecmp(encoding, "encoded") != 0) {
+        return not_allowed(cmd, encoding, "behind the beginning of the names"
+                           " there may only be encoded");
+    }
+    config->headers = strcasecmp(prefix, "Off") == 0 ? "" : prefix;
+    config->headers_encoded = encoding != NULL;
     return NULL;
 }
 
@@ -297,6 +322,10 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
                   "For how many seconds a process remembers an account that"
                   " it looked up for Require (default 1); 0: never."),
+    AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
+                   "How the names of the headers begin that tell the"
+                   " application who passed the gate, such as X-; encoded"
+                   " behind it: percent-encoded; Off (default): none."),
     AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_sso),
                  ANYWHERE,

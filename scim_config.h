@@ -32,6 +32,8 @@ typedef struct {
     const ap_expr_info_t *account_value; /* NULL: r->user */
     const char *organization;    /* of the gate: its key */
     int gate_cache;              /* seconds */
+    const char *headers;         /* how their names begin; "" for none */
+    int headers_encoded;         /* said with it */
     const scim_door_t *door;     /* where a SetHandler that may be ours is */
 } scim_dir_config_t;
 

@@ -20,6 +20,14 @@
 
 void scim_gate_register(apr_pool_t *pool);
 
+/* The i-th of what the application is told, as its variable is called
+ * ("SCIM_ACCOUNT_ID"); NULL behind the last. */
+const char *scim_gate_variable(int i);
+
+/* Its value for the account that passed the gate with r, or "" where that has
+ * none; NULL when none passed. */
+const char *scim_gate_value(request_rec *r, int i);
+
 /* In each child process, for as long as pool. */
 void scim_gate_init_child(apr_pool_t *pool, server_rec *s);
 

@@ -1,9 +1,10 @@
 /* mod_scim: SCIM 2.0 provisioning of accounts in PostgreSQL.
  *
  * The module record, directives, hooks and routing.  A request's way through:
- * check_access authenticates the bearer token, before a body is read;
- * handle_request finds the route, reads the body, borrows a connection, lets
- * scim_users work, gives the connection back and writes the answer.
+ * scim_door knows that it is ours; serve_scim authenticates the bearer token,
+ * before a body is read, finds the route, reads the body, borrows a
+ * connection, lets scim_users work, gives the connection back and writes the
+ * answer.
  */
 #include <stddef.h>
 #include <string.h>
@@ -21,9 +22,11 @@
 #include "scim_activity.h"
 #include "scim_admin.h"
 #include "scim_config.h"
+#include "scim_door.h"
 #include "scim_endpoints.h"
 #include "scim_error.h"
 #include "scim_gate.h"
+#include "scim_headers.h"
 #include "scim_http.h"
 #include "scim_limits.h"
 #include "scim_log.h"
@@ -35,12 +38,11 @@
 
 #define PROTOCOL_VERSION "v2"
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
-#define NO_FILE "scim:"          /* begins r->filename; no path does */
 
 module AP_MODULE_DECLARE_DATA scim_module;
 APLOG_USE_MODULE(scim);
 
-/* What is known of a request from check_access on. */
+/* What is known of a request before its body is read. */
 typedef struct {
     scim_target_t target;
     const scim_principal_t *principal; /* NULL on a public route */
@@ -237,7 +239,7 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
 static scim_error_t *check_token(const scim_principal_t **principal,
                                  request_rec *r, const scim_target_t *target)
 {
-    const char *secret = scim_http_bearer(r);
+    const char *secret = ap_is_initial_req(r) ? scim_http_bearer(r) : NULL;
     scim_limits_lookup_t lookup;
 
     if (!secret || !scim_tokens_is_possible(secret)) {
@@ -260,39 +262,18 @@ static scim_error_t *authenticate(request_state_t *state, request_rec *r)
     return NULL;
 }
 
-static int check_access(request_rec *r)
-{
-    request_state_t *state;
-    scim_error_t *error;
-
-    if (!ap_is_initial_req(r) || !scim_http_has_handler(r, SCIM_HANDLER)) {
-        return DECLINED;
-    }
-    state = apr_pcalloc(r->pool, sizeof(*state));
-    error = authenticate(state, r);
-    if (error) {
-        return scim_http_refuse(r, error);
-    }
-    ap_set_module_config(r->request_config, &scim_module, state);
-    return OK;
-}
-
-/* Before anything else is done with what travelled in the clear. */
+/* Before anything else is done with what travelled in the clear, and before
+ * a password is asked for. */
 static int check_tls(request_rec *r)
 {
-    int is_admin = scim_http_has_handler(r, SCIM_ADMIN_HANDLER);
-    scim_error_t *error;
+    const char *handler = scim_door_of(r);
+    scim_error_t *error = handler ? scim_tls_check(r) : NULL;
 
-    if (!ap_is_initial_req(r)
-        || (!is_admin && !scim_http_has_handler(r, SCIM_HANDLER))) {
-        return DECLINED;
-    }
-    error = scim_tls_check(r);
     if (!error) {
         return DECLINED;
     }
-    return is_admin ? scim_admin_refuse(r, error)
-                    : scim_http_refuse(r, error);
+    return strcmp(handler, SCIM_ADMIN_HANDLER) == 0
+           ? scim_admin_refuse(r, error) : scim_http_refuse(r, error);
 }
 
 /* Service */
@@ -514,23 +495,19 @@ static void note_refusals(scim_exchange_t *x, const scim_error_t *error)
     keep_refusals(x, kept);
 }
 
-static int handle_request(request_rec *r)
+/* After all that httpd itself asks of a request, so that the database is not
+ * troubled by who may not come here at all, and in no hook that Satisfy Any
+ * leaves out. */
+static int serve_scim(request_rec *r)
 {
-    const request_state_t *state
-        = ap_get_module_config(r->request_config, &scim_module);
-    scim_error_t *error;
+    request_state_t state = { .principal = NULL };
+    scim_error_t *error = authenticate(&state, r);
     scim_exchange_t x;
 
-    if (r->handler && strcmp(r->handler, SCIM_ADMIN_HANDLER) == 0) {
-        return scim_admin_handle(r);
+    if (error) {
+        return scim_http_refuse(r, error);
     }
-    if (!r->handler || strcmp(r->handler, SCIM_HANDLER) != 0) {
-        return DECLINED;
-    }
-    if (!state) {
-        return scim_http_refuse(r, unauthorized(r));
-    }
-    prepare_exchange(&x, r, state);
+    prepare_exchange(&x, r, &state);
     error = route_request(&x);
     log_notes(&x);
     if (x.failure) {
@@ -543,41 +520,34 @@ static int handle_request(request_rec *r)
                  : scim_http_answer(r, &x.reply);
 }
 
-/* Hooks */
-
-/* There is no file behind our URLs: without these two, the core would look
- * for one and apply <Directory> sections to it.  It forgets the Location in
- * between, so the name has to say whose it is. */
-static int translate_name(request_rec *r)
+/* An answer is whole: what a PATCH has changed is not read in parts. */
+static void ignore_range(request_rec *r)
 {
-    if (!scim_http_has_handler(r, SCIM_HANDLER)
-        && !scim_http_has_handler(r, SCIM_ADMIN_HANDLER)) {
+    apr_table_unset(r->headers_in, "Range");
+    apr_table_unset(r->headers_in, "Request-Range");
+    apr_table_setn(r->headers_out, "Accept-Ranges", "none");
+}
+
+static int handle_request(request_rec *r)
+{
+    const char *handler = scim_door_handler(r->handler);
+
+    if (!handler) {
         return DECLINED;
     }
-    r->filename = apr_pstrcat(r->pool, NO_FILE, r->uri, NULL);
-    return OK;
-}
-
-static int map_to_storage(request_rec *r)
-{
-    return r->filename
-           && strncmp(r->filename, NO_FILE, strlen(NO_FILE)) == 0
-           ? OK : DECLINED;
-}
-
-static int sets_handler(const ap_directive_t *node, const char *handler)
-{
-    for (; node; node = node->next) {
-        if (strcasecmp(node->directive, "SetHandler") == 0
-            && strcmp(node->args, handler) == 0) {
-            return 1;
-        }
-        if (sets_handler(node->first_child, handler)) {
-            return 1;
-        }
+    if (scim_door_of(r) != handler) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, SCIM_LOGNO(0052)
+                      "the handler %s serves nothing here: only SetHandler"
+                      " in a <Location> of the server's configuration counts,"
+                      " no .htaccess", handler);
+        return HTTP_NOT_FOUND;
     }
-    return 0;
+    ignore_range(r);
+    return strcmp(handler, SCIM_ADMIN_HANDLER) == 0 ? scim_admin_handle(r)
+                                                    : serve_scim(r);
 }
+
+/* Hooks */
 
 static int any_server_has_dbd(server_rec *s)
 {
@@ -628,12 +598,17 @@ static int load_admin_files(apr_pool_t *pconf, server_rec *s)
 static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp, server_rec *s)
 {
-    int has_admin = sets_handler(ap_conftree, SCIM_ADMIN_HANDLER);
+    int has_admin = scim_door_is_used(ap_conftree, SCIM_ADMIN_HANDLER,
+                                      ptemp);
     int gate = scim_gate_check_config(ap_conftree, s, ptemp);
     int status = gate == DECLINED ? OK : gate;
 
+    if (status == OK) {
+        status = scim_door_check_config(ap_conftree, s, ptemp);
+    }
     if (status == OK && (has_admin || gate == OK
-                         || sets_handler(ap_conftree, SCIM_HANDLER))) {
+                         || scim_door_is_used(ap_conftree, SCIM_HANDLER,
+                                              ptemp))) {
         status = check_database(s);
     }
     if (status == OK) {
@@ -662,16 +637,13 @@ static void register_hooks(apr_pool_t *pool)
 {
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_translate_name(translate_name, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_map_to_storage(map_to_storage, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_check_access(check_tls, NULL, NULL, APR_HOOK_FIRST,
-                         AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_access(check_access, NULL, NULL, APR_HOOK_MIDDLE,
-                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_header_parser(check_tls, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);
+    scim_door_register_hooks(pool);
     scim_http_register_hooks(pool);
     scim_limits_register(pool);
     scim_gate_register(pool);
+    scim_headers_register_hooks(pool);
 }
 
 module AP_MODULE_DECLARE_DATA scim_module = {

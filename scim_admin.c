@@ -13,6 +13,7 @@
 
 #include "scim_activity.h"
 #include "scim_config.h"
+#include "scim_door.h"
 #include "scim_http.h"
 #include "scim_json.h"
 #include "scim_log.h"
@@ -136,7 +137,8 @@ static int answer_file(request_rec *r, apr_size_t i)
 {
     int condition;
 
-    put_headers(r, "private, no-cache");
+    /* The page holds what its script puts into it, a new token above all. */
+    put_headers(r, i == INDEX ? "no-store" : "private, no-cache");
     apr_table_setn(r->headers_out, "ETag", files[i].etag);
     condition = ap_meets_conditions(r);
     return condition == OK ? write_text(r, files[i].type, files[i].text,
@@ -504,19 +506,17 @@ static const struct {
 /* organization, path and id from the URL.  0 when it names no organization. */
 static int read_path(visit_t *v)
 {
-    char *rest = apr_pstrdup(v->r->pool,
-                             scim_http_after_location(v->r));
+    const char *below = scim_door_below(v->r);
     char *id;
 
-    rest += strspn(rest, "/");
-    v->organization = ap_getword_nc(v->r->pool, &rest, '/');
-    v->path = rest;
-    if (strncmp(rest, "api/", 4) == 0
-        && (id = strchr(rest + 4, '/')) != NULL) {
-        *id++ = '\0';
-        v->id = *id ? id : NULL;
+    v->organization = below ? scim_door_segment(&below, v->r->pool) : NULL;
+    v->path = v->organization && *below ? below + 1 : "";
+    if (strncmp(v->path, "api/", 4) == 0
+        && (id = strchr(v->path + 4, '/')) != NULL) {
+        v->path = apr_pstrmemdup(v->r->pool, v->path, id - v->path);
+        v->id = id[1] ? id + 1 : NULL;
     }
-    return *v->organization != '\0';
+    return v->organization != NULL;
 }
 
 static scim_error_t *find_route(apr_size_t *found, visit_t *v)
@@ -549,44 +549,28 @@ static scim_error_t *find_route(apr_size_t *found, visit_t *v)
                       v->r->method, allow);
 }
 
-/* http[s]://host[:port] without the scheme: a proxy may have ended TLS. */
-static const char *authority_of(const char *url)
-{
-    if (strncasecmp(url, "http://", 7) == 0) {
-        return url + 7;
-    }
-    return strncasecmp(url, "https://", 8) == 0 ? url + 8 : NULL;
-}
-
-static int is_authority(const char *authority, const char *of)
-{
-    apr_size_t length = strlen(authority);
-
-    return of && strncasecmp(of, authority, length) == 0
-           && (of[length] == '\0' || of[length] == '/');
-}
-
 /* A browser says in Origin which site's page sends a write, and a page cannot
- * forge it.  Whoever is not a browser says it too. */
+ * forge it.  Whoever is not a browser says it too.  What Host says is no
+ * proof: any name in DNS may lead here. */
 static scim_error_t *check_origin(visit_t *v)
 {
     const char *origin = apr_table_get(v->r->headers_in, "Origin");
     const char *site = apr_table_get(v->r->headers_in, "Sec-Fetch-Site");
-    const char *authority = origin ? authority_of(origin) : NULL;
-    const char *base = v->config->base_url;
 
-    if (v->r->method_number == M_GET) {
+    if (v->r->method_number == M_GET
+        || (origin && (!site || strcmp(site, "same-origin") == 0)
+            && scim_http_is_own_origin(v->r, origin, v->config->base_url))) {
         return NULL;
     }
-    if (authority && *authority
-        && (!site || strcmp(site, "same-origin") == 0)
-        && (is_authority(authority, apr_table_get(v->r->headers_in, "Host"))
-            || (base && is_authority(authority, authority_of(base))))) {
-        return NULL;
-    }
-    return scim_error(v->r->pool, SCIM_E_FORBIDDEN,
-                      "A change must come from the settings page itself (or"
-                      " with an Origin header of this site).");
+    return scim_error_caused(v->r->pool, SCIM_E_FORBIDDEN,
+                             "A change must come from the settings page"
+                             " itself (or with an Origin header of this"
+                             " site).",
+                             apr_psprintf(v->r->pool, "Origin is %.200s; this"
+                                          " site is %s, by ServerName and"
+                                          " ServerAlias, or SCIMBaseURL",
+                                          origin ? origin : "missing",
+                                          scim_http_server_url(v->r)));
 }
 
 static scim_error_t *read_input(visit_t *v)
@@ -663,17 +647,22 @@ static scim_error_t *find_person(visit_t *v)
                              v->config->by_external_id == 1, value,
                              v->r->pool);
     scim_db_return(db);
-    /* Which organizations there are is not for everybody to know. */
-    if (error && error->kind == SCIM_E_NOT_FOUND) {
-        return scim_error_caused(v->r->pool, SCIM_E_NOT_FOUND,
-                                 NOTHING_HERE, error->detail);
+    if (!error && (!person->active || strcmp(person->role, "ADMIN") != 0)) {
+        error = scim_error(v->r->pool, SCIM_E_FORBIDDEN,
+                           "'%.120s' is not an active administrator of"
+                           " '%.63s'.", person->user_name, v->organization);
     }
-    SCIM_ERR(error);
-    v->person = person;
-    return person->active && strcmp(person->role, "ADMIN") == 0 ? NULL
-        : scim_error(v->r->pool, SCIM_E_FORBIDDEN,
-                     "'%.120s' is not an active administrator of '%.63s'.",
-                     person->user_name, v->organization);
+    v->person = error ? NULL : person;
+    /* Which organizations there are, and who is in them, is not for everybody
+     * to know: to those who are not let in, all look the same. */
+    if (error && (error->kind == SCIM_E_NOT_FOUND
+                  || error->kind == SCIM_E_FORBIDDEN)) {
+        return scim_error_caused(v->r->pool, SCIM_E_FORBIDDEN,
+                                 "Who has signed in is not an active"
+                                 " administrator of this organization.",
+                                 error->detail);
+    }
+    return error;
 }
 
 static int redirect_into(visit_t *v)

@@ -17,7 +17,6 @@
 
 #include "scim_error.h"
 
-#define SCIM_ADMIN_HANDLER "scim-admin"
 #define SCIM_ADMIN_FOLDER "admin" /* in the package's own */
 
 /* Read the files of the page, which live as long as pool.  The path of a file

@@ -9,6 +9,8 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include "scim_headers.h"
+
 APLOG_USE_MODULE(scim);
 
 void *scim_config_create_dir(apr_pool_t *pool, char *dir)
@@ -30,6 +32,9 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->account_value = NULL;
     config->organization = NULL;
     config->gate_cache = SCIM_UNSET;
+    config->headers = NULL;
+    config->headers_encoded = 0;
+    config->door = NULL;
     return config;
 }
 
@@ -64,6 +69,10 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->organization = add->organization ? add->organization
                                              : base->organization;
     config->gate_cache = merged(base->gate_cache, add->gate_cache);
+    config->headers = add->headers ? add->headers : base->headers;
+    config->headers_encoded = add->headers ? add->headers_encoded
+                                           : base->headers_encoded;
+    config->door = add->door ? add->door : base->door;
     return config;
 }
 
@@ -168,6 +177,24 @@ static const char *set_organization(cmd_parms *cmd, void *config_,
     return NULL;
 }
 
+static const char *set_headers(cmd_parms *cmd, void *config_,
+                               const char *prefix, const char *encoding)
+{
+    scim_dir_config_t *config = config_;
+    const char *problem = scim_headers_check_prefix(prefix);
+
+    if (problem) {
+        return not_allowed(cmd, prefix, problem);
+    }
+    if (encoding && strcasecmp(encoding, "encoded") != 0) {
+        return not_allowed(cmd, encoding, "behind the beginning of the names"
+                           " there may only be encoded");
+    }
+    config->headers = strcasecmp(prefix, "Off") == 0 ? "" : prefix;
+    config->headers_encoded = encoding != NULL;
+    return NULL;
+}
+
 static const char *set_admin_files(cmd_parms *cmd, void *unused,
                                    const char *value)
 {
@@ -264,6 +291,15 @@ static const char *see_dbd_max(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
+/* core's own directive, which says where this module's handlers work. */
+static const char *see_handler(cmd_parms *cmd, void *config_,
+                               const char *handler)
+{
+    scim_dir_config_t *config = config_;
+
+    return scim_door_make(&config->door, cmd, handler);
+}
+
 /* In a <Location>, or in the server's configuration for all of them. */
 #define ANYWHERE (RSRC_CONF | ACCESS_CONF)
 
@@ -307,6 +343,10 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
                   "For how many seconds a process remembers an account that"
                   " it looked up for Require (default 1); 0: never."),
+    AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
+                   "How the names of the headers begin that tell the"
+                   " application who passed the gate, such as X-; encoded"
+                   " behind it: percent-encoded; Off (default): none."),
     AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_sso),
                  ANYWHERE,
@@ -320,6 +360,8 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
                   "The folder of the settings page, where it is not where"
                   " it was installed."),
+    AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
+                  "See core; mod_scim has the handlers scim and scim-admin."),
     AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
                   "See mod_dbd; mod_scim needs pgsql."),
     AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,

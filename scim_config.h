@@ -7,6 +7,7 @@
 #include <http_config.h>
 
 #include "scim_db.h"
+#include "scim_door.h"
 #include "scim_schema.h"
 
 #define SCIM_UNSET (-1)
@@ -36,6 +37,9 @@ typedef struct {
     const ap_expr_info_t *account_value; /* NULL: r->user */
     const char *organization;    /* of the gate: its key */
     int gate_cache;              /* seconds */
+    const char *headers;         /* how their names begin; "" for none */
+    int headers_encoded;         /* said with it */
+    const scim_door_t *door;     /* where a SetHandler that may be ours is */
 } scim_dir_config_t;
 
 /* What holds in a server. */

@@ -251,15 +251,52 @@ static const struct {
 };
 #define VARIABLES (sizeof(variables) / sizeof(*variables))
 
+static const char *text_of(const visitor_t *visitor, apr_size_t i)
+{
+    return *(const char *const *) ((const char *) visitor
+                                   + variables[i].offset);
+}
+
+const char *scim_gate_variable(int i)
+{
+    return (apr_size_t) i < VARIABLES ? variables[i].name : NULL;
+}
+
+/* Of one request: an internal redirect has the same pool. */
+static const char *passed_key(request_rec *r)
+{
+    return apr_psprintf(r->pool, GATE "/passed/%pp", (void *) r);
+}
+
+/* Where httpd does not ask again, because the request before or above it was
+ * let in by the same configuration, that one's account counts. */
+static const visitor_t *passed(request_rec *r)
+{
+    void *visitor = NULL;
+    request_rec *from;
+
+    apr_pool_userdata_get(&visitor, passed_key(r), r->pool);
+    from = r->prev ? r->prev : r->main;
+    return visitor || !from || from->per_dir_config != r->per_dir_config
+           ? visitor : passed(from);
+}
+
+const char *scim_gate_value(request_rec *r, int i)
+{
+    const visitor_t *visitor = passed(r);
+
+    return visitor ? text_of(visitor, i) : NULL;
+}
+
 /* visitor NULL: whatever was there is not of an account. */
 static void put_environment(request_rec *r, const visitor_t *visitor)
 {
     apr_size_t i;
 
+    apr_pool_userdata_setn((void *) visitor, passed_key(r), NULL, r->pool);
+
     for (i = 0; i < VARIABLES; i++) {
-        const char *value = visitor
-            ? *(const char *const *) ((const char *) visitor
-                                      + variables[i].offset) : "";
+        const char *value = visitor ? text_of(visitor, i) : "";
 
         if (*value) {
             apr_table_set(r->subprocess_env, variables[i].name, value);
@@ -376,9 +413,22 @@ static authz_status check_role(request_rec *r, const char *arguments,
 
 /* Require lines */
 
+/* What configtest says of the server's own (scim_gate_config.c). */
+static const char *check_htaccess(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS)
+           && scim_gate_lets_in_strangers(cmd->directive, NULL, cmd->pool)
+           ? SCIM_GATE_STRANGERS : NULL;
+}
+
 static const char *parse_account(cmd_parms *cmd, const char *line,
                                  const void **parsed)
 {
+    const char *wrong = check_htaccess(cmd);
+
+    if (wrong) {
+        return wrong;
+    }
     return *line ? "Require scim-account takes no argument; for a role there"
                    " is Require scim-role" : NULL;
 }
@@ -418,7 +468,7 @@ static const char *parse_role(cmd_parms *cmd, const char *line,
         APR_ARRAY_PUSH(roles, const char *) = role;
     }
     *parsed = roles;
-    return roles->nelts > 0 ? NULL
+    return roles->nelts > 0 ? check_htaccess(cmd)
         : "Require scim-role needs a role, as in Require scim-role ADMIN"
           " USER";
 }

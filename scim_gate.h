@@ -20,12 +20,30 @@
 
 void scim_gate_register(apr_pool_t *pool);
 
+/* The i-th of what the application is told, as its variable is called
+ * ("SCIM_ACCOUNT_ID"); NULL behind the last. */
+const char *scim_gate_variable(int i);
+
+/* Its value for the account that passed the gate with r, or "" where that has
+ * none; NULL when none passed. */
+const char *scim_gate_value(request_rec *r, int i);
+
 /* In each child process, for as long as pool. */
 void scim_gate_init_child(apr_pool_t *pool, server_rec *s);
 
+#define SCIM_GATE_STRANGERS                                                 \
+    "whoever has no active account passes here: put it into a <RequireAll>" \
+    " that has Require scim-account, too"
+
+/* Whether the Require line, one of the gate, is true for who has no account:
+ * after "not" or in a <RequireNone>, and nothing around it demands one. */
+int scim_gate_lets_in_strangers(const ap_directive_t *require,
+                                const ap_directive_t *tree, apr_pool_t *pool);
+
 /* Whether the configuration uses the gate and says for which organization
  * (scim_gate_config.c): OK, DECLINED where it does not use it, or an HTTP
- * error, logged, for a Require line that no SCIMOrganization can hold for. */
+ * error, logged, for a Require line that no SCIMOrganization can hold for or
+ * that lets in strangers.  Warns of Satisfy Any. */
 int scim_gate_check_config(const ap_directive_t *tree, server_rec *s,
                            apr_pool_t *pool);
 

@@ -7,18 +7,20 @@
 #include <apr_portable.h>
 #include <apr_strings.h>
 
-#include <ap_expr.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
 #include <util_filter.h>
 
+#include "scim_door.h"
 #include "scim_log.h"
 #include "scim_schema.h"
 #include "scim_text.h"
 
 #define ERROR_FILTER "SCIM_ERROR"
+#define MAX_KEY 63
+#define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
 #define DRAIN_SECONDS 10         /* and in HTTP/2 what comes in this time */
 
@@ -28,20 +30,6 @@ static const char *const media_types[] = { SCIM_MEDIA_TYPE,
                                            "application/json", NULL };
 
 /* Targets */
-
-int scim_http_has_handler(request_rec *r, const char *handler)
-{
-    const core_dir_config *core
-        = ap_get_core_module_config(r->per_dir_config);
-    const char *in_force = core->handler;
-    const char *failure = NULL;
-
-    /* SetHandler takes an expression, and r->handler is not set yet. */
-    if (core->expr_handler) {
-        in_force = ap_expr_str_exec(r, core->expr_handler, &failure);
-    }
-    return in_force && !failure && strcmp(in_force, handler) == 0;
-}
 
 static int is_version(const char *segment)
 {
@@ -54,100 +42,88 @@ const char *scim_http_method_name(apr_pool_t *pool, int method)
     return method == M_GET ? "GET, HEAD" : ap_method_name_of(pool, method);
 }
 
-const char *scim_http_after_location(request_rec *r)
+/* The key of an organization (schema.sql). */
+static int is_key(const char *segment)
 {
-    const core_dir_config *core
-        = ap_get_core_module_config(r->per_dir_config);
-    apr_size_t length = core->d ? strlen(core->d) : 0;
+    apr_size_t length = segment ? strlen(segment) : 0;
 
-    while (length > 0 && core->d[length - 1] == '/') {
-        length--;
-    }
-    return core->d && strncmp(r->uri, core->d, length) == 0
-           ? r->uri + length : r->uri;
+    return length > 0 && length <= MAX_KEY
+           && strspn(segment, KEY_CHARACTERS) == length;
 }
 
-/* Split the path from the organization on: organization, version, endpoint,
- * id, rest; parts that are missing stay NULL. */
-static void split(const char *parts[5], char *path)
+/* What follows the version, as far as it has names. */
+static void find_names(scim_target_t *target, const char *path,
+                       apr_pool_t *pool)
 {
-    char *state = NULL;
-    int i;
-
-    parts[0] = apr_strtok(path, "/", &state);
-    for (i = 1; i < 4; i++) {
-        parts[i] = parts[i - 1] ? apr_strtok(NULL, "/", &state) : NULL;
+    target->endpoint = scim_door_segment(&path, pool);
+    target->id = target->endpoint ? scim_door_segment(&path, pool) : NULL;
+    target->rest = *path && strcmp(path, "/") != 0 ? path : NULL;
+    if (!target->endpoint) {
+        target->endpoint = "";
     }
-    parts[4] = parts[3] && state && *state ? state : NULL;
-}
-
-/* The organization's segment is the one before the first version segment. */
-static const char *organization_in(const char *path, apr_pool_t *pool)
-{
-    const char *previous = NULL;
-
-    while (path && *path == '/') {
-        const char *next = strchr(path + 1, '/');
-        const char *segment = next
-            ? apr_pstrmemdup(pool, path + 1, next - path - 1) : path + 1;
-
-        if (previous && is_version(segment)) {
-            return previous;
-        }
-        previous = path;
-        path = next;
-    }
-    return NULL;
-}
-
-scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
-{
-    /* A version segment in the Location's own path is not ours. */
-    const char *at = organization_in(scim_http_after_location(r), r->pool);
-    const char *parts[5];
-
-    if (!at) {
-        at = organization_in(r->uri, r->pool);
-    }
-    if (!at) {
-        return scim_error(r->pool, SCIM_E_NOT_FOUND,
-                          "There is nothing at this URL. A SCIM URL ends in"
-                          " /{organization}/v2.");
-    }
-    split(parts, apr_pstrdup(r->pool, at));
-    target->prefix = apr_pstrmemdup(r->pool, r->uri, at - r->uri);
-    target->organization = parts[0];
-    target->version = parts[1];
-    target->endpoint = parts[2] ? parts[2] : "";
-    target->id = parts[3];
-    target->rest = parts[4];
     if (!target->id && strcmp(target->endpoint, SCIM_SEARCH) == 0) {
         target->id = target->endpoint;
         target->endpoint = "";
     }
+}
+
+scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
+{
+    const char *path = scim_door_below(r);
+
+    if (path) {
+        target->prefix = ap_os_escape_path(r->pool,
+            apr_pstrmemdup(r->pool, r->uri, path - r->uri), 1);
+        target->organization = scim_door_segment(&path, r->pool);
+        target->version = scim_door_segment(&path, r->pool);
+    }
+    if (!path || !is_key(target->organization) || !target->version
+        || !is_version(target->version)) {
+        return scim_error(r->pool, SCIM_E_NOT_FOUND,
+                          "There is nothing at this URL. A SCIM URL ends in"
+                          " /{organization}/v2.");
+    }
+    find_names(target, path, r->pool);
     return NULL;
 }
 
-static int is_name_of(const server_rec *s, const char *host)
+static int is_among(const apr_array_header_t *names, const char *host)
 {
     int i;
 
-    for (i = 0; s->names && i < s->names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(s->names, i, const char *);
+    for (i = 0; names && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
 
-        if (name && strcasecmp(name, host) == 0) {
+        if (name && ap_strcasecmp_match(host, name) == 0) {
             return 1;
         }
     }
-    return strcasecmp(s->server_hostname, host) == 0;
+    return 0;
+}
+
+/* ServerName and ServerAlias, the latter with its * and ?. */
+static int is_name_of(const server_rec *s, const char *host)
+{
+    return strcasecmp(s->server_hostname, host) == 0
+           || is_among(s->names, host) || is_among(s->wild_names, host);
+}
+
+/* That of ServerName, which may have one, or a scheme that says it. */
+static apr_port_t public_port(request_rec *r)
+{
+    if (r->server->port) {
+        return r->server->port;
+    }
+    return r->server->server_scheme
+           ? apr_uri_port_of_scheme(r->server->server_scheme)
+           : r->connection->local_addr->port;
 }
 
 const char *scim_http_server_url(request_rec *r)
 {
     const char *scheme = ap_http_scheme(r);
     const char *host = ap_get_server_name_for_url(r);
-    apr_port_t port = r->server->port ? r->server->port
-                                      : r->connection->local_addr->port;
+    apr_port_t port = public_port(r);
 
     if (!is_name_of(r->server, ap_get_server_name(r))) {
         host = r->server->server_hostname;
@@ -156,6 +132,48 @@ const char *scim_http_server_url(request_rec *r)
         return apr_pstrcat(r->pool, scheme, "://", host, NULL);
     }
     return apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port);
+}
+
+/* scheme://host[:port] and nothing else, or with a path where that is
+ * allowed; port 0 becomes that of the scheme. */
+static int read_origin(apr_uri_t *uri, const char *text, int with_path,
+                       apr_pool_t *pool)
+{
+    if (apr_uri_parse(pool, text, uri) != APR_SUCCESS || !uri->scheme
+        || !uri->hostname || !*uri->hostname || uri->user || uri->query
+        || uri->fragment || (uri->path && !with_path)) {
+        return 0;
+    }
+    if (!uri->port_str) {
+        uri->port = apr_uri_port_of_scheme(uri->scheme);
+    }
+    return uri->port != 0;
+}
+
+static int is_same_origin(const apr_uri_t *one, const apr_uri_t *other)
+{
+    return strcasecmp(one->scheme, other->scheme) == 0
+           && strcasecmp(one->hostname, other->hostname) == 0
+           && one->port == other->port;
+}
+
+int scim_http_is_own_origin(request_rec *r, const char *origin,
+                            const char *base_url)
+{
+    apr_uri_t theirs;
+    apr_uri_t ours;
+
+    if (!read_origin(&theirs, origin, 0, r->pool)) {
+        return 0;
+    }
+    if (base_url && read_origin(&ours, base_url, 1, r->pool)
+        && is_same_origin(&theirs, &ours)) {
+        return 1;
+    }
+    return strcasecmp(theirs.scheme, ap_http_scheme(r)) == 0
+           && is_name_of(r->server, theirs.hostname)
+           && (theirs.port == public_port(r)
+               || theirs.port == r->connection->local_addr->port);
 }
 
 const char *scim_http_base(request_rec *r, const scim_target_t *target,
@@ -675,12 +693,14 @@ static void find_path(request_rec *r)
 /* httpd refuses some URLs (%2F, for one) before it looks for a Location. */
 static int is_under_scim(request_rec *r)
 {
+    const char *handler = scim_door_of(r);
+
     find_path(r);
-    if (!scim_http_has_handler(r, SCIM_HANDLER) && r->uri
-        && r->uri[0] == '/') {
+    if (!handler && !r->handler && r->uri && r->uri[0] == '/') {
         ap_location_walk(r);
+        handler = scim_door_in_force(r);
     }
-    return scim_http_has_handler(r, SCIM_HANDLER);
+    return handler && strcmp(handler, SCIM_HANDLER) == 0;
 }
 
 static void insert_error_filter(request_rec *r)

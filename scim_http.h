@@ -9,14 +9,13 @@
 #include "scim_error.h"
 #include "scim_json.h"
 
-#define SCIM_HANDLER "scim"
 #define SCIM_MEDIA_TYPE "application/scim+json"
 #define SCIM_SEARCH ".search"
 #define SCIM_RETRY_AFTER_SECONDS 5
 
 /* Where a request points: {prefix}/{organization}/{version}/{segments}. */
 typedef struct {
-    const char *prefix;          /* "/scim", or "" */
+    const char *prefix;          /* "/scim", or "": escaped */
     const char *organization;
     const char *version;         /* "v2" */
     const char *endpoint;        /* "Users"; "" for the base itself */
@@ -32,21 +31,22 @@ typedef struct {
     const char *etag;            /* or NULL */
 } scim_reply_t;
 
-/* Whether SetHandler handler is in force for the request. */
-int scim_http_has_handler(request_rec *r, const char *handler);
-
 /* The name of the method for an Allow header; M_GET is HEAD as well. */
 const char *scim_http_method_name(apr_pool_t *pool, int method);
-
-/* The path below the Location, where that is a plain prefix of the URL; else
- * the whole path. */
-const char *scim_http_after_location(request_rec *r);
 
 /* scheme://host:port of the server.  The name that the client used counts
  * only where ServerName or ServerAlias has it. */
 const char *scim_http_server_url(request_rec *r);
 
-/* SCIM_E_NOT_FOUND when the path names no organization and version. */
+/* Whether origin, of an Origin header, is this server's own: scheme, name and
+ * port as the request came, the name being one of ServerName and ServerAlias
+ * and the port perhaps that of ServerName; or those of base_url, which may be
+ * NULL. */
+int scim_http_is_own_origin(request_rec *r, const char *origin,
+                            const char *base_url);
+
+/* SCIM_E_NOT_FOUND unless the path goes on behind the Location's own with just
+ * an organization and a version, and then whatever is there. */
 scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
     SCIM_CHECKED;
 

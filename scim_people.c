@@ -16,8 +16,11 @@ enum {
     COLUMN_ROLES
 };
 
-/* Nobody's name has such, and a log line must not. */
-static int is_possible(const char *value)
+/* Nobody's name has such, and a log line must not.  A userName that only looks
+ * like another one is nobody's, either: who can have any name at the
+ * authentication source would be whom he likes. */
+static int is_possible(const char *value, int by_external_id,
+                       apr_pool_t *pool)
 {
     apr_size_t length = strlen(value);
     const char *c;
@@ -28,7 +31,8 @@ static int is_possible(const char *value)
         }
     }
     return length > 0 && scim_text_is_utf8(value, length)
-           && scim_text_length(value) <= MAX_VALUE;
+           && scim_text_length(value) <= MAX_VALUE
+           && (by_external_id || scim_text_is_unambiguous(pool, value));
 }
 
 static scim_person_t *person_of(const scim_rows_t *rows, const char *key,
@@ -60,12 +64,24 @@ static scim_person_t *person_of(const scim_rows_t *rows, const char *key,
     return person;
 }
 
+/* Whether there is an account in the row, and it is the one that is meant: the
+ * statement has folded case, which makes an s of a long one. */
+static int is_found(const scim_rows_t *rows, int by_external_id,
+                    apr_pool_t *pool)
+{
+    return scim_rows_value(rows, 0, COLUMN_ID)
+           && (by_external_id
+               || scim_text_is_unambiguous(pool,
+                      scim_rows_value(rows, 0, COLUMN_USER_NAME)));
+}
+
 scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
                                const char *key, int by_external_id,
                                const char *value, apr_pool_t *pool)
 {
     const char *name = by_external_id ? "externalId" : "userName";
-    const char *values[] = { key, is_possible(value) ? value : NULL };
+    const char *values[] = { key, is_possible(value, by_external_id, pool)
+                                  ? value : NULL };
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, db, by_external_id
@@ -86,7 +102,7 @@ scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
                           "More than one account of '%s' has the %s '%.120s'.",
                           key, name, value);
     }
-    if (!scim_rows_value(rows, 0, COLUMN_ID)) {
+    if (!is_found(rows, by_external_id, pool)) {
         return scim_error(pool, SCIM_E_FORBIDDEN,
                           "No account of '%s' has the %s '%.120s'.", key, name,
                           value);

@@ -24,9 +24,12 @@ typedef struct {
 } scim_person_t;
 
 /* The account of the organization called key whose userName, or externalId,
- * is value: one statement.  SCIM_E_NOT_FOUND without such an organization,
- * SCIM_E_FORBIDDEN when no account or more than one is meant, or value cannot
- * be anybody's; the detail says which and quotes value shortened. */
+ * is value: one statement.  A userName counts in any case, but not with
+ * characters that are only compatible with its own (full-width letters), so
+ * that a name that has such is nobody's.  SCIM_E_NOT_FOUND without such an
+ * organization, SCIM_E_FORBIDDEN when no account or more than one is meant, or
+ * value cannot be anybody's; the detail says which and quotes value
+ * shortened. */
 scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
                                const char *key, int by_external_id,
                                const char *value, apr_pool_t *pool)

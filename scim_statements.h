@@ -284,7 +284,8 @@ enum {
       " AND (r.account_id = ANY (ARRAY(" SCIM_SQL_NAMED_ACCOUNTS "))"       \
       " OR scim.user_name_key(r.user_name) = " SCIM_SQL_NAMED_KEY ")")))    \
     X(PERSON_BY_USER_NAME, 1,                                               \
-      SCIM_SQL_PERSON("a.user_name_key = scim.user_name_key($2)"))          \
+      SCIM_SQL_PERSON("a.user_name_key = scim.user_name_key($2)"            \
+                      " AND scim.fold(a.user_name) = scim.fold($2)"))       \
     X(PERSON_BY_EXTERNAL_ID, 1,                                             \
       SCIM_SQL_PERSON("a.external_id = $2"))                                \
     X(MEMBER_LIST, 1,                                                       \

@@ -222,6 +222,21 @@ const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
                                    unorm2_getNFKCInstance(&status));
 }
 
+int scim_text_is_unambiguous(apr_pool_t *pool, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *nfkc = unorm2_getNFKCInstance(&status);
+    const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
+    utf16_t units;
+
+    return is_ascii(text)
+           || (U_SUCCESS(status) && from_utf8(&units, text, pool)
+               && normalise(&units, nfc, pool)
+               && unorm2_isNormalized(nfkc, units.units, units.length,
+                                      &status)
+               && U_SUCCESS(status));
+}
+
 /* What a name cannot have */
 
 /* Symbols for Unicode, gaps on paper. */

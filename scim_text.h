@@ -37,6 +37,11 @@ const char *scim_text_fold(apr_pool_t *pool, const char *text);
  * scim.user_name_key). */
 const char *scim_text_user_name_key(apr_pool_t *pool, const char *text);
 
+/* True when text has no compatibility character (full-width, ligature, long s
+ * and the like), which looks like another one without being its other case:
+ * NFKC leaves its NFC as it is. */
+int scim_text_is_unambiguous(apr_pool_t *pool, const char *text);
+
 /* The number of characters (code points). */
 apr_size_t scim_text_length(const char *text);
 

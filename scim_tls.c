@@ -11,6 +11,7 @@
 
 #include "scim_admin.h"
 #include "scim_config.h"
+#include "scim_door.h"
 #include "scim_http.h"
 #include "scim_log.h"
 
@@ -241,8 +242,7 @@ static int is_ours(const ap_directive_t *node, apr_pool_t *pool)
         return 0;
     }
     handler = ap_getword_conf(pool, &args);
-    return strcasecmp(handler, SCIM_HANDLER) == 0
-           || strcasecmp(handler, SCIM_ADMIN_HANDLER) == 0;
+    return scim_door_handler(handler) != NULL;
 }
 
 static void warn(server_rec *s, const ap_directive_t *node, int required,

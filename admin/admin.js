@@ -693,6 +693,18 @@ async function go() {
     }
 }
 
+// A browser may keep the page as it stands for its button Back: with a token
+// that is shown once, and after the sign-in has ended.
+window.addEventListener('pagehide', () => {
+    document.querySelectorAll('dialog').forEach(dialog => dialog.remove());
+    document.getElementById('main').replaceChildren();
+});
+window.addEventListener('pageshow', event => {
+    if (event.persisted) {
+        location.reload();
+    }
+});
+
 guarded(async () => {
     await chooseLanguage();
     settings = await api('settings');

@@ -64,9 +64,16 @@ for my $who (sort keys %nobody) {
 is call(GET => 'admin.js', user => $user->{userName})->{status}, 403, 'not even the script is for others';
 is call(GET => 'api/tokens', headers => { Authorization => undef })->{status}, 401, 'who does not sign in is asked to by httpd';
 my $unknown = call(GET => '', org => { key => 'nosuchorganization', issuer_name => $org->{issuer_name} });
-is $unknown->{status}, 404, 'an unknown organization is a 404 page';
-unlike $unknown->{content}, qr/organization|nosuch/i, 'without a hint';
-is call(GET => 'api/settings', org => { key => 'nosuchorganization', issuer_name => $org->{issuer_name} })->{json}{message}, 'There is nothing at this address.', 'also in the API';
+my $foreign = call(GET => '', org => { key => $other->{key}, issuer_name => $org->{issuer_name} });
+is $unknown->{status}, 403, 'an unknown organization is a 403 page';
+is $unknown->{content}, $foreign->{content}, 'the same as that of any other';
+for my $path (qw(api/settings api/tokens api/nothing admin.js nothing)) {
+    my ($nowhere, $elsewhere, $left) = map { call(GET => $path, org => { key => $_->[0], issuer_name => $_->[1] }) }
+        ['nosuchorganization', $org->{issuer_name}], [$other->{key}, $org->{issuer_name}], [$org->{key}, $user->{userName}];
+    is $nowhere->{status}, 403, "$path: 403";
+    is $elsewhere->{content}, $nowhere->{content}, 'whether there is an organization or not';
+    is $left->{content}, $nowhere->{content}, 'or only not this role in it' if $path =~ /^api/;
+}
 is call(GET => '', org => { key => '', issuer_name => 'x' })->{status}, 404, 'so is none';
 is call(GET => 'nope.txt')->{status}, 404, 'there are no other files';
 is call(GET => "..%2f..%2fetc/passwd")->{status}, 404, 'nor ways out';

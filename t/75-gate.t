@@ -24,7 +24,7 @@ my %LOCATION = (
     users => 'Require scim-role ADMIN USER',
     all => "<RequireAll>\nRequire scim-account\nRequire not scim-role GUEST\n</RequireAll>",
     any => "<RequireAny>\nRequire user root\nRequire scim-role ADMIN\n</RequireAny>",
-    none => "<RequireAll>\nRequire valid-user\n<RequireNone>\nRequire scim-role GUEST\n</RequireNone>\n</RequireAll>",
+    none => "<RequireAll>\nRequire scim-account\n<RequireNone>\nRequire scim-role GUEST\n</RequireNone>\n</RequireAll>",
     'account/inner' => "AuthMerging And\nRequire scim-role ADMIN",
     external => "SCIMAccountKey externalId\nRequire scim-account",
     value => "SCIMAccountKey externalId\nSCIMAccountValue \"%{env:OID}\"\nSetEnvIf X-Oid (.+) OID=\$1\nRequire scim-account",
@@ -59,7 +59,7 @@ my %name = ((map { $_ => $user{$_}{userName} } keys %user), left => $left->{user
 
 # Who gets in where: location => those who do.
 my %in = (account => [qw(ADMIN USER GUEST)], admins => ['ADMIN'], users => [qw(ADMIN USER)], all => [qw(ADMIN USER)], any => ['ADMIN'],
-          none => [qw(ADMIN USER left nobody)], 'account/inner' => ['ADMIN'], other => [], nowhere => [], cached => [qw(ADMIN USER GUEST)]);
+          none => [qw(ADMIN USER)], 'account/inner' => ['ADMIN'], other => [], nowhere => [], cached => [qw(ADMIN USER GUEST)]);
 for my $location (sort keys %in) {
     my %may = map { $_ => 1 } @{ $in{$location} };
     is status($name{$_}, $location), $may{$_} ? 200 : 403, "/$location: $_ " . ($may{$_} ? 'gets in' : 'is refused with 403') for sort keys %name;

@@ -41,8 +41,9 @@ my $r = visit('/application/');
 is $r->{status}, 200, 'he uses the application through the proxy';
 my ($id) = @{ (sql('SELECT id FROM scim.account WHERE organization_id = $1 AND user_name = $2', $org->{id}, $taro->{userPrincipalName}))[0] };
 is_deeply told($r), { 'x-account-id' => $id, 'x-user-name' => $taro->{userPrincipalName}, 'x-display-name' => '山田 太郎',
-                      'x-role' => 'USER', 'x-language' => 'ja', 'x-time-zone' => 'Asia/Tokyo' }, 'which is told whose account it is';
+                      'x-role' => 'USER', 'x-preferred-language' => 'ja', 'x-timezone' => 'Asia/Tokyo' }, 'which is told whose account it is';
 is_deeply told(visit('/application/', 'X-Role' => 'ADMIN', 'x-account-id' => $org->{issuer}, 'X-Display-Name' => 'Boss')), told($r), 'and by httpd alone: no header of his gets through';
+is_deeply told(visit('/application/', 'X_Role' => 'ADMIN', Connection => 'X-Role')), told($r), 'nor one that looks alike, nor can he take one away';
 like visit('/application/')->{content}, qr/^session: going on$/m, 'the application knows his session';
 is visit('/application/admin/')->{status}, 403, 'its admin area is for ADMINs';
 

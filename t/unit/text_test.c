@@ -162,6 +162,28 @@ static void test_fold(apr_pool_t *pool)
     }
 }
 
+static void test_unambiguous(apr_pool_t *pool)
+{
+    static const char *const clear[] = {
+        "", "taro@example.com", "\xc3\xa9", "e\xcc\x81", "\xc3\x9f",
+        "\xe5\xb1\xb1\xe7\x94\xb0", "\xce\xa3", "\xe2\x84\xaa"
+    };
+    static const char *const doubtful[] = {
+        "\xef\xbd\x94""aro", "\xc5\xbf", "\xef\xac\x81", "\xc2\xb2",
+        "\xef\xbe\x80", "a\xc2\xa0""b", "\xe2\x92\xb6", "\xc2\xb5"
+    };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(clear) / sizeof(*clear); i++) {
+        ok(scim_text_is_unambiguous(pool, clear[i]),
+           apr_pstrcat(pool, "stands for itself: ", clear[i], NULL));
+    }
+    for (i = 0; i < sizeof(doubtful) / sizeof(*doubtful); i++) {
+        ok(!scim_text_is_unambiguous(pool, doubtful[i]),
+           apr_pstrcat(pool, "looks like another: ", doubtful[i], NULL));
+    }
+}
+
 static void test_fold_idempotent(apr_pool_t *pool)
 {
     unsigned code;
@@ -602,6 +624,7 @@ int main(void)
     test_utf8();
     test_mend();
     test_fold(pool);
+    test_unambiguous(pool);
     test_fold_idempotent(pool);
     test_fold_long(pool);
     test_boolean();

@@ -68,8 +68,8 @@ sub pieces {
 }
 
 # request($method, $target, \@headers, $body, pieces => [lengths], chunked => 0|1,
-# pause => $seconds, stall => $bytes, cut_off => $bytes) -> {status, headers,
-# content}.  The headers are sent as they are, in their order; the body in one write
+# pause => $seconds, stall => $bytes, cut_off => $bytes, host => its name in Host)
+# -> {status, headers, content}.  The headers are sent as they are, in their order; the body in one write
 # with them, or, with pieces, each in a write (over TLS: a record) of its own, after
 # a pause, and as a chunk of its own where it is chunked.  After so many bytes of it, the client sends nothing more
 # (stall) or says that it will not (cut_off).  Dies when the connection breaks
@@ -79,7 +79,7 @@ sub request {
     my $fresh = !$self->{socket};
     $REQUESTS{ $self->{scheme} eq 'https' ? 'tls' : 'http' }++;
     my $text = "$method $target HTTP/1.1\r\n"
-        . "Host: $self->{host}:$self->{port}\r\n";
+        . 'Host: ' . ($how{host} // "$self->{host}:$self->{port}") . "\r\n";
     for (my $i = 0; $i < @$headers; $i += 2) {
         $text .= "$headers->[$i]: $headers->[$i + 1]\r\n";
     }

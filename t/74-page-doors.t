@@ -1,0 +1,9 @@
+# What a browser must not keep of the settings page.
+use strict;
+use warnings;
+use lib 't/lib';
+use Scim::Browser;
+use Scim::Test;
+
+my $org = organization();
+exit !Scim::Browser::run('doors.mjs', url => server()->{url} . "/organizations/$org->{key}/", user => $org->{issuer_name});

@@ -641,6 +641,10 @@ static int explain(const scim_error_t *error)
             fputs("scimctl: apply schema.sql to this database first.\n",
                   stderr);
         }
+        if (strstr(error->cause, "42501")) {
+            fputs("scimctl: the role scim_owner may (PGUSER=scim_owner).\n",
+                  stderr);
+        }
     }
     return EXIT_FAILURE;
 }

@@ -21,7 +21,7 @@ sub value { my ($status, $said) = psql('-c', $_[0]); chomp $said; return $said }
 sub apply { return psql('-f', 'schema.sql') }
 
 as_postgres("CREATE DATABASE $NAME OWNER scim ENCODING 'UTF8' TEMPLATE template0");
-is +(psql('-f', 't/schema/4.sql'))[0], 0, 'a database of version 4';
+is +(psql('-U', 'scim', '-f', 't/schema/4.sql'))[0], 0, 'a database of version 4';
 my $ACCOUNTS = 100_000;
 Scim::Server::write_file("$server->{dir}/old.sql", Encode::encode_utf8(<<"SQL"));
 INSERT INTO scim.organization (id, key, name) VALUES ('00000000-0000-0000-0000-000000000001', 'acme', 'Acme'), ('00000000-0000-0000-0000-000000000002', 'other', 'Other');
@@ -40,7 +40,8 @@ INSERT INTO scim.account (id, organization_id, user_name) VALUES
     ('00000000-0000-0000-0000-00000000000e', '00000000-0000-0000-0000-000000000002', E'old\\u00a0name\@example.com'),
     ('00000000-0000-0000-0000-00000000000f', '00000000-0000-0000-0000-000000000001', 'Groß\@example.com');
 SQL
-is +(psql('-f', "$server->{dir}/old.sql"))[0], 0, "with $ACCOUNTS accounts, Greek, Turkish, Japanese and German ones among them";
+is +(psql('-U', 'scim', '-f', "$server->{dir}/old.sql"))[0], 0, "with $ACCOUNTS accounts, Greek, Turkish, Japanese and German ones among them";
+is +(psql('-U', 'postgres', '-f', 'roles.sql'))[0], 0, 'its owner becomes scim_owner';
 
 # Clashes come first
 my $sums = q{SELECT md5(string_agg(a::text, ',' ORDER BY id)) FROM scim.account a};

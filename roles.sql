@@ -18,6 +18,7 @@ DO $$
 DECLARE
     role record;
 BEGIN
+    PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('scim.schema'));
     FOR role IN VALUES
         ('scim_owner', 'LOGIN', 'mod_scim: owns the schema scim; applies schema.sql, runs scimctl'),
         ('scim', 'LOGIN', 'mod_scim: httpd and scimctl relay; changes no table, no function and no event'),

@@ -2,20 +2,35 @@
 --
 --   psql -v ON_ERROR_STOP=1 -f schema.sql
 --
--- Applying it again is safe: it creates what is missing and keeps all rows. Who
--- applies it at the same time waits.
+-- as the role scim_owner, or as one that may SET ROLE scim_owner; roles.sql makes
+-- the roles.  Applying it again is safe: it creates what is missing and keeps
+-- all rows.  Who applies it at the same time waits.
 
 BEGIN;
 
 DO $$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim');
 BEGIN
     IF current_setting('server_encoding') <> 'UTF8' THEN
         RAISE EXCEPTION 'mod_scim needs a database with encoding UTF8, this one has %',
             current_setting('server_encoding');
+    ELSIF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'scim_owner') THEN
+        RAISE EXCEPTION 'Nothing was changed: there is no role scim_owner; roles.sql, run once by a superuser, makes it and the others';
+    ELSIF NOT pg_has_role('scim_owner', 'MEMBER') THEN
+        RAISE EXCEPTION 'Nothing was changed: apply schema.sql as scim_owner (PGUSER=scim_owner), % may not become it', current_user;
+    ELSIF owner <> 'scim_owner' THEN
+        RAISE EXCEPTION 'Nothing was changed: schema scim belongs to %; roles.sql, run by a superuser in this database, hands it over to scim_owner', owner;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('scim.schema'));
 END
 $$;
+
+-- All that is made here is scim_owner's, and what it says means what
+-- PostgreSQL means by it, whatever else the database has.
+SET LOCAL client_min_messages = warning;
+SET LOCAL ROLE scim_owner;
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 CREATE SCHEMA IF NOT EXISTS scim;
 COMMENT ON SCHEMA scim IS 'Accounts provisioned by mod_scim (SCIM 2.0, RFC 7643 and 7644)';
@@ -28,6 +43,13 @@ COMMENT ON TABLE scim.schema_version IS 'Versions of schema.sql that were applie
 COMMENT ON COLUMN scim.schema_version.version IS 'Number of the version';
 COMMENT ON COLUMN scim.schema_version.applied_at IS 'When it was first applied';
 INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
+
+-- An application's session may put a schema of its own in front of pg_catalog, with
+-- an operator "=" that is never true, and must gain nothing by it.  Functions
+-- whose body follows RETURN were bound to their operators, functions and types when
+-- they were made, as constraints, index expressions and conditions of triggers
+-- are: they need no search_path, and could not be inlined with one.  Functions in
+-- PL/pgSQL are parsed in the session that calls them: they set search_path.
 
 -- Comparison keys.  ICU and its root collation make them independent of the
 -- cluster's locale; scim_text.c makes the same ones.  As long as characters as
@@ -64,11 +86,12 @@ COMMENT ON FUNCTION scim.user_name_key(text) IS 'Comparison key of a userName: a
 -- NFC and case folding never make or remove a quote, backslash or bracket, so
 -- they can be applied to the JSON text as a whole.  The cost, and a language
 -- that is not inlined, lead the planner to the index rather than to folding
--- every row.
+-- every row.  Its names have their schemas, for setting search_path would
+-- make it a third slower.
 CREATE OR REPLACE FUNCTION scim.fold_json(value jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 1000 AS $$
 BEGIN
-    RETURN scim.fold(value::text)::jsonb;
+    RETURN scim.fold(value::pg_catalog.text)::pg_catalog.jsonb;
 END
 $$;
 COMMENT ON FUNCTION scim.fold_json(jsonb) IS 'The document with every name and string as its comparison key; indexed, so that containment answers every eq';
@@ -111,7 +134,7 @@ CREATE OR REPLACE FUNCTION scim.is_readable(document jsonb) RETURNS boolean
 COMMENT ON FUNCTION scim.is_readable(jsonb) IS 'Whether account.attributes can be read back: at most 16 levels, no member twice whatever the case, no number beyond 2^53';
 
 CREATE OR REPLACE FUNCTION scim.refuse_value() RETURNS trigger
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '% %', TG_ARGV[0], TG_ARGV[1] USING ERRCODE = 'check_violation',
         TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = TG_ARGV[0], CONSTRAINT = TG_NAME;
@@ -195,8 +218,14 @@ CREATE INDEX IF NOT EXISTS account_created
     ON scim.account (organization_id, created_at, id);
 CREATE INDEX IF NOT EXISTS account_updated
     ON scim.account (organization_id, updated_at, id);
-CREATE INDEX IF NOT EXISTS account_attributes
-    ON scim.account USING gin (scim.fold_json(attributes) jsonb_path_ops);
+
+-- Every index begins with the organization, so that no request reads, or waits
+-- for, another one's rows.  For GIN that takes btree_gin, which is part of
+-- PostgreSQL and which the owner of a database may create.
+CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA scim;
+CREATE INDEX IF NOT EXISTS account_by_attribute
+    ON scim.account USING gin (organization_id, scim.fold_json(attributes) jsonb_path_ops);
+DROP INDEX IF EXISTS scim.account_attributes;    -- of all organizations together
 
 -- The members page: any choice of role, state and label is a few ranges of
 -- this index, each in the order of userName.
@@ -276,6 +305,7 @@ CREATE INDEX IF NOT EXISTS event_deleted
 -- The change feed reads in this order, up to the oldest transaction that is
 -- still open: what it has passed can never change.
 CREATE INDEX IF NOT EXISTS event_feed ON scim.event (transaction_id, sequence);
+CREATE INDEX IF NOT EXISTS event_own_feed ON scim.event (organization_id, transaction_id, sequence);
 
 -- Restored from a dump into another cluster, events have transactions that this
 -- one has not come to, and would wait for them.  They are all past.
@@ -290,7 +320,7 @@ $$;
 -- NOTIFY makes the commits of its transactions wait for one another, so a
 -- session rings ten times a second at most; readers look again by themselves.
 CREATE OR REPLACE FUNCTION scim.event_ring() RETURNS trigger
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rung text := current_setting('scim.rung_at', true);
 BEGIN
@@ -383,7 +413,7 @@ CREATE OR REPLACE FUNCTION scim.role_of(roles jsonb, role text) RETURNS text
                     CASE WHEN jsonb_path_exists(roles, '$[*].value ? (@ != "")') THEN role ELSE 'GUEST' END);
 COMMENT ON FUNCTION scim.role_of(jsonb, text) IS 'What the list attributes.roles makes of a role: the primary known one, else the first; unknown ones alone leave it, none at all is GUEST';
 CREATE OR REPLACE FUNCTION scim.account_before_write() RETURNS trigger
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     roles jsonb := NEW.attributes -> 'roles';
 BEGIN
@@ -409,8 +439,11 @@ CREATE OR REPLACE TRIGGER account_before_write
     BEFORE INSERT OR UPDATE ON scim.account
     FOR EACH ROW EXECUTE FUNCTION scim.account_before_write();
 
+-- Who writes accounts need not see tokens, so these two rules are the owner's.
+-- A transaction with a snapshot of its own would not see a token that was
+-- generated since, and the lock below would not stop it.
 CREATE OR REPLACE FUNCTION scim.account_keep_token_issuer() RETURNS trigger
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF EXISTS (SELECT FROM scim.token t
                WHERE t.organization_id = OLD.organization_id AND t.issuer = OLD.id
@@ -420,9 +453,17 @@ BEGIN
             USING ERRCODE = 'SC001',
                   HINT = 'Delete the token, or issue another one as another administrator first.';
     END IF;
+    IF TG_OP = 'UPDATE' AND OLD.active AND OLD.role = 'ADMIN'
+       AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+    THEN
+        RAISE EXCEPTION 'account % may have issued a SCIM token that this transaction does not see', OLD.id
+            USING ERRCODE = 'feature_not_supported',
+                  HINT = 'Deactivate an ADMIN, or take the role away, in a transaction that is READ COMMITTED.';
+    END IF;
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
+REVOKE ALL ON FUNCTION scim.account_keep_token_issuer() FROM PUBLIC;
 COMMENT ON FUNCTION scim.account_keep_token_issuer() IS 'An account with a live token stays an active ADMIN (SQLSTATE SC001)';
 CREATE OR REPLACE TRIGGER account_keep_token_issuer_update
     BEFORE UPDATE ON scim.account FOR EACH ROW
@@ -435,7 +476,7 @@ CREATE OR REPLACE TRIGGER account_keep_token_issuer_delete
 -- FOR SHARE holds off a concurrent demotion until the token is visible.  A
 -- token that an UPDATE leaves expired opens nothing.
 CREATE OR REPLACE FUNCTION scim.token_needs_admin() RETURNS trigger
-    LANGUAGE plpgsql AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.expires_at <= now() THEN
         RETURN NEW;
@@ -451,6 +492,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
+REVOKE ALL ON FUNCTION scim.token_needs_admin() FROM PUBLIC;
 COMMENT ON FUNCTION scim.token_needs_admin() IS 'A token is issued by an active ADMIN (SQLSTATE SC002)';
 CREATE OR REPLACE TRIGGER token_needs_admin
     BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token
@@ -550,14 +592,56 @@ BEGIN
     UPDATE scim.account SET user_name = user_name WHERE user_name_key <> scim.user_name_key(user_name);
     ALTER TABLE scim.account ENABLE TRIGGER account_before_write;
     REINDEX INDEX scim.account_display_name;
-    REINDEX INDEX scim.account_attributes;
+    REINDEX INDEX scim.account_by_attribute;
     REINDEX INDEX scim.event_deleted;
     SELECT count(*) INTO unlike FROM scim.account
     WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes));
     IF unlike > 0 THEN
+        SET LOCAL client_min_messages = notice;
         RAISE NOTICE '% account(s) have names or attributes that could not be given today. They stay as they are; find them with: SELECT * FROM scim.account WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes))', unlike;
     END IF;
     INSERT INTO scim.schema_version (version) VALUES (5);
+END
+$$;
+
+-- What each role may do, of those that exist.  It is given anew each time, so what
+-- else one of them was given here is taken away; who needs more gets it under
+-- a name of his own.  Statements in scim_statements.h are run as scim.
+-- Row level security would be a second wall between organizations, but behind it
+-- PostgreSQL uses no index for what is not leakproof, as containment of jsonb is
+-- not, and an eq filter would read and fold every row of the organization.
+DO $$
+DECLARE
+    reader CONSTANT text[] := ARRAY[
+        'SELECT ON scim.account, scim.event, scim.refusal, scim.relay, scim.schema_version',
+        'SELECT (id, key, name, provisioning_enabled, domains, created_at) ON scim.organization',
+        'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
+    role record;
+    privilege text;
+BEGIN
+    FOR role IN
+        SELECT v.column1 AS name, ARRAY['USAGE ON SCHEMA scim'] || v.column2 AS privileges
+        FROM (VALUES
+            ('scim', ARRAY[
+                'SELECT, UPDATE (provisioning_enabled) ON scim.organization',
+                'SELECT, INSERT, UPDATE, DELETE ON scim.account',
+                'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',
+                'SELECT, INSERT (organization_id, account_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
+                'SELECT, INSERT, DELETE ON scim.refusal',
+                'SELECT, INSERT, UPDATE ON scim.relay',
+                'SELECT ON scim.schema_version',
+                'USAGE ON SEQUENCE scim.event_sequence_seq']),
+            ('scim_app', reader || 'INSERT, UPDATE, DELETE ON scim.account'::text),
+            ('scim_reader', reader)) v
+        JOIN pg_roles r ON r.rolname = v.column1
+    LOOP
+        EXECUTE format('REVOKE ALL ON SCHEMA scim FROM %I', role.name);
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA scim FROM %I', role.name);
+        EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA scim FROM %I', role.name);
+        FOREACH privilege IN ARRAY role.privileges LOOP
+            EXECUTE format('GRANT %s TO %I', privilege, role.name);
+        END LOOP;
+    END LOOP;
 END
 $$;
 

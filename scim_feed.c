@@ -31,8 +31,28 @@ static void move_to(scim_feed_position_t *position,
     apr_cpystrn(position->sequence, sequence, sizeof(position->sequence));
 }
 
+/* It may also be another organization's, of which a reader of all has come to
+ * know; all are asked for it only then. */
+static scim_error_t *find_event(scim_rows_t **rows, scim_db_t *db,
+                                const char *sequence,
+                                const char *organization_id)
+{
+    const char *values[] = { sequence, organization_id };
+
+    if (organization_id) {
+        SCIM_ERR(scim_db_run(rows, db,
+                             SCIM_SQL_FEED_POSITION_IN_ORGANIZATION,
+                             values));
+        if (scim_rows_count(*rows) > 0) {
+            return NULL;
+        }
+    }
+    return scim_db_run(rows, db, SCIM_SQL_FEED_POSITION, values);
+}
+
 scim_error_t *scim_feed_find(scim_feed_position_t *position, scim_db_t *db,
-                             const char *sequence, apr_pool_t *pool)
+                             const char *sequence,
+                             const char *organization_id, apr_pool_t *pool)
 {
     scim_rows_t *rows = NULL;
 
@@ -41,7 +61,7 @@ scim_error_t *scim_feed_find(scim_feed_position_t *position, scim_db_t *db,
         return NULL;
     }
     if (is_number(sequence)) {
-        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED_POSITION, &sequence));
+        SCIM_ERR(find_event(&rows, db, sequence, organization_id));
     }
     if (!rows || scim_rows_count(rows) == 0) {
         return scim_error(pool, SCIM_E_NOT_FOUND,
@@ -82,10 +102,13 @@ static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
                                 apr_pool_t *pool)
 {
     const char *values[] = { position->transaction_id, position->sequence,
-                             reader->organization };
+                             reader->organization_id };
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED, values));
+    SCIM_ERR(scim_db_run(&rows, db,
+                         reader->organization_id
+                         ? SCIM_SQL_FEED_OF_ORGANIZATION : SCIM_SQL_FEED,
+                         values));
     *count = 0;
     if (scim_rows_value(rows, 0, COLUMN_SEQUENCE)) {
         *count = scim_rows_count(rows);

@@ -34,7 +34,7 @@ typedef scim_error_t *scim_feed_take_fn(void *baton,
 
 /* How a feed is read. */
 typedef struct {
-    const char *organization;    /* a key, or NULL for all */
+    const char *organization_id; /* or NULL: of all organizations */
     int follow;                  /* go on with what comes; else to the end of
                                   * what there is */
     scim_feed_take_fn *take;
@@ -45,10 +45,12 @@ typedef struct {
     void *baton;
 } scim_feed_reader_t;
 
-/* The position behind the event with this sequence, "0" for the beginning.
- * SCIM_E_NOT_FOUND without such an event. */
+/* The position behind the event with this sequence, "0" for the beginning;
+ * organization_id as in scim_feed_reader_t.  SCIM_E_NOT_FOUND without such an
+ * event. */
 scim_error_t *scim_feed_find(scim_feed_position_t *position, scim_db_t *db,
-                             const char *sequence, apr_pool_t *pool)
+                             const char *sequence,
+                             const char *organization_id, apr_pool_t *pool)
     SCIM_CHECKED;
 
 /* Give the reader every event behind position, which moves on with it.  db is

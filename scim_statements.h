@@ -166,6 +166,44 @@ enum {
     "scim.fold_json(a.attributes) @> scim.fold_json(jsonb_build_object("    \
     "'emails', jsonb_build_array(jsonb_build_object('value', $6::text))))"
 
+#define SCIM_SQL_ORGANIZATION_COLUMNS                                       \
+    "o.id, o.key, o.name, o.provisioning_enabled,"                          \
+    " array_to_string(o.domains, ' '),"                                     \
+    SCIM_SQL_TIMESTAMP("o.created_at")
+
+/* Organizations with the numbers of their accounts and live tokens. */
+#define SCIM_SQL_COUNTED_ORGANIZATIONS(condition)                           \
+    "SELECT " SCIM_SQL_ORGANIZATION_COLUMNS ","                             \
+    " (SELECT count(*) FROM scim.account a"                                 \
+    " WHERE a.organization_id = o.id),"                                     \
+    " (SELECT count(*) FROM scim.token t"                                   \
+    " WHERE t.organization_id = o.id"                                       \
+    " AND (t.expires_at IS NULL OR t.expires_at > now()))"                  \
+    " FROM scim.organization o WHERE " condition " ORDER BY o.key"
+
+/* A batch of the feed: first the keys of its events, a range in the order of
+ * an index; then one row for each of them.  LIMIT 1 keeps the planner, which
+ * may not know how much there is, from reading more. */
+#define SCIM_SQL_FEED_OF(range)                                             \
+    "SELECT h.horizon, k.transaction_id, k.sequence,"                       \
+    " jsonb_build_object('sequence', k.sequence, 'organization', o.key,"    \
+    " 'version', e.version, 'externalId', coalesce(a.external_id,"          \
+    " e.data #>> '{after,externalId}',"                                     \
+    " e.data #>> '{before,externalId}'), " SCIM_SQL_EVENT_MEMBERS ")"       \
+    " FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())) h(horizon)"     \
+    " LEFT JOIN LATERAL (SELECT e.organization_id, e.transaction_id,"       \
+    " e.sequence FROM scim.event e WHERE " range                            \
+    " LIMIT " APR_STRINGIFY(SCIM_FEED_BATCH) ") k ON true"                  \
+    " LEFT JOIN LATERAL (SELECT * FROM scim.event e"                        \
+    " WHERE e.organization_id = k.organization_id"                          \
+    " AND e.sequence = k.sequence LIMIT 1) e ON true"                       \
+    " LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o"             \
+    " WHERE o.id = k.organization_id LIMIT 1) o ON true"                    \
+    " LEFT JOIN LATERAL (SELECT * FROM scim.account a"                      \
+    " WHERE a.organization_id = k.organization_id"                          \
+    " AND a.id = e.account_id LIMIT 1) a ON true"                           \
+    " ORDER BY k.transaction_id, k.sequence"
+
 #define SCIM_SQL_COUNTED(condition)                                         \
     "coalesce(sum(n) FILTER (WHERE active AND " condition "), 0)"
 
@@ -227,17 +265,11 @@ enum {
       "INSERT INTO scim.organization (key, name, domains)"                  \
       " VALUES ($1, $2, lower($3)::text[]) ON CONFLICT (key) DO NOTHING"    \
       " RETURNING id")                                                      \
-    X(ORGANIZATION_LIST, 1,                                                 \
-      "SELECT o.id, o.key, o.name, o.provisioning_enabled,"                 \
-      " array_to_string(o.domains, ' '),"                                   \
-      SCIM_SQL_TIMESTAMP("o.created_at") ","                                \
-      " (SELECT count(*) FROM scim.account a"                               \
-      " WHERE a.organization_id = o.id),"                                   \
-      " (SELECT count(*) FROM scim.token t"                                 \
-      " WHERE t.organization_id = o.id"                                     \
-      " AND (t.expires_at IS NULL OR t.expires_at > now()))"                \
-      " FROM scim.organization o WHERE o.key = coalesce($1, o.key)"         \
-      " ORDER BY o.key")                                                    \
+    X(ORGANIZATION_LIST, 1, SCIM_SQL_COUNTED_ORGANIZATIONS("true"))         \
+    X(ORGANIZATION_SHOW, 1, SCIM_SQL_COUNTED_ORGANIZATIONS("o.key = $1"))   \
+    X(ORGANIZATION_BY_KEY, 1,                                               \
+      "SELECT " SCIM_SQL_ORGANIZATION_COLUMNS                               \
+      " FROM scim.organization o WHERE o.key = $1")                         \
     X(ORGANIZATION_ENABLE, 0,                                               \
       "WITH switched AS (UPDATE scim.organization"                          \
       " SET provisioning_enabled = $2::boolean WHERE id = $1::uuid"         \
@@ -309,8 +341,8 @@ enum {
       " UNION " SCIM_SQL_CHOSEN_AMONG("a.external_id = $6", "")             \
       " UNION " SCIM_SQL_CHOSEN_AMONG("a.id = " SCIM_SQL_UUID("$6"), "")    \
       ") SELECT a.user_name_key, " SCIM_SQL_MEMBER_JSON                     \
-      " FROM found f JOIN scim.account a"                                   \
-      " ON a.organization_id = $1::uuid AND a.id = f.id"                    \
+      " FROM found f CROSS JOIN LATERAL (SELECT * FROM scim.account b"      \
+      " WHERE b.organization_id = $1::uuid AND b.id = f.id LIMIT 1) a"      \
       " WHERE a.user_name_key > $7"                                         \
       " ORDER BY a.user_name_key LIMIT $2::bigint")                         \
     X(MEMBER, 1,                                                            \
@@ -342,27 +374,22 @@ enum {
                       "ARRAY['urn:mod_scim:event:account:eligible']",       \
                       "$3", "$4", "$5", "'{}'", "'{}'")                     \
       " SELECT id FROM changed")                                            \
-    X(FEED, 1,                                                              \
-      "SELECT h.horizon, e.transaction_id, e.sequence,"                     \
-      " jsonb_build_object('sequence', e.sequence, 'organization', o.key,"  \
-      " 'version', e.version, 'externalId', coalesce(a.external_id,"        \
-      " e.data #>> '{after,externalId}',"                                   \
-      " e.data #>> '{before,externalId}'), " SCIM_SQL_EVENT_MEMBERS ")"     \
-      " FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())) h(horizon)"   \
-      " LEFT JOIN LATERAL (SELECT * FROM scim.event e"                      \
-      " WHERE (e.transaction_id, e.sequence) > ($1::xid8, $2::bigint)"      \
-      " AND e.transaction_id < h.horizon AND ($3::text IS NULL"             \
-      " OR e.organization_id ="                                             \
-      " (SELECT id FROM scim.organization WHERE key = $3))"                 \
-      " ORDER BY e.transaction_id, e.sequence"                              \
-      " LIMIT " APR_STRINGIFY(SCIM_FEED_BATCH) ") e ON true"                \
-      " LEFT JOIN scim.organization o ON o.id = e.organization_id"          \
-      " LEFT JOIN scim.account a ON a.organization_id = e.organization_id"  \
-      " AND a.id = e.account_id ORDER BY e.transaction_id, e.sequence")     \
+    X(FEED, 1, SCIM_SQL_FEED_OF(                                            \
+      "(e.transaction_id, e.sequence) > ($1::xid8, $2::bigint)"             \
+      " AND e.transaction_id < h.horizon"                                   \
+      " ORDER BY e.transaction_id, e.sequence"))                            \
+    X(FEED_OF_ORGANIZATION, 1, SCIM_SQL_FEED_OF(                            \
+      "(e.organization_id, e.transaction_id, e.sequence)"                   \
+      " > ($3::uuid, $1::xid8, $2::bigint)"                                 \
+      " AND (e.organization_id, e.transaction_id) < ($3::uuid, h.horizon)"  \
+      " ORDER BY e.organization_id, e.transaction_id, e.sequence"))         \
     X(FEED_POSITION, 1,                                                     \
       "SELECT e.transaction_id FROM scim.organization o"                    \
       " CROSS JOIN LATERAL (SELECT transaction_id FROM scim.event"          \
       " WHERE organization_id = o.id AND sequence = $1::bigint) e")         \
+    X(FEED_POSITION_IN_ORGANIZATION, 1,                                     \
+      "SELECT transaction_id FROM scim.event"                               \
+      " WHERE sequence = $1::bigint AND organization_id = $2::uuid")        \
     X(RELAY_INSERT, 0,                                                      \
       "INSERT INTO scim.relay (name, sequence) VALUES ($1, $2::bigint)"     \
       " ON CONFLICT (name) DO NOTHING")                                     \

@@ -93,7 +93,7 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     const struct passwd *user = getpwuid(getuid());
     scim_principal_t *principal = apr_pcalloc(run->pool, sizeof(*principal));
 
-    SCIM_ERR(scim_db_run(rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
+    SCIM_ERR(scim_db_run(rows, run->call.db, SCIM_SQL_ORGANIZATION_BY_KEY,
                          values));
     if (scim_rows_count(*rows) == 0) {
         return no_organization(run);
@@ -106,6 +106,22 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     principal->actor_name = apr_psprintf(run->pool, "scimctl (%s)",
                                          user ? user->pw_name : "?");
     run->call.principal = principal;
+    return NULL;
+}
+
+/* Here its accounts are counted; whatever else needs an organization finds it
+ * without. */
+static scim_error_t *org_show(scimctl_run_t *run)
+{
+    const char *values[] = { run->arguments[0] };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_SHOW,
+                         values));
+    if (scim_rows_count(rows) == 0) {
+        return no_organization(run);
+    }
+    print_rows(run, rows, organization_columns);
     return NULL;
 }
 
@@ -160,27 +176,15 @@ static scim_error_t *org_add(scimctl_run_t *run)
                           "An organization '%s' exists already.",
                           run->arguments[0]);
     }
-    SCIM_ERR(scimctl_choose_organization(&rows, run));
-    print_rows(run, rows, organization_columns);
-    return NULL;
+    return org_show(run);
 }
 
 static scim_error_t *org_list(scimctl_run_t *run)
 {
-    const char *values[] = { NULL };
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
-                         values));
-    print_rows(run, rows, organization_columns);
-    return NULL;
-}
-
-static scim_error_t *org_show(scimctl_run_t *run)
-{
-    scim_rows_t *rows;
-
-    SCIM_ERR(scimctl_choose_organization(&rows, run));
+                         NULL));
     print_rows(run, rows, organization_columns);
     return NULL;
 }
@@ -664,6 +668,10 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
         scimctl_say(run->pool, "scimctl: %s", error->cause);
         if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")) {
             fputs("scimctl: apply schema.sql to this database first.\n",
+                  stderr);
+        }
+        if (strstr(error->cause, "42501")) {
+            fputs("scimctl: the role scim_owner may (PGUSER=scim_owner).\n",
                   stderr);
         }
     }

@@ -68,10 +68,10 @@ scim_error_t *scimctl_events(scimctl_run_t *run)
 
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));
-        reader.organization = run->arguments[0];
+        reader.organization_id = run->call.principal->organization_id;
     }
     SCIM_ERR(scim_feed_find(&position, run->call.db,
                             run->options.after ? run->options.after : "0",
-                            run->pool));
+                            reader.organization_id, run->pool));
     return scim_feed_read(&position, run->call.db, &reader, run->pool);
 }

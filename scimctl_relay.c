@@ -310,19 +310,22 @@ static scim_error_t *prepare_curl(relay_t *relay)
 
 /* Where this relay goes on: where it was, or for a new one behind --after. */
 static scim_error_t *find_position(scim_feed_position_t *position,
-                                   relay_t *relay)
+                                   relay_t *relay,
+                                   const char *organization_id)
 {
     const char *after = relay->run->options.after;
     const char *values[] = { relay->name, after ? after : "0" };
     scim_db_t *db = relay->run->call.db;
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_feed_find(position, db, values[1], relay->run->pool));
+    SCIM_ERR(scim_feed_find(position, db, values[1], organization_id,
+                            relay->run->pool));
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY_INSERT, values));
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY, values));
     apr_cpystrn(relay->sequence, scim_rows_value(rows, 0, 0),
                 sizeof(relay->sequence));
-    return scim_feed_find(position, db, relay->sequence, relay->run->pool);
+    return scim_feed_find(position, db, relay->sequence, organization_id,
+                          relay->run->pool);
 }
 
 scim_error_t *scimctl_relay(scimctl_run_t *run)
@@ -340,8 +343,8 @@ scim_error_t *scimctl_relay(scimctl_run_t *run)
     SCIM_ERR(prepare_curl(&relay));
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));
-        reader.organization = run->arguments[0];
+        reader.organization_id = run->call.principal->organization_id;
     }
-    SCIM_ERR(find_position(&position, &relay));
+    SCIM_ERR(find_position(&position, &relay, reader.organization_id));
     return scim_feed_read(&position, run->call.db, &reader, run->pool);
 }

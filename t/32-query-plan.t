@@ -62,14 +62,14 @@ for my $urn (CORE, ENT) {
             next if $part && $part->{name} eq '$ref';
             my $path = $part ? "$name.$part->{name}" : $name;
             my $type = ($part || $attribute)->{type};
-            uses_for("$path eq $literal{$type}", 'account_attributes', "FLT-05: $path eq");
+            uses_for("$path eq $literal{$type}", 'account_by_attribute', "FLT-05: $path eq");
         }
     }
 }
-uses_for('emails[type eq "work"].value eq "plan77@example.com"', 'account_attributes', 'E12: eq on one element');
-uses_for('emails[type eq "work" and value eq "plan77@example.com"]', 'account_attributes', 'a value path');
-uses_for('roles.value eq "USER"', 'account_attributes', 'a value that most rows may have');
-uses_for('title eq "t77" and emails.value co "plan"', 'account_attributes', 'eq and a condition that no index answers');
+uses_for('emails[type eq "work"].value eq "plan77@example.com"', 'account_by_attribute', 'E12: eq on one element');
+uses_for('emails[type eq "work" and value eq "plan77@example.com"]', 'account_by_attribute', 'a value path');
+uses_for('roles.value eq "USER"', 'account_by_attribute', 'a value that most rows may have');
+uses_for('title eq "t77" and emails.value co "plan"', 'account_by_attribute', 'eq and a condition that no index answers');
 
 # A page behind a cursor reads its own rows from the index of the order; those
 # without a userName, of whom there are none, may be sorted.

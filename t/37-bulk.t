@@ -187,6 +187,7 @@ is statuses($r), '201 404 201', 'BULK-32: what another needs is done before the 
 is_deeply [sql(q{SELECT 1 FROM pg_stat_activity WHERE datname = 'scim' AND state LIKE 'idle in%'})], [], 'BULK-21: no transaction stays open';
 sql(<<'SQL');
 CREATE TABLE scim.waits (setting text);
+GRANT INSERT ON scim.waits TO scim;
 CREATE FUNCTION scim.note_wait() RETURNS trigger LANGUAGE plpgsql AS
 $$BEGIN INSERT INTO scim.waits VALUES (current_setting('synchronous_commit')); RETURN NULL; END$$;
 CREATE TRIGGER note_wait AFTER INSERT ON scim.account FOR EACH ROW EXECUTE FUNCTION scim.note_wait();

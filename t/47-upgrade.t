@@ -21,7 +21,7 @@ sub value { my ($status, $said) = psql('-c', $_[0]); chomp $said; return $said }
 sub apply { return psql('-f', 'schema.sql') }
 
 as_postgres("CREATE DATABASE $NAME OWNER scim ENCODING 'UTF8' TEMPLATE template0");
-is +(psql('-f', 't/schema/4.sql'))[0], 0, 'a database of version 4';
+is +(psql('-U', 'scim', '-f', 't/schema/4.sql'))[0], 0, 'a database of version 4';
 my $ACCOUNTS = 100_000;
 Scim::Server::write_file("$server->{dir}/old.sql", Encode::encode_utf8(<<"SQL"));
 INSERT INTO scim.organization (id, key, name) VALUES ('00000000-0000-0000-0000-000000000001', 'acme', 'Acme'), ('00000000-0000-0000-0000-000000000002', 'other', 'Other');
@@ -40,7 +40,8 @@ INSERT INTO scim.account (id, organization_id, user_name) VALUES
     ('00000000-0000-0000-0000-00000000000e', '00000000-0000-0000-0000-000000000002', E'old\\u00a0name\@example.com'),
     ('00000000-0000-0000-0000-00000000000f', '00000000-0000-0000-0000-000000000001', 'Groß\@example.com');
 SQL
-is +(psql('-f', "$server->{dir}/old.sql"))[0], 0, "with $ACCOUNTS accounts, Greek, Turkish, Japanese and German ones among them";
+is +(psql('-U', 'scim', '-f', "$server->{dir}/old.sql"))[0], 0, "with $ACCOUNTS accounts, Greek, Turkish, Japanese and German ones among them";
+is +(psql('-U', 'postgres', '-f', 'roles.sql'))[0], 0, 'its owner becomes scim_owner';
 
 # Clashes come first
 my $sums = q{SELECT md5(string_agg(a::text, ',' ORDER BY id)) FROM scim.account a};
@@ -85,7 +86,7 @@ is value($sums), $before, 'to any account';
 as_postgres("DROP DATABASE $NAME WITH (FORCE)");
 
 # By several at once: each finds it whole
-as_postgres("CREATE DATABASE $NAME OWNER scim ENCODING 'UTF8' TEMPLATE template0");
+as_postgres("CREATE DATABASE $NAME OWNER scim_owner ENCODING 'UTF8' TEMPLATE template0");
 my @appliers = map { Scim::Process->start([$server->psql('-d', $NAME, '-v', 'ON_ERROR_STOP=1', '-qAtX', '-f', 'schema.sql')], err => '/dev/null') } 1 .. 3;
 is_deeply [map { $_->wait } @appliers], [0, 0, 0], 'three who apply it to an empty database at the same time all succeed';
 is value('SELECT max(version) FROM scim.schema_version'), 5, 'and it is whole';

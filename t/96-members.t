@@ -42,7 +42,7 @@ for my $search (qw(user5 user Taro yamada ext-77777 nobody user7%40example.com),
     my ($plan) = grep { /unnest/ } query_plans(sub { members("search=$search") });
     $plan =~ s/Query Text:.*//;
     unlike $plan, qr/Seq Scan on account/, 'a search reads from indexes' or diag $plan;
-    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|user_name_unique|display_name|external_id|attributes)/g), 6,
+    is scalar(() = $plan =~ /Scan (?:using|on) account_(?:by_label|user_name_unique|display_name|external_id|by_attribute)/g), 6,
         'each of its ways has one' or diag $plan;
 }
 my @seen;

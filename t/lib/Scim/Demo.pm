@@ -108,7 +108,7 @@ sub write_env {
     my %value = (
         SCIM_URL => $url, SCIM_TOKEN => $token, ADMIN_URL => "$server->{url}/organizations/acme/",
         ADMIN_USER => $ADMIN, ADMIN_PASSWORD => $password, PGHOST => $server->{pghost}, PGPORT => $server->{pgport},
-        PGDATABASE => 'scim', PGUSER => 'scim', HTTPD_CONF => $server->{conf_file},
+        PGDATABASE => 'scim', PGUSER => $server->{pguser}, HTTPD_CONF => $server->{conf_file},
         HTTPD_PID => $server->httpd_pid,
     );
     my $mask = umask 0077;

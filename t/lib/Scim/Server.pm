@@ -29,7 +29,7 @@ sub new {
     $self->{pghost} = $self->{database} ? $self->{database}{pghost} : "$self->{dir}/run";
     $self->{pgport} = 5432;
     $self->{pgdatabase} = 'scim';
-    $self->{pguser} = 'scim';
+    $self->{pguser} = 'scim_owner';    # of psql and scimctl; httpd is the role scim
     $self->{error_log} = "$self->{dir}/httpd/error_log";
     $self->{access_log} = "$self->{dir}/httpd/access_log";
     $self->{conf_file} = "$self->{dir}/httpd/httpd.conf";
@@ -78,15 +78,15 @@ sub pg {
     return $newest ? "/usr/lib/postgresql/$newest/bin/$program" : $program;
 }
 
-# The commands of psql and scimctl on this database.
+# The commands of psql and scimctl on this database, as its operator.
 sub psql {
     my ($self, @arguments) = @_;
-    return (pg('psql'), '-h', $self->{pghost}, '-U', 'scim', '-d', 'scim', @arguments);
+    return (pg('psql'), '-h', $self->{pghost}, '-U', $self->{pguser}, '-d', 'scim', @arguments);
 }
 
 sub scimctl {
     my ($self, @arguments) = @_;
-    return ("$ROOT/scimctl", '--db', "host=$self->{pghost} dbname=scim user=scim", @arguments);
+    return ("$ROOT/scimctl", '--db', "host=$self->{pghost} dbname=scim user=$self->{pguser}", @arguments);
 }
 
 # With shared, other test files use it as well, at the same time.
@@ -178,16 +178,19 @@ sub start_database {
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
                '-w', '-t', '60', 'start');
     return unless $fresh;
-    my @as = (pg('psql'), '-h', $self->{pghost}, '-U', 'postgres', '-q', '-v', 'ON_ERROR_STOP=1');
-    $self->run(0, @as, '-d', 'postgres', '-c', 'CREATE ROLE scim LOGIN');
-    $self->run(0, @as, '-d', 'postgres', '-c',
-               "CREATE DATABASE scim OWNER scim ENCODING 'UTF8' TEMPLATE template0");
+    my @as = (pg('psql'), '-h', $self->{pghost}, '-U', 'postgres', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres');
+    $self->run(0, @as, '-f', "$ROOT/roles.sql");
+    $self->run(0, @as, '-c', "CREATE DATABASE scim OWNER scim_owner ENCODING 'UTF8' TEMPLATE template0");
+    # Who tests or measures looks at the sessions of others, and ends them.
+    $self->run(0, @as, '-c', 'GRANT pg_monitor, pg_signal_backend TO scim_owner');
     $self->apply_schema;
 }
 
 sub apply_schema {
     my ($self) = @_;
-    $self->run(0, $self->psql('-q', '-v', 'ON_ERROR_STOP=1', '-f', "$ROOT/schema.sql"));
+    my @file = ('-q', '-v', 'ON_ERROR_STOP=1', '-f');
+    $self->run(0, $self->psql('-U', 'postgres', @file, "$ROOT/roles.sql"));
+    $self->run(0, $self->psql(@file, "$ROOT/schema.sql"));
 }
 
 # Restart PostgreSQL in one of pg_ctl's modes: smart, fast, immediate.

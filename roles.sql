@@ -1,0 +1,79 @@
+-- mod_scim: the roles.  A superuser runs this once in a cluster, before the
+-- database is made:
+--
+--   sudo -iu postgres psql -v ON_ERROR_STOP=1 -f roles.sql
+--   sudo -iu postgres createdb --owner=scim_owner ... scim
+--
+-- and once in a database in which an earlier version of mod_scim has another
+-- owner than scim_owner, before schema.sql is applied there:
+--
+--   sudo -iu postgres psql -v ON_ERROR_STOP=1 -d scim -f roles.sql
+--
+-- What each role may do in a database, schema.sql says.  Roles belong to the whole
+-- cluster, so several databases of mod_scim share them.  Running it again is safe.
+
+BEGIN;
+
+DO $$
+DECLARE
+    role record;
+BEGIN
+    PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('scim.schema'));
+    FOR role IN VALUES
+        ('scim_owner', 'LOGIN', 'mod_scim: owns the schema scim; applies schema.sql, runs scimctl'),
+        ('scim', 'LOGIN', 'mod_scim: httpd and scimctl relay; changes no table, no function and no event'),
+        ('scim_app', 'NOLOGIN', 'mod_scim: applications that read and write accounts are members of it'),
+        ('scim_reader', 'NOLOGIN', 'mod_scim: applications that only read are members of it')
+    LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role.column1) THEN
+            EXECUTE format('CREATE ROLE %I %s', role.column1, role.column2);
+        END IF;
+        EXECUTE format('COMMENT ON ROLE %I IS %L', role.column1, role.column3);
+    END LOOP;
+END
+$$;
+
+-- In httpd's sessions names are PostgreSQL's own and those of the schema that a
+-- statement gives.  Every index begins with the organization, so a session that
+-- reads no table as a whole reads no other organization's rows.  Rules between
+-- tables hold in transactions that see what others have committed meanwhile.
+ALTER ROLE scim SET search_path = pg_catalog, pg_temp;
+ALTER ROLE scim SET enable_seqscan = off;
+ALTER ROLE scim SET default_transaction_isolation = 'read committed';
+
+-- What belongs to somebody else, as all did in earlier versions, is handed over.
+-- The old owner, as who httpd is connected, goes on reading and writing until
+-- schema.sql gives the role scim what it needs, and no more.
+DO $$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim');
+    object text;
+BEGIN
+    IF owner IS NULL OR owner = 'scim_owner' THEN
+        RETURN;
+    END IF;
+    FOR object IN
+        SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
+        WHERE c.relnamespace = 'scim'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'S')
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                          AND d.deptype IN ('a', 'i') AND c.relkind = 'S')
+        UNION ALL
+        SELECT format('ROUTINE %s', p.oid::regprocedure) FROM pg_proc p
+        WHERE p.pronamespace = 'scim'::regnamespace
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid
+                          AND d.deptype = 'e')
+        UNION ALL
+        SELECT 'SCHEMA scim'
+        UNION ALL
+        SELECT format('DATABASE %I', d.datname) FROM pg_database d
+        WHERE d.datname = current_database() AND pg_get_userbyid(d.datdba) = owner
+    LOOP
+        EXECUTE format('ALTER %s OWNER TO scim_owner', object);
+    END LOOP;
+    EXECUTE format('GRANT USAGE ON SCHEMA scim TO %I', owner);
+    EXECUTE format('GRANT ALL ON ALL TABLES IN SCHEMA scim TO %I', owner);
+    EXECUTE format('GRANT ALL ON ALL SEQUENCES IN SCHEMA scim TO %I', owner);
+END
+$$;
+
+COMMIT;

@@ -12,6 +12,10 @@
 
 /* cJSON reads no more than 63 bytes of a number. */
 #define MAX_NUMBER_LENGTH 63
+
+/* cJSON prints as few digits as it can get away with; those of a number near
+ * the end of what a double holds are beyond it. */
+#define MAX_NUMBER 1e308
 #define MAX_EXACT_INTEGER (APR_INT64_C(1) << 53)
 #define USUAL_LENGTH 4096        /* of one resource as text */
 
@@ -182,7 +186,7 @@ static scim_error_t *check_number(reader_t *in, const char *start,
     text[length] = '\0';
     whole = is_integer ? apr_strtoi64(text, NULL, 10) : 0;
     if (whole > MAX_EXACT_INTEGER || whole < -MAX_EXACT_INTEGER
-        || !isfinite(strtod(text, NULL))) {
+        || fabs(strtod(text, NULL)) > MAX_NUMBER) {
         return inexact(in, start);
     }
     return NULL;

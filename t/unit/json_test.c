@@ -82,6 +82,8 @@ static void test_inexact(apr_pool_t *pool)
     } cases[] = {
         { "1e400", 0, "a number beyond double" },
         { "[-1e999]", 1, "a negative number beyond double" },
+        { "1.7976931348623157e308", 0,
+          "a number that would be printed as one beyond double" },
         { "9007199254740993", 0, "2^53+1" },
         { "[1,-9007199254740993]", 3, "-(2^53+1)" },
         { "99999999999999999999", 0, "an integer beyond 64 bits" }

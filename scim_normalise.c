@@ -53,6 +53,12 @@ static scim_error_t *mismatch(context_t *c, const char *where,
 
 /* Simple values */
 
+/* An integer that a double holds exactly. */
+static int is_integer(double number)
+{
+    return fabs(number) <= MAX_EXACT_INTEGER && number == floor(number);
+}
+
 static scim_error_t *check_length(context_t *c, const char *text,
                                   const char *where, apr_size_t most)
 {
@@ -68,8 +74,7 @@ static scim_error_t *text_of(const char **text, context_t *c,
 {
     /* An id as a number must not come out as 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
-        *text = fabs(value->valuedouble) <= MAX_EXACT_INTEGER
-                && value->valuedouble == floor(value->valuedouble)
+        *text = is_integer(value->valuedouble)
                 ? apr_psprintf(c->pool, "%.0f", value->valuedouble)
                 : scim_json_print(value, c->pool);
         return NULL;
@@ -169,8 +174,7 @@ static scim_error_t *normalise_number(cJSON **normal, context_t *c,
     double number = value->valuedouble;
 
     if (!cJSON_IsNumber(value)
-        || (attribute->type == SCIM_INTEGER
-            && number != (double) (apr_int64_t) number)) {
+        || (attribute->type == SCIM_INTEGER && !is_integer(number))) {
         return mismatch(c, where, attribute->type == SCIM_INTEGER
                                   ? "an integer" : "a number", value);
     }

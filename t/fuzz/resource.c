@@ -3,9 +3,29 @@
 #include "../../scim_patch.h"
 #include "../../scim_shape.h"
 
+/* A path may have put in a manager's $ref. */
+static int settle_manager(cJSON *resource, const scim_resource_type_t *type,
+                          const scim_rules_t *rules, apr_pool_t *pool)
+{
+    const scim_schema_t *extension = type->extensions[0];
+    const cJSON *holder = extension ? scim_json_member(resource,
+                                                       extension->urn) : NULL;
+    cJSON *manager = scim_json_member(holder, "manager");
+
+    return !manager
+           || !scim_schema_settle_reference(manager,
+                                            scim_attribute_find(
+                                                extension->attributes,
+                                                "manager"),
+                                            rules, make_notes(pool), pool);
+}
+
 int resource_settle(cJSON *resource, const scim_resource_type_t *type,
                     const scim_rules_t *rules, apr_pool_t *pool)
 {
+    if (!settle_manager(resource, type, rules, pool)) {
+        return 0;
+    }
     scim_shape_drop_husks(resource, type, rules);
     return scim_schema_validate(resource, type, rules, pool) == NULL;
 }

@@ -115,7 +115,7 @@ static void check_sql(const char *sql, int count, apr_pool_t *pool)
             sql = check_word(sql, pool);
         }
         else {
-            must(strchr(" ()[]*.,:'\"$@?=<>!&|-", *sql) != NULL,
+            must(strchr(" ()[]*/.,:'\"$@?=<>!&|-", *sql) != NULL,
                  "every sign is one of SQL");
             quotes += *sql == '\'';
             depth += (*sql == '(') - (*sql == ')');

@@ -16,9 +16,9 @@ my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 # Of psql and scimctl; httpd has its own in DBDParams.
 $ENV{PGCONNECT_TIMEOUT} //= 10;
 
-# new(dir, port, fsync, conf, database_conf, module, threads, dbd_max): conf and
-# database_conf are added to httpd.conf and postgresql.conf, initdb is a list of
-# arguments for it.  With database, another Scim::Server, it is an httpd alone, on
+# new(dir, port, fsync, conf, database_conf, module, threads, dbd_max, environment):
+# conf and database_conf are added to httpd.conf and postgresql.conf, initdb is a
+# list of arguments for it, environment a hash for httpd alone.  With database, another Scim::Server, it is an httpd alone, on
 # that one's database.  With tls_port, it listens there, too, by TLS, and speaks
 # HTTP/2 to who asks for it; all Locations are the same.
 sub new {
@@ -279,7 +279,10 @@ sub start_httpd {
     return if $self->httpd_pid;
     $self->make_certificates if $self->{tls_port};
     write_file($self->{conf_file}, $self->configuration);
-    $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'start');
+    {
+        local %ENV = (%ENV, %{ $self->{environment} || {} });
+        $self->run(0, httpd_program(), '-f', $self->{conf_file}, '-k', 'start');
+    }
     # It listens before it is a daemon, and has a pid only then.
     wait_until('httpd answers', 30, sub {
         $self->httpd_pid && IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port});

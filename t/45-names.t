@@ -10,8 +10,6 @@ use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
-own_server();           # whose accounts are for a moment without triggers
-
 my $org = organization();
 
 sub scimctl {
@@ -93,7 +91,8 @@ SQL
 # What a name cannot have
 my %bad = ("\x{a0}" => 'U+00A0', "\x{200b}" => 'U+200B', "\x{3000}" => 'U+3000', "\x{2003}" => 'U+2003', "\x{feff}" => 'U+FEFF', "\x{ad}" => 'U+00AD',
            "\x{2060}" => 'U+2060', "\x{200d}" => 'U+200D', "\x{202e}" => 'U+202E', "\x{2066}" => 'U+2066', "\x{3164}" => 'U+3164', "\x{2028}" => 'U+2028',
-           "\x{85}" => 'U+0085', "\x{fe0f}" => 'U+FE0F', "\x{180e}" => 'U+180E', "\x{2800}" => 'U+2800', "\x{e0041}" => 'U+E0041');
+           "\x{85}" => 'U+0085', "\x{fe0f}" => 'U+FE0F', "\x{180e}" => 'U+180E', "\x{2800}" => 'U+2800', "\x{e0041}" => 'U+E0041',
+           "\x{fffc}" => 'U+FFFC', "\x{1d159}" => 'U+1D159', "\x{fdd0}" => 'U+FDD0');
 my $user = $org->create;
 for my $character (sort keys %bad) {
     my $code = $bad{$character};
@@ -144,7 +143,7 @@ is $org->post('/Users', { userName => "Two  Words $org->{key}", displayName => '
 {
     my $old = organization(domains => ['example.com']);
     my $leaver = $old->create;
-    sql('ALTER TABLE scim.account DISABLE TRIGGER USER; UPDATE scim.account SET user_name = $2, display_name = $3 WHERE id = $1; ALTER TABLE scim.account ENABLE TRIGGER USER',
+    sql_unchecked('UPDATE scim.account SET user_name = $2, display_name = $3 WHERE id = $1',
         $leaver->{id}, "old\x{a0}name\@elsewhere.example", "\x{200b}");
     my $r = $old->patch_ops($leaver->{id}, { op => 'Replace', path => 'active', value => 'False' });
     is $r->{status}, 200, 'an account with a name of old is deactivated' or diag $r->{content};

@@ -110,7 +110,7 @@ my $headers = ask($name{USER}, 'account', SCIM_ROLE => 'ADMIN')->{headers};
 is_deeply { map { $_ => $headers->{$_} } grep { /^scim_/ } keys %$headers },
     { scim_account_id => $user{USER}{id}, scim_user_name => $name{USER}, scim_role => 'USER', scim_display_name => 'The USER',
       scim_preferred_language => 'ja-JP', scim_timezone => 'Asia/Tokyo' }, 'the environment has the account';
-sql(q{UPDATE scim.account SET display_name = E'a\r\nX-Evil: 1', timezone = NULL WHERE id = $1}, $user{USER}{id});
+sql_unchecked(q{UPDATE scim.account SET display_name = E'a\r\nX-Evil: 1', timezone = NULL WHERE id = $1}, $user{USER}{id});
 $headers = ask($name{USER}, 'account')->{headers};
 my $yamada = $org->create(displayName => '山田 太郎 100%');
 is Encode::decode_utf8(ask($yamada->{userName}, 'account')->{headers}{scim_display_name}), '山田 太郎 100%', 'a name in another alphabet as the bytes of UTF-8';

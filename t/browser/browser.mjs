@@ -33,7 +33,7 @@ export async function open(browser, { user, width = 1280, height = 800, dark = f
         httpCredentials: user ? { username: user, password: given.password ?? 'x', send: 'always' } : undefined,
     });
     const page = await context.newPage();
-    page.setDefaultTimeout(15000);
+    page.setDefaultTimeout(30000);
     page.complaints = [];
     page.on('pageerror', error => page.complaints.push(String(error)));
     page.on('console', message => {

@@ -13,7 +13,10 @@ const DIALOGS = [
     ['edit', `#/members/${given.member}`, 'Edit'],
 ];
 
+// From a blank page: of another place in the same one, what was there before
+// would be taken for it.
 async function visit(page, hash) {
+    await page.goto('about:blank');
     await page.goto(`${given.url}${hash}`);
     await page.locator('h1').waitFor();
 }

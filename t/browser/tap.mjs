@@ -10,7 +10,8 @@ export default async function* tap(events) {
         yield `${type === 'test:pass' ? 'ok' : 'not ok'} ${count} - ${data.name.replace(/#/g, '\\#')}\n`;
         if (type === 'test:fail') {
             const { cause } = data.details.error;
-            yield String(cause?.stack ?? cause ?? data.details.error).replace(/^/gm, '# ') + '\n';
+            // prove shows what comes by standard error.
+            process.stderr.write(`${data.name}: ${cause?.stack ?? cause ?? data.details.error}`.replace(/^/gm, '# ') + '\n');
         }
     }
     yield `1..${count}\n`;

@@ -27,7 +27,7 @@ int resource_settle(cJSON *resource, const scim_resource_type_t *type,
         return 0;
     }
     scim_shape_drop_husks(resource, type, rules);
-    return scim_schema_validate(resource, type, rules, pool) == NULL;
+    return scim_schema_validate(resource, NULL, type, rules, pool) == NULL;
 }
 
 static int by_name(const void *a, const void *b)

@@ -1,6 +1,7 @@
 #include "scim_json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,6 +167,17 @@ static scim_error_t *inexact(reader_t *in, const char *number)
                       (apr_size_t) (number - in->start));
 }
 
+/* Whether 15 digits say it all.  cJSON prints no more of a number if they are
+ * close enough, which near the end of what a double holds is beyond it; and
+ * with more, a large number looks like an integer that is not exact. */
+static int is_short(double number)
+{
+    char text[32];
+
+    snprintf(text, sizeof(text), "%.15g", number);
+    return isfinite(number) && strtod(text, NULL) == number;
+}
+
 /* cJSON keeps numbers as double: what it cannot keep must not be changed
  * silently. */
 static scim_error_t *check_number(reader_t *in, const char *start,
@@ -174,6 +186,7 @@ static scim_error_t *check_number(reader_t *in, const char *start,
     char text[MAX_NUMBER_LENGTH + 1];
     apr_size_t length = in->at - start;
     apr_int64_t whole;
+    double number;
 
     if (length > MAX_NUMBER_LENGTH) {
         return inexact(in, start);
@@ -181,8 +194,9 @@ static scim_error_t *check_number(reader_t *in, const char *start,
     memcpy(text, start, length);
     text[length] = '\0';
     whole = is_integer ? apr_strtoi64(text, NULL, 10) : 0;
+    number = strtod(text, NULL);
     if (whole > MAX_EXACT_INTEGER || whole < -MAX_EXACT_INTEGER
-        || !isfinite(strtod(text, NULL))) {
+        || (fabs(number) > (double) MAX_EXACT_INTEGER && !is_short(number))) {
         return inexact(in, start);
     }
     return NULL;

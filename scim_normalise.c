@@ -55,6 +55,12 @@ static scim_error_t *mismatch(context_t *c, const char *where,
 
 /* Simple values */
 
+/* An integer that a double holds exactly. */
+static int is_integer(double number)
+{
+    return fabs(number) <= MAX_EXACT_INTEGER && number == floor(number);
+}
+
 static scim_error_t *check_length(context_t *c, const char *text,
                                   const char *where, apr_size_t most)
 {
@@ -177,8 +183,7 @@ static scim_error_t *normalise_number(cJSON **normal, context_t *c,
     double number = value->valuedouble;
 
     if (!cJSON_IsNumber(value)
-        || (attribute->type == SCIM_INTEGER
-            && !is_integer(number))) {
+        || (attribute->type == SCIM_INTEGER && !is_integer(number))) {
         return mismatch(c, where, attribute->type == SCIM_INTEGER
                                   ? "an integer" : "a number", value);
     }
@@ -241,16 +246,21 @@ static scim_error_t *put_members(cJSON *object, context_t *c,
 }
 
 /* $ref says the same as value, of which it is computed on output. */
-static void settle_reference(cJSON *object)
+static scim_error_t *settle_reference(cJSON *object, context_t *c,
+                                      const scim_attribute_t *attribute,
+                                      const char *where)
 {
     const char *reference = scim_json_text(object, "$ref");
+    const char *slash = reference ? strrchr(reference, '/') : NULL;
+    cJSON *said;
 
     if (reference && !scim_json_text(object, "value")) {
-        const char *slash = strrchr(reference, '/');
-
-        scim_json_put_text(object, "value", slash ? slash + 1 : reference);
+        said = scim_json_own(cJSON_CreateObject(), c->pool);
+        scim_json_put_text(said, "value", slash ? slash + 1 : reference);
+        SCIM_ERR(put_members(object, c, attribute, said, where));
     }
     scim_json_drop(object, "$ref");
+    return NULL;
 }
 
 /* Entra ID's role assignments are JSON in the string "value": {"id":"...",
@@ -299,8 +309,7 @@ static scim_error_t *fill(cJSON *object, context_t *c,
         SCIM_ERR(normalise(&normal, c, main_sub, value, where));
         scim_json_put(object, main_sub->name, normal);
     }
-    settle_reference(object);
-    return NULL;
+    return settle_reference(object, c, attribute, where);
 }
 
 static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
@@ -429,6 +438,17 @@ scim_error_t *scim_schema_normalise(cJSON **normal,
     context_t c = { rules, notes, pool };
 
     return normalise(normal, &c, attribute, value, where);
+}
+
+scim_error_t *scim_schema_settle_reference(cJSON *object,
+                                           const scim_attribute_t *attribute,
+                                           const scim_rules_t *rules,
+                                           apr_array_header_t *notes,
+                                           apr_pool_t *pool)
+{
+    context_t c = { rules, notes, pool };
+
+    return settle_reference(object, &c, attribute, attribute->name);
 }
 
 /* Bodies */

@@ -314,24 +314,32 @@ static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
 static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
                                      const cJSON *before)
 {
+    const scim_attribute_t *table = scim_user_type.extensions[0]->attributes;
     cJSON *manager = manager_of(resource);
-    const char *id = scim_json_text(manager, "value");
-    const char *url = scim_json_text(manager, "$ref");
+    int is_new = scim_json_text(manager, "$ref") != NULL;
     const char *id_before = scim_json_text(manager_of(before), "value");
+    const char *id;
 
-    if (!id && !url) {
+    if (!manager) {
         return NULL;
     }
-    if (id && !url && id_before && strcmp(id, id_before) == 0) {
+    SCIM_ERR(scim_schema_settle_reference(manager,
+                                          scim_attribute_find(table,
+                                                              "manager"),
+                                          &call->rules, call->notes,
+                                          call->pool));
+    id = scim_json_text(manager, "value");
+    if (!id) {
+        return NULL;
+    }
+    if (!is_new && id_before && strcmp(id, id_before) == 0) {
         put_manager_reference(call, resource);
         return NULL;
     }
-    id = id ? id : last_segment(url);
     if (strncmp(last_segment(id), SCIM_BULK_ID, strlen(SCIM_BULK_ID)) == 0) {
         SCIM_ERR(resolve_bulk_id(&id, call, last_segment(id)));
     }
     scim_json_put_text(manager, "value", id);
-    scim_json_drop(manager, "$ref");
     put_manager_reference(call, resource);
     return NULL;
 }

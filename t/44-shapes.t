@@ -173,4 +173,14 @@ is $org->post('/Users', { userName => user_name(), displayName => 'x', 'emails['
         is_error($strict->patch_ops($user->{id}, { op => 'add', path => $path, value => $value }), 400, 'invalidValue', "strictly $path cannot be " . $JSON->encode($value));
     }
 }
+# A manager's id is the same value where it is the end of his URL.
+for my $way (['a member' => { op => 'replace', path => 'manager', value => { '$ref' => 'https://x/Users/' } }, 200],
+             ['a path' => { op => 'add', path => 'manager.$ref', value => 'https://x/Users/' }, 200],
+             ['a member that is broken JSON' => { op => 'replace', path => 'manager', value => { '$ref' => 'https://x/Users/[' } }, 400],
+             ['a path that is broken JSON' => { op => 'add', path => 'manager.$ref', value => 'https://x/Users/[' }, 400]) {
+    my ($what, $operation, $status) = @$way;
+    my $id = $org->create->{id};
+    is $org->patch_ops($id, $operation)->{status}, $status, "\$ref as $what";
+    is $org->get("/Users/$id")->{json}{ (ENT) }, undef, "\$ref as $what: nobody is named";
+}
 done_testing;

@@ -40,6 +40,8 @@ static void test_accepted(apr_pool_t *pool)
         { " \t\r\n{ \"a\" : [ 1 , 2 ] } \t\r\n", "{\"a\":[1,2]}" },
         { "0", "0" },
         { "-0", "-0" },
+        { "7e87", "7e+87" },
+        { "1.5e300", "1.5e+300" },
         { "-1.5", "-1.5" },
         { "1e3", "1000" },
         { "1E+2", "100" },
@@ -84,6 +86,10 @@ static void test_inexact(apr_pool_t *pool)
     } cases[] = {
         { "1e400", 0, "a number beyond double" },
         { "[-1e999]", 1, "a negative number beyond double" },
+        { "1.7976931348623157e308", 0,
+          "a number that would be printed as one beyond double" },
+        { "2222222222222222222221e-5", 0,
+          "a number that would be printed as an integer beyond 2^53" },
         { "9007199254740993", 0, "2^53+1" },
         { "[1,-9007199254740993]", 3, "-(2^53+1)" },
         { "99999999999999999999", 0, "an integer beyond 64 bits" }

@@ -195,6 +195,12 @@ static const read_t reads[] = {
       "[{'value':'{x'}]}", SCIM_E_INVALID_VALUE, NULL, 0 },
     { "broken JSON for an object", 0, "{'userName':'a','name':'{x'}",
       SCIM_E_INVALID_VALUE, NULL, 0 },
+    { "a $ref that ends with nothing names nobody", 0, "{'userName':'a','" E
+      "':{'manager':{'$ref':'https://x/Users/'}}}", READ, "{'userName':'a'}",
+      0 },
+    { "a $ref that ends with broken JSON", 0, "{'userName':'a','" E
+      "':{'manager':[{'$ref':'https://x/Users/['}]}}", SCIM_E_INVALID_VALUE,
+      NULL, 0 },
     { "text in brackets is text", 0, "{'userName':'a','title':'[Acme] x',"
       "'displayName':'[42]'}", READ,
       "{'userName':'a','title':'[Acme] x','displayName':'[42]'}", 0 },

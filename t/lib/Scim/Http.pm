@@ -3,6 +3,7 @@ package Scim::Http;
 # Entra ID sends none, and a test must be able to send anything at all.
 use strict;
 use warnings;
+use IO::Select;
 use IO::Socket::INET;
 use Socket ();
 
@@ -116,6 +117,21 @@ sub send_only {
     my ($self, $text) = @_;
     $self->connect->syswrite($text);
     return;
+}
+
+# What comes on the connection, whatever it is, until it ends or nothing comes for
+# so many seconds; or, once there is what looks like $end, for a moment.
+sub all {
+    my ($self, $patience, $end) = @_;
+    my $socket = $self->{socket};
+    my $text = '';
+    $socket->blocking(0);
+    while (1) {
+        my $read = $socket->sysread($text, 65536, length $text);
+        next if $read;
+        last if defined $read || !IO::Select->new($socket)->can_read($end && $text =~ $end ? 0.02 : $patience);
+    }
+    return $text;
 }
 
 sub exchange {

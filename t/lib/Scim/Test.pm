@@ -138,7 +138,8 @@ sub own_server {
 }
 
 sub new_server {
-    my $made = Scim::Server->new(@_, conf => locations(), database_conf => $DATABASE_CONF, initdb => \@INITDB);
+    my (%option) = @_;
+    my $made = Scim::Server->new(%option, conf => locations() . ($option{conf} // ''), database_conf => $DATABASE_CONF, initdb => \@INITDB);
     $made->{url} = url_of($made, $TRANSPORT);
     $ENV{SSL_CERT_FILE} = $made->ca_file;
     return $made;

@@ -1,0 +1,20 @@
+/* resource: what holds for every resource that may be stored, for the
+ * harnesses that make some. */
+#ifndef RESOURCE_H
+#define RESOURCE_H
+
+#include "fuzz.h"
+
+/* Finish resource as scim_users does; 0 when it is refused. */
+int resource_settle(cJSON *resource, const scim_resource_type_t *type,
+                    const scim_rules_t *rules, apr_pool_t *pool);
+
+/* It has the types of the tables, can be read as what it is, and what is shown
+ * of it can be sent back. */
+void resource_check(const cJSON *resource, const scim_resource_type_t *type,
+                    const scim_rules_t *rules, apr_pool_t *pool);
+
+/* tree with all its objects in the order of names, as text. */
+const char *resource_text(const cJSON *tree, apr_pool_t *pool);
+
+#endif

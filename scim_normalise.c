@@ -71,13 +71,6 @@ static scim_error_t *check_length(context_t *c, const char *text,
            : NULL;
 }
 
-/* Out of this range a double has no neighbours that differ by 1, and may not
- * fit an integer type. */
-static int is_integer(double number)
-{
-    return fabs(number) <= MAX_EXACT_INTEGER && number == floor(number);
-}
-
 static scim_error_t *text_of(const char **text, context_t *c,
                              const cJSON *value, const char *where)
 {

@@ -2,7 +2,8 @@
 --
 --   psql -v ON_ERROR_STOP=1 -f schema.sql
 --
--- Applying it again is safe: it creates what is missing and keeps all rows.
+-- Applying it again is safe: it creates what is missing and keeps all rows. Who
+-- applies it at the same time waits.
 
 BEGIN;
 
@@ -12,6 +13,7 @@ BEGIN
         RAISE EXCEPTION 'mod_scim needs a database with encoding UTF8, this one has %',
             current_setting('server_encoding');
     END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('scim.schema'));
 END
 $$;
 
@@ -78,16 +80,16 @@ CREATE OR REPLACE FUNCTION scim.is_identifier(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value <> '' AND value COLLATE "C" !~ (
         '^ |  | $|[\u0001-\u001F\u007F-\u00A0\u00AD\u034F\u061C\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F'
-        '\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFEFF\uFFA0'
-        '\uFFF0-\uFFFB\U00013430-\U0001343F\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A'
+        '\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFDD0-\uFDEF\uFEFF\uFFA0'
+        '\uFFF0-\uFFFC\U00013430-\U0001343F\U0001BCA0-\U0001BCA3\U0001D159\U0001D173-\U0001D17A'
         '\U000E0000-\U000E0FFF]');
 COMMENT ON FUNCTION scim.is_identifier(text) IS 'Whether value can be a userName: no control, direction or invisible character, no blank but a single one between words (RFC 8265 section 3.3)';
 CREATE OR REPLACE FUNCTION scim.is_name(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value COLLATE "C" !~ (
         '[\u0001-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180E\u200B\u200E\u200F'
-        '\u2028-\u202E\u2060-\u206F\u3164\uFEFF\uFFA0\uFFF0-\uFFFB\U00013430-\U0001343F'
-        '\U0001BCA0-\U0001BCA3\U0001D173-\U0001D17A\U000E0000-\U000E00FF\U000E01F0-\U000E0FFF]')
+        '\u2028-\u202E\u2060-\u206F\u3164\uFDD0-\uFDEF\uFEFF\uFFA0\uFFF0-\uFFFC\U00013430-\U0001343F'
+        '\U0001BCA0-\U0001BCA3\U0001D159\U0001D173-\U0001D17A\U000E0000-\U000E00FF\U000E01F0-\U000E0FFF]')
         AND value COLLATE "C" ~ '[^\u0020\u00A0\u1680\u180B-\u180F\u2000-\u200F\u202F\u205F\u2800\u3000\uFE00-\uFE0F\U000E0100-\U000E01EF]';
 COMMENT ON FUNCTION scim.is_name(text) IS 'Whether value can be a name for people: not blank, and no control, direction or invisible character';
 
@@ -368,24 +370,30 @@ BEGIN
 END
 $$;
 
--- The role column and attributes.roles say the same, whoever writes which.
--- SCIM keeps an empty list where a client wants no role at all (profile open).
--- Of several roles SCIM says which one counts, and writes both.
+-- The role column and attributes.roles say the same, whoever writes which: of
+-- the two the one that was changed counts, of both, or when roles is no list,
+-- the column.  SCIM keeps an empty list where a client wants no role at all
+-- (profile open).
+CREATE OR REPLACE FUNCTION scim.role_of(roles jsonb, role text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce((SELECT upper((element ->> 'value') COLLATE "C")
+                     FROM jsonb_array_elements(roles) WITH ORDINALITY AS r(element, place)
+                     WHERE upper((element ->> 'value') COLLATE "C") IN ('ADMIN', 'USER', 'GUEST')
+                     ORDER BY (element -> 'primary' = 'true'::jsonb) IS NOT TRUE, place LIMIT 1),
+                    CASE WHEN jsonb_path_exists(roles, '$[*].value ? (@ != "")') THEN role ELSE 'GUEST' END);
+COMMENT ON FUNCTION scim.role_of(jsonb, text) IS 'What the list attributes.roles makes of a role: the primary known one, else the first; unknown ones alone leave it, none at all is GUEST';
 CREATE OR REPLACE FUNCTION scim.account_before_write() RETURNS trigger
     LANGUAGE plpgsql AS $$
+DECLARE
+    roles jsonb := NEW.attributes -> 'roles';
 BEGIN
-    IF NEW.attributes #>> '{roles,0,value}' IN ('ADMIN', 'USER', 'GUEST')
-       AND NEW.attributes #> '{roles,1}' IS NULL
+    IF jsonb_typeof(roles) = 'array'
        AND (TG_OP = 'INSERT' AND NEW.role = 'GUEST'
-            OR TG_OP = 'UPDATE' AND NEW.role = OLD.role
-               AND NEW.attributes -> 'roles' IS DISTINCT FROM OLD.attributes -> 'roles')
+            OR TG_OP = 'UPDATE' AND NEW.role = OLD.role AND roles IS DISTINCT FROM OLD.attributes -> 'roles')
     THEN
-        NEW.role := NEW.attributes #>> '{roles,0,value}';
+        NEW.role := scim.role_of(roles, NEW.role);
     END IF;
-    IF NOT NEW.attributes ? 'roles'
-       OR TG_OP = 'UPDATE' AND NEW.role <> OLD.role
-          AND NEW.attributes -> 'roles' IS NOT DISTINCT FROM OLD.attributes -> 'roles'
-    THEN
+    IF jsonb_typeof(roles) IS DISTINCT FROM 'array' OR scim.role_of(roles, 'GUEST') <> NEW.role THEN
         NEW.attributes := NEW.attributes || jsonb_build_object('roles',
             jsonb_build_array(jsonb_build_object('value', NEW.role, 'primary', true)));
     END IF;

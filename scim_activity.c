@@ -113,11 +113,11 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
     entries = cJSON_AddArrayToObject(*list, "entries");
     count = scim_rows_count(rows);
     for (i = 0; i < count && i < query->count; i++) {
-        const char *text = scim_rows_value(rows, i, 1);
-        cJSON *entry;
+        cJSON *entry = scim_json_stored(scim_rows_value(rows, i, 1), pool);
 
-        SCIM_ERR(scim_json_parse(&entry, text, strlen(text), pool));
-        cJSON_AddItemToArray(entries, cJSON_Duplicate(entry, 1));
+        if (entry) {
+            cJSON_AddItemToArray(entries, cJSON_Duplicate(entry, 1));
+        }
     }
     if (count > query->count) {
         scim_json_put_text(*list, "next",

@@ -137,7 +137,9 @@ static scim_error_t *read_operation(bulk_t *bulk, operation_t *operation,
     if (is_empty_text(bulk, operation->version)) {
         operation->version = NULL;
     }
-    operation->data = member_of(bulk, message, "data");
+    operation->data = scim_shape_of_object(member_of(bulk, message, "data"),
+                                           &bulk->call->rules,
+                                           bulk->call->pool);
     if (!operation->bulk_id
         || strcasecmp(operation->method, "POST") != 0) {
         return NULL;

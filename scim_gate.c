@@ -369,13 +369,9 @@ static authz_status check_account(request_rec *r, const char *arguments,
 static int has_any_of(const visitor_t *visitor, const char *role,
                       apr_pool_t *pool)
 {
+    const cJSON *roles = scim_json_stored(visitor->roles, pool);
     const cJSON *element;
-    cJSON *roles;
 
-    if (scim_json_parse(&roles, visitor->roles, strlen(visitor->roles),
-                        pool)) {
-        return 0;
-    }
     cJSON_ArrayForEach(element, roles) {
         const char *value = scim_json_text(element, "value");
 

@@ -9,7 +9,7 @@
 #include "scim_text.h"
 #include "scim_users.h"
 
-#define MAX_SEARCH 200           /* bytes */
+#define MAX_SEARCH 200           /* characters */
 #define MAX_DISPLAY_NAME 256     /* characters */
 
 /* The choices that each part of a query has; all of them where none is
@@ -73,7 +73,7 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
     SCIM_ERR(choose(&values[3], query->active, "active", states,
                     call->pool));
     SCIM_ERR(choose(&values[4], query->label, "label", labels, call->pool));
-    if (query->search && strlen(query->search) > MAX_SEARCH) {
+    if (query->search && scim_text_length(query->search) > MAX_SEARCH) {
         return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                           "The search is too long.");
     }

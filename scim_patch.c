@@ -326,7 +326,8 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     }
     SCIM_ERR(list_of(&values, p, c));
     if (c->verb == REPLACE
-        || (c->verb == ADD && values->child && keeps_one(p, attribute))) {
+        || (c->verb == ADD && keeps_one(p, attribute)
+            && (values->child || !is_absent(p, c->value)))) {
         scim_json_put(holder, attribute->name, cJSON_Duplicate(values, 1));
     }
     else if (c->verb == ADD) {
@@ -727,6 +728,9 @@ static scim_error_t *apply_members(patch_t *p, verb_e verb,
     const cJSON *member;
 
     value = scim_shape_of_object(value, p->rules, p->pool);
+    if (!p->rules->strict && is_absent(p, value)) {
+        return NULL;
+    }
     if (!cJSON_IsObject(value)) {
         return scim_error(p->pool, SCIM_E_INVALID_VALUE,
                           "Without a path the value must be an object.");
@@ -773,7 +777,8 @@ static scim_error_t *apply_operation(patch_t *p, const cJSON *operation)
         return scim_error(p->pool, SCIM_E_INVALID_VALUE,
                           "add and replace need a value.");
     }
-    if (path && !cJSON_IsNull(path)) {
+    if (path && !cJSON_IsNull(path)
+        && (p->rules->strict || !is_absent(p, path))) {
         if (!cJSON_IsString(path)) {
             return scim_error(p->pool, SCIM_E_INVALID_PATH,
                               "path must be a string.");
@@ -819,7 +824,9 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
     operations = scim_shape_listed(operations, rules, pool);
     SCIM_ERR(check_message(&p, operations, message));
     cJSON_ArrayForEach(operation, operations) {
-        scim_error_t *error = apply_operation(&p, operation);
+        scim_error_t *error
+            = apply_operation(&p, scim_shape_of_object(operation, rules,
+                                                       pool));
 
         number++;
         if (error) {

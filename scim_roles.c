@@ -107,6 +107,15 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
     return role;
 }
 
+void scim_roles_read(cJSON *resource, const char *role)
+{
+    const cJSON *chosen = choose(scim_json_member(resource, "roles"));
+
+    if (strcmp(chosen ? known_role(chosen) : ROLE_GUEST, role) != 0) {
+        put_single(resource, NULL, role);
+    }
+}
+
 /* The resource type Role */
 
 static double assignments_of(const char *role, const scim_rows_t *counts)

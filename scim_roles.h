@@ -29,4 +29,9 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
                               const scim_rules_t *rules,
                               apr_array_header_t *notes, apr_pool_t *pool);
 
+/* Make resource's "roles", as they are stored, those of role, the account's
+ * role in its column: applications write either.  What amounts to it
+ * stays. */
+void scim_roles_read(cJSON *resource, const char *role);
+
 #endif

@@ -322,7 +322,18 @@ scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
 
 /* Validation */
 
-static scim_error_t *check_required(const cJSON *holder,
+/* What is stored already keeps nobody from changing something else. */
+static int is_as_before(const cJSON *holder, const cJSON *before,
+                        const char *name)
+{
+    const cJSON *value = scim_json_member(holder, name);
+    const cJSON *stored = scim_json_member(before, name);
+
+    return before && (value && stored ? scim_json_equal(value, stored)
+                                      : value == stored);
+}
+
+static scim_error_t *check_required(const cJSON *holder, const cJSON *before,
                                     const scim_attribute_t *table,
                                     const scim_rules_t *rules,
                                     apr_pool_t *pool)
@@ -331,6 +342,7 @@ static scim_error_t *check_required(const cJSON *holder,
         const cJSON *value = scim_json_member(holder, table->name);
 
         if (scim_attribute_is_required(table, rules)
+            && !is_as_before(holder, before, table->name)
             && (scim_json_is_unassigned(value)
                 || (cJSON_IsString(value) && !*value->valuestring))) {
             return scim_error(pool, SCIM_E_INVALID_VALUE,
@@ -417,7 +429,7 @@ scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
            : NULL;
 }
 
-static scim_error_t *check_lists(cJSON *holder,
+static scim_error_t *check_lists(cJSON *holder, const cJSON *before,
                                  const scim_attribute_t *table,
                                  apr_pool_t *pool)
 {
@@ -427,7 +439,8 @@ static scim_error_t *check_lists(cJSON *holder,
     for (; table->name; table++) {
         cJSON *list = scim_json_member(holder, table->name);
 
-        if (table->multi_valued && cJSON_IsArray(list)) {
+        if (table->multi_valued && cJSON_IsArray(list)
+            && !is_as_before(holder, before, table->name)) {
             SCIM_ERR(scim_schema_check_size(list, table->name, pool));
             collapse_duplicates(list, table, scratch);
             SCIM_ERR(check_primary(list, table->name, pool));
@@ -437,22 +450,29 @@ static scim_error_t *check_lists(cJSON *holder,
     return NULL;
 }
 
-scim_error_t *scim_schema_validate(cJSON *resource,
+static scim_error_t *check(cJSON *holder, const cJSON *before,
+                           const scim_attribute_t *table,
+                           const scim_rules_t *rules, apr_pool_t *pool)
+{
+    SCIM_ERR(check_required(holder, before, table, rules, pool));
+    return check_lists(holder, before, table, pool);
+}
+
+scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,
                                    const scim_resource_type_t *type,
                                    const scim_rules_t *rules,
                                    apr_pool_t *pool)
 {
     const scim_schema_t *const *extension = type->extensions;
 
-    SCIM_ERR(check_required(resource, type->core->attributes, rules, pool));
-    SCIM_ERR(check_lists(resource, type->core->attributes, pool));
+    SCIM_ERR(check(resource, before, type->core->attributes, rules, pool));
     for (; *extension; extension++) {
         cJSON *holder = scim_json_member(resource, (*extension)->urn);
 
         if (holder) {
-            SCIM_ERR(check_required(holder, (*extension)->attributes, rules,
-                                    pool));
-            SCIM_ERR(check_lists(holder, (*extension)->attributes, pool));
+            SCIM_ERR(check(holder, scim_json_member(before,
+                                                    (*extension)->urn),
+                           (*extension)->attributes, rules, pool));
         }
     }
     return NULL;

@@ -167,8 +167,9 @@ scim_error_t *scim_schema_read(cJSON **resource, cJSON **rest,
 
 /* Check a whole resource as it would be stored: required attributes, one
  * primary an attribute (ATTR-25).  Duplicate elements, by type and value, are
- * collapsed to the first (ATTR-27). */
-scim_error_t *scim_schema_validate(cJSON *resource,
+ * collapsed to the first (ATTR-27).  What is as it was in before, the stored
+ * resource or NULL, is not looked at: applications write it, too. */
+scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,
                                    const scim_resource_type_t *type,
                                    const scim_rules_t *rules,
                                    apr_pool_t *pool) SCIM_CHECKED;

@@ -31,16 +31,63 @@ static const cJSON *unpacked(const cJSON *value, apr_pool_t *pool)
            ? tree : value;
 }
 
-static const cJSON *only_element(const cJSON *value)
+/* Of a list that has one element which is not absent, that one. */
+static const cJSON *only_element(const cJSON *value,
+                                 const scim_rules_t *rules)
 {
-    return cJSON_IsArray(value) && value->child && !value->child->next
-           ? value->child : value;
+    const cJSON *only = NULL;
+    const cJSON *element;
+
+    if (!cJSON_IsArray(value) || !value->child) {
+        return value;
+    }
+    cJSON_ArrayForEach(element, value) {
+        if (scim_shape_is_absent(element, rules)) {
+            continue;
+        }
+        if (only) {
+            return value;
+        }
+        only = element;
+    }
+    return only ? only : value->child;
+}
+
+/* PHP writes a list from which something was taken as an object whose names
+ * are the places: {"1":"a","2":"b"}. */
+static int is_list_by_place(const cJSON *value)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, value) {
+        if (!*member->string
+            || member->string[strspn(member->string, "0123456789")]) {
+            return 0;
+        }
+    }
+    return value->child != NULL;
+}
+
+static const cJSON *list_by_place(const cJSON *value, apr_pool_t *pool)
+{
+    cJSON *list = scim_json_own(cJSON_CreateArray(), pool);
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, value) {
+        cJSON_AddItemReferenceToArray(list, (cJSON *) member);
+    }
+    return list;
 }
 
 const cJSON *scim_shape_of_list(const cJSON *value,
                                 const scim_rules_t *rules, apr_pool_t *pool)
 {
-    return rules->strict ? value : unpacked(value, pool);
+    if (rules->strict) {
+        return value;
+    }
+    value = unpacked(value, pool);
+    return cJSON_IsObject(value) && is_list_by_place(value)
+           ? list_by_place(value, pool) : value;
 }
 
 const cJSON *scim_shape_of_object(const cJSON *value,
@@ -51,21 +98,21 @@ const cJSON *scim_shape_of_object(const cJSON *value,
 
     while (value != before && !rules->strict) {
         before = value;
-        value = only_element(unpacked(value, pool));
+        value = only_element(unpacked(value, pool), rules);
     }
     return value;
 }
 
 /* Whether JSON in a string is more than text in brackets: "[Acme] Taro" and
- * "[42]" are names, ["de"] is a list. */
+ * "[42]" are names, ["de"] and [null] are lists. */
 static int is_meant_as_json(const cJSON *tree)
 {
     return cJSON_IsObject(tree) || !tree->child
-           || cJSON_IsString(tree->child) || cJSON_IsObject(tree->child);
+           || !(cJSON_IsNumber(tree->child) || cJSON_IsBool(tree->child));
 }
 
 static const cJSON *simple_step(const cJSON *value, int is_text,
-                                apr_pool_t *pool)
+                                const scim_rules_t *rules, apr_pool_t *pool)
 {
     const cJSON *inner;
 
@@ -75,7 +122,7 @@ static const cJSON *simple_step(const cJSON *value, int is_text,
                ? value : inner;
     }
     inner = scim_json_member_nocase(value, "value");
-    return inner ? inner : only_element(value);
+    return inner ? inner : only_element(value, rules);
 }
 
 const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
@@ -86,7 +133,7 @@ const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
 
     while (value != before && !rules->strict) {
         before = value;
-        value = simple_step(value, is_text, pool);
+        value = simple_step(value, is_text, rules, pool);
     }
     return value;
 }
@@ -228,6 +275,16 @@ static int list_fits(cJSON *list, const scim_attribute_t *attribute)
     return cJSON_IsArray(list);
 }
 
+/* The schema's spelling for a member, which nobody would find in another: so
+ * it would be written a second time.  One that is there in both stays. */
+static void spell(cJSON *holder, cJSON *member, const char *name)
+{
+    if (!scim_json_member(holder, name)) {
+        scim_json_put(holder, name,
+                      cJSON_DetachItemViaPointer(holder, member));
+    }
+}
+
 static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
 {
     cJSON *member = holder->child;
@@ -242,6 +299,9 @@ static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
                            : fits(member, attribute))) {
             cJSON_Delete(cJSON_DetachItemViaPointer(holder, member));
         }
+        else if (attribute) {
+            spell(holder, member, attribute->name);
+        }
         member = next;
     }
 }
@@ -253,13 +313,17 @@ void scim_shape_drop_misfits(cJSON *resource,
 
     drop_misfit_members(resource, type->core->attributes);
     for (; *extension; extension++) {
-        cJSON *holder = scim_json_member(resource, (*extension)->urn);
+        const char *urn = (*extension)->urn;
+        cJSON *holder = scim_json_member_nocase(resource, urn);
 
+        if (holder) {
+            spell(resource, holder, urn);
+        }
         if (cJSON_IsObject(holder)) {
             drop_misfit_members(holder, (*extension)->attributes);
         }
-        else if (holder) {
-            scim_json_drop(resource, (*extension)->urn);
+        else {
+            scim_json_drop(resource, urn);
         }
     }
 }

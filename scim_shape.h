@@ -23,12 +23,13 @@ int scim_shape_is_absent(const cJSON *value, const scim_rules_t *rules);
 int scim_shape_looks_like_json(const char *text);
 
 /* The value that is meant where a list, an object or a simple value is wanted:
- * JSON in a string is read, a list of one is its element (but for lists) and,
- * for a simple value, an object is its member "value".  is_text says that any
- * string can be meant as it is: only JSON that holds strings is read then.
- * What cannot be understood comes back as it was; whether it has the wanted
- * shape is for the caller to see.  The result is part of value or belongs to
- * pool. */
+ * JSON in a string is read; an object whose names are numbers is a list; a
+ * list of one (what is absent does not count) is its element where no list is
+ * wanted; for a simple value, an object is its member "value".  is_text says
+ * that any string can be meant as it is: only JSON that holds strings is read
+ * then.  What cannot be understood comes back as it was; whether it has the
+ * wanted shape is for the caller to see.  The result is part of value or
+ * belongs to pool. */
 const cJSON *scim_shape_of_list(const cJSON *value,
                                 const scim_rules_t *rules, apr_pool_t *pool);
 const cJSON *scim_shape_of_object(const cJSON *value,
@@ -51,7 +52,8 @@ void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
                            const scim_rules_t *rules);
 
 /* Drop from resource, as it is stored, the values that do not have the type of
- * their attribute: applications write the rows, too. */
+ * their attribute, and spell names as the schema does: applications write the
+ * rows, too. */
 void scim_shape_drop_misfits(cJSON *resource,
                              const scim_resource_type_t *type);
 

@@ -239,7 +239,15 @@ int scim_text_is_unambiguous(apr_pool_t *pool, const char *text)
 
 /* What a name cannot have */
 
-#define BRAILLE_BLANK 0x2800     /* a symbol for Unicode, a gap on paper */
+/* Symbols for Unicode, gaps on paper. */
+#define BRAILLE_BLANK 0x2800
+#define OBJECT_REPLACEMENT 0xfffc
+#define NULL_NOTEHEAD 0x1d159
+
+/* No characters at all; scim.fold_case needs one that no name has. */
+#define FIRST_NONCHARACTER 0xfdd0
+#define LAST_NONCHARACTER 0xfdef
+
 #define ZERO_WIDTH_JOINER 0x200d
 #define ZERO_WIDTH_NON_JOINER 0x200c
 #define VIRAMA 9                 /* its combining class */
@@ -252,6 +260,8 @@ static int is_space(UChar32 c)
 static int is_invisible(UChar32 c)
 {
     return u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT)
+           || c == OBJECT_REPLACEMENT || c == NULL_NOTEHEAD
+           || (c >= FIRST_NONCHARACTER && c <= LAST_NONCHARACTER)
            || (u_charType(c) == U_FORMAT_CHAR
                && !u_hasBinaryProperty(c, UCHAR_PREPENDED_CONCATENATION_MARK));
 }

@@ -118,6 +118,8 @@ scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
     if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
         scim_json_drop(resource, "roles");
     }
+    scim_roles_read(resource, scim_rows_value(rows, row,
+                                              column + SCIM_COLUMN_ROLE));
     for (i = 0; i < TEXT_COLUMNS; i++) {
         scim_json_put_text(resource, text_columns[i].name,
                            scim_rows_value(rows, row, column
@@ -223,13 +225,21 @@ static scim_error_t *check_user_name(scim_call_t *call,
     return check_domain(call, user_name);
 }
 
+/* A part of a name; NULL for one that nobody sees. */
+static const char *part_of(const cJSON *name, const char *part)
+{
+    const char *text = scim_json_text(name, part);
+
+    return text && !scim_text_is_blank(text) ? text : NULL;
+}
+
 /* displayName from name.formatted, else from givenName and familyName. */
 static void derive_display_name(scim_call_t *call, cJSON *resource)
 {
     const cJSON *name = scim_json_member(resource, "name");
-    const char *formatted = scim_json_text(name, "formatted");
-    const char *given = scim_json_text(name, "givenName");
-    const char *family = scim_json_text(name, "familyName");
+    const char *formatted = part_of(name, "formatted");
+    const char *given = part_of(name, "givenName");
+    const char *family = part_of(name, "familyName");
 
     if (scim_json_text(resource, "displayName")) {
         return;
@@ -299,13 +309,19 @@ static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
 /* The one reference that a User holds.  "bulkId:x" is the id of what another
  * operation of the bulk request makes (RFC 7644 section 3.7.2); $ref alone
  * ends in the id (RFC 7643 section 2.4). */
-static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource)
+static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
+                                     const cJSON *before)
 {
     cJSON *manager = manager_of(resource);
     const char *id = scim_json_text(manager, "value");
     const char *url = scim_json_text(manager, "$ref");
+    const char *id_before = scim_json_text(manager_of(before), "value");
 
     if (!id && !url) {
+        return NULL;
+    }
+    if (id && !url && id_before && strcmp(id, id_before) == 0) {
+        put_manager_reference(call, resource);
         return NULL;
     }
     id = id ? id : last_segment(url);
@@ -368,14 +384,16 @@ static scim_error_t *check_roles(scim_call_t *call, const cJSON *resource,
     return NULL;
 }
 
-static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource)
+static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
+                                   const cJSON *before)
 {
     apr_size_t i;
 
     for (i = 0; i < TEXT_COLUMNS; i++) {
         const char *text = scim_json_text(resource, text_columns[i].name);
 
-        if (text && scim_text_length(text) > MAX_COLUMN_LENGTH) {
+        if (text && is_changed(resource, before, text_columns[i].name)
+            && scim_text_length(text) > MAX_COLUMN_LENGTH) {
             return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                               "Attribute '%s' must not be longer than %d"
                               " characters.", text_columns[i].name,
@@ -401,7 +419,7 @@ static void settle_active(cJSON *resource, const cJSON *before)
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
-    SCIM_ERR(resolve_manager(call, resource));
+    SCIM_ERR(resolve_manager(call, resource, before));
     scim_shape_drop_husks(resource, &scim_user_type, &call->rules);
     settle_active(resource, before);
     if (call->rules.managed) {
@@ -411,9 +429,9 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
     SCIM_ERR(check_roles(call, resource, before));
     *role = scim_roles_settle(resource, before, &call->rules, call->notes,
                               call->pool);
-    SCIM_ERR(scim_schema_validate(resource, &scim_user_type, &call->rules,
-                                  call->pool));
-    SCIM_ERR(check_lengths(call, resource));
+    SCIM_ERR(scim_schema_validate(resource, before, &scim_user_type,
+                                  &call->rules, call->pool));
+    SCIM_ERR(check_lengths(call, resource, before));
     SCIM_ERR(check_names(call, resource, before));
     return call->rules.managed && is_changed(resource, before, "userName")
            ? check_user_name(call, resource) : NULL;
@@ -745,13 +763,30 @@ static void keep_immutable(scim_call_t *call, cJSON *wanted,
     }
 }
 
+/* The roles of a body, by their own name, with the core URN or within it. */
+static const cJSON *sent_roles(scim_call_t *call, const cJSON *body)
+{
+    const char *urn = scim_user_type.core->urn;
+    const cJSON *roles = scim_json_member_nocase(body, "roles");
+    const cJSON *core;
+
+    if (!roles) {
+        roles = scim_json_member_nocase(body, apr_pstrcat(call->pool, urn,
+                                                          ":roles", NULL));
+    }
+    if (!roles) {
+        core = scim_shape_of_object(scim_json_member_nocase(body, urn),
+                                    &call->rules, call->pool);
+        roles = scim_json_member_nocase(core, "roles");
+    }
+    return scim_shape_of_list(roles, &call->rules, call->pool);
+}
+
 /* Nobody is demoted because a client has nothing to say about roles; a list,
  * be it empty, says something (clients.md H19). */
 static int says_nothing_of_roles(scim_call_t *call, const cJSON *body)
 {
-    const cJSON *roles
-        = scim_shape_of_list(scim_json_member_nocase(body, "roles"),
-                             &call->rules, call->pool);
+    const cJSON *roles = sent_roles(call, body);
 
     return !call->rules.strict && !cJSON_IsArray(roles)
            && scim_shape_is_absent(roles, &call->rules);

@@ -1,6 +1,5 @@
 /* scimctl events: the change feed on standard output. */
 #include <stdio.h>
-#include <string.h>
 
 #include <apr_strings.h>
 
@@ -18,13 +17,13 @@ static scim_error_t *print_event(void *baton, const scim_feed_event_t *event,
     const char *separator = "  ";
     const cJSON *attribute;
     apr_size_t i;
-    cJSON *json;
+    const cJSON *json;
 
     if (run->options.json) {
         puts(event->json);
         return NULL;
     }
-    SCIM_ERR(scim_json_parse(&json, event->json, strlen(event->json), pool));
+    json = scim_json_stored(event->json, pool);
     fputs(event->sequence, stdout);
     for (i = 0; i < sizeof(members) / sizeof(*members); i++) {
         const char *text = scim_json_text(json, members[i]);

@@ -17,6 +17,11 @@ sub post_user {
 is_error(post_user($org), 400, 'invalidValue', 'ATTR-20: displayName is required in profile managed');
 is_error($org->post('/Users', { displayName => 'x' }), 400, 'invalidValue', 'ATTR-20: userName is required');
 is_error($org->post('/Users', { displayName => 'x', userName => '   ' }), 400, 'invalidValue', 'ATTR-21: a blank userName');
+for my $blank (' ', "\t", "\x{3000}", "\x{200b}") {
+    is_user(post_user($org, name => { formatted => $blank, givenName => 'G', familyName => 'F' }), 201, { displayName => 'G F' }, 'a blank name.formatted is none');
+    is_user(post_user($org, name => { givenName => $blank, familyName => 'F' }), 201, { displayName => 'F' }, 'nor is a blank part of the name one');
+    is_error(post_user($org, name => { formatted => $blank }), 400, 'invalidValue', 'of blanks alone no displayName is made');
+}
 is_user(post_user($org, name => { formatted => 'F G' }), 201, { displayName => 'F G' }, 'displayName is derived from name.formatted');
 is_user(post_user($org, name => { givenName => 'G', familyName => 'F' }), 201, { displayName => 'G F' },
     'displayName is derived from the parts of the name');

@@ -64,6 +64,22 @@ for my $form (sort keys %none) {
     is put($org, $user, roles => $none{$form})->{status}, 200, "PUT with $form for roles";
     is role($org, $user), 'GUEST', 'takes the role away';
 }
+for my $roles ([], [undef], [{ primary => TRUE }]) {
+    my $what = JSON::PP->new->canonical->encode($roles);
+    for my $body ({ CORE() => { roles => $roles } }, { CORE . ':roles' => $roles }) {
+        my $user = person($org);
+        put($org, $user, %$body);
+        is role($org, $user), 'GUEST', "roles $what under the core URN take it away, too";
+    }
+    my $user = person($org);
+    put($org, $user, CORE() => { title => 't', roles => undef });
+    is role($org, $user), 'ADMIN', 'null there does not';
+}
+for my $value ([{ value => undef }], [{ value => undef, display => 'x' }], { value => '' }) {
+    my $user = person($org);
+    is $org->patch_ops($user->{id}, { op => 'add', path => 'roles', value => $value })->{status}, 200, 'to add a role without a value';
+    is role($org, $user), 'GUEST', 'means that there is none';
+}
 my %removals = (
     'remove roles' => { op => 'remove', path => 'roles' },
     'remove the primary role' => { op => 'remove', path => 'roles[primary eq "True"]' },
@@ -146,6 +162,17 @@ for my $value (undef, '', [], {}) {
         my ($name, $value) = @$wrong;
         is_error($strict->post('/Users', { schemas => [CORE, ENT], userName => user_name(), displayName => 'x', $name => $value }), 400, 'invalidValue',
                  "strictly $name cannot be " . (ref $value ? '{}' : '""')) unless $name eq 'emails' && ref $value;
+    }
+}
+
+# A PATCH without a path that says nothing
+for my $form (sort keys %ABSENT, keys %LIST) {
+    my $user = $org->create(title => 't');
+    my $value = exists $ABSENT{$form} ? $ABSENT{$form} : $LIST{$form};
+    for my $path (undef, CORE) {
+        my $r = $org->patch_ops($user->{id}, { op => 'replace', path => $path, value => $value }, { op => 'replace', path => 'active', value => FALSE });
+        is $r->{status}, 200, "replace with $form for the value of " . ($path ? 'the core schema' : 'no path') or diag $r->{content};
+        is_deeply [@{ $r->{json} }{qw(title active)}], ['t', FALSE], 'changes nothing, and what comes after it is done';
     }
 }
 

@@ -92,6 +92,38 @@ makes({ title => ['t'], active => 0, name => [{ givenName => ['g'] }], preferred
 makes({ emails => [{ value => 'a@example.com', primary => 1 }], phoneNumbers => 4711 },
       { emails => [{ %{ $email[0] }, primary => TRUE }], phoneNumbers => [{ value => '4711' }] }, 'numbers for a boolean and for a string');
 
+does({ op => 'replace', path => 'title', value => ['t', undef] }, { title => 't' }, 'a list of one and null for a string');
+does({ op => 'replace', path => 'active', value => ['', FALSE, {}] }, { active => FALSE }, 'one boolean among what is absent');
+does({ op => 'replace', path => 'name', value => [undef, { givenName => 'g' }] }, { name => { givenName => 'g' } }, 'one object after null');
+does({ op => 'replace', path => 'title', value => '[null]' }, { title => undef }, 'a list of null in a string');
+does({ op => 'replace', path => 'title', value => '[["t"]]' }, { title => 't' }, 'a list in a list in a string');
+makes({ title => ['', 't'], ENT() => { department => [undef, 'd'], manager => [{}, { value => 'm' }] } }, { title => 't' }, 'one value among what is absent');
+
+# Lists with their places, as PHP writes them
+my %by_place = (1 => { value => 'a@example.com' }, 3 => 'b@example.com');
+my $placed = [{ value => 'a@example.com' }];
+does({ op => 'replace', path => 'emails', value => { 1 => $by_place{1} } }, { emails => $placed }, 'an object with one place for a list');
+does({ op => 'replace', value => { roles => { 0 => { value => 'USER' } } } }, { roles => \@user }, 'for the roles');
+does({ op => 'replace', path => 'roles', value => '{"0":"USER"}' }, { roles => \@user }, 'and in a string');
+makes({ emails => { 2 => $by_place{1} }, roles => { 1 => 'USER' } }, { emails => $placed, roles => \@user }, 'lists with their places');
+{
+    my $r = $org->post('/Users', { userName => user_name(), displayName => 'x', emails => \%by_place });
+    is_deeply [sort map { $_->{value} } @{ $r->{json}{emails} }], ['a@example.com', 'b@example.com'], 'a list with two places has both' or diag $r->{content};
+    is $org->patch("/Users/$r->{json}{id}", { schemas => [PATCHOP], Operations => { 1 => { op => 'replace', path => 'title', value => 't' } } })->{json}{title}, 't',
+        'and so have Operations';
+}
+
+# The data of a bulk operation
+for my $case (['in a string' => sub { $JSON->encode($_[0]) }], ['in a list of one' => sub { [$_[0]] }]) {
+    my ($how, $written) = @$case;
+    my $user = person();
+    my $r = $org->post('/Bulk', { schemas => [BULK], Operations => [
+        { method => 'POST', path => '/Users', bulkId => 'a', data => $written->({ userName => user_name(), displayName => 'x' }) },
+        { method => 'PATCH', path => "/Users/$user->{id}", data => $written->({ schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => 'bulk' }] }) }] });
+    is_deeply [map { $_->{status} } @{ $r->{json}{Operations} }], [201, 200], "data $how" or diag $r->{content};
+    is $org->get("/Users/$user->{id}")->{json}{title}, 'bulk', 'are what was meant';
+}
+
 # What cannot be understood
 refuses({ op => 'replace', path => 'emails', value => '[{"value":' }, 'invalidValue', 'broken JSON for a list');
 refuses({ op => 'replace', path => 'roles[primary eq "True"].value', value => '{"value":"USER"' }, 'invalidValue', 'broken JSON for a role');

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
@@ -77,6 +78,28 @@ is $old->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages
     like $said, qr/\Q$before[0]{userName}\E/, 'and lists the others';
 }
 
+# What was in them is in the events, where it must hide no other event either.
+{
+    my $busy = organization();
+    my %stored = ('forty levels' => deep(40), 'the most levels' => deep(16), map { $_ => $bad{$_} } keys %bad);
+    for my $what (sort keys %stored) {
+        my $account = $busy->create(roles => [{ value => 'ADMIN' }]);
+        spoil($account, $stored{$what});
+        is $busy->patch_ops($account->{id}, { op => 'replace', path => 'active', value => FALSE })->{status}, 200, "an account with $what is deactivated";
+        is $busy->delete("/Users/$account->{id}")->{status}, 204, 'and deleted';
+    }
+    my $last = $busy->create;
+    for my $command (['events', $busy->{key}], ['activity', 'list', $busy->{key}]) {
+        my $done = Scim::Process::run([server()->scimctl(@$command)]);
+        is $done->{status}, 0, "scimctl @$command[0] shows what happened to them" or diag $done->{err};
+        like $done->{out}, qr/\Q$last->{userName}\E/, 'and to others';
+    }
+    my $r = Scim::Test::http()->request(GET => "/organizations/$busy->{key}/api/activity",
+        [Authorization => 'Basic ' . MIME::Base64::encode("$busy->{issuer_name}:x", '')]);
+    is $r->{status}, 200, 'and so does the settings page' or diag $r->{content};
+    like $r->{content}, qr/\Q$last->{userName}\E/, 'to the last one';
+}
+
 # In shapes that no client could have sent
 my $odd = organization();
 my $shapes = $odd->create(nickName => 'n');
@@ -89,7 +112,67 @@ $r = $odd->patch_ops($shapes->{id}, { op => 'add', path => 'emails[type eq "work
                      { op => 'add', path => ENT . ':department', value => 'd' }, { op => 'replace', path => 'title', value => 't' });
 is $r->{status}, 200, 'a PATCH puts right ones in their places' or diag $r->{content};
 is_deeply [@{ $r->{json} }{qw(emails name title)}, $r->{json}{ +ENT }], [[{ type => 'work', value => 'b@example.com' }], { givenName => 'g' }, 't', { department => 'd' }], 'which are read';
+{
+    my $account = $odd->create;
+    sql('UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1', $account->{id},
+        '{"Title":"t","NAME":{"GivenName":"g"},"Emails":[{"Value":"a@example.com"}],"' . uc(ENT) . '":{"Department":"d"},"ACTIVE":false,"UserName":"other"}');
+    my $expected = { title => 't', name => { givenName => 'g' }, emails => [{ value => 'a@example.com' }], ENT() => { department => 'd' }, active => TRUE, userName => $account->{userName} };
+    is_user($odd->get("/Users/$account->{id}"), 200, $expected, 'names in another case are those of the schema');
+    is_user($odd->patch_ops($account->{id}, { op => 'replace', path => 'title', value => 'new' }, { op => 'add', path => 'name.familyName', value => 'f' },
+                            { op => 'replace', path => ENT . ':division', value => 'v' }), 200,
+            { %$expected, title => 'new', name => { givenName => 'g', familyName => 'f' }, ENT() => { department => 'd', division => 'v' } }, 'for a PATCH as well');
+    is_list($odd->filter('title eq "new"'), [$account->{userName}], 'which leaves them as the schema has them');
+}
 is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'what is not SCIM stays where it was';
+
+# Too much, or too little, for a client to send today: it stays, and keeps
+# nobody from being deactivated.
+{
+    my $long = 'x' x 600;
+    my %columns = ('a displayName of 600 characters' => "display_name = '$long'", 'no displayName' => 'display_name = NULL',
+                   'an externalId of 600 characters' => "external_id = '$long'", 'a timezone of 600 characters' => "timezone = '$long'");
+    my %documents = ('two primary e-mails' => [map { { value => "$_\@example.com", primary => TRUE } } 1, 2], '1,001 e-mails' => [map { { value => "$_\@example.com" } } 1 .. 1001]);
+    for my $what (sort keys %columns, keys %documents) {
+        my $account = $odd->create(title => 'before');
+        sql("UPDATE scim.account SET $columns{$what} WHERE id = \$1", $account->{id}) if $columns{$what};
+        sql('UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1', $account->{id}, JSON::PP->new->encode({ emails => $documents{$what} })) if $documents{$what};
+        my $r = $odd->patch_ops($account->{id}, { op => 'Replace', path => 'active', value => 'False' }, { op => 'replace', path => 'title', value => 't' });
+        is $r->{status}, 200, "an account with $what is deactivated" or diag $r->{content};
+        is_deeply [@{ $r->{json} }{qw(active title)}], [FALSE, 't'], 'and changed otherwise';
+        is scalar @{ $r->{json}{emails} || [] }, scalar @{ $documents{$what} || [] }, 'and keeps what it has';
+    }
+    my $account = $odd->create;
+    is_error($odd->patch_ops($account->{id}, { op => 'replace', path => 'externalId', value => $long }), 400, 'invalidValue', 'a client cannot send such');
+    is_error($odd->patch_ops($account->{id}, { op => 'add', path => 'emails', value => $documents{'two primary e-mails'} }), 400, 'invalidValue', 'nor such');
+}
+
+# The role column and attributes.roles are one, in whatever form one is written.
+{
+    my $both = organization();
+    my %roles = ('a string' => ['"USER"', 'ADMIN'], 'null' => ['null', 'ADMIN'], 'an object' => ['{"value":"USER"}', 'ADMIN'], 'an empty list' => ['[]', 'GUEST'],
+        'a list of null' => ['[null]', 'GUEST'], 'one in lower case' => ['[{"value":"user"}]', 'USER'], 'an unknown one' => ['[{"value":"BOSS"}]', 'ADMIN'],
+        'two' => ['[{"value":"USER"},{"value":"GUEST"}]', 'USER'], 'two, one of them primary' => ['[{"value":"GUEST"},{"value":"USER","primary":true}]', 'USER']);
+    for my $form (sort keys %roles) {
+        my ($written, $role) = @{ $roles{$form} };
+        my $account = $both->create(roles => [{ value => 'ADMIN' }]);
+        sql(q{UPDATE scim.account SET attributes = attributes || jsonb_build_object('roles', $2::jsonb) WHERE id = $1}, $account->{id}, $written);
+        is +(sql('SELECT role FROM scim.account WHERE id = $1', $account->{id}))[0][0], $role, "an ADMIN whose roles SQL makes $form is $role";
+        my $r = $both->patch_ops($account->{id}, { op => 'replace', path => 'nickName', value => 'n' });
+        is_deeply [map { $_->{value} } @{ $r->{json}{roles} }], [$role], 'for a client as well';
+        is +(sql('SELECT role FROM scim.account WHERE id = $1', $account->{id}))[0][0], $role, 'which changes nothing of it by changing something else';
+    }
+    for my $form (sort keys %roles) {
+        my ($id) = @{ (sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, attributes) VALUES ($1, $2, 'x', 'ADMIN', jsonb_build_object('roles', $3::jsonb)) RETURNING id},
+            $both->{id}, user_name(), $roles{$form}[0]))[0] };
+        is_deeply $both->get("/Users/$id")->{json}{roles}, [{ value => 'ADMIN', primary => TRUE }], "one whom SQL makes ADMIN, with roles that are $form, is one";
+        is_list($both->filter(qq(roles.value eq "ADMIN" and id eq "$id")), [$both->get("/Users/$id")->{json}{userName}], 'and found as one');
+    }
+    my $account = $both->create(roles => [{ value => 'ADMIN' }]);
+    sql_unchecked(q{UPDATE scim.account SET attributes = attributes || '{"roles":[]}' WHERE id = $1}, $account->{id});
+    is_deeply $both->get("/Users/$account->{id}")->{json}{roles}, [{ value => 'ADMIN', primary => TRUE }], 'an ADMIN of old without roles is one';
+    is $both->patch_ops($account->{id}, { op => 'replace', path => 'nickName', value => 'n' })->{json}{roles}[0]{value}, 'ADMIN', 'and stays one';
+    like fails(q{UPDATE scim.account SET attributes = attributes || '{"roles":[]}' WHERE id = $1}, $both->{issuer}), qr/has issued a SCIM token/, 'a token issuer loses no role this way either';
+}
 
 # Errors name the right thing
 {

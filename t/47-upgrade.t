@@ -83,4 +83,11 @@ $before = value($sums);
 is $status, 0, 'applied again it does nothing' or diag $said;
 is value($sums), $before, 'to any account';
 as_postgres("DROP DATABASE $NAME WITH (FORCE)");
+
+# By several at once: each finds it whole
+as_postgres("CREATE DATABASE $NAME OWNER scim ENCODING 'UTF8' TEMPLATE template0");
+my @appliers = map { Scim::Process->start([$server->psql('-d', $NAME, '-v', 'ON_ERROR_STOP=1', '-qAtX', '-f', 'schema.sql')], err => '/dev/null') } 1 .. 3;
+is_deeply [map { $_->wait } @appliers], [0, 0, 0], 'three who apply it to an empty database at the same time all succeed';
+is value('SELECT max(version) FROM scim.schema_version'), 5, 'and it is whole';
+as_postgres("DROP DATABASE $NAME WITH (FORCE)");
 done_testing;

@@ -214,6 +214,7 @@ is_deeply call(GET => 'api/counts')->{json}, { seats => 5, inactive => 1, roles 
 for my $query (qw(role=KING label=x active=maybe count=0 count=abc count=100000 search=%FF)) {
     is_refused(call(GET => "api/members?$query"), 400, qr/./, undef, "members?$query");
 }
+is call(GET => 'api/members?search=' . uri('漢' x 200))->{status}, 200, 'a search of 200 characters and 600 bytes';
 is_refused(call(GET => 'api/members?search=' . 'x' x 300), 400, qr/too long/, undef, 'a search that is too long');
 
 $r = call(GET => "api/members/$user->{id}");

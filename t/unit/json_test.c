@@ -432,6 +432,31 @@ static void test_equal(apr_pool_t *pool)
        && !equal("null", "false", pool), "types and values differ");
     ok(scim_json_equal(NULL, NULL) && !scim_json_equal(NULL, tree("1", pool))
        && !scim_json_equal(tree("1", pool), NULL), "nothing equals nothing");
+    ok(!equal("{\"a\":1,\"b\":2}", "{\"a\":1,\"c\":2}", pool)
+       && !equal("{\"a\":1}", "{\"a\":1,\"b\":2}", pool)
+       && !equal("[1,2]", "[1]", pool) && !equal("[1]", "[1,2]", pool)
+       && !equal("{}", "[]", pool), "members and elements are all looked at");
+}
+
+#define DEEP 900
+
+/* Within the time that a test has: each level must not double it. */
+static void test_equal_deep(apr_pool_t *pool)
+{
+    char *text = apr_palloc(pool, DEEP * 6 + 2);
+    char *at = text;
+    int i;
+
+    for (i = 0; i < DEEP; i++) {
+        memcpy(at, "{\"x\":", 5);
+        at += 5;
+    }
+    *at++ = '1';
+    memset(at, '}', DEEP);
+    at[DEEP] = '\0';
+    ok(scim_json_equal(scim_json_stored(text, pool),
+                       scim_json_stored(text, pool)),
+       "what is stored deep is compared in no time");
 }
 
 static void test_unassigned(apr_pool_t *pool)
@@ -466,6 +491,7 @@ int main(void)
     test_members(pool);
     test_changes(pool);
     test_equal(pool);
+    test_equal_deep(pool);
     test_unassigned(pool);
     return tap_done(pool);
 }

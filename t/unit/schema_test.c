@@ -286,8 +286,9 @@ static void test_validate(apr_pool_t *pool)
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         scim_rules_t rules = { cases[i].managed, 0 };
         cJSON *resource = json_of(cases[i].resource, pool);
-        scim_error_t *error = scim_schema_validate(resource, &scim_user_type,
-                                                   &rules, pool);
+        scim_error_t *error = scim_schema_validate(resource, NULL,
+                                                   &scim_user_type, &rules,
+                                                   pool);
 
         is_int(error ? (int) error->kind : READ, cases[i].error,
                cases[i].name);

@@ -8,15 +8,17 @@ use Scim::Test;
 
 own_server();           # whose plans are looked at, and which has a million accounts then
 my $org = organization();
-sql(<<'SQL', $org->{id});
+# Their checks would take longer than all the rest.
+sql_unchecked(<<'SQL', $org->{id});
 INSERT INTO scim.account (organization_id, user_name, display_name, external_id, role, active, managed,
                           sync_eligible, provisioned_at, attributes)
 SELECT $1, 'user' || n || '@example.com', (ARRAY['Taro', 'Hanako', 'Anna', 'John', 'Maria'])[1 + n % 5] || ' ' || n,
-       'ext-' || n, CASE WHEN n % 10000 = 0 THEN 'ADMIN' WHEN n % 4 = 0 THEN 'GUEST' ELSE 'USER' END,
+       'ext-' || n, role,
        n % 20 <> 0, n % 1000 <> 1, n % 500 <> 2, CASE WHEN n % 10 < 8 THEN now() END,
-       jsonb_build_object('name', jsonb_build_object('familyName',
+       jsonb_build_object('roles', jsonb_build_array(jsonb_build_object('value', role, 'primary', true)), 'name', jsonb_build_object('familyName',
            (ARRAY['Yamada', 'Sato', 'Smith', 'Garcia', 'Novak', 'Suzuki', 'Muller'])[1 + n % 7]))
-FROM generate_series(1, 1000000) n;
+FROM generate_series(1, 1000000) n,
+     LATERAL (SELECT CASE WHEN n % 10000 = 0 THEN 'ADMIN' WHEN n % 4 = 0 THEN 'GUEST' ELSE 'USER' END) r(role);
 SQL
 sql('ANALYZE scim.account');
 
@@ -56,6 +58,6 @@ is_deeply \@seen, [map { "user$_\@example.com" } 999_991 .. 999_999, 99_999, 9_9
 my ($plan) = grep { /GROUP BY|Aggregate/ } query_plans(sub {
     is Scim::Test::http()->request(GET => "/organizations/$org->{key}/api/counts", [Authorization => $authorization], undef)->{status}, 200, 'the counts';
 });
-like $plan, qr/Index Only Scan.*account_by_label|Seq Scan on account/, 'the counts need one pass';
+is scalar(() = $plan =~ /Index (?:Only )?Scan using|Bitmap Heap Scan on account|Seq Scan on account/g), 1, 'the counts need one pass' or diag $plan;
 sql('DELETE FROM scim.event WHERE organization_id = $1', $org->{id});
 done_testing;

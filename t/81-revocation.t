@@ -101,15 +101,15 @@ sub round {
     my $org = organization();
     my @ids = map { $org->create->{id} } 1 .. 8;
     $org->{leavers} = [splice @ids, 2];
-    my $start = (split ' ', written($org))[0];
     my @slow = slow_requests($org, @ids);
     my @clients = map { Scim::Process->start(sub { client($org) }, out => 'pipe') } 1 .. $CLIENTS;
-    my $creations = bulk($org, map { { method => 'POST', path => '/Users', bulkId => "b$_", data => user() } } 1 .. $OPERATIONS);
     my $changes = bulk($org, map { { method => 'PATCH', path => "/Users/$ids[1]", data => { schemas => [PATCHOP],
         Operations => [{ op => 'replace', path => 'nickName', value => "$_" }] } } } 1 .. $OPERATIONS);
-    Scim::Server::wait_until('the requests are under way', 30, sub { (split ' ', written($org))[0] > $start + 200 });
-    Scim::Server::wait_until('so is the bulk request of changes', 30, sub {
+    Scim::Server::wait_until('a bulk request of changes is under way', 30, sub {
         ask($look, "SELECT count(*) FROM scim.event WHERE account_id = '$ids[1]' AND attributes = '{nickName}';") > 5 });
+    my $creations = bulk($org, map { { method => 'POST', path => '/Users', bulkId => "b$_", data => { %{ user() }, displayName => 'Bulk' } } } 1 .. $OPERATIONS);
+    Scim::Server::wait_until('one of creations is, too', 30, sub {
+        ask($look, "SELECT count(*) FROM scim.account WHERE organization_id = '$org->{id}' AND display_name = 'Bulk';") > 50 });
     my $asked = time;
     $end->($org);
     my $after = written($org);

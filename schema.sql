@@ -513,7 +513,7 @@ COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that
 -- waited for; a query in a function has a new one.  Events that come from a dump
 -- are of another transaction, and past.
 CREATE OR REPLACE FUNCTION scim.event_needs_live_token() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     enabled boolean;
 BEGIN
@@ -541,7 +541,7 @@ CREATE OR REPLACE TRIGGER event_needs_live_token
     EXECUTE FUNCTION scim.event_needs_live_token();
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_TABLE_NAME = 'token' THEN
         PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.organization_id));

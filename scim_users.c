@@ -8,6 +8,7 @@
 #include "scim_etag.h"
 #include "scim_events.h"
 #include "scim_json.h"
+#include "scim_names.h"
 #include "scim_patch.h"
 #include "scim_roles.h"
 #include "scim_shape.h"
@@ -176,57 +177,6 @@ scim_error_t *scim_users_get(cJSON **user, scim_call_t *call, const char *id)
 
 /* The rules of the profile managed */
 
-/* Domains are compared as DNS has them: UTS 46, so that case and form of what
- * is not ASCII do not matter. */
-static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
-{
-    const char *wanted = scim_text_domain(call->pool,
-                                          strrchr(user_name, '@') + 1);
-    char *domains = apr_pstrdup(call->pool, call->principal->domains);
-    char *state = NULL;
-    const char *domain;
-
-    if (!*domains) {
-        return NULL;
-    }
-    for (domain = apr_strtok(domains, " ", &state); wanted && domain;
-         domain = apr_strtok(NULL, " ", &state)) {
-        const char *verified = scim_text_domain(call->pool, domain);
-
-        if (verified && strcmp(wanted, verified) == 0) {
-            return NULL;
-        }
-    }
-    return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                      "The domain of userName '%.120s' is not a verified"
-                      " domain of this organization (%.200s).", user_name,
-                      call->principal->domains);
-}
-
-/* One @ with something on both sides, a dot in the domain or not, and no
- * blank: what every mail system agrees on. */
-static int is_address(const char *text)
-{
-    const char *at = strchr(text, '@');
-
-    return at && at != text && at[1] && !strchr(at + 1, '@')
-           && !strpbrk(text, " \t,;<>\"()[]\\") && at[1] != '.'
-           && at[strlen(at) - 1] != '.';
-}
-
-static scim_error_t *check_user_name(scim_call_t *call,
-                                     const cJSON *resource)
-{
-    const char *user_name = scim_json_text(resource, "userName");
-
-    if (!is_address(user_name)) {
-        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "userName must be an e-mail address, '%.120s' is"
-                          " not.", user_name);
-    }
-    return check_domain(call, user_name);
-}
-
 /* A part of a name; NULL for one that nobody sees. */
 static const char *part_of(const cJSON *name, const char *part)
 {
@@ -344,56 +294,6 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
     return NULL;
 }
 
-/* What is stored already keeps nobody from changing something else: a leaver
- * is deactivated whatever his name is like. */
-static int is_changed(const cJSON *resource, const cJSON *before,
-                      const char *name)
-{
-    const cJSON *value = scim_json_member(resource, name);
-
-    return value && !scim_json_equal(value, scim_json_member(before, name));
-}
-
-static scim_error_t *check_name(scim_call_t *call, const char *name,
-                                const char *text, scim_text_name_e kind)
-{
-    const char *flaw = text ? scim_text_flaw(call->pool, text, kind) : NULL;
-
-    return flaw ? scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                             "Attribute '%s' %s.", name, flaw) : NULL;
-}
-
-/* userName and displayName are refused by the database too, but not in these
- * words. */
-static scim_error_t *check_names(scim_call_t *call, const cJSON *resource,
-                                 const cJSON *before)
-{
-    if (is_changed(resource, before, "userName")) {
-        SCIM_ERR(check_name(call, "userName",
-                            scim_json_text(resource, "userName"),
-                            SCIM_TEXT_IDENTIFIER));
-    }
-    return is_changed(resource, before, "displayName")
-           ? check_name(call, "displayName",
-                        scim_json_text(resource, "displayName"),
-                        SCIM_TEXT_NAME) : NULL;
-}
-
-static scim_error_t *check_roles(scim_call_t *call, const cJSON *resource,
-                                 const cJSON *before)
-{
-    const cJSON *role;
-
-    if (!is_changed(resource, before, "roles")) {
-        return NULL;
-    }
-    cJSON_ArrayForEach(role, scim_json_member(resource, "roles")) {
-        SCIM_ERR(check_name(call, "roles.value",
-                            scim_json_text(role, "value"), SCIM_TEXT_NAME));
-    }
-    return NULL;
-}
-
 static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
                                    const cJSON *before)
 {
@@ -402,7 +302,8 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
     for (i = 0; i < TEXT_COLUMNS; i++) {
         const char *text = scim_json_text(resource, text_columns[i].name);
 
-        if (text && is_changed(resource, before, text_columns[i].name)
+        if (text && scim_names_is_changed(resource, before,
+                                          text_columns[i].name)
             && scim_text_length(text) > MAX_COLUMN_LENGTH) {
             return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                               "Attribute '%s' must not be longer than %d"
@@ -439,15 +340,13 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
         derive_display_name(call, resource);
         SCIM_ERR(settle_immutable(call, resource, before));
     }
-    SCIM_ERR(check_roles(call, resource, before));
+    SCIM_ERR(scim_names_check_roles(call, resource, before));
     *role = scim_roles_settle(resource, before, &call->rules, call->notes,
                               call->pool);
     SCIM_ERR(scim_schema_validate(resource, before, &scim_user_type,
                                   &call->rules, call->pool));
     SCIM_ERR(check_lengths(call, resource, before));
-    SCIM_ERR(check_names(call, resource, before));
-    return call->rules.managed && is_changed(resource, before, "userName")
-           ? check_user_name(call, resource) : NULL;
+    return scim_names_check(call, resource, before);
 }
 
 /* Writing */

@@ -6,7 +6,8 @@ use lib 't/lib';
 use Scim::Process;
 use Scim::Test;
 
-my $server = own_server();      # roles are the cluster's, and so are their mistakes
+my ($APP, $READER, $STRANGER) = map { $_ . random_name() } qw(app_ reader_ stranger_);
+my $server = own_server(roles => [$APP, $READER, $STRANGER]);      # roles are the cluster's, and so are their mistakes
 my $org = organization();
 
 # psql as a role: (whether all went well, what was said)
@@ -26,9 +27,6 @@ sub may_not {
 }
 
 # Who is who
-my $APP = 'app_' . random_name();
-my $READER = 'reader_' . random_name();
-my $STRANGER = 'stranger_' . random_name();
 may('postgres', "CREATE ROLE $APP LOGIN IN ROLE scim_app; CREATE ROLE $READER LOGIN IN ROLE scim_reader; CREATE ROLE $STRANGER LOGIN;"
     . " GRANT CREATE ON DATABASE scim TO $APP", 'applications have roles of their own');
 is_deeply [sql(q{SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'scim'::regnamespace})], [['scim_owner']], 'all tables are scim_owner\'s';

@@ -76,7 +76,7 @@ static inline char *utf8_text(const char *bytes, apr_size_t length,
 
 static inline scim_rules_t rules_of(unsigned mode)
 {
-    scim_rules_t rules = { mode & 1, mode >> 1 & 1 };
+    scim_rules_t rules = { mode & 1, mode >> 1 & 1, NULL };
 
     return rules;
 }

@@ -129,15 +129,17 @@ sub prepare_folders {
     chmod 0755, "$self->{dir}/run";
 }
 
-# The roles of the database.
+# The roles of the database; a test names others of its own with the option roles.
 our @ROLES = qw(postgres scim scim_owner scim_app scim_reader);
 
 # Which users of the operating system are let in as which roles: others of this
 # machine are not, for who is the superuser postgres can run programs.
 sub role_map {
-    my %roles = (scalar(getpwuid $>) => \@ROLES);
+    my ($self) = @_;
+    my @all = (@ROLES, @{ $self->{roles} || [] });
+    my %roles = (scalar(getpwuid $>) => \@all);
     if (my $user = database_user()) {
-        $roles{$user} = \@ROLES;
+        $roles{$user} = \@all;
         $roles{'www-data'} = ['scim'];
     }
     return \%roles;
@@ -145,7 +147,7 @@ sub role_map {
 
 sub write_access {
     my ($self) = @_;
-    my $roles = role_map();
+    my $roles = $self->role_map;
     write_file("$self->{pgdata}/pg_hba.conf", "local all all peer map=scim\n");
     write_file("$self->{pgdata}/pg_ident.conf",
                join '', map { my $user = $_; map { "scim $user $_\n" } @{ $roles->{$user} } } sort keys %$roles);

@@ -9,7 +9,8 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes ();
 
-own_server();           # the feed has the events of all organizations
+# The feed has the events of all organizations, and 20,000 changes come at once.
+own_server(conf => "SCIMRateLimit 0\n");
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);

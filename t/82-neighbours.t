@@ -7,7 +7,7 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-my $server = own_server(dbd_max => 8);      # whose connections are fought for
+my $server = own_server(dbd_max => 8, conf => "SCIMRateLimit 0\n");      # whose connections are fought for
 my $worst = organization();
 my $other = organization();
 my $ACCOUNTS = 5000;

@@ -15,6 +15,7 @@ sub record {
     for my $test (@tests) {
         my ($passed, $name) = @$test;
         $name = Encode::encode_utf8($name) if utf8::is_utf8($name);
+        $name =~ s/\s+/ /g;
         print {$out} join("\t", $file, $passed ? 'ok' : 'not ok', $name), "\n";
     }
     return;

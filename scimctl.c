@@ -10,7 +10,6 @@
 #include <apr_file_io.h>
 #include <apr_general.h>
 #include <apr_getopt.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "scim_db.h"

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <apr_file_io.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "scim_json.h"

@@ -59,12 +59,18 @@ INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT 
 -- has: every letter is folded as the lower case of its upper case, but for capital
 -- sharp s (its lower case is taken), dotless i (kept, behind a code point that
 -- no character has), final sigma (lower-casing looks at the end of the word,
--- folding does not) and Cherokee (folded to upper case).
+-- folding does not) and Cherokee (folded to upper case).  In PL/pgSQL, for a SQL
+-- function would become part of the keys of scim.account, whose expressions are
+-- read for each row that is written, and this one is long.
 CREATE OR REPLACE FUNCTION scim.fold_case(value text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN translate(lower(upper(translate(value, U&'\1E9E\0131', U&'\00DF\FDD0') COLLATE "und-x-icu")),
-                     U&'\03C2\FDD0' || 'ꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿᏸᏹᏺᏻᏼᏽ',
-                     U&'\03C3\0131' || 'ᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯᏰᏱᏲᏳᏴᏵ');
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
+BEGIN
+    RETURN pg_catalog.translate(
+        pg_catalog.lower(pg_catalog.upper(pg_catalog.translate(value, 'ẞı', 'ß' OPERATOR(pg_catalog.||) pg_catalog.chr(64976)) COLLATE pg_catalog."und-x-icu")),
+        'ς' OPERATOR(pg_catalog.||) pg_catalog.chr(64976) OPERATOR(pg_catalog.||) 'ꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿᏸᏹᏺᏻᏼᏽ',
+        'σıᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯᏰᏱᏲᏳᏴᏵ');
+END
+$$;
 COMMENT ON FUNCTION scim.fold_case(text) IS 'Unicode full case folding (CaseFolding.txt, status C and F)';
 
 CREATE OR REPLACE FUNCTION scim.fold(value text) RETURNS text
@@ -122,15 +128,16 @@ CREATE OR REPLACE FUNCTION scim.are_domains(value text[]) RETURNS boolean
                        WHERE domain COLLATE "C" !~ '^([a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?[.])*[a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?$');
 COMMENT ON FUNCTION scim.are_domains(text[]) IS 'Whether every value can be the name of a domain, lower case';
 
--- A row that the module could not read again must not be written.
+-- A row that the module could not read again must not be written.  No query
+-- within: PostgreSQL would plan it for every row.  In lower case, members that
+-- differ in case only become one, and the text shorter.
 CREATE OR REPLACE FUNCTION scim.is_readable(document jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN NOT jsonb_path_exists(document, 'strict $.**{16 to last} ? (@.type() == "object" || @.type() == "array")')
-       AND NOT EXISTS (SELECT FROM jsonb_path_query(document, 'strict $.** ? (@.type() == "number")') number
-                       WHERE abs(number::numeric) > 9007199254740992 OR length(number::text) > 63)
-       AND NOT EXISTS (SELECT FROM jsonb_path_query(document, 'strict $.** ? (@.type() == "object")') object
-                       WHERE (SELECT count(*) > count(DISTINCT lower(name COLLATE "C"))
-                              FROM jsonb_object_keys(object) name));
+       AND NOT jsonb_path_exists(document, 'strict $.** ? (@.type() == "number" && (@ > 9007199254740992 || @ < -9007199254740992))')
+       AND CASE WHEN document::text ~ '[0-9.]{63}'    -- 64 with a sign, and not within a string
+                THEN regexp_replace(document::text, '"([^"\\]|\\.)*"', '""', 'g') !~ '[-0-9.]{64}' ELSE true END
+       AND octet_length(lower(document::text COLLATE "C")::jsonb::text) = octet_length(document::text);
 COMMENT ON FUNCTION scim.is_readable(jsonb) IS 'Whether account.attributes can be read back: at most 16 levels, no member twice whatever the case, no number beyond 2^53';
 
 CREATE OR REPLACE FUNCTION scim.refuse_value() RETURNS trigger
@@ -264,7 +271,7 @@ COMMENT ON COLUMN scim.token.last_used_at IS 'Last use, to the minute';
 CREATE INDEX IF NOT EXISTS token_issuer ON scim.token (organization_id, issuer);
 
 CREATE TABLE IF NOT EXISTS scim.event (
-    organization_id  uuid NOT NULL REFERENCES scim.organization,
+    organization_id  uuid NOT NULL,
     sequence         bigint GENERATED ALWAYS AS IDENTITY,
     transaction_id   xid8 NOT NULL DEFAULT pg_current_xact_id(),
     account_id       uuid,
@@ -317,23 +324,6 @@ BEGIN
 END
 $$;
 
--- NOTIFY makes the commits of its transactions wait for one another, so a
--- session rings ten times a second at most; readers look again by themselves.
-CREATE OR REPLACE FUNCTION scim.event_ring() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    rung text := current_setting('scim.rung_at', true);
-BEGIN
-    IF coalesce(rung, '') = '' OR clock_timestamp() > rung::timestamptz + interval '100 milliseconds' THEN
-        PERFORM set_config('scim.rung_at', clock_timestamp()::text, false), pg_notify('scim_event', '');
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION scim.event_ring() IS 'Tells those who LISTEN on scim_event that there are new events';
-CREATE OR REPLACE TRIGGER event_ring
-    AFTER INSERT ON scim.event FOR EACH STATEMENT EXECUTE FUNCTION scim.event_ring();
-
 CREATE TABLE IF NOT EXISTS scim.relay (
     name        text PRIMARY KEY CHECK (name <> ''),
     sequence    bigint NOT NULL,
@@ -375,6 +365,8 @@ COMMENT ON COLUMN scim.refusal.occurred_at IS 'When';
 
 -- What is new must be right; what is there already does not keep its row from
 -- being changed otherwise: a leaver with a bad name is deactivated all the same.
+-- scim.account_before_write has the rules of accounts: PostgreSQL reads and plans
+-- the condition of a trigger anew for each row, and accounts are written often.
 DO $$
 DECLARE
     rule record;
@@ -382,9 +374,6 @@ BEGIN
     FOR rule IN VALUES
         ('organization', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
         ('organization', 'domains', 'are_domains', 'must be names of domains such as example.com'),
-        ('account', 'user_name', 'is_identifier', 'must not contain blanks or control, direction or invisible characters'),
-        ('account', 'display_name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
-        ('account', 'attributes', 'is_readable', 'must not have more than 16 levels, a member twice (whatever the case) or a number beyond 2^53'),
         ('token', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters')
     LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON scim.%I FOR EACH ROW'
@@ -406,26 +395,58 @@ $$;
 -- (profile open).
 CREATE OR REPLACE FUNCTION scim.role_of(roles jsonb, role text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN coalesce((SELECT upper((element ->> 'value') COLLATE "C")
-                     FROM jsonb_array_elements(roles) WITH ORDINALITY AS r(element, place)
-                     WHERE upper((element ->> 'value') COLLATE "C") IN ('ADMIN', 'USER', 'GUEST')
-                     ORDER BY (element -> 'primary' = 'true'::jsonb) IS NOT TRUE, place LIMIT 1),
+    RETURN coalesce(upper(jsonb_path_query_first(roles, '$[*] ? (@.primary == true).value ? (@ like_regex "^(ADMIN|USER|GUEST)$" flag "i")') #>> '{}'),
+                    upper(jsonb_path_query_first(roles, '$[*].value ? (@ like_regex "^(ADMIN|USER|GUEST)$" flag "i")') #>> '{}'),
                     CASE WHEN jsonb_path_exists(roles, '$[*].value ? (@ != "")') THEN role ELSE 'GUEST' END);
 COMMENT ON FUNCTION scim.role_of(jsonb, text) IS 'What the list attributes.roles makes of a role: the primary known one, else the first; unknown ones alone leave it, none at all is GUEST';
+CREATE OR REPLACE FUNCTION scim.refuse_account(new scim.account, old scim.account) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    refused text;
+    rule text;
+BEGIN
+    CASE
+        WHEN new.user_name IS DISTINCT FROM old.user_name AND NOT scim.is_identifier(new.user_name) THEN
+            refused := 'user_name';
+            rule := 'must not contain blanks or control, direction or invisible characters';
+        WHEN new.display_name IS DISTINCT FROM old.display_name AND NOT scim.is_name(new.display_name) THEN
+            refused := 'display_name';
+            rule := 'must not be blank or contain control, direction or invisible characters';
+        WHEN new.attributes IS DISTINCT FROM old.attributes AND NOT scim.is_readable(new.attributes) THEN
+            refused := 'attributes';
+            rule := 'must not have more than 16 levels, a member twice (whatever the case) or a number beyond 2^53';
+        ELSE
+            RETURN;
+    END CASE;
+    RAISE EXCEPTION '% %', refused, rule USING ERRCODE = 'check_violation',
+        TABLE = 'account', SCHEMA = 'scim', COLUMN = refused, CONSTRAINT = 'account_' || refused;
+END
+$$;
+COMMENT ON FUNCTION scim.refuse_account(scim.account, scim.account) IS 'Refuses an account with a name, or attributes, that nobody could read, where it did not have them before';
+-- The module, which is the role scim, has looked at names and attributes already.
+-- PostgreSQL prepares each expression anew in each transaction, so there are few.
 CREATE OR REPLACE FUNCTION scim.account_before_write() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    roles jsonb := NEW.attributes -> 'roles';
+    roles jsonb;
 BEGIN
-    IF jsonb_typeof(roles) = 'array'
-       AND (TG_OP = 'INSERT' AND NEW.role = 'GUEST'
-            OR TG_OP = 'UPDATE' AND NEW.role = OLD.role AND roles IS DISTINCT FROM OLD.attributes -> 'roles')
-    THEN
-        NEW.role := scim.role_of(roles, NEW.role);
+    IF current_user <> 'scim' THEN
+        PERFORM scim.refuse_account(NEW, CASE WHEN TG_OP = 'UPDATE' THEN OLD END);
     END IF;
-    IF jsonb_typeof(roles) IS DISTINCT FROM 'array' OR scim.role_of(roles, 'GUEST') <> NEW.role THEN
-        NEW.attributes := NEW.attributes || jsonb_build_object('roles',
-            jsonb_build_array(jsonb_build_object('value', NEW.role, 'primary', true)));
+    IF (jsonb_typeof(NEW.attributes -> 'roles') = 'array'
+        AND scim.role_of(NEW.attributes -> 'roles', 'GUEST') = NEW.role) IS NOT TRUE
+    THEN
+        roles := NEW.attributes -> 'roles';
+        IF jsonb_typeof(roles) = 'array'
+           AND (TG_OP = 'INSERT' AND NEW.role = 'GUEST'
+                OR TG_OP = 'UPDATE' AND NEW.role = OLD.role AND roles IS DISTINCT FROM OLD.attributes -> 'roles')
+        THEN
+            NEW.role := scim.role_of(roles, NEW.role);
+        END IF;
+        IF jsonb_typeof(roles) IS DISTINCT FROM 'array' OR scim.role_of(roles, 'GUEST') <> NEW.role THEN
+            NEW.attributes := NEW.attributes || jsonb_build_object('roles',
+                jsonb_build_array(jsonb_build_object('value', NEW.role, 'primary', true)));
+        END IF;
     END IF;
     IF TG_OP = 'UPDATE' THEN
         NEW.version := OLD.version + 1;
@@ -434,7 +455,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.account_before_write() IS 'Keeps attributes.roles equal to role, and counts version and updated_at';
+COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses names and attributes that nobody could read, keeps attributes.roles equal to role, and counts version and updated_at';
 CREATE OR REPLACE TRIGGER account_before_write
     BEFORE INSERT OR UPDATE ON scim.account
     FOR EACH ROW EXECUTE FUNCTION scim.account_before_write();
@@ -509,36 +530,66 @@ CREATE OR REPLACE FUNCTION scim.revocation_lock(organization_id uuid) RETURNS bi
     RETURN hashtextextended('mod_scim revocation ' || organization_id::text, 0);
 COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that writers of an organization''s tokens share and revocations take alone';
 
+CREATE SEQUENCE IF NOT EXISTS scim.revocation;
+DO $$ BEGIN PERFORM nextval('scim.revocation'); END $$;    -- it has a value from now on
+COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that who has looked at a token need not look again until there is one';
+
+-- Two things in one trigger, because each costs as much to call as to do.
+-- NOTIFY makes the commits of its transactions wait for one another, so a
+-- session rings ten times a second at most; readers look again by themselves.
 -- The statement's own snapshot may be older than the revocation that the lock
--- waited for; a query in a function has a new one.  Events that come from a dump
--- are of another transaction, and past.
-CREATE OR REPLACE FUNCTION scim.event_needs_live_token() RETURNS trigger
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- waited for; a query in a function has a new one.  Until it rings again, a session
+-- remembers a token that it found good, with the number of revocations.
+-- Events that come from a dump are of another transaction, and past.
+-- It does not set search_path, which would be a third of its cost: none but the
+-- module and the owner write events.
+CREATE OR REPLACE FUNCTION scim.event_before_insert() RETURNS trigger
+    LANGUAGE plpgsql AS $$
 DECLARE
+    by_token boolean;
     enabled boolean;
+    expires timestamptz;
 BEGIN
-    -- It is never NULL; an expression costs less than PERFORM.
-    IF pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id)) IS NULL THEN
-        RETURN NULL;
+    -- Mostly there is nothing to do.  One expression, because each is prepared anew
+    -- in each transaction.  The lock is taken before revocations are counted.
+    IF clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz
+       AND (CASE WHEN NEW.actor_kind <> 'token' OR NEW.transaction_id <> pg_current_xact_id() THEN true
+                 WHEN pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id)) IS NOT NULL
+                 THEN NEW.actor_id = nullif(current_setting('scim.good_token', true), '')::uuid
+                      AND pg_sequence_last_value('scim.revocation') = current_setting('scim.revocations', true)::bigint END)
+    THEN
+        RETURN NEW;
     END IF;
-    SELECT o.provisioning_enabled INTO enabled
-    FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
-    WHERE t.organization_id = NEW.organization_id AND t.id = NEW.actor_id
-      AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'token % is not valid any more', NEW.actor_id USING ERRCODE = 'SC003';
-    ELSIF NOT enabled THEN
-        RAISE EXCEPTION 'provisioning is switched off for organization %', NEW.organization_id
-            USING ERRCODE = 'SC004';
+    by_token := NEW.actor_kind = 'token' AND NEW.transaction_id = pg_current_xact_id();
+    IF by_token THEN
+        PERFORM pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id));
+        SELECT o.provisioning_enabled, t.expires_at INTO enabled, expires
+        FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
+        WHERE t.organization_id = NEW.organization_id AND t.id = NEW.actor_id
+          AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'token % is not valid any more', NEW.actor_id USING ERRCODE = 'SC003';
+        ELSIF NOT enabled THEN
+            RAISE EXCEPTION 'provisioning is switched off for organization %', NEW.organization_id
+                USING ERRCODE = 'SC004';
+        END IF;
+    END IF;
+    IF (clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz) IS NOT TRUE THEN
+        PERFORM set_config('scim.rings_at', (clock_timestamp() + interval '100 milliseconds')::text, false), pg_notify('scim_event', '');
+    END IF;
+    IF by_token AND (expires < current_setting('scim.rings_at')::timestamptz) IS NOT TRUE THEN
+        PERFORM set_config('scim.good_token', NEW.actor_id::text, false),
+                set_config('scim.revocations', pg_sequence_last_value('scim.revocation')::text, false);
+    ELSE
+        PERFORM set_config('scim.good_token', '', false);
     END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.event_needs_live_token() IS 'Nothing is written in the name of a token that was deleted or has ended (SQLSTATE SC003) or while provisioning is switched off (SC004)';
-CREATE OR REPLACE TRIGGER event_needs_live_token
+COMMENT ON FUNCTION scim.event_before_insert() IS 'Tells those who LISTEN on scim_event that there are new events. Nothing is written in the name of a token that was deleted or has ended (SQLSTATE SC003) or while provisioning is switched off (SC004)';
+CREATE OR REPLACE TRIGGER event_before_insert
     BEFORE INSERT ON scim.event FOR EACH ROW
-    WHEN (NEW.actor_kind = 'token' AND NEW.transaction_id = pg_current_xact_id())
-    EXECUTE FUNCTION scim.event_needs_live_token();
+    EXECUTE FUNCTION scim.event_before_insert();
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -548,6 +599,7 @@ BEGIN
     ELSE
         PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.id));
     END IF;
+    PERFORM nextval('scim.revocation');    -- before the lock is given up
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
@@ -604,6 +656,29 @@ BEGIN
 END
 $$;
 
+-- Upgrade to version 6: the rules of accounts are in account_before_write, those of
+-- events in event_before_insert.  An event does not lock the row of its
+-- organization, which all writers would have to share.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM scim.schema_version WHERE version = 6) THEN
+        RETURN;
+    END IF;
+    DROP TRIGGER IF EXISTS account_user_name_insert ON scim.account;
+    DROP TRIGGER IF EXISTS account_user_name_update ON scim.account;
+    DROP TRIGGER IF EXISTS account_display_name_insert ON scim.account;
+    DROP TRIGGER IF EXISTS account_display_name_update ON scim.account;
+    DROP TRIGGER IF EXISTS account_attributes_insert ON scim.account;
+    DROP TRIGGER IF EXISTS account_attributes_update ON scim.account;
+    DROP TRIGGER IF EXISTS event_ring ON scim.event;
+    DROP FUNCTION IF EXISTS scim.event_ring();
+    DROP TRIGGER IF EXISTS event_needs_live_token ON scim.event;
+    DROP FUNCTION IF EXISTS scim.event_needs_live_token();
+    ALTER TABLE scim.event DROP CONSTRAINT IF EXISTS event_organization_id_fkey;
+    INSERT INTO scim.schema_version (version) VALUES (6);
+END
+$$;
+
 -- What each role may do, of those that exist.  It is given anew each time, so what
 -- else one of them was given here is taken away; who needs more gets it under
 -- a name of his own.  Statements in scim_statements.h are run as scim.
@@ -630,7 +705,7 @@ BEGIN
                 'SELECT, INSERT, DELETE ON scim.refusal',
                 'SELECT, INSERT, UPDATE ON scim.relay',
                 'SELECT ON scim.schema_version',
-                'USAGE ON SEQUENCE scim.event_sequence_seq']),
+                'USAGE, SELECT ON SEQUENCE scim.event_sequence_seq, scim.revocation']),
             ('scim_app', reader || 'INSERT, UPDATE, DELETE ON scim.account'::text),
             ('scim_reader', reader)) v
         JOIN pg_roles r ON r.rolname = v.column1

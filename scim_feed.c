@@ -8,7 +8,7 @@
 #define CHANNEL "scim_event"
 
 /* The doorbell is lost when a connection is, and rings ten times a second at
- * most (schema.sql, event_ring). */
+ * most (schema.sql, event_before_insert). */
 #define LOOK_AGAIN apr_time_from_sec(1)
 #define LOOK_AGAIN_SOON apr_time_from_msec(100)
 #define ASK_AGAIN apr_time_from_sec(1)

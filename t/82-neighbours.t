@@ -1,4 +1,6 @@
-# One organization does its worst; the others do not notice.
+# One organization does its worst; the others do not notice.  SCIM_TEST_CLIENTS=100
+# for more of its clients, who then send large resources, refused bulk requests and
+# wrong tokens as well.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -11,12 +13,14 @@ my $server = own_server(dbd_max => 8, conf => "SCIMRateLimit 0\n");      # whose
 my $worst = organization();
 my $other = organization();
 my $ACCOUNTS = 5000;
+my $CLIENTS = $ENV{SCIM_TEST_CLIENTS} || 48;
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, attributes)
       SELECT $1, 'user' || n || '@example.com', 'User ' || n,
              jsonb_build_object('title', 'Title ' || n, 'emails', jsonb_build_array(jsonb_build_object('value', 'mail' || n || '@example.com')))
       FROM generate_series(1, $2::int) n}, $worst->{id}, $ACCOUNTS);
 sql('ANALYZE scim.account');
 my $victim = $worst->create;
+my $known_there = $worst->create;
 my $known = $other->create;
 my $filter = join ' or ', map { 'title ew "' . random_name() . '"' } 1 .. 128;
 
@@ -65,12 +69,26 @@ my ($quiet) = neighbour(3);
 my $lock = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
 $lock->say("BEGIN; SELECT id FROM scim.account WHERE id = '$victim->{id}' FOR UPDATE;");
 is $lock->line, $victim->{id}, 'a row is locked';
-my @writers = clients(40, sub { $worst->patch_ops($victim->{id}, { op => 'replace', path => 'title', value => random_name() }) });
-my @searchers = clients(8, sub { $worst->post('/Users/.search', { filter => $filter }) });
+my $part = int($CLIENTS / 12) || 1;
+my @others = (
+    clients($part, sub { $worst->patch_ops($known_there->{id}, { op => 'replace', path => 'nickName', value => 'x' x 200_000 }) }),
+    clients($part, sub { $worst->post('/Users', { schemas => [CORE], userName => user_name(), displayName => 'Large', emails => [map { { value => "$_\@example.com", type => 'work' } } 1 .. 5000] }) }),
+    clients($part, sub { $worst->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$_", data => {} } } 1 .. 1000] }) }),
+    clients($part, sub { $worst->get('/Users', token => 'scim_' . 'f' x 64) }),
+);
+my @writers = clients($CLIENTS - 6 * $part, sub { $worst->patch_ops($victim->{id}, { op => 'replace', path => 'title', value => random_name() }) });
+my @searchers = clients(2 * $part, sub { $worst->post('/Users/.search', { filter => $filter }) });
 sleep 1;
 my ($busy, $page) = neighbour(6);
+my $memory = 0;
+for my $child (split ' ', Scim::Process::run(['pgrep', '-P', $server->httpd_pid])->{out}) {
+    open my $in, '<', "/proc/$child/status" or next;
+    $memory += $_ for map { /^VmRSS:\s+(\d+)/ ? $1 / 1024 : () } <$in>;
+}
 my @blocked = told(@writers);
 my @searched = told(@searchers);
+my %refused;
+$refused{ $_->[1] }++ for told(@others);
 
 cmp_ok scalar(@$quiet), '>', 200, 'there were match queries in quiet times';
 cmp_ok scalar(@$busy), '>', 200, 'and in busy ones';
@@ -80,6 +98,10 @@ cmp_ok p99(@$busy), '<', 5 * p99(@$quiet), 'H23: within five times what they tak
     or diag map { sprintf "%s: %d, p50 %.4f s, p99 %.4f s\n", @$_ } map { [$_->[0], scalar @{ $_->[1] }, (sort { $a <=> $b } map { $_->[0] } @{ $_->[1] })[@{ $_->[1] } / 2], p99(@{ $_->[1] })] } ['quiet', $quiet], ['busy', $busy];
 note sprintf 'quiet p99 %.1f ms, busy p99 %.1f ms, longest %.1f ms', 1000 * p99(@$quiet), 1000 * p99(@$busy), 1000 * (sort { $b <=> $a } map { $_->[0] } @$busy)[0];
 
+cmp_ok $memory, '<', 1000, 'all children of httpd together have less than 1 GB';
+note sprintf '%d clients of the worst: %d MB; large, refused and unknown ones were answered %s', $CLIENTS, $memory,
+    join ', ', map { "$_: $refused{$_}" } sort keys %refused;
+is_deeply [grep { !/^(?:200|201|400|401|413|429|503)$/ } keys %refused], [], 'what else it sends is done or refused';
 is_deeply [grep { $_->[1] != 503 } @blocked], [], 'who waits for the locked row is answered 503';
 is_deeply [grep { $_->[2] !~ /^[1-9]\d*$/ } @blocked], [], 'each with Retry-After';
 is_deeply [map { "@$_" } grep { $_->[0] > 12 } @blocked], [], 'after seconds, not minutes';

@@ -8,6 +8,7 @@ use lib 't/lib';
 use MIME::Base64 ();
 use Time::HiRes qw(time);
 use Scim::Hostile;
+use Scim::Http2;
 use Scim::Process;
 use Scim::Test;
 
@@ -106,17 +107,38 @@ sub send_it {
     return $http->all(0.5, qr/\r\n\r\n/);
 }
 
+# Headers that HTTP/2 has no place for.
+my %CONNECTION = map { $_ => 1 } qw(connection keep-alive proxy-connection transfer-encoding upgrade http2-settings te host content-length);
+sub send_by_http2 {
+    my ($client, $hostile) = @_;
+    my ($method, $target, $headers, $body) = $hostile->exchange;
+    my @headers = map { $_ => $headers->{$_} } grep { !$CONNECTION{ lc $_ } } sort keys %$headers;
+    my %how = (Scim::Hostile::chance(0.2) ? (chunked => 1) : (), defined $body && Scim::Hostile::chance(0.1) ? (cut_off => int rand 1 + length $body) : ());
+    my $r = eval { $client->request($method, $target, \@headers, $body, %how) } or return ("$method $target", 'reset');
+    return ("$method $target " . ($body // ''), $r->{status});
+}
+
 # What a worker says at its end: how often which status was answered, and what
 # was sent where it may not be.
 sub work {
     my ($number, $until) = @_;
     my $hostile = Scim::Hostile->new(seed => $SEED + $number, exchanges => \@exchanges);
+    my $http2 = $number > $WORKERS && Scim::Http2->new(server()->{tls_url});
     my (%count, @failures);
     while (time < $until) {
-        my $text = join '', map { $hostile->request } 1 .. (Scim::Hostile::chance(0.9) ? 1 : 3);
-        my $answer = eval { send_it(Scim::Hostile::chance(0.25), $text) };
+        my ($text, @answers);
+        if ($http2) {
+            ($text, @answers) = send_by_http2($http2, $hostile);
+            $count{"HTTP/2 $answers[0]"}++;
+            @answers = grep { $_ ne 'reset' } @answers;
+        }
+        else {
+            $text = join '', map { $hostile->request } 1 .. (Scim::Hostile::chance(0.9) ? 1 : 3);
+            my $answer = eval { send_it(Scim::Hostile::chance(0.25), $text) };
+            @answers = defined $answer ? $answer =~ /(?:^|\n)HTTP\/1\.[01] (\d{3})\b/g : 'unreachable';
+        }
         $count{sent}++;
-        for my $status (defined $answer ? $answer =~ /(?:^|\n)HTTP\/1\.[01] (\d{3})\b/g : 'unreachable') {
+        for my $status (@answers) {
             $count{$status}++;
             push @failures, "$status: " . substr $text, 0, 2000 if $status !~ /^(?:[1234]\d\d|501|503)\z/ && @failures < 5;
         }
@@ -128,7 +150,7 @@ my @before = children();
 open my $maps, '<', "/proc/$before[0]/maps" or die $!;
 ok((grep { /libasan/ } <$maps>), 'AddressSanitizer is in the children of httpd');
 my $until = time + $SECONDS;
-my @workers = map { my $number = $_; Scim::Process->start(sub { work($number, $until) }, out => 'pipe') } 1 .. $WORKERS;
+my @workers = map { my $number = $_; Scim::Process->start(sub { work($number, $until) }, out => 'pipe') } 1 .. $WORKERS + 1;      # the last one by HTTP/2
 Time::HiRes::sleep($SECONDS < 20 ? $SECONDS / 4 : 5);
 my %first = map { $_ => memory($_) } @before;
 my (%count, @failures);
@@ -141,6 +163,7 @@ for my $worker (@workers) {
 note "$_: $count{$_}" for sort keys %count;
 cmp_ok $count{sent} // 0, '>', 20 * $SECONDS, 'many requests were sent';
 cmp_ok $count{$_} // 0, '>', 0, "some were answered with $_" for 200, 400, 401, 404;
+cmp_ok $count{"HTTP/2 $_"} // 0, '>', 0, "some of HTTP/2 with $_" for 200, 400, 401, 404;
 is_deeply \@failures, [], 'none failed but with 501 or 503' or diag "seed $SEED";
 is_deeply [children()], \@before, 'no child has ended' or diag "seed $SEED";
 my ($growth) = sort { $b <=> $a } map { memory($_) - $first{$_} } @before;

@@ -47,9 +47,15 @@ function request({ headers, lengths, pause, end }, body) {
         named[name] = value;
     }
     return new Promise(resolve => {
-        const stream = connected().request(named, { endStream: pieces.length === 0 && end === 'end' });
         const parts = [];
         const answer = { headers: {} };
+        let stream;
+        try {
+            stream = connected().request(named, { endStream: pieces.length === 0 && end === 'end' });
+        } catch (error) {
+            resolve([{ error: `not sent: ${error.message}` }, Buffer.alloc(0)]);
+            return;
+        }
         stream.on('response', head => {
             answer.status = head[':status'];
             for (const name of Object.keys(head).filter(name => !name.startsWith(':'))) {

@@ -90,7 +90,10 @@ sub query {
 }
 
 # One request, as text; altered in about half of its parts.
-sub request {
+sub request { my ($self) = @_; return $self->as_text($self->exchange) }
+
+# One of the exchanges, altered: its method, target, headers and body.
+sub exchange {
     my ($self) = @_;
     my %exchange = %{ one_of(@{ $self->{exchanges} }) };
     my %headers = %{ $exchange{headers} };
@@ -105,7 +108,7 @@ sub request {
         $headers{$field} = one_of(@{ $VALUES{$field} });
     }
     delete $headers{ one_of(sort keys %headers) } if chance(0.1);
-    return $self->as_text($method, $target, \%headers, $body);
+    return ($method, $target, \%headers, $body);
 }
 
 sub as_text {

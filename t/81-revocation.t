@@ -86,12 +86,16 @@ sub client {
     print "$r->{status} ", $r->{json}{detail} // '', "\n";
 }
 
+# Again, where all went well before the end came.
 sub bulk {
     my ($org, @operations) = @_;
     return Scim::Process->start(sub {
-        my $r = $org->post('/Bulk', { schemas => [BULK], Operations => \@operations });
-        my %count = ();
-        $count{ $_->{status} }++ for @{ $r->{json}{Operations} || [] };
+        my ($r, %count);
+        do {
+            $r = $org->post('/Bulk', { schemas => [BULK], Operations => \@operations });
+            %count = ();
+            $count{ $_->{status} }++ for @{ $r->{json}{Operations} || [] };
+        } while ($count{200} // 0) == @operations;
         print join(' ', $r->{status}, map { "$_:$count{$_}" } sort keys %count), "\n";
     }, out => 'pipe');
 }
@@ -123,7 +127,7 @@ sub round {
         [], "$how: who sends a body until then is answered $status";
     is_deeply [grep { $_ ne "$status $SENTENCE{$status}" } @client_answers], [], "$how: so is who comes again and again";
     like $bulk_answers[0], qr/^200 201:\d+ $status:\d+$/, "$how: of the creations of a bulk request the rest is $status";
-    like $bulk_answers[1], qr/^200 200:\d+ $status:\d+$/, "$how: of its changes, too";
+    like $bulk_answers[1], qr/^(?:200 (?:200:\d+ )?$status:\d+|$status)$/, "$how: of its changes, too";
     cmp_ok +(sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND path LIKE $2', $org->{id}, '%/Users%'))[0][0],
         '<=', @slow + $CLIENTS + 2, "$how: Activity tells it once a request";
 }

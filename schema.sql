@@ -81,12 +81,16 @@ CREATE OR REPLACE FUNCTION scim.fold(value text) RETURNS text
            END;
 COMMENT ON FUNCTION scim.fold(text) IS 'Comparison key of a string that ignores case and Unicode form (RFC 7643 section 2.2, caseExact false)';
 
+-- In PL/pgSQL for the same reason as scim.fold_case: it is a generated column.
 CREATE OR REPLACE FUNCTION scim.user_name_key(user_name text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN octet_length(user_name) = char_length(user_name)
-           THEN lower(user_name COLLATE "C")
-           ELSE normalize(scim.fold_case(normalize(user_name, NFKC)), NFC) COLLATE "C"
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
+BEGIN
+    RETURN CASE WHEN pg_catalog.octet_length(user_name) OPERATOR(pg_catalog.=) pg_catalog.char_length(user_name)
+           THEN pg_catalog.lower(user_name COLLATE pg_catalog."C")
+           ELSE normalize(scim.fold_case(normalize(user_name, NFKC)), NFC) COLLATE pg_catalog."C"
            END;
+END
+$$;
 COMMENT ON FUNCTION scim.user_name_key(text) IS 'Comparison key of a userName: as scim.fold, and full-width letters equal ordinary ones (RFC 8265 section 3.3)';
 
 -- NFC and case folding never make or remove a quote, backslash or bracket, so

@@ -42,10 +42,9 @@ enum {
                         data)                                               \
     " event AS (INSERT INTO scim.event (organization_id, account_id, kind," \
     " actor_kind, actor_id, actor_name, attributes, version, data)"         \
-    " SELECT s.organization_id, s.id, k.kind, " actor_kind ", "             \
-    actor "::uuid, " name ", " changed "::text[], s.version,"               \
-    " " data "::jsonb FROM " source " s,"                                   \
-    " unnest(" kinds "::text[]) WITH ORDINALITY k(kind, n) ORDER BY k.n)"
+    " SELECT s.organization_id, s.id, unnest(" kinds "::text[]), "          \
+    actor_kind ", " actor "::uuid, " name ", " changed "::text[],"          \
+    " s.version, " data "::jsonb FROM " source " s)"
 
 /* An event of the organization itself, beside the write of the row "source";
  * actor_kind, actor_id and actor_name are parameters. */

@@ -495,18 +495,22 @@ char *scim_json_print(const cJSON *tree, apr_pool_t *pool)
 /* Of a string with its quotation marks, as cJSON prints it. */
 static apr_size_t quoted_length(const char *text)
 {
+    static const char escaped[] =
+        "\"\\\1\2\3\4\5\6\7\b\t\n\v\f\r\16\17\20\21\22\23\24\25\26\27"
+        "\30\31\32\33\34\35\36\37";
     apr_size_t length = strlen("\"\"");
 
-    for (; *text; text++) {
-        if ((unsigned char) *text < 0x20) {
-            length += strchr("\b\f\n\r\t", *text) ? strlen("\\n")
-                                                 : strlen("\\u0001");
+    for (;;) {
+        apr_size_t plain = strcspn(text, escaped);
+
+        length += plain;
+        text += plain;
+        if (*text == '\0') {
+            return length;
         }
-        else {
-            length += 1 + (*text == '"' || *text == '\\');
-        }
+        length += strchr("\"\\\b\f\n\r\t", *text++) ? strlen("\\n")
+                                                   : strlen("\\u0001");
     }
-    return length;
 }
 
 static apr_size_t plain_length(const cJSON *value)

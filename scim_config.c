@@ -32,6 +32,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->account_value = NULL;
     config->organization = NULL;
     config->gate_cache = SCIM_UNSET;
+    config->gate_grace = SCIM_UNSET;
     config->database_timeout = SCIM_UNSET;
     config->headers = NULL;
     config->headers_encoded = 0;
@@ -70,6 +71,7 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->organization = add->organization ? add->organization
                                              : base->organization;
     config->gate_cache = merged(base->gate_cache, add->gate_cache);
+    config->gate_grace = merged(base->gate_grace, add->gate_grace);
     config->database_timeout = merged(base->database_timeout,
                                       add->database_timeout);
     config->headers = add->headers ? add->headers : base->headers;
@@ -228,6 +230,7 @@ static const struct {
     { "SCIMMaxResourceSize", 4096, 16777216,
       offsetof(scim_dir_config_t, max_resource_size) },
     { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
+    { "SCIMGateGrace", 0, 300, offsetof(scim_dir_config_t, gate_grace) },
     { "SCIMDatabaseTimeout", 1, 300,
       offsetof(scim_dir_config_t, database_timeout) },
     { NULL, 0, 0, 0 }
@@ -352,6 +355,10 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
                   "For how many seconds a process remembers an account that"
                   " it looked up for Require (default 1); 0: never."),
+    AP_INIT_TAKE1("SCIMGateGrace", set_number, NULL, ANYWHERE,
+                  "For how many seconds a process that cannot reach the"
+                  " database goes on letting in whom it has let in (default"
+                  " 0)."),
     AP_INIT_TAKE1("SCIMDatabaseTimeout", set_number, NULL, ANYWHERE,
                   "For how many seconds a request waits for the database"
                   " (default 15)."),

@@ -18,6 +18,7 @@
 #define SCIM_DEFAULT_RATE_LIMIT 1000
 #define SCIM_DEFAULT_RATE_SECONDS 10 /* of it, at once */
 #define SCIM_DEFAULT_GATE_CACHE 1
+#define SCIM_DEFAULT_GATE_GRACE 0
 #define SCIM_DEFAULT_DBD_MAX 10  /* mod_dbd's own */
 
 /* What holds in a Location; SCIM_UNSET and NULL: nothing was said. */
@@ -37,6 +38,7 @@ typedef struct {
     const ap_expr_info_t *account_value; /* NULL: r->user */
     const char *organization;    /* of the gate: its key */
     int gate_cache;              /* seconds */
+    int gate_grace;              /* seconds */
     int database_timeout;        /* seconds */
     const char *headers;         /* how their names begin; "" for none */
     int headers_encoded;         /* said with it */

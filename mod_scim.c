@@ -226,7 +226,7 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
     if (!secret) {
         return unauthorized(r);
     }
-    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
+    SCIM_ERR(scim_http_borrow(&db, r, NULL));
     error = scim_tokens_authenticate(&found, db, target->organization,
                                      secret, r->pool);
     scim_db_return(db);
@@ -335,8 +335,7 @@ static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
     if (!(routes[route].needs & USES_DATABASE)) {
         return routes[route].serve(x);
     }
-    SCIM_ERR(scim_db_borrow_for(&x->call.db, scim_config_connections(x->r),
-                                x->target->organization, x->r->pool));
+    SCIM_ERR(scim_http_borrow(&x->call.db, x->r, x->target->organization));
     error = routes[route].serve(x);
     scim_db_return(x->call.db);
     return error;
@@ -440,8 +439,7 @@ static void keep_refusals(scim_exchange_t *x,
     if (refusals->nelts == 0 || !x->call.principal) {
         return;
     }
-    failure = scim_db_borrow_for(&db, scim_config_connections(x->r),
-                                 x->target->organization, x->r->pool);
+    failure = scim_http_borrow(&db, x->r, x->target->organization);
     if (!failure) {
         for (i = 0; i < refusals->nelts && !failure; i++) {
             failure = scim_activity_refused(db, x->call.principal,
@@ -561,7 +559,7 @@ static int any_server_has_dbd(server_rec *s)
 
 static int check_database(server_rec *s)
 {
-    int has_dbd = scim_db_is_available();
+    int has_dbd = scim_pool_is_available();
 
     if (!has_dbd) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0003)
@@ -625,9 +623,10 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
         scim_server_config_t *config = scim_config_of_server(s);
 
         config->connections = config->has_dbd || s == main_server
-            ? scim_db_pool_make(pool, s,
-                                scim_config_or(config->dbd_max,
-                                               SCIM_DEFAULT_DBD_MAX))
+            ? scim_pool_make(pool, s,
+                             scim_config_or(config->dbd_max,
+                                            SCIM_DEFAULT_DBD_MAX),
+                             config->dbd_params)
             : scim_config_of_server(main_server)->connections;
     }
     scim_gate_init_child(pool, main_server);

@@ -614,8 +614,7 @@ static scim_error_t *serve_api(visit_t *v)
     v->call.principal = &v->person->principal;
     v->call.base = scim_url(v);
     v->call.notes = apr_array_make(v->r->pool, 4, sizeof(const char *));
-    SCIM_ERR(scim_db_borrow(&v->call.db, scim_config_connections(v->r),
-                            v->r->pool));
+    SCIM_ERR(scim_http_borrow(&v->call.db, v->r, NULL));
     error = routes[route].serve(v);
     scim_db_return(v->call.db);
     return error;
@@ -641,8 +640,7 @@ static scim_error_t *find_person(visit_t *v)
                                  : "SetHandler " SCIM_ADMIN_HANDLER " needs"
                                    " an AuthType and Require valid-user");
     }
-    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(v->r),
-                            v->r->pool));
+    SCIM_ERR(scim_http_borrow(&db, v->r, NULL));
     error = scim_people_find(&person, db, v->organization,
                              v->config->by_external_id == 1, value,
                              v->r->pool);

@@ -539,6 +539,7 @@ static scim_call_t call_of(run_t *run, apr_pool_t *pool)
 
     call.pool = pool;
     call.db = scim_db_within(call.db, pool);
+    scim_db_allow_again(call.db);
     call.if_match = cJSON_GetStringValue(run->operation->version);
     call.if_none_match = NULL;
     call.notes = apr_array_make(pool, 4, sizeof(const char *));

@@ -138,6 +138,22 @@ const char *scim_cache_get(scim_cache_t *cache, const char *key,
     return value;
 }
 
+const char *scim_cache_peek(scim_cache_t *cache, const char *key,
+                            apr_interval_time_t ttl, apr_pool_t *pool)
+{
+    const char *value = NULL;
+    stripe_t *stripe;
+    slot_t *slot = lock_slot(&stripe, cache, key);
+
+    if (has_key(slot, key) && !slot->is_awaited
+        && is_within(slot->at, ttl)) {
+        value = apr_pmemdup(pool, slot->bytes + slot->key_size,
+                            slot->length);
+    }
+    apr_thread_mutex_unlock(stripe->mutex);
+    return value;
+}
+
 void scim_cache_put(scim_cache_t *cache, const char *key, const char *value,
                     apr_size_t length, apr_time_t at)
 {

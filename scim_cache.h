@@ -29,6 +29,11 @@ apr_status_t scim_cache_make(scim_cache_t **cache, int slots,
 const char *scim_cache_get(scim_cache_t *cache, const char *key,
                            apr_interval_time_t ttl, apr_pool_t *pool);
 
+/* The same, without waiting for others or having others wait: nothing is to be
+ * done after NULL. */
+const char *scim_cache_peek(scim_cache_t *cache, const char *key,
+                            apr_interval_time_t ttl, apr_pool_t *pool);
+
 /* Keep length bytes of value, as true as of the time at. */
 void scim_cache_put(scim_cache_t *cache, const char *key, const char *value,
                     apr_size_t length, apr_time_t at);

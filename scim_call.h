@@ -22,9 +22,6 @@ typedef scim_error_t *scim_resolve_bulk_id_fn(const char **id, void *baton,
 /* Bytes of an account as JSON text, without id and meta. */
 #define SCIM_DEFAULT_MAX_RESOURCE_SIZE 262144
 
-/* Whether nobody waits for the answer any more. */
-typedef int scim_is_gone_fn(void *baton);
-
 /* One request's surroundings. */
 typedef struct {
     apr_pool_t *pool;

@@ -32,6 +32,8 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->account_value = NULL;
     config->organization = NULL;
     config->gate_cache = SCIM_UNSET;
+    config->gate_grace = SCIM_UNSET;
+    config->database_timeout = SCIM_UNSET;
     config->headers = NULL;
     config->headers_encoded = 0;
     config->door = NULL;
@@ -69,6 +71,9 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->organization = add->organization ? add->organization
                                              : base->organization;
     config->gate_cache = merged(base->gate_cache, add->gate_cache);
+    config->gate_grace = merged(base->gate_grace, add->gate_grace);
+    config->database_timeout = merged(base->database_timeout,
+                                      add->database_timeout);
     config->headers = add->headers ? add->headers : base->headers;
     config->headers_encoded = add->headers ? add->headers_encoded
                                            : base->headers_encoded;
@@ -90,6 +95,9 @@ void *scim_config_merge_server(apr_pool_t *pool, void *base_, void *add_)
     scim_server_config_t *config = apr_pmemdup(pool, add_, sizeof(*config));
 
     config->dbd_max = merged(base->dbd_max, config->dbd_max);
+    if (!config->dbd_params) {
+        config->dbd_params = base->dbd_params;
+    }
     config->admin_files = base->admin_files;
     return config;
 }
@@ -222,6 +230,9 @@ static const struct {
     { "SCIMMaxResourceSize", 4096, 16777216,
       offsetof(scim_dir_config_t, max_resource_size) },
     { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
+    { "SCIMGateGrace", 0, 300, offsetof(scim_dir_config_t, gate_grace) },
+    { "SCIMDatabaseTimeout", 1, 300,
+      offsetof(scim_dir_config_t, database_timeout) },
     { NULL, 0, 0, 0 }
 };
 
@@ -280,6 +291,7 @@ static const char *see_dbd_params(cmd_parms *cmd, void *unused,
                                   const char *value)
 {
     scim_config_of_server(cmd->server)->has_dbd = 1;
+    scim_config_of_server(cmd->server)->dbd_params = value;
     return NULL;
 }
 
@@ -343,6 +355,13 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
                   "For how many seconds a process remembers an account that"
                   " it looked up for Require (default 1); 0: never."),
+    AP_INIT_TAKE1("SCIMGateGrace", set_number, NULL, ANYWHERE,
+                  "For how many seconds a process that cannot reach the"
+                  " database goes on letting in whom it has let in (default"
+                  " 0)."),
+    AP_INIT_TAKE1("SCIMDatabaseTimeout", set_number, NULL, ANYWHERE,
+                  "For how many seconds a request waits for the database"
+                  " (default 15)."),
     AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
                    "How the names of the headers begin that tell the"
                    " application who passed the gate, such as X-; encoded"
@@ -395,7 +414,7 @@ int scim_config_or(int value, int otherwise)
     return value == SCIM_UNSET ? otherwise : value;
 }
 
-scim_db_pool_t *scim_config_connections(request_rec *r)
+scim_pool_t *scim_config_connections(request_rec *r)
 {
     return scim_config_of_server(r->server)->connections;
 }

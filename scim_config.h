@@ -18,6 +18,7 @@
 #define SCIM_DEFAULT_RATE_LIMIT 1000
 #define SCIM_DEFAULT_RATE_SECONDS 10 /* of it, at once */
 #define SCIM_DEFAULT_GATE_CACHE 1
+#define SCIM_DEFAULT_GATE_GRACE 0
 #define SCIM_DEFAULT_DBD_MAX 10  /* mod_dbd's own */
 
 /* What holds in a Location; SCIM_UNSET and NULL: nothing was said. */
@@ -37,6 +38,8 @@ typedef struct {
     const ap_expr_info_t *account_value; /* NULL: r->user */
     const char *organization;    /* of the gate: its key */
     int gate_cache;              /* seconds */
+    int gate_grace;              /* seconds */
+    int database_timeout;        /* seconds */
     const char *headers;         /* how their names begin; "" for none */
     int headers_encoded;         /* said with it */
     const scim_door_t *door;     /* where a SetHandler that may be ours is */
@@ -46,8 +49,9 @@ typedef struct {
 typedef struct {
     int has_dbd;                 /* it has DBD directives of its own */
     int dbd_max;
+    const char *dbd_params;
     const char *admin_files;     /* folder of the settings page */
-    scim_db_pool_t *connections; /* in a child process */
+    scim_pool_t *connections; /* in a child process */
 } scim_server_config_t;
 
 extern module AP_MODULE_DECLARE_DATA scim_module;
@@ -70,6 +74,6 @@ int scim_config_or(int value, int otherwise);
 
 /* The connections for this request's server: a virtual host without DBD
  * directives of its own shares those of the main server, as in mod_dbd. */
-scim_db_pool_t *scim_config_connections(request_rec *r);
+scim_pool_t *scim_config_connections(request_rec *r);
 
 #endif

@@ -4,17 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_dbd.h>
 #include <apr_hash.h>
-#include <apr_optional.h>
 #include <apr_strings.h>
 
-#include <httpd.h>
-#include <mod_dbd.h>
-
 #include <libpq-fe.h>
-
-#include "scim_places.h"
 
 #define KEPT_QUERIES 32          /* query texts prepared on a connection */
 #define MAX_VALUES 1024          /* parameters of a query */
@@ -30,11 +23,6 @@ static const statement_t statements[] = {
 };
 #undef STATEMENT_ROW
 
-struct scim_db_pool_t {
-    server_rec *server;
-    scim_places_t *places;
-};
-
 /* What is prepared on a connection.  It lives with the connection, and only
  * its present borrower touches it. */
 typedef struct {
@@ -48,9 +36,11 @@ struct scim_db_t {
     PGconn *connection;
     prepared_t *prepared;
     apr_pool_t *pool;
-    scim_db_pool_t *from;        /* NULL for a connection of one's own */
+    scim_patience_t *patience;   /* of the request */
+    const char *problem;         /* of the server that it leads to, or NULL */
+    scim_pool_t *from;           /* NULL for a connection of one's own */
     const char *organization;    /* for which it was borrowed, or NULL */
-    ap_dbd_t *dbd;
+    scim_loan_t loan;            /* of it */
     int deferred_backend;        /* PID of the backend that does not wait for
                                   * the disk; 0: none */
 };
@@ -71,11 +61,7 @@ typedef struct {
 
 #define WAIT_FOR_DISK "RESET synchronous_commit"
 
-static const char unavailable[] =
-    "The database cannot be reached at the moment. Please try again.";
-static const char too_busy[] =
-    "The server is working on too many requests at the moment. Please try"
-    " again.";
+static const char unavailable[] = SCIM_DATABASE_AWAY;
 static const char held[] =
     "Another request is changing the same account at the moment. Please try"
     " again.";
@@ -86,6 +72,12 @@ static const char too_broad[] =
     " of fewer terms, or one that begins with userName, externalId or id"
     " eq.";
 static const char internal[] = "The server failed to process the request.";
+/* Of a constraint that no client can offend; for the log. */
+static const char is_behind[] =
+    ": if it is of a primary key, the sequence of the table is behind its"
+    " rows, as after an upgrade by logical replication: SELECT"
+    " setval('scim.event_sequence_seq', max(sequence)) FROM scim.event"
+    " brings that of events forward";
 
 /* SQLSTATE (or how it begins) and, where one is named, constraint -> error;
  * the first row that fits counts. */
@@ -125,24 +117,11 @@ static const struct {
     { "", NULL, SCIM_E_INTERNAL, NULL }
 };
 
-static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
-static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
-
-int scim_db_is_available(void)
+static int is_success(const PGresult *result)
 {
-    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
-    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
-    return dbd_open && dbd_close;
-}
+    ExecStatusType status = PQresultStatus(result);
 
-scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, server_rec *server,
-                                  int max)
-{
-    scim_db_pool_t *made = apr_pcalloc(pool, sizeof(*made));
-
-    made->server = server;
-    made->places = scim_places_make(pool, max);
-    return made;
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
 static prepared_t *prepared_make(apr_pool_t *owner)
@@ -164,54 +143,90 @@ static void prepared_forget(prepared_t *prepared)
 
 /* Compiling a filter takes longer than running it, so without JIT; and who
  * waits for a row keeps a connection from others.  A program with a connection
- * of its own waits.  A connection that is lost now says so to the statement
- * that comes next. */
-static void set_up_session(const scim_db_t *db)
+ * of its own waits. */
+static PGresult *set_up_session(const scim_db_t *db)
 {
-    PQclear(PQexec(db->connection,
-                   db->from ? "SET jit = off; SET lock_timeout = "
-                              APR_STRINGIFY(SCIM_DB_LOCK_SECONDS) "000"
-                            : "SET jit = off"));
+    scim_wait_watch(db->connection);
+    return scim_wait_exec(db->connection, db->patience,
+                          db->from ? "SET jit = off; SET lock_timeout = "
+                                     APR_STRINGIFY(SCIM_DB_LOCK_SECONDS)
+                                     "000; SELECT pg_is_in_recovery()"
+                                   : "SET jit = off");
+}
+
+/* A server that follows another one is behind it: what was created a moment
+ * ago is not there yet.  Nothing is asked of it, and the connection is to be
+ * opened again, which may lead to the other one. */
+static int is_usable(scim_db_t *db, const PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK
+        && *PQgetvalue(result, 0, 0) == 't') {
+        db->problem = "the server is a standby (pg_is_in_recovery): what"
+                      " DBDParams name must lead to the primary, as with"
+                      " target_session_attrs=read-write";
+        scim_wait_close(db->connection);
+        return 0;
+    }
+    return is_success(result);
 }
 
 /* A reset connection, by us or by mod_dbd's check, has another backend, which
- * knows none of our statements (DESIGN.md, trap 1) and settings. */
-static void prepared_check(scim_db_t *db)
+ * knows none of our statements (DESIGN.md, trap 1) and settings.  Whether it
+ * may be asked. */
+static int prepared_check(scim_db_t *db)
 {
     int backend = PQbackendPID(db->connection);
+    PGresult *result;
+    int usable;
 
-    if (db->prepared->backend != backend) {
-        prepared_forget(db->prepared);
-        db->prepared->backend = backend;
-        set_up_session(db);
+    if (PQstatus(db->connection) != CONNECTION_OK) {
+        return 0;
     }
+    if (db->prepared->backend == backend) {
+        return 1;
+    }
+    prepared_forget(db->prepared);
+    db->problem = NULL;
+    result = set_up_session(db);
+    usable = is_usable(db, result);
+    PQclear(result);
+    db->prepared->backend = usable ? backend : 0;
+    return usable;
 }
 
-static prepared_t *prepared_of(ap_dbd_t *dbd)
+static prepared_t *prepared_of(const scim_loan_t *loan)
 {
     static const char key[] = "scim_db:prepared";
     void *found = NULL;
 
-    apr_pool_userdata_get(&found, key, dbd->pool);
+    apr_pool_userdata_get(&found, key, loan->pool);
     if (!found) {
-        found = prepared_make(dbd->pool);
-        apr_pool_userdata_setn(found, key, apr_pool_cleanup_null, dbd->pool);
+        found = prepared_make(loan->pool);
+        apr_pool_userdata_setn(found, key, apr_pool_cleanup_null,
+                               loan->pool);
     }
     return found;
 }
 
-/* Nothing of ours may be left on a connection that others use next. */
+static void tell(const scim_db_t *db, const char *text)
+{
+    PQclear(scim_wait_exec(db->connection, db->patience, text));
+}
+
+/* Nothing of ours may be left on a connection that others use next; where
+ * there is no time for that, it is closed. */
 static void settle(const scim_db_t *db)
 {
     if (PQstatus(db->connection) != CONNECTION_OK) {
         return;
     }
     if (PQtransactionStatus(db->connection) != PQTRANS_IDLE) {
-        PQclear(PQexec(db->connection, "ROLLBACK"));
+        tell(db, "ROLLBACK");
     }
     if (db->deferred_backend) {
-        PQclear(PQexec(db->connection, WAIT_FOR_DISK));
+        tell(db, WAIT_FOR_DISK);
     }
+    scim_wait_leave(db->connection);
 }
 
 static apr_status_t give_back(void *data)
@@ -219,65 +234,70 @@ static apr_status_t give_back(void *data)
     scim_db_t *db = data;
 
     settle(db);
-    dbd_close(db->from->server, db->dbd);
-    scim_places_leave(db->from->places, db->organization);
+    scim_pool_give_back(db->from, &db->loan, db->organization);
     db->connection = NULL;
     return APR_SUCCESS;
 }
 
-static scim_error_t *no_connection(apr_pool_t *pool, const char *cause)
+static const char patience_key[] = "scim_db:patience";
+
+/* What pool's request may still wait. */
+static scim_patience_t *patience_of(apr_pool_t *pool)
 {
-    return scim_error_caused(pool, SCIM_E_UNAVAILABLE, unavailable, cause);
+    void *found = NULL;
+
+    apr_pool_userdata_get(&found, patience_key, pool);
+    if (!found) {
+        found = apr_pcalloc(pool, sizeof(scim_patience_t));
+        scim_wait_begin(found, apr_time_from_sec(SCIM_DB_SECONDS));
+        apr_pool_userdata_setn(found, patience_key, NULL, pool);
+    }
+    return found;
 }
 
-/* For who has a place already. */
-static scim_error_t *open_connection(scim_db_t *db)
+void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
+                   scim_is_gone_fn *is_gone, void *baton)
 {
-    db->dbd = dbd_open(db->pool, db->from->server);
-    if (!db->dbd) {
-        return no_connection(db->pool, "mod_dbd gave no connection");
+    scim_patience_t *patience = patience_of(pool);
+
+    if (!patience->is_gone) {
+        scim_wait_begin(patience, most);
+        patience->is_gone = is_gone;
+        patience->baton = baton;
     }
-    /* What .htaccess asks for, configtest has not seen. */
-    if (strcmp(apr_dbd_name(db->dbd->driver), "pgsql") != 0) {
-        dbd_close(db->from->server, db->dbd);
-        return no_connection(db->pool,
-                             "the DBDriver of this server is not pgsql");
-    }
-    db->connection = apr_dbd_native_handle(db->dbd->driver, db->dbd->handle);
-    db->prepared = prepared_of(db->dbd);
-    return NULL;
 }
 
-/* mod_dbd blocks without a time-out when its pool is empty, so we never ask
- * it for more than it has (DESIGN.md, trap 3). */
-scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_db_pool_t *from,
+void scim_db_allow_again(scim_db_t *db)
+{
+    scim_patience_t *renewed = apr_pmemdup(db->pool, db->patience,
+                                           sizeof(*renewed));
+
+    if (renewed->end == SCIM_WAIT_GOES_ON) {
+        renewed->left = renewed->most;
+    }
+    db->patience = renewed;
+}
+
+scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
                                  const char *organization, apr_pool_t *pool)
 {
     scim_db_t *borrowed = apr_pcalloc(pool, sizeof(*borrowed));
-    scim_error_t *error;
 
-    if (!scim_places_take(from->places, organization,
-                          apr_time_from_sec(SCIM_DB_WAIT_SECONDS), pool)) {
-        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, too_busy,
-                                 "no database connection became free in time"
-                                 " (DBDMax, half of them for one"
-                                 " organization)");
-    }
     borrowed->pool = pool;
     borrowed->from = from;
     borrowed->organization = organization;
-    error = open_connection(borrowed);
-    if (error) {
-        scim_places_leave(from->places, organization);
-        return error;
-    }
+    borrowed->patience = patience_of(pool);
+    SCIM_ERR(scim_pool_take(&borrowed->loan, from, organization,
+                            borrowed->patience, pool));
+    borrowed->connection = borrowed->loan.connection;
+    borrowed->prepared = prepared_of(&borrowed->loan);
     apr_pool_cleanup_register(pool, borrowed, give_back,
                               apr_pool_cleanup_null);
     *db = borrowed;
     return NULL;
 }
 
-scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
+scim_error_t *scim_db_borrow(scim_db_t **db, scim_pool_t *from,
                              apr_pool_t *pool)
 {
     return scim_db_borrow_for(db, from, NULL, pool);
@@ -310,6 +330,8 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
     }
     PQsetClientEncoding(made->connection, "UTF8");
     made->prepared = prepared_make(pool);
+    made->patience = apr_pcalloc(pool, sizeof(*made->patience));
+    scim_wait_begin(made->patience, SCIM_WAIT_FOR_EVER);
     made->pool = pool;
     *db = made;
     return NULL;
@@ -342,27 +364,36 @@ static int is_lost(const scim_db_t *db, const PGresult *result)
            || is_state(result, "57P02") || is_state(result, "57P03");
 }
 
-static int is_success(const PGresult *result)
-{
-    ExecStatusType status = PQresultStatus(result);
-
-    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
-}
-
 /* Only the primary message: context and detail may quote values. */
 static const char *cause_of(scim_db_t *db, const PGresult *result)
 {
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
+    if (db->problem) {
+        return db->problem;
+    }
     return primary ? apr_psprintf(db->pool, "SQLSTATE %s: %s",
                                   sqlstate_of(result), primary)
                    : apr_pstrdup(db->pool, PQerrorMessage(db->connection));
 }
 
+static scim_error_t *given_up(scim_db_t *db)
+{
+    return db->patience->end == SCIM_WAIT_FOR_NOBODY
+           ? scim_error(db->pool, SCIM_E_TIMEOUT,
+                        "The client has gone away.")
+           : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, too_slow,
+                               "no answer of PostgreSQL within"
+                               " SCIMDatabaseTimeout; the connection was"
+                               " closed");
+}
+
 static scim_error_t *lost(scim_db_t *db)
 {
-    return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
-                             PQerrorMessage(db->connection));
+    return db->patience->end
+           ? given_up(db)
+           : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
+                               cause_of(db, NULL));
 }
 
 static int is_row_of(int i, const PGresult *result)
@@ -381,8 +412,12 @@ static int is_row_of(int i, const PGresult *result)
 static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
 {
     const char *detail;
+    const char *cause;
     int i = 0;
 
+    if (db->patience->end) {
+        return given_up(db);
+    }
     if (is_lost(db, result)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  cause_of(db, result));
@@ -390,23 +425,26 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
     while (!is_row_of(i, result)) {
         i++;
     }
+    cause = cause_of(db, result);
+    if (is_state(result, "23505") && sqlstates[i].kind == SCIM_E_INTERNAL) {
+        cause = apr_pstrcat(db->pool, cause, is_behind, NULL);
+    }
     detail = sqlstates[i].detail;
     if (!detail) {
         detail = sqlstates[i].kind == SCIM_E_UNAVAILABLE ? unavailable
                                                          : internal;
     }
-    return scim_error_caused(db->pool, sqlstates[i].kind, detail,
-                             cause_of(db, result));
+    return scim_error_caused(db->pool, sqlstates[i].kind, detail, cause);
 }
 
 static PGresult *execute(scim_db_t *db, const execution_t *what)
 {
     if (what->name) {
-        return PQexecPrepared(db->connection, what->name, what->count,
-                              what->values, NULL, NULL, 0);
+        return scim_wait_prepared(db->connection, db->patience, what->name,
+                                  what->count, what->values);
     }
-    return PQexecParams(db->connection, what->text, what->count, NULL,
-                        what->values, NULL, NULL, 0);
+    return scim_wait_params(db->connection, db->patience, what->text,
+                            what->count, what->values);
 }
 
 /* Prepare, if the statement has a name that this backend does not know yet;
@@ -419,7 +457,8 @@ static PGresult *prepare(scim_db_t *db, const execution_t *what,
     if (!what->name || *is_prepared) {
         return NULL;
     }
-    result = PQprepare(db->connection, what->name, what->text, 0, NULL);
+    result = scim_wait_prepare(db->connection, db->patience, what->name,
+                               what->text);
     *is_prepared = is_success(result) || is_state(result, "42P05");
     if (*is_prepared) {
         PQclear(result);
@@ -433,7 +472,10 @@ static PGresult *attempt(scim_db_t *db, const execution_t *what,
 {
     PGresult *failed;
 
-    prepared_check(db);
+    *sent = 0;
+    if (!prepared_check(db)) {
+        return NULL;
+    }
     failed = prepare(db, what, is_prepared);
     *sent = failed == NULL;
     return failed ? failed : execute(db, what);
@@ -441,14 +483,17 @@ static PGresult *attempt(scim_db_t *db, const execution_t *what,
 
 /* A lost connection is opened again and the statement repeated once, if it
  * reads or never reached the server.  A name that the server has forgotten
- * (26000) or a plan that no longer fits (0A000) was not executed either. */
+ * (26000), a plan that no longer fits (0A000), and what a server does not take
+ * that only reads (25006: after a failover it is the wrong one) was not
+ * executed either. */
 static int may_repeat(scim_db_t *db, const execution_t *what,
                       const PGresult *result, int sent)
 {
     if (is_lost(db, result)) {
         return what->repeatable || !sent;
     }
-    return is_state(result, "26000") || is_state(result, "0A000");
+    return is_state(result, "26000") || is_state(result, "0A000")
+           || is_state(result, "25006");
 }
 
 /* What takes longer than statement_timeout would do so again. */
@@ -478,26 +523,11 @@ static scim_error_t *take_rows(scim_rows_t **rows, scim_db_t *db,
     return NULL;
 }
 
-/* A server that ended while the connection was idle has said so: that is
- * waiting to be read.  A write on such a connection could not be repeated. */
-static int is_alive(PGconn *connection)
-{
-    struct pollfd socket = { PQsocket(connection), POLLIN, 0 };
-
-    while (PQstatus(connection) == CONNECTION_OK
-           && poll(&socket, 1, 0) > 0) {
-        if (!PQconsumeInput(connection)) {
-            return 0;
-        }
-    }
-    return PQstatus(connection) == CONNECTION_OK;
-}
-
 /* Before what cannot be repeated; a read finds out by itself. */
 static void revive(scim_db_t *db)
 {
-    if (!is_alive(db->connection)) {
-        PQreset(db->connection);
+    if (!scim_wait_is_alive(db->connection)) {
+        scim_wait_reset(db->connection, db->patience);
     }
 }
 
@@ -509,14 +539,17 @@ static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
     PGresult *result;
     int sent;
 
+    if (db->patience->left == 0) {
+        return given_up(db);
+    }
     if (alone && !what->repeatable) {
         revive(db);
     }
     result = attempt(db, what, is_prepared, &sent);
-    if (!is_success(result) && alone
+    if (!is_success(result) && alone && db->patience->left != 0
         && may_repeat(db, what, result, sent)) {
         PQclear(result);
-        PQreset(db->connection);
+        scim_wait_reset(db->connection, db->patience);
         *is_prepared = 0;
         result = attempt(db, what, is_prepared, &sent);
     }
@@ -562,7 +595,9 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
     execution_t what = execution_of(db, statement, NULL);
     PGresult *failed;
 
-    prepared_check(db);
+    if (!prepared_check(db)) {
+        return lost(db);
+    }
     failed = prepare(db, &what, &db->prepared->prepared[statement]);
     if (failed) {
         scim_error_t *error = error_of(db, failed);
@@ -591,7 +626,8 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
     int ends = 0;
 
     /* The answer, NULL, and the synchronization. */
-    while (ends < 2) {
+    while (ends < 2
+           && scim_wait_until_ready(db->connection, db->patience)) {
         next = PQgetResult(db->connection);
         if (!next) {
             ends++;
@@ -613,7 +649,7 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
 void scim_db_end_pipeline(scim_db_t *db)
 {
     if (!PQexitPipelineMode(db->connection)) {
-        PQreset(db->connection);
+        scim_wait_close(db->connection);
     }
 }
 

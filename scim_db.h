@@ -1,5 +1,6 @@
-/* scim_db: PostgreSQL.  mod_dbd owns the pool of connections, libpq runs the
- * statements; this is the only file that knows either.
+/* scim_db: PostgreSQL.  mod_dbd owns the pool of connections (scim_pool),
+ * libpq runs the statements, and scim_wait waits for their answers; no other
+ * files know either.
  *
  * A connection is borrowed for as long as statements run, never while a
  * client's bytes are read or written.  Statements are prepared on first use
@@ -13,12 +14,9 @@
 #include <apr_time.h>
 
 #include "scim_error.h"
+#include "scim_pool.h"
 #include "scim_statements.h"
-
-struct server_rec;
-
-/* The connections of one server's mod_dbd pool, in this process. */
-typedef struct scim_db_pool_t scim_db_pool_t;
+#include "scim_wait.h"
 
 /* A connection, borrowed or one's own. */
 typedef struct scim_db_t scim_db_t;
@@ -26,33 +24,35 @@ typedef struct scim_db_t scim_db_t;
 /* The rows of an answer; they live as long as the pool of their db. */
 typedef struct scim_rows_t scim_rows_t;
 
-/* How long a request waits for a free connection before it is SCIM_E_
- * UNAVAILABLE; mod_dbd itself would wait for ever. */
-#define SCIM_DB_WAIT_SECONDS 5
-
 /* How long a borrowed connection waits for what another one holds, before the
  * request is SCIM_E_UNAVAILABLE. */
 #define SCIM_DB_LOCK_SECONDS 2
 
-/* Whether mod_dbd is loaded.  To be called once in post_config, before any
- * connection is borrowed. */
-int scim_db_is_available(void);
+/* How long a request waits for the database, where nobody says. */
+#define SCIM_DB_SECONDS 15
 
-/* The pool of server, of which at most max (DBDMax) connections are lent at a
- * time.  Lives as long as pool. */
-scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, struct server_rec *server,
-                                  int max);
+/* How long the request of pool waits for the database at most: for a place, a
+ * connection and the answers of all statements together.  Then, and when
+ * is_gone says so, the connection is closed, the statement SCIM_E_UNAVAILABLE
+ * (SCIM_E_TIMEOUT for nobody), and so is what comes after it; a change may
+ * have been made or not.  Who has said it for pool first counts. */
+void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
+                   scim_is_gone_fn *is_gone, void *baton);
+
+/* What comes next may wait as long as all before it, unless that was in
+ * vain. */
+void scim_db_allow_again(scim_db_t *db);
 
 /* Borrow a connection; it must be given back with scim_db_return, and is when
  * pool goes at the latest.  None free in time or the database away:
  * SCIM_E_UNAVAILABLE. */
-scim_error_t *scim_db_borrow(scim_db_t **db, scim_db_pool_t *from,
+scim_error_t *scim_db_borrow(scim_db_t **db, scim_pool_t *from,
                              apr_pool_t *pool) SCIM_CHECKED;
 
 /* The same for a request of organization (any name of it, which must live as
  * long as pool), to which at most half of the connections are lent at a
  * time. */
-scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_db_pool_t *from,
+scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
                                  const char *organization, apr_pool_t *pool)
     SCIM_CHECKED;
 void scim_db_return(scim_db_t *db);

@@ -21,6 +21,7 @@
 
 #define CACHE_SLOTS 2048
 #define MAX_REPORTED 32          /* unknown organizations that are logged */
+#define GRACE_WAIT 2             /* seconds for who is remembered */
 
 /* Notes of a request. */
 #define GATE "scim-gate"         /* PASSED_BY, or UNAVAILABLE */
@@ -30,7 +31,10 @@
 
 APLOG_USE_MODULE(scim);
 
-static scim_cache_t *cache;      /* in a child process */
+/* In a child process.  What is remembered is who was let in last time, as long
+ * as no later answer refuses him, for when the database is away. */
+static scim_cache_t *cache;
+static scim_cache_t *remembered;
 
 /* What is known of somebody; without id nobody, for the reason. */
 typedef struct {
@@ -135,15 +139,14 @@ static void report_unknown(request_rec *r, const char *organization)
 }
 
 /* Who is refused is an answer, too; an error is one of the database alone. */
-static scim_error_t *ask_database(visitor_t *visitor, request_rec *r,
-                                  const scim_dir_config_t *config,
-                                  const char *value)
+static scim_error_t *ask_with(scim_db_t *db, visitor_t *visitor,
+                              request_rec *r,
+                              const scim_dir_config_t *config,
+                              const char *value)
 {
     scim_person_t *person;
     scim_error_t *error;
-    scim_db_t *db;
 
-    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), r->pool));
     error = scim_people_find(&person, db, config->organization,
                              config->by_external_id == 1, value, r->pool);
     scim_db_return(db);
@@ -159,6 +162,78 @@ static scim_error_t *ask_database(visitor_t *visitor, request_rec *r,
     }
     nobody(visitor, error->detail);
     return NULL;
+}
+
+static scim_error_t *ask_database(visitor_t *visitor, request_rec *r,
+                                  const scim_dir_config_t *config,
+                                  const char *value)
+{
+    scim_db_t *db;
+
+    SCIM_ERR(scim_http_borrow(&db, r, NULL));
+    return ask_with(db, visitor, r, config, value);
+}
+
+/* What is waited here is not what the application may wait. */
+static scim_error_t *ask_shortly(visitor_t *visitor, request_rec *r,
+                                 const scim_dir_config_t *config,
+                                 const char *value)
+{
+    apr_pool_t *pool;
+    scim_db_t *db;
+
+    apr_pool_create(&pool, r->pool);
+    scim_db_allow(pool, apr_time_from_sec(GRACE_WAIT), scim_http_is_gone, r);
+    SCIM_ERR(scim_db_borrow(&db, scim_config_connections(r), pool));
+    return ask_with(db, visitor, r, config, value);
+}
+
+/* A refusal counts for all Locations, whichever it was asked for. */
+static void remember(const visitor_t *visitor, request_rec *r,
+                     const char *key, apr_time_t at, int has_grace)
+{
+    int is_in = *visitor->id && *visitor->active;
+    apr_size_t length = 0;
+    const char *packed = "";
+
+    if (is_in && has_grace) {
+        packed = pack(&length, visitor, r->pool);
+    }
+    if (!is_in || has_grace) {
+        scim_cache_put(remembered, key, packed, length, is_in ? at : 0);
+    }
+}
+
+/* The database is asked first; where it has no answer, who was let in is, for
+ * so long. */
+static scim_error_t *ask(visitor_t *visitor, request_rec *r,
+                         const scim_dir_config_t *config, const char *key,
+                         const char *value)
+{
+    int grace = scim_config_or(config->gate_grace, SCIM_DEFAULT_GATE_GRACE);
+    apr_time_t now = apr_time_now();
+    const char *packed;
+    scim_error_t *error;
+
+    if (!remembered) {
+        return ask_database(visitor, r, config, value);
+    }
+    packed = scim_cache_peek(remembered, key, apr_time_from_sec(grace),
+                             r->pool);
+    error = packed ? ask_shortly(visitor, r, config, value)
+                   : ask_database(visitor, r, config, value);
+    if (!error) {
+        remember(visitor, r, key, now, grace > 0);
+    }
+    else if (packed && error->kind == SCIM_E_UNAVAILABLE) {
+        scim_http_log(r, error);
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, SCIM_LOGNO(0060)
+                      "%s: let in as before, the database is away"
+                      " (SCIMGateGrace %d)", r->uri, grace);
+        unpack(visitor, packed);
+        error = NULL;
+    }
+    return error;
 }
 
 /* All that an answer depends on: virtual hosts may have databases of their
@@ -184,14 +259,14 @@ static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
     scim_error_t *error;
 
     if (ttl == 0 || !cache) {
-        return ask_database(visitor, r, config, value);
+        return ask(visitor, r, config, key, value);
     }
     packed = scim_cache_get(cache, key, ttl, r->pool);
     if (packed) {
         unpack(visitor, packed);
         return NULL;
     }
-    error = ask_database(visitor, r, config, value);
+    error = ask(visitor, r, config, key, value);
     if (error) {
         scim_cache_give_up(cache, key);
         return error;
@@ -542,10 +617,13 @@ void scim_gate_init_child(apr_pool_t *pool, server_rec *s)
 {
     apr_status_t rv = scim_cache_make(&cache, CACHE_SLOTS, pool);
 
+    if (rv == APR_SUCCESS) {
+        rv = scim_cache_make(&remembered, CACHE_SLOTS, pool);
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, SCIM_LOGNO(0009)
                      "no memory of accounts: each request asks the"
                      " database");
-        cache = NULL;
+        cache = remembered = NULL;
     }
 }

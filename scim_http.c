@@ -13,6 +13,7 @@
 #include <http_request.h>
 #include <util_filter.h>
 
+#include "scim_config.h"
 #include "scim_door.h"
 #include "scim_log.h"
 #include "scim_schema.h"
@@ -639,6 +640,17 @@ int scim_http_is_gone(void *r_)
     }
     return socket && apr_os_sock_get(&look.fd, socket) == APR_SUCCESS
            && poll(&look, 1, 0) > 0;
+}
+
+scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
+                               const char *organization)
+{
+    int seconds = scim_config_or(scim_config_of(r)->database_timeout,
+                                 SCIM_DB_SECONDS);
+
+    scim_db_allow(r->pool, apr_time_from_sec(seconds), scim_http_is_gone, r);
+    return scim_db_borrow_for(db, scim_config_connections(r), organization,
+                              r->pool);
 }
 
 /* RFC 6750 section 3: an error code only for who sent a token. */

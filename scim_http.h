@@ -6,6 +6,7 @@
 #include <httpd.h>
 #include <apr_tables.h>
 
+#include "scim_db.h"
 #include "scim_error.h"
 #include "scim_json.h"
 
@@ -76,6 +77,11 @@ scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
 /* For scim_call_t: whether the client of the request_rec r has closed its
  * connection, or reset its stream.  Nothing is read. */
 int scim_http_is_gone(void *r);
+
+/* scim_db_borrow_for, with the patience of r: SCIMDatabaseTimeout, while its
+ * client waits. */
+scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
+                               const char *organization) SCIM_CHECKED;
 
 /* Deal with a body that nobody reads, so that it is not taken for the next
  * request: a small one is read away, for a large one the connection ends.

@@ -216,7 +216,7 @@ enum {
     " WHERE o.key = $1 LIMIT 2"
 
 /* TOKEN_USED waits for nobody: a token whose row another transaction holds is
- * used without being noted. */
+ * used without being noted, and its commit waits for no disk or standby. */
 #define SCIM_STATEMENT_MAP(X)                                               \
     X(AUTHENTICATE, 1,                                                      \
       "SELECT o.id, o.provisioning_enabled,"                                \
@@ -231,12 +231,15 @@ enum {
       " WHERE o.key = $1 AND t.hash = $2::bytea"                            \
       " AND (t.expires_at IS NULL OR t.expires_at > now())")                \
     X(TOKEN_USED, 1,                                                        \
+      "WITH quick AS MATERIALIZED"                                          \
+      " (SELECT set_config('synchronous_commit', 'off', true) AS commit) "  \
       "UPDATE scim.token t SET last_used_at = now()"                        \
-      " FROM (SELECT organization_id, id FROM scim.token"                   \
+      " FROM quick, (SELECT organization_id, id FROM scim.token"            \
       " WHERE organization_id = $1::uuid AND id = $2::uuid"                 \
       " AND coalesce(last_used_at < now() - interval '1 minute', true)"     \
       " FOR NO KEY UPDATE SKIP LOCKED) free"                                \
-      " WHERE t.organization_id = free.organization_id AND t.id = free.id") \
+      " WHERE t.organization_id = free.organization_id AND t.id = free.id"  \
+      " AND quick.commit = 'off'")                                          \
     X(TOKEN_INSERT, 0,                                                      \
       "WITH made AS (INSERT INTO scim.token (organization_id, issuer,"      \
       " name, prefix, hash, expires_at) VALUES ($1::uuid, $2::uuid, $3,"    \

@@ -126,6 +126,9 @@ refused(gate('SCIMOrganization acme', '/a', 'Require scim-role', ''), qr/Require
 refused(gate('SCIMOrganization acme', '/a', 'Require scim-role ADMIN admin', ''), qr/Require scim-role: 'admin' is not allowed; it must be ADMIN, USER or GUEST/, 'an unknown role');
 refused(gate('SCIMOrganization acme', '/a', 'Require scim-account Taro', ''), qr/Require scim-account takes no argument/, 'an argument too many');
 refused(gate("SCIMGateCache $_"), qr/SCIMGateCache: '\Q$_\E' is not allowed; it must be a number from 0 to 60/, "SCIMGateCache $_") for -1, 61, '1s';
+refused(gate("SCIMGateGrace $_"), qr/SCIMGateGrace: '\Q$_\E' is not allowed; it must be a number from 0 to 300/, "SCIMGateGrace $_") for -1, 301, '1m';
+refused(location("SCIMDatabaseTimeout $_"), qr/SCIMDatabaseTimeout: '\Q$_\E' is not allowed; it must be a number from 1 to 300/, "SCIMDatabaseTimeout $_") for -1, 0, 301, '15s';
+is +(configtest(location("SCIMDatabaseTimeout $_")))[0], 0, "SCIMDatabaseTimeout $_ is allowed" for 1, 300;
 refused("SCIMOrganization acme\n<Location /a>\nRequire scim-account\n</Location>", qr/needs a database/, 'a gate without a database');
 is +(configtest(''))[0], 0, 'loaded but not used, mod_scim asks for nothing';
 

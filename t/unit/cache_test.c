@@ -83,6 +83,20 @@ static void test_keeping(apr_pool_t *pool)
     is_int(wrong, 0, "many keys in few slots: the latest is right");
 }
 
+static void test_peeking(apr_pool_t *pool)
+{
+    ok(!scim_cache_peek(cache, "p", TTL, pool), "a look finds nothing");
+    scim_cache_put(cache, "p", "1", 2, test_clock);
+    test_clock += TTL;
+    ok(!scim_cache_peek(cache, "p", TTL, pool), "nor what is too old");
+    is_str(scim_cache_peek(cache, "p", TTL + 1, pool), "1",
+           "and what it did not find stays for who takes older things");
+    ok(!scim_cache_get(cache, "p", TTL, pool), "who gets it looks it up");
+    ok(!scim_cache_peek(cache, "p", TTL + 1, pool),
+       "and a look does not wait for him");
+    scim_cache_give_up(cache, "p");
+}
+
 int main(void)
 {
     apr_pool_t *pool = tap_start();
@@ -90,6 +104,7 @@ int main(void)
     apr_atomic_init(pool);
     ok(scim_cache_make(&cache, 8, pool) == APR_SUCCESS, "a cache is made");
     test_keeping(pool);
+    test_peeking(pool);
     test_burst(pool);
     return tap_done(pool);
 }

@@ -294,7 +294,7 @@ ThreadLimit $self->{threads}
 GracefulShutdownTimeout 20
 
 DBDriver pgsql
-DBDParams "host=$self->{pghost} dbname=scim user=scim connect_timeout=5 options='-c statement_timeout=20s'"
+DBDParams "host=$self->{pghost} dbname=scim user=scim connect_timeout=5 options='-c statement_timeout=10s'"
 DBDMin 1
 DBDKeep $self->{dbd_max}
 DBDMax $self->{dbd_max}

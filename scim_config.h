@@ -46,6 +46,7 @@ typedef struct {
 typedef struct {
     int has_dbd;                 /* it has DBD directives of its own */
     int dbd_max;
+    int prepares;                /* statements, on its sessions */
     const char *admin_files;     /* folder of the settings page */
     scim_db_pool_t *connections; /* in a child process */
 } scim_server_config_t;

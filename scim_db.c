@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_atomic.h>
 #include <apr_dbd.h>
-#include <apr_hash.h>
 #include <apr_optional.h>
 #include <apr_strings.h>
 
@@ -15,8 +15,8 @@
 #include <libpq-fe.h>
 
 #include "scim_places.h"
+#include "scim_prepared.h"
 
-#define KEPT_QUERIES 32          /* query texts prepared on a connection */
 #define MAX_VALUES 1024          /* parameters of a query */
 
 typedef struct {
@@ -33,26 +33,20 @@ static const statement_t statements[] = {
 struct scim_db_pool_t {
     server_rec *server;
     scim_places_t *places;
+    int is_unprepared;           /* a statement's text is sent each time */
+    scim_db_advise_fn *advise;   /* or NULL */
+    volatile apr_uint32_t advised; /* a bit for each advice given */
 };
-
-/* What is prepared on a connection.  It lives with the connection, and only
- * its present borrower touches it. */
-typedef struct {
-    int backend;                 /* server process that prepared them */
-    apr_pool_t *pool;            /* cleared with it */
-    unsigned char prepared[SCIM_SQL_COUNT];
-    apr_hash_t *kept;            /* query text -> statement name */
-} prepared_t;
 
 struct scim_db_t {
     PGconn *connection;
-    prepared_t *prepared;
+    scim_prepared_t *prepared;
     apr_pool_t *pool;
     scim_db_pool_t *from;        /* NULL for a connection of one's own */
     const char *organization;    /* for which it was borrowed, or NULL */
     ap_dbd_t *dbd;
-    int deferred_backend;        /* PID of the backend that does not wait for
-                                  * the disk; 0: none */
+    const char *life;            /* of the server whose commits do not wait
+                                  * for the disk; NULL: they do */
 };
 
 struct scim_rows_t {
@@ -68,8 +62,6 @@ typedef struct {
     int repeatable;
     int is_search;               /* of a client: it can ask for less */
 } execution_t;
-
-#define WAIT_FOR_DISK "RESET synchronous_commit"
 
 static const char unavailable[] =
     "The database cannot be reached at the moment. Please try again.";
@@ -114,6 +106,7 @@ static const struct {
       "A value or the request is too large." },
     { "08", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "25006", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "26000", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "28", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "3D", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "40", NULL, SCIM_E_UNAVAILABLE, NULL },
@@ -145,33 +138,74 @@ scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, server_rec *server,
     return made;
 }
 
-static prepared_t *prepared_make(apr_pool_t *owner)
+void scim_db_pool_share(scim_db_pool_t *pool, int is_unprepared,
+                        scim_db_advise_fn *advise)
 {
-    prepared_t *prepared = apr_pcalloc(owner, sizeof(*prepared));
-
-    apr_pool_create(&prepared->pool, owner);
-    prepared->kept = apr_hash_make(prepared->pool);
-    return prepared;
+    pool->is_unprepared = is_unprepared;
+    pool->advise = advise;
 }
 
-static void prepared_forget(prepared_t *prepared)
+/* Each advice once. */
+static void advise(const scim_db_t *db, scim_db_advice_e advice,
+                   const char *what)
 {
-    apr_pool_clear(prepared->pool);
-    prepared->kept = apr_hash_make(prepared->pool);
-    memset(prepared->prepared, 0, sizeof(prepared->prepared));
-    prepared->backend = 0;
+    scim_db_pool_t *from = db->from;
+    apr_uint32_t bit = 1U << advice;
+    apr_uint32_t before;
+
+    if (!from || !from->advise) {
+        return;
+    }
+    do {
+        before = apr_atomic_read32(&from->advised);
+        if (before & bit) {
+            return;
+        }
+    } while (apr_atomic_cas32(&from->advised, before | bit, before)
+             != before);
+    from->advise(from->server, advice, what);
+}
+
+static int is_unprepared(const scim_db_t *db)
+{
+    return db->from && db->from->is_unprepared;
 }
 
 /* Compiling a filter takes longer than running it, so without JIT; and who
  * waits for a row keeps a connection from others.  A program with a connection
  * of its own waits.  A connection that is lost now says so to the statement
  * that comes next. */
+#define SESSION(settings)                                                   \
+    "SELECT set_config(s.name, s.value, false)"                             \
+    " FROM (VALUES " settings ") s (name, value)"                           \
+    " WHERE current_setting(s.name) <> s.value"
+
 static void set_up_session(const scim_db_t *db)
 {
     PQclear(PQexec(db->connection,
-                   db->from ? "SET jit = off; SET lock_timeout = "
-                              APR_STRINGIFY(SCIM_DB_LOCK_SECONDS) "000"
-                            : "SET jit = off"));
+                   db->from ? SESSION("('jit', 'off'), ('lock_timeout', '"
+                              APR_STRINGIFY(SCIM_DB_LOCK_SECONDS) "s')")
+                            : SESSION("('jit', 'off')")));
+}
+
+/* A session that is shared is left as it is: who set it up is told what it
+ * lacks. */
+static void look_at_session(const scim_db_t *db)
+{
+    PGresult *lacks;
+
+    if (apr_atomic_read32(&db->from->advised)
+        & (1U << SCIM_DB_ADVICE_SETTINGS)) {
+        return;
+    }
+    lacks = PQexec(db->connection,
+                   "SELECT string_agg(name, ', ') FROM pg_settings WHERE"
+                   " (name, setting) IN (('jit', 'on'),"
+                   " ('lock_timeout', '0'), ('statement_timeout', '0'))");
+    if (PQntuples(lacks) == 1 && !PQgetisnull(lacks, 0, 0)) {
+        advise(db, SCIM_DB_ADVICE_SETTINGS, PQgetvalue(lacks, 0, 0));
+    }
+    PQclear(lacks);
 }
 
 /* A reset connection, by us or by mod_dbd's check, has another backend, which
@@ -181,20 +215,25 @@ static void prepared_check(scim_db_t *db)
     int backend = PQbackendPID(db->connection);
 
     if (db->prepared->backend != backend) {
-        prepared_forget(db->prepared);
+        scim_prepared_forget(db->prepared);
         db->prepared->backend = backend;
-        set_up_session(db);
+        if (is_unprepared(db)) {
+            look_at_session(db);
+        }
+        else {
+            set_up_session(db);
+        }
     }
 }
 
-static prepared_t *prepared_of(ap_dbd_t *dbd)
+static scim_prepared_t *prepared_of(ap_dbd_t *dbd)
 {
     static const char key[] = "scim_db:prepared";
     void *found = NULL;
 
     apr_pool_userdata_get(&found, key, dbd->pool);
     if (!found) {
-        found = prepared_make(dbd->pool);
+        found = scim_prepared_make(dbd->pool);
         apr_pool_userdata_setn(found, key, apr_pool_cleanup_null, dbd->pool);
     }
     return found;
@@ -208,9 +247,6 @@ static void settle(const scim_db_t *db)
     }
     if (PQtransactionStatus(db->connection) != PQTRANS_IDLE) {
         PQclear(PQexec(db->connection, "ROLLBACK"));
-    }
-    if (db->deferred_backend) {
-        PQclear(PQexec(db->connection, WAIT_FOR_DISK));
     }
 }
 
@@ -309,7 +345,7 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
                                  PQerrorMessage(made->connection));
     }
     PQsetClientEncoding(made->connection, "UTF8");
-    made->prepared = prepared_make(pool);
+    made->prepared = scim_prepared_make(pool);
     made->pool = pool;
     *db = made;
     return NULL;
@@ -387,6 +423,9 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  cause_of(db, result));
     }
+    if (is_state(result, "26000")) {
+        advise(db, SCIM_DB_ADVICE_SHARED, cause_of(db, result));
+    }
     while (!is_row_of(i, result)) {
         i++;
     }
@@ -410,7 +449,8 @@ static PGresult *execute(scim_db_t *db, const execution_t *what)
 }
 
 /* Prepare, if the statement has a name that this backend does not know yet;
- * NULL when there is nothing to complain about. */
+ * NULL when there is nothing to complain about.  Where another client of a
+ * pooler prepared the name before (42P05), it is the same text. */
 static PGresult *prepare(scim_db_t *db, const execution_t *what,
                          unsigned char *is_prepared)
 {
@@ -420,7 +460,11 @@ static PGresult *prepare(scim_db_t *db, const execution_t *what,
         return NULL;
     }
     result = PQprepare(db->connection, what->name, what->text, 0, NULL);
-    *is_prepared = is_success(result) || is_state(result, "42P05");
+    *is_prepared = is_success(result);
+    if (is_state(result, "42P05")) {
+        advise(db, SCIM_DB_ADVICE_SHARED, cause_of(db, result));
+        *is_prepared = 1;
+    }
     if (*is_prepared) {
         PQclear(result);
         return NULL;
@@ -543,7 +587,9 @@ static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
     execution_t what = { NULL, row->text, count_parameters(row->text),
                          values, row->repeatable, 0 };
 
-    what.name = apr_psprintf(db->pool, "scim_s%d", (int) statement);
+    if (!is_unprepared(db)) {
+        what.name = scim_prepared_fixed(db->prepared, statement, row->text);
+    }
     return what;
 }
 
@@ -553,7 +599,7 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
 {
     execution_t what = execution_of(db, statement, values);
 
-    return perform(rows, db, &what, &db->prepared->prepared[statement]);
+    return perform(rows, db, &what, &db->prepared->fixed[statement]);
 }
 
 scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
@@ -563,7 +609,7 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
     PGresult *failed;
 
     prepared_check(db);
-    failed = prepare(db, &what, &db->prepared->prepared[statement]);
+    failed = prepare(db, &what, &db->prepared->fixed[statement]);
     if (failed) {
         scim_error_t *error = error_of(db, failed);
 
@@ -579,9 +625,13 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
 {
     execution_t what = execution_of(db, statement, values);
 
-    return PQsendQueryPrepared(db->connection, what.name, what.count, values,
-                               NULL, NULL, 0)
-           && PQpipelineSync(db->connection) ? NULL : lost(db);
+    int sent = what.name
+        ? PQsendQueryPrepared(db->connection, what.name, what.count, values,
+                              NULL, NULL, 0)
+        : PQsendQueryParams(db->connection, what.text, what.count, NULL,
+                            values, NULL, NULL, 0);
+
+    return sent && PQpipelineSync(db->connection) ? NULL : lost(db);
 }
 
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
@@ -617,33 +667,6 @@ void scim_db_end_pipeline(scim_db_t *db)
     }
 }
 
-/* The name under which text is, or is to be, prepared; NULL when enough
- * texts are kept. */
-static const char *kept_name(scim_db_t *db, const char *text,
-                             unsigned char *is_prepared)
-{
-    prepared_t *prepared = db->prepared;
-    const char *name;
-
-    prepared_check(db);
-    name = apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING);
-    *is_prepared = name != NULL;
-    if (!name && apr_hash_count(prepared->kept) < KEPT_QUERIES) {
-        name = apr_psprintf(db->pool, "scim_q%u",
-                            apr_hash_count(prepared->kept));
-    }
-    return name;
-}
-
-static void keep(prepared_t *prepared, const char *text, const char *name)
-{
-    if (apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING)) {
-        return;
-    }
-    apr_hash_set(prepared->kept, apr_pstrdup(prepared->pool, text),
-                 APR_HASH_KEY_STRING, apr_pstrdup(prepared->pool, name));
-}
-
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
                             const char *const *values, int to_keep)
@@ -656,12 +679,14 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
         return scim_error(db->pool, SCIM_E_INVALID_FILTER,
                           "The filter has too many values.");
     }
-    if (to_keep) {
-        what.name = kept_name(db, sql, &is_prepared);
+    if (to_keep && !is_unprepared(db)) {
+        prepared_check(db);
+        what.name = scim_prepared_query(&is_prepared, db->prepared, sql,
+                                        db->pool);
     }
     error = perform(rows, db, &what, &is_prepared);
     if (!error && what.name) {
-        keep(db->prepared, sql, what.name);
+        scim_prepared_keep(db->prepared, sql, what.name);
     }
     return error;
 }
@@ -695,23 +720,30 @@ scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
 
 scim_error_t *scim_db_defer_flush(scim_db_t *db)
 {
-    db->deferred_backend = PQbackendPID(db->connection);
-    return command(db, "SET synchronous_commit = off", 0);
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_LIFE, NULL));
+    db->life = scim_rows_value(rows, 0, 0);
+    return NULL;
 }
 
-/* A commit that has something to write waits for all before it. */
+const char *scim_db_commits(const scim_db_t *db)
+{
+    return db->life ? "off" : NULL;
+}
+
+/* A commit that has something to write waits for all before it, whichever
+ * session wrote it, unless the server has lost that in a crash. */
 scim_error_t *scim_db_flush(scim_db_t *db)
 {
-    SCIM_ERR(command(db, WAIT_FOR_DISK, 0));
-    SCIM_ERR(command(db, "SELECT pg_logical_emit_message(true, 'mod_scim',"
-                         " '')", 0));
-    if (db->deferred_backend != PQbackendPID(db->connection)) {
-        return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
-                                 "the connection was lost between the"
-                                 " operations of a bulk request");
-    }
-    db->deferred_backend = 0;
-    return NULL;
+    const char *life = db->life;
+    scim_rows_t *rows;
+
+    db->life = NULL;
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FLUSH, NULL));
+    return strcmp(scim_rows_value(rows, 0, 0), life) == 0 ? NULL
+        : no_connection(db->pool, "PostgreSQL was restarted between the"
+                                  " operations of a bulk request");
 }
 
 scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)

@@ -3,7 +3,8 @@
  *
  * A connection is borrowed for as long as statements run, never while a
  * client's bytes are read or written.  Statements are prepared on first use
- * and again after the connection came to another server process.
+ * and again after the connection came to another server process; or not at
+ * all, behind a pooler that lends sessions for one transaction each.
  */
 #ifndef SCIM_DB_H
 #define SCIM_DB_H
@@ -42,6 +43,21 @@ int scim_db_is_available(void);
  * time.  Lives as long as pool. */
 scim_db_pool_t *scim_db_pool_make(apr_pool_t *pool, struct server_rec *server,
                                   int max);
+
+/* What whoever set up a pooler between us and PostgreSQL should know. */
+typedef enum {
+    SCIM_DB_ADVICE_SHARED,       /* others have our sessions in between; what:
+                                  * what PostgreSQL said */
+    SCIM_DB_ADVICE_SETTINGS      /* the settings that what names are missing */
+} scim_db_advice_e;
+typedef void scim_db_advise_fn(struct server_rec *server,
+                               scim_db_advice_e advice, const char *what);
+
+/* Before the first connection: is_unprepared, nothing is prepared or set on
+ * a session, for others may have it next.  advise (or NULL) is called once at
+ * most for each advice, by any thread. */
+void scim_db_pool_share(scim_db_pool_t *pool, int is_unprepared,
+                        scim_db_advise_fn *advise);
 
 /* Borrow a connection; it must be given back with scim_db_return, and is when
  * pool goes at the latest.  None free in time or the database away:
@@ -101,11 +117,13 @@ void scim_db_end_pipeline(scim_db_t *db);
  * back. */
 scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);
 
-/* Between the two, a transaction is committed without waiting for the disk;
- * scim_db_flush waits for all of them at once, so they are as durable then as
- * if each had waited.  It is SCIM_E_UNAVAILABLE when the connection was lost
- * in between, and with it perhaps a transaction. */
+/* Between the two, a transaction that sets synchronous_commit, for itself, to
+ * scim_db_commits is committed without waiting for the disk; scim_db_flush
+ * waits for all of them at once, so they are as durable then as if each had
+ * waited.  It is SCIM_E_UNAVAILABLE when PostgreSQL was restarted in between,
+ * or is another one, which has perhaps lost a transaction. */
 scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
+const char *scim_db_commits(const scim_db_t *db); /* NULL: as it is set */
 scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 
 /* Wait at most so long for a NOTIFY on channel (a constant), for programs

@@ -602,6 +602,13 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
     return perform(rows, db, &what, &db->prepared->fixed[statement]);
 }
 
+/* PgBouncer gives a session away as soon as one of its transactions is done,
+ * and then its clients wait for ever for the answers to the others (1.18). */
+int scim_db_has_pipeline(const scim_db_t *db)
+{
+    return !is_unprepared(db);
+}
+
 scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
                                      scim_statement_e statement)
 {
@@ -625,13 +632,9 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
 {
     execution_t what = execution_of(db, statement, values);
 
-    int sent = what.name
-        ? PQsendQueryPrepared(db->connection, what.name, what.count, values,
-                              NULL, NULL, 0)
-        : PQsendQueryParams(db->connection, what.text, what.count, NULL,
-                            values, NULL, NULL, 0);
-
-    return sent && PQpipelineSync(db->connection) ? NULL : lost(db);
+    return PQsendQueryPrepared(db->connection, what.name, what.count, values,
+                               NULL, NULL, 0)
+           && PQpipelineSync(db->connection) ? NULL : lost(db);
 }
 
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
@@ -780,6 +783,17 @@ void scim_db_wait(scim_db_t *db, apr_interval_time_t most)
         }
         left = end - apr_time_now();
     }
+}
+
+/* A pooler invents the process that it says it is. */
+int scim_db_is_pooled(const scim_db_t *db)
+{
+    PGresult *answer = PQexec(db->connection, "SELECT pg_backend_pid()");
+    int is_pooled = PQntuples(answer) == 1
+        && atoi(PQgetvalue(answer, 0, 0)) != PQbackendPID(db->connection);
+
+    PQclear(answer);
+    return is_pooled;
 }
 
 int scim_rows_count(const scim_rows_t *rows)

@@ -104,6 +104,7 @@ scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
  * each in the same order, end.  Nothing else may run in between.  What was
  * sent is never repeated; when the connection is lost, all that is not
  * received yet is SCIM_E_UNAVAILABLE. */
+int scim_db_has_pipeline(const scim_db_t *db); /* else there is none */
 scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
                                      scim_statement_e statement)
     SCIM_CHECKED;
@@ -131,6 +132,10 @@ scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
     SCIM_CHECKED;
 void scim_db_wait(scim_db_t *db, apr_interval_time_t most);
+
+/* Whether a pooler stands between a program and PostgreSQL: unless it lends
+ * whole sessions, scim_db_wait always waits to the end. */
+int scim_db_is_pooled(const scim_db_t *db);
 
 int scim_rows_count(const scim_rows_t *rows);
 

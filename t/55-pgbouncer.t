@@ -21,7 +21,14 @@ sub superuser {
     server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qX', '-v', 'ON_ERROR_STOP=1',
                   map { ('-c', $_) } @statements);
 }
-sub log_of { my ($httpd) = @_; open my $in, '<', $httpd->{error_log} or die "$!"; local $/; return scalar <$in> }
+# The lines of its log in which something is said.
+sub said {
+    my ($httpd, $what) = @_;
+    open my $in, '<', $httpd->{error_log} or die "$httpd->{error_log}: $!\n";
+    return grep { $_ =~ $what } <$in>;
+}
+my $ADVICE = qr/SCIM007[01]/;
+sub content { open my $in, '<', $_[0] or return ''; local $/; return scalar(<$in>) // '' }
 sub organization_at { my ($httpd) = @_; return organization(http => Scim::Http->new($httpd->{plain_url})) }
 sub bulk { my (@operations) = @_; return { schemas => [BULK], Operations => \@operations } }
 sub creation { my ($name) = @_; return { method => 'POST', path => '/Users', bulkId => $name, data => { userName => $name, displayName => 'Bulk' } } }
@@ -103,7 +110,7 @@ sub looks {
     my $pooler = Scim::Pooler->new(server(), mode => 'session', size => 60)->start;
     my $httpd = $pooler->httpd('');
     is_flawless('whole sessions', $httpd);
-    unlike log_of($httpd), qr/SCIM007/, 'whole sessions: nothing is to be said';
+    is_deeply [said($httpd, $ADVICE)], [], 'whole sessions: nothing is to be said';
     $pooler->stop;
 }
 
@@ -113,8 +120,7 @@ sub looks {
     my $httpd = $pooler->httpd("$OFF\nStartServers 1\nServerLimit 1");
     my $org = organization_at($httpd);
     $org->get('/Users?count=1') for 1 .. 5;
-    my @said = log_of($httpd) =~ /SCIM0071: .*missing: (.*?) \(/g;
-    is_deeply \@said, ['jit, lock_timeout, statement_timeout'], 'settings that only the role can have are asked for once';
+    is_deeply [map { /SCIM0071: .*missing: (.*?) \(/ } said($httpd, $ADVICE)], ['jit, lock_timeout, statement_timeout'], 'settings that only the role can have are asked for once';
     $pooler->stop;
 }
 superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout = '20s'", "lock_timeout = '2s'", 'jit = off');
@@ -151,7 +157,16 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
     sql('DELETE FROM scim.token WHERE organization_id = $1', $gone->{id});
     is_deeply [grep { $_ != 401 } map { $gone->post('/Users', { userName => user_name(), displayName => 'x' })->{status} } 1 .. 8], [],
         'a token that was deleted opens no session that has seen it';
-    unlike log_of($httpd), qr/SCIM007/, 'nothing is to be said';
+    is_deeply [said($httpd, $ADVICE)], [], 'nothing is to be said';
+
+    # NOTIFY reaches nobody through it.
+    my $follower = Scim::Process->start([Scim::Server::root() . '/scimctl', '--db', $pooler->conninfo(user => 'scim_owner'), 'events', $org->{key}, '--follow'],
+                                        out => "$pooler->{dir}/events", err => "$pooler->{dir}/follower");
+    my $late = $org->create->{userName};
+    Scim::Server::wait_until('the event', 20, sub { content("$pooler->{dir}/events") =~ /\Q$late\E/ });
+    $follower->stop;
+    my @complaints = split /\n/, content("$pooler->{dir}/follower");
+    like $complaints[0], qr/^scimctl: There is a pooler/, 'scimctl says that it does not hear of changes at once, and sees them all the same';
     $pooler->stop;
 }
 
@@ -160,7 +175,7 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
 # first one has prepared.
 {
     my $pooler = Scim::Pooler->new(server(), mode => 'transaction', size => 1)->start;
-    my @httpds = map { $pooler->httpd("StartServers 1\nServerLimit 1\nDBDMin 1\nDBDMax 1") } 1 .. 2;
+    my @httpds = map { $pooler->httpd("StartServers 1\nServerLimit 1") } 1 .. 2;
     my $org = organization();
     my $user = $org->create(userName => 'pool1@example.com');
     my @queries = ('userName eq "pool1@example.com"', "id eq \"$user->{id}\"", "externalId eq \"none\" or id eq \"$user->{id}\"");
@@ -180,7 +195,10 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
     $pooler = Scim::Pooler->new(server(), mode => 'transaction', size => 4)->start;
     my $httpd = $pooler->httpd('');
     is_deeply [grep { / wrong$/ } mixed($REQUESTS / 2, $httpd)], [], 'nor is one on several sessions';
-    like log_of($httpd), qr/SCIM0070: .*SCIMPreparedStatements Off/, 'and the log says what to set';
+    my @said = said($httpd, $ADVICE);
+    like $said[0], qr/SCIM0070: .*SCIMPreparedStatements Off/, 'and the log says what to set';
+    my %children = map { /\[pid (\d+)/ => 1 } @said;
+    is scalar @said, keys %children, 'each process once';
     $pooler->stop;
 }
 
@@ -261,7 +279,7 @@ sub children_of { my ($parent) = @_; return grep { parent_of($_) == $parent } ma
     $console->say('RESUME;');
     my $said = $writer->line;
     like $said, qr/^503 /, 'the bulk request goes on on another session, and is not acknowledged' or diag $said;
-    like log_of($httpd), qr/PostgreSQL was restarted between the operations/, 'and the log says why';
+    is scalar(said($httpd, qr/PostgreSQL was restarted between the operations/)), 1, 'and the log says why';
     $pooler->stop;
 }
 done_testing;

@@ -615,6 +615,34 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
 }
 
+static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
+{
+    if (advice == SCIM_POOL_ADVICE_SHARED) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0070)
+                     "PostgreSQL lends our sessions to others, as a pooler"
+                     " in transaction mode does (%s): set"
+                     " SCIMPreparedStatements Off, or have the pooler lend"
+                     " whole sessions", what);
+    }
+    else {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0071)
+                     "with SCIMPreparedStatements Off the role of DBDParams"
+                     " must have the settings itself that are missing: %s"
+                     " (ALTER ROLE, see PgBouncer in README)", what);
+    }
+}
+
+static void make_connections(apr_pool_t *pool, server_rec *s)
+{
+    scim_server_config_t *config = scim_config_of_server(s);
+
+    config->connections = scim_pool_make(pool, s,
+                                         scim_config_or(config->dbd_max,
+                                                        SCIM_DEFAULT_DBD_MAX),
+                                         config->dbd_params);
+    scim_pool_share(config->connections, config->prepares == 0, advise);
+}
+
 static void init_child(apr_pool_t *pool, server_rec *main_server)
 {
     server_rec *s;
@@ -622,12 +650,13 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
     for (s = main_server; s; s = s->next) {
         scim_server_config_t *config = scim_config_of_server(s);
 
-        config->connections = config->has_dbd || s == main_server
-            ? scim_pool_make(pool, s,
-                             scim_config_or(config->dbd_max,
-                                            SCIM_DEFAULT_DBD_MAX),
-                             config->dbd_params)
-            : scim_config_of_server(main_server)->connections;
+        if (config->has_dbd || s == main_server) {
+            make_connections(pool, s);
+        }
+        else {
+            config->connections
+                = scim_config_of_server(main_server)->connections;
+        }
     }
     scim_gate_init_child(pool, main_server);
 }

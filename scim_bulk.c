@@ -678,9 +678,10 @@ static scim_error_t *run_together(bulk_t *bulk, operation_t *operation,
 
 static int count_ahead(const bulk_t *bulk, int first)
 {
+    int most = scim_db_has_pipeline(bulk->call->db) ? MAX_AHEAD : 0;
     int count = 0;
 
-    while (count < MAX_AHEAD && first + count < bulk->count
+    while (count < most && first + count < bulk->count
            && may_go_ahead(bulk, bulk->operations + first + count)) {
         count++;
     }

@@ -86,6 +86,7 @@ void *scim_config_create_server(apr_pool_t *pool, server_rec *s)
     scim_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
 
     config->dbd_max = SCIM_UNSET;
+    config->prepares = SCIM_UNSET;
     return config;
 }
 
@@ -98,6 +99,7 @@ void *scim_config_merge_server(apr_pool_t *pool, void *base_, void *add_)
     if (!config->dbd_params) {
         config->dbd_params = base->dbd_params;
     }
+    config->prepares = merged(base->prepares, config->prepares);
     config->admin_files = base->admin_files;
     return config;
 }
@@ -303,6 +305,12 @@ static const char *see_dbd_max(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
+static const char *set_prepares(cmd_parms *cmd, void *unused, int value)
+{
+    scim_config_of_server(cmd->server)->prepares = value;
+    return NULL;
+}
+
 /* core's own directive, which says where this module's handlers work. */
 static const char *see_handler(cmd_parms *cmd, void *config_,
                                const char *handler)
@@ -379,6 +387,10 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
                   "The folder of the settings page, where it is not where"
                   " it was installed."),
+    AP_INIT_FLAG("SCIMPreparedStatements", set_prepares, NULL, RSRC_CONF,
+                 "Off: nothing is prepared or set on PostgreSQL's sessions,"
+                 " for a pooler that lends them for a transaction (default"
+                 " On)."),
     AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
                   "See core; mod_scim has the handlers scim and scim-admin."),
     AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,

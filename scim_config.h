@@ -50,6 +50,7 @@ typedef struct {
     int has_dbd;                 /* it has DBD directives of its own */
     int dbd_max;
     const char *dbd_params;
+    int prepares;                /* statements, on its sessions */
     const char *admin_files;     /* folder of the settings page */
     scim_pool_t *connections; /* in a child process */
 } scim_server_config_t;

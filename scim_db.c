@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include <libpq-fe.h>
 
-#define KEPT_QUERIES 32          /* query texts prepared on a connection */
+#include "scim_prepared.h"
+
 #define MAX_VALUES 1024          /* parameters of a query */
 
 typedef struct {
@@ -23,26 +23,18 @@ static const statement_t statements[] = {
 };
 #undef STATEMENT_ROW
 
-/* What is prepared on a connection.  It lives with the connection, and only
- * its present borrower touches it. */
-typedef struct {
-    int backend;                 /* server process that prepared them */
-    apr_pool_t *pool;            /* cleared with it */
-    unsigned char prepared[SCIM_SQL_COUNT];
-    apr_hash_t *kept;            /* query text -> statement name */
-} prepared_t;
 
 struct scim_db_t {
     PGconn *connection;
-    prepared_t *prepared;
+    scim_prepared_t *prepared;
     apr_pool_t *pool;
     scim_patience_t *patience;   /* of the request */
     const char *problem;         /* of the server that it leads to, or NULL */
     scim_pool_t *from;           /* NULL for a connection of one's own */
     const char *organization;    /* for which it was borrowed, or NULL */
     scim_loan_t loan;            /* of it */
-    int deferred_backend;        /* PID of the backend that does not wait for
-                                  * the disk; 0: none */
+    const char *life;            /* of the server whose commits do not wait
+                                  * for the disk; NULL: they do */
 };
 
 struct scim_rows_t {
@@ -58,8 +50,6 @@ typedef struct {
     int repeatable;
     int is_search;               /* of a client: it can ask for less */
 } execution_t;
-
-#define WAIT_FOR_DISK "RESET synchronous_commit"
 
 static const char unavailable[] = SCIM_DATABASE_AWAY;
 static const char held[] =
@@ -106,6 +96,7 @@ static const struct {
       "A value or the request is too large." },
     { "08", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "25006", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "26000", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "28", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "3D", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "40", NULL, SCIM_E_UNAVAILABLE, NULL },
@@ -124,34 +115,44 @@ static int is_success(const PGresult *result)
     return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-static prepared_t *prepared_make(apr_pool_t *owner)
+static int is_unprepared(const scim_db_t *db)
 {
-    prepared_t *prepared = apr_pcalloc(owner, sizeof(*prepared));
-
-    apr_pool_create(&prepared->pool, owner);
-    prepared->kept = apr_hash_make(prepared->pool);
-    return prepared;
-}
-
-static void prepared_forget(prepared_t *prepared)
-{
-    apr_pool_clear(prepared->pool);
-    prepared->kept = apr_hash_make(prepared->pool);
-    memset(prepared->prepared, 0, sizeof(prepared->prepared));
-    prepared->backend = 0;
+    return db->from && scim_pool_is_unprepared(db->from);
 }
 
 /* Compiling a filter takes longer than running it, so without JIT; and who
  * waits for a row keeps a connection from others.  A program with a connection
  * of its own waits. */
+#define SESSION(settings)                                                   \
+    "SELECT set_config(s.name, s.value, false)"                             \
+    " FROM (VALUES " settings ") s (name, value)"                           \
+    " WHERE current_setting(s.name) <> s.value"
+
 static PGresult *set_up_session(const scim_db_t *db)
 {
-    scim_wait_watch(db->connection);
     return scim_wait_exec(db->connection, db->patience,
-                          db->from ? "SET jit = off; SET lock_timeout = "
-                                     APR_STRINGIFY(SCIM_DB_LOCK_SECONDS)
-                                     "000; SELECT pg_is_in_recovery()"
-                                   : "SET jit = off");
+                          db->from ? SESSION("('jit', 'off'),"
+                                             " ('lock_timeout', '"
+                              APR_STRINGIFY(SCIM_DB_LOCK_SECONDS) "s')")
+                                     "; SELECT pg_is_in_recovery()"
+                                   : SESSION("('jit', 'off')"));
+}
+
+/* A session that is shared is left as it is: who set it up is told what it
+ * lacks. */
+static PGresult *look_at_session(const scim_db_t *db)
+{
+    PGresult *result = scim_wait_exec(
+        db->connection, db->patience,
+        "SELECT pg_is_in_recovery(), string_agg(name, ', ')"
+        " FROM pg_settings WHERE (name, setting) IN (('jit', 'on'),"
+        " ('lock_timeout', '0'), ('statement_timeout', '0'))");
+
+    if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 1)) {
+        scim_pool_advise(db->from, SCIM_POOL_ADVICE_SETTINGS,
+                         PQgetvalue(result, 0, 1));
+    }
+    return result;
 }
 
 /* A server that follows another one is behind it: what was created a moment
@@ -159,7 +160,7 @@ static PGresult *set_up_session(const scim_db_t *db)
  * opened again, which may lead to the other one. */
 static int is_usable(scim_db_t *db, const PGresult *result)
 {
-    if (PQresultStatus(result) == PGRES_TUPLES_OK
+    if (db->from && PQntuples(result) == 1
         && *PQgetvalue(result, 0, 0) == 't') {
         db->problem = "the server is a standby (pg_is_in_recovery): what"
                       " DBDParams name must lead to the primary, as with"
@@ -185,23 +186,24 @@ static int prepared_check(scim_db_t *db)
     if (db->prepared->backend == backend) {
         return 1;
     }
-    prepared_forget(db->prepared);
+    scim_prepared_forget(db->prepared);
     db->problem = NULL;
-    result = set_up_session(db);
+    scim_wait_watch(db->connection);
+    result = is_unprepared(db) ? look_at_session(db) : set_up_session(db);
     usable = is_usable(db, result);
     PQclear(result);
     db->prepared->backend = usable ? backend : 0;
     return usable;
 }
 
-static prepared_t *prepared_of(const scim_loan_t *loan)
+static scim_prepared_t *prepared_of(const scim_loan_t *loan)
 {
     static const char key[] = "scim_db:prepared";
     void *found = NULL;
 
     apr_pool_userdata_get(&found, key, loan->pool);
     if (!found) {
-        found = prepared_make(loan->pool);
+        found = scim_prepared_make(loan->pool);
         apr_pool_userdata_setn(found, key, apr_pool_cleanup_null,
                                loan->pool);
     }
@@ -222,9 +224,6 @@ static void settle(const scim_db_t *db)
     }
     if (PQtransactionStatus(db->connection) != PQTRANS_IDLE) {
         tell(db, "ROLLBACK");
-    }
-    if (db->deferred_backend) {
-        tell(db, WAIT_FOR_DISK);
     }
     scim_wait_leave(db->connection);
 }
@@ -329,7 +328,7 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
                                  PQerrorMessage(made->connection));
     }
     PQsetClientEncoding(made->connection, "UTF8");
-    made->prepared = prepared_make(pool);
+    made->prepared = scim_prepared_make(pool);
     made->patience = apr_pcalloc(pool, sizeof(*made->patience));
     scim_wait_begin(made->patience, SCIM_WAIT_FOR_EVER);
     made->pool = pool;
@@ -409,6 +408,14 @@ static int is_row_of(int i, const PGresult *result)
                    && strcmp(constraint, sqlstates[i].constraint) == 0));
 }
 
+static void advise_shared(scim_db_t *db, const PGresult *result)
+{
+    if (db->from) {
+        scim_pool_advise(db->from, SCIM_POOL_ADVICE_SHARED,
+                         cause_of(db, result));
+    }
+}
+
 static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
 {
     const char *detail;
@@ -421,6 +428,9 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
     if (is_lost(db, result)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  cause_of(db, result));
+    }
+    if (is_state(result, "26000")) {
+        advise_shared(db, result);
     }
     while (!is_row_of(i, result)) {
         i++;
@@ -448,7 +458,8 @@ static PGresult *execute(scim_db_t *db, const execution_t *what)
 }
 
 /* Prepare, if the statement has a name that this backend does not know yet;
- * NULL when there is nothing to complain about. */
+ * NULL when there is nothing to complain about.  Where another client of a
+ * pooler prepared the name before (42P05), it is the same text. */
 static PGresult *prepare(scim_db_t *db, const execution_t *what,
                          unsigned char *is_prepared)
 {
@@ -459,7 +470,11 @@ static PGresult *prepare(scim_db_t *db, const execution_t *what,
     }
     result = scim_wait_prepare(db->connection, db->patience, what->name,
                                what->text);
-    *is_prepared = is_success(result) || is_state(result, "42P05");
+    *is_prepared = is_success(result);
+    if (is_state(result, "42P05")) {
+        advise_shared(db, result);
+        *is_prepared = 1;
+    }
     if (*is_prepared) {
         PQclear(result);
         return NULL;
@@ -576,7 +591,9 @@ static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
     execution_t what = { NULL, row->text, count_parameters(row->text),
                          values, row->repeatable, 0 };
 
-    what.name = apr_psprintf(db->pool, "scim_s%d", (int) statement);
+    if (!is_unprepared(db)) {
+        what.name = scim_prepared_fixed(db->prepared, statement, row->text);
+    }
     return what;
 }
 
@@ -586,7 +603,14 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
 {
     execution_t what = execution_of(db, statement, values);
 
-    return perform(rows, db, &what, &db->prepared->prepared[statement]);
+    return perform(rows, db, &what, &db->prepared->fixed[statement]);
+}
+
+/* PgBouncer gives a session away as soon as one of its transactions is done,
+ * and then its clients wait for ever for the answers to the others (1.18). */
+int scim_db_has_pipeline(const scim_db_t *db)
+{
+    return !is_unprepared(db);
 }
 
 scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
@@ -598,7 +622,7 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
     if (!prepared_check(db)) {
         return lost(db);
     }
-    failed = prepare(db, &what, &db->prepared->prepared[statement]);
+    failed = prepare(db, &what, &db->prepared->fixed[statement]);
     if (failed) {
         scim_error_t *error = error_of(db, failed);
 
@@ -653,33 +677,6 @@ void scim_db_end_pipeline(scim_db_t *db)
     }
 }
 
-/* The name under which text is, or is to be, prepared; NULL when enough
- * texts are kept. */
-static const char *kept_name(scim_db_t *db, const char *text,
-                             unsigned char *is_prepared)
-{
-    prepared_t *prepared = db->prepared;
-    const char *name;
-
-    prepared_check(db);
-    name = apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING);
-    *is_prepared = name != NULL;
-    if (!name && apr_hash_count(prepared->kept) < KEPT_QUERIES) {
-        name = apr_psprintf(db->pool, "scim_q%u",
-                            apr_hash_count(prepared->kept));
-    }
-    return name;
-}
-
-static void keep(prepared_t *prepared, const char *text, const char *name)
-{
-    if (apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING)) {
-        return;
-    }
-    apr_hash_set(prepared->kept, apr_pstrdup(prepared->pool, text),
-                 APR_HASH_KEY_STRING, apr_pstrdup(prepared->pool, name));
-}
-
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
                             const char *const *values, int to_keep)
@@ -692,12 +689,14 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
         return scim_error(db->pool, SCIM_E_INVALID_FILTER,
                           "The filter has too many values.");
     }
-    if (to_keep) {
-        what.name = kept_name(db, sql, &is_prepared);
+    if (to_keep && !is_unprepared(db)) {
+        prepared_check(db);
+        what.name = scim_prepared_query(&is_prepared, db->prepared, sql,
+                                        db->pool);
     }
     error = perform(rows, db, &what, &is_prepared);
     if (!error && what.name) {
-        keep(db->prepared, sql, what.name);
+        scim_prepared_keep(db->prepared, sql, what.name);
     }
     return error;
 }
@@ -731,23 +730,31 @@ scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
 
 scim_error_t *scim_db_defer_flush(scim_db_t *db)
 {
-    db->deferred_backend = PQbackendPID(db->connection);
-    return command(db, "SET synchronous_commit = off", 0);
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_LIFE, NULL));
+    db->life = scim_rows_value(rows, 0, 0);
+    return NULL;
 }
 
-/* A commit that has something to write waits for all before it. */
+const char *scim_db_commits(const scim_db_t *db)
+{
+    return db->life ? "off" : NULL;
+}
+
+/* A commit that has something to write waits for all before it, whichever
+ * session wrote it, unless the server has lost that in a crash. */
 scim_error_t *scim_db_flush(scim_db_t *db)
 {
-    SCIM_ERR(command(db, WAIT_FOR_DISK, 0));
-    SCIM_ERR(command(db, "SELECT pg_logical_emit_message(true, 'mod_scim',"
-                         " '')", 0));
-    if (db->deferred_backend != PQbackendPID(db->connection)) {
-        return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
-                                 "the connection was lost between the"
-                                 " operations of a bulk request");
-    }
-    db->deferred_backend = 0;
-    return NULL;
+    const char *life = db->life;
+    scim_rows_t *rows;
+
+    db->life = NULL;
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FLUSH, NULL));
+    return strcmp(scim_rows_value(rows, 0, 0), life) == 0 ? NULL
+        : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
+                            "PostgreSQL was restarted between the operations"
+                            " of a bulk request");
 }
 
 scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
@@ -784,6 +791,17 @@ void scim_db_wait(scim_db_t *db, apr_interval_time_t most)
         }
         left = end - apr_time_now();
     }
+}
+
+/* A pooler invents the process that it says it is. */
+int scim_db_is_pooled(const scim_db_t *db)
+{
+    PGresult *answer = PQexec(db->connection, "SELECT pg_backend_pid()");
+    int is_pooled = PQntuples(answer) == 1
+        && atoi(PQgetvalue(answer, 0, 0)) != PQbackendPID(db->connection);
+
+    PQclear(answer);
+    return is_pooled;
 }
 
 int scim_rows_count(const scim_rows_t *rows)

@@ -4,7 +4,8 @@
  *
  * A connection is borrowed for as long as statements run, never while a
  * client's bytes are read or written.  Statements are prepared on first use
- * and again after the connection came to another server process.
+ * and again after the connection came to another server process; or not at
+ * all, behind a pooler that lends sessions for one transaction each.
  */
 #ifndef SCIM_DB_H
 #define SCIM_DB_H
@@ -88,6 +89,7 @@ scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
  * each in the same order, end.  Nothing else may run in between.  What was
  * sent is never repeated; when the connection is lost, all that is not
  * received yet is SCIM_E_UNAVAILABLE. */
+int scim_db_has_pipeline(const scim_db_t *db); /* else there is none */
 scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
                                      scim_statement_e statement)
     SCIM_CHECKED;
@@ -101,11 +103,13 @@ void scim_db_end_pipeline(scim_db_t *db);
  * back. */
 scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);
 
-/* Between the two, a transaction is committed without waiting for the disk;
- * scim_db_flush waits for all of them at once, so they are as durable then as
- * if each had waited.  It is SCIM_E_UNAVAILABLE when the connection was lost
- * in between, and with it perhaps a transaction. */
+/* Between the two, a transaction that sets synchronous_commit, for itself, to
+ * scim_db_commits is committed without waiting for the disk; scim_db_flush
+ * waits for all of them at once, so they are as durable then as if each had
+ * waited.  It is SCIM_E_UNAVAILABLE when PostgreSQL was restarted in between,
+ * or is another one, which has perhaps lost a transaction. */
 scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
+const char *scim_db_commits(const scim_db_t *db); /* NULL: as it is set */
 scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 
 /* Wait at most so long for a NOTIFY on channel (a constant), for programs
@@ -113,6 +117,10 @@ scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
     SCIM_CHECKED;
 void scim_db_wait(scim_db_t *db, apr_interval_time_t most);
+
+/* Whether a pooler stands between a program and PostgreSQL: unless it lends
+ * whole sessions, scim_db_wait always waits to the end. */
+int scim_db_is_pooled(const scim_db_t *db);
 
 int scim_rows_count(const scim_rows_t *rows);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_atomic.h>
 #include <apr_dbd.h>
 #include <apr_optional.h>
 #include <apr_strings.h>
@@ -23,6 +24,9 @@ struct scim_pool_t {
     server_rec *server;
     const char *params;
     scim_places_t *places;
+    int is_unprepared;           /* a statement's text is sent each time */
+    scim_pool_advise_fn *advise; /* or NULL */
+    volatile apr_uint32_t advised; /* a bit for each advice given */
     apr_thread_mutex_t *mutex;   /* of all below */
     apr_thread_cond_t *changed;
     int is_busy;                 /* somebody is in mod_dbd */
@@ -59,6 +63,37 @@ scim_pool_t *scim_pool_make(apr_pool_t *pool, server_rec *server, int max,
     apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     apr_thread_cond_create(&made->changed, pool);
     return made;
+}
+
+void scim_pool_share(scim_pool_t *pool, int is_unprepared,
+                     scim_pool_advise_fn *advise)
+{
+    pool->is_unprepared = is_unprepared;
+    pool->advise = advise;
+}
+
+int scim_pool_is_unprepared(const scim_pool_t *pool)
+{
+    return pool->is_unprepared;
+}
+
+void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
+                      const char *what)
+{
+    apr_uint32_t bit = 1U << advice;
+    apr_uint32_t before;
+
+    if (!pool->advise) {
+        return;
+    }
+    do {
+        before = apr_atomic_read32(&pool->advised);
+        if (before & bit) {
+            return;
+        }
+    } while (apr_atomic_cas32(&pool->advised, before | bit, before)
+             != before);
+    pool->advise(pool->server, advice, what);
 }
 
 /* The mutex is held, here and below, but by nobody in mod_dbd. */

@@ -44,6 +44,24 @@ int scim_pool_is_available(void);
 scim_pool_t *scim_pool_make(apr_pool_t *pool, struct server_rec *server,
                             int max, const char *params);
 
+/* What whoever set up a pooler between us and PostgreSQL should know. */
+typedef enum {
+    SCIM_POOL_ADVICE_SHARED,     /* others have our sessions in between; what:
+                                  * what PostgreSQL said */
+    SCIM_POOL_ADVICE_SETTINGS    /* the settings that what names are missing */
+} scim_pool_advice_e;
+typedef void scim_pool_advise_fn(struct server_rec *server,
+                                 scim_pool_advice_e advice, const char *what);
+
+/* Before the first connection: is_unprepared, nothing is prepared or set on
+ * a session, for others may have it next.  advise (or NULL) is called once at
+ * most for each advice, by any thread. */
+void scim_pool_share(scim_pool_t *pool, int is_unprepared,
+                     scim_pool_advise_fn *advise);
+int scim_pool_is_unprepared(const scim_pool_t *pool);
+void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
+                      const char *what);
+
 /* Take a connection for a request of organization (any name of it), to which
  * at most half of them are lent at a time; NULL for what belongs to none.
  * None free in time or the database away: SCIM_E_UNAVAILABLE.  pool is used

@@ -37,14 +37,18 @@ enum {
 #define SCIM_FEED_BATCH 500
 
 /* One event a kind, in the order given, beside the write of the row "source";
- * kinds, actor, changed names and data are the parameters n to n+5. */
+ * kinds, actor, changed names and data are the parameters n to n+5.  commits
+ * is NULL or what synchronous_commit is to be for this transaction alone: a
+ * setting of the session would be that of others, behind a pooler. */
 #define SCIM_SQL_EVENTS(source, kinds, actor_kind, actor, name, changed,    \
-                        data)                                               \
+                        data, commits)                                      \
     " event AS (INSERT INTO scim.event (organization_id, account_id, kind," \
     " actor_kind, actor_id, actor_name, attributes, version, data)"         \
     " SELECT s.organization_id, s.id, unnest(" kinds "::text[]), "          \
     actor_kind ", " actor "::uuid, " name ", " changed "::text[],"          \
-    " s.version, " data "::jsonb FROM " source " s)"
+    " s.version, " data "::jsonb FROM " source " s"                         \
+    " WHERE " commits "::text IS NULL OR set_config('synchronous_commit',"  \
+    " " commits ", true) IS NOT NULL)"
 
 /* An event of the organization itself, beside the write of the row "source";
  * actor_kind, actor_id and actor_name are parameters. */
@@ -53,6 +57,13 @@ enum {
     " actor_id, actor_name, data) SELECT s.organization_id, " kind ","      \
     " " actor_kind ", " actor "::uuid, " name ", " data                     \
     " FROM " source " s)"
+
+/* Another text after each crash, which loses commits that did not wait for the
+ * disk, and on another server.  A crash of one process restarts all but the
+ * first; the statistics, which do not survive it, tell. */
+#define SCIM_SQL_LIFE_OF_SERVER                                             \
+    "concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),"        \
+    " (SELECT extract(epoch FROM stats_reset) FROM pg_stat_wal))"
 
 /* The members of an event e, with its account a, as JSON. */
 #define SCIM_SQL_EVENT_MEMBERS                                              \
@@ -374,7 +385,7 @@ enum {
       " RETURNING a.organization_id, a.id, a.version),"                     \
       SCIM_SQL_EVENTS("changed",                                            \
                       "ARRAY['urn:mod_scim:event:account:eligible']",       \
-                      "$3", "$4", "$5", "'{}'", "'{}'")                     \
+                      "$3", "$4", "$5", "'{}'", "'{}'", "NULL")             \
       " SELECT id FROM changed")                                            \
     X(FEED, 1, SCIM_SQL_FEED_OF(                                            \
       "(e.transaction_id, e.sequence) > ($1::xid8, $2::bigint)"             \
@@ -419,7 +430,8 @@ enum {
       " CASE WHEN $12::boolean THEN now() END)"                             \
       " ON CONFLICT (organization_id, user_name_key) DO NOTHING"            \
       " RETURNING a.organization_id, " SCIM_ACCOUNT_COLUMNS "),"            \
-      SCIM_SQL_EVENTS("created", "$13", "$14", "$15", "$16", "$17", "$18")  \
+      SCIM_SQL_EVENTS("created", "$13", "$14", "$15", "$16", "$17", "$18",  \
+                      "$19")                                                \
       " SELECT * FROM created")                                             \
     X(ACCOUNT_UPDATE, 0,                                                    \
       "WITH changed AS (UPDATE scim.account a SET user_name = $4,"          \
@@ -431,15 +443,20 @@ enum {
       " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
       " AND a.version = $3::bigint"                                         \
       " RETURNING a.organization_id, " SCIM_ACCOUNT_COLUMNS "),"            \
-      SCIM_SQL_EVENTS("changed", "$12", "$13", "$14", "$15", "$16", "$17")  \
+      SCIM_SQL_EVENTS("changed", "$12", "$13", "$14", "$15", "$16", "$17",  \
+                      "$18")                                                \
       " SELECT * FROM changed")                                             \
     X(ACCOUNT_DELETE, 0,                                                    \
       "WITH gone AS (DELETE FROM scim.account a"                            \
       " WHERE a.organization_id = $1::uuid AND a.id = $2::uuid"             \
       " AND a.version = $3::bigint"                                         \
       " RETURNING a.organization_id, a.id, a.version),"                     \
-      SCIM_SQL_EVENTS("gone", "$4", "$5", "$6", "$7", "$8", "$9")           \
-      " SELECT id FROM gone")
+      SCIM_SQL_EVENTS("gone", "$4", "$5", "$6", "$7", "$8", "$9", "$10")    \
+      " SELECT id FROM gone")                                               \
+    X(LIFE, 1, "SELECT " SCIM_SQL_LIFE_OF_SERVER)                           \
+    X(FLUSH, 1,                                                             \
+      "SELECT " SCIM_SQL_LIFE_OF_SERVER ","                                 \
+      " pg_logical_emit_message(true, 'mod_scim', '')")
 
 #define SCIM_STATEMENT_ENUM(id, repeatable, text) SCIM_SQL_##id,
 typedef enum {

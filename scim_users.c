@@ -399,6 +399,7 @@ static void put_events(const char **values, scim_call_t *call,
     values[3] = call->principal->actor_name;
     values[4] = change->changed;
     values[5] = change->data;
+    values[6] = scim_db_commits(call->db);
 }
 
 static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
@@ -409,7 +410,7 @@ static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
                       scim_json_text(resource, "userName"));
 }
 
-#define INSERT_VALUES 18
+#define INSERT_VALUES 19
 
 /* What INSERT gets, and the resource that it makes. */
 static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
@@ -583,7 +584,7 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                             const account_t *account, const cJSON *wanted,
                             const char *role, const char *kind)
 {
-    const char *values[17] = { call->principal->organization_id,
+    const char *values[18] = { call->principal->organization_id,
                                account->id, account->version };
     const scim_change_t *change = scim_events_compare(account->resource,
                                                       wanted, kind,
@@ -764,7 +765,7 @@ scim_error_t *scim_users_replace(cJSON **user, scim_call_t *call,
 static scim_error_t *try_to_delete(int *lost, scim_call_t *call,
                                    const char *id)
 {
-    const char *values[9] = { call->principal->organization_id, id };
+    const char *values[10] = { call->principal->organization_id, id };
     const scim_change_t *change;
     account_t account;
     scim_rows_t *rows;

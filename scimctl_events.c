@@ -59,6 +59,15 @@ void scimctl_say_waiting(void *baton, const scim_error_t *error)
     apr_pool_destroy(pool);
 }
 
+void scimctl_say_if_pooled(const scimctl_run_t *run)
+{
+    if (scim_db_is_pooled(run->call.db)) {
+        scimctl_say(run->pool, "scimctl: There is a pooler, such as"
+                    " PgBouncer, between scimctl and PostgreSQL: changes may"
+                    " be seen a second late.  Connect to PostgreSQL itself.");
+    }
+}
+
 scim_error_t *scimctl_events(scimctl_run_t *run)
 {
     scim_feed_reader_t reader = { NULL, run->options.follow, print_event,
@@ -66,6 +75,9 @@ scim_error_t *scimctl_events(scimctl_run_t *run)
     scim_feed_position_t position;
     scim_rows_t *rows;
 
+    if (run->options.follow) {
+        scimctl_say_if_pooled(run);
+    }
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));
         reader.organization_id = run->call.principal->organization_id;

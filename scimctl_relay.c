@@ -341,6 +341,7 @@ scim_error_t *scimctl_relay(scimctl_run_t *run)
     relay.name = relay.name ? relay.name : run->options.url;
     SCIM_ERR(read_key(&relay));
     SCIM_ERR(prepare_curl(&relay));
+    scimctl_say_if_pooled(run);
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));
         reader.organization_id = run->call.principal->organization_id;

@@ -65,6 +65,9 @@ scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
  * scim_feed_reader_t. */
 void scimctl_say_waiting(void *baton, const scim_error_t *error);
 
+/* Tell the operator when NOTIFY may not reach this program. */
+void scimctl_say_if_pooled(const scimctl_run_t *run);
+
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
 scimctl_command_fn scimctl_import;         /* account import */

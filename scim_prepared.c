@@ -1,0 +1,81 @@
+#include "scim_prepared.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include <openssl/evp.h>
+
+#define KEPT_QUERIES 32          /* query texts prepared on a connection */
+#define PREFIX "scim_"
+#define NAME_BYTES 20            /* of the hash; names have 63 at most */
+
+scim_prepared_t *scim_prepared_make(apr_pool_t *owner)
+{
+    scim_prepared_t *prepared = apr_pcalloc(owner, sizeof(*prepared));
+
+    prepared->owner = owner;
+    apr_pool_create(&prepared->kept_pool, owner);
+    prepared->kept = apr_hash_make(prepared->kept_pool);
+    return prepared;
+}
+
+void scim_prepared_forget(scim_prepared_t *prepared)
+{
+    apr_pool_clear(prepared->kept_pool);
+    prepared->kept = apr_hash_make(prepared->kept_pool);
+    memset(prepared->fixed, 0, sizeof(prepared->fixed));
+    prepared->backend = 0;
+}
+
+/* SHA-256, cut: nobody finds two texts of one name. */
+static const char *name_of(const char *text, apr_pool_t *pool)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    char *name = apr_palloc(pool, sizeof(PREFIX) + 2 * NAME_BYTES);
+    char *to = name + strlen(PREFIX);
+    int i;
+
+    if (!EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL)) {
+        return NULL;
+    }
+    strcpy(name, PREFIX);
+    for (i = 0; i < NAME_BYTES; i++) {
+        apr_snprintf(to + 2 * i, 3, "%02x", hash[i]);
+    }
+    return name;
+}
+
+const char *scim_prepared_fixed(scim_prepared_t *prepared,
+                                scim_statement_e statement,
+                                const char *text)
+{
+    if (!prepared->names[statement]) {
+        prepared->names[statement] = name_of(text, prepared->owner);
+    }
+    return prepared->names[statement];
+}
+
+const char *scim_prepared_query(unsigned char *is_prepared,
+                                const scim_prepared_t *prepared,
+                                const char *text, apr_pool_t *pool)
+{
+    const char *name = apr_hash_get(prepared->kept, text,
+                                    APR_HASH_KEY_STRING);
+
+    *is_prepared = name != NULL;
+    if (!name && apr_hash_count(prepared->kept) < KEPT_QUERIES) {
+        name = name_of(text, pool);
+    }
+    return name;
+}
+
+void scim_prepared_keep(scim_prepared_t *prepared, const char *text,
+                        const char *name)
+{
+    if (apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING)) {
+        return;
+    }
+    apr_hash_set(prepared->kept, apr_pstrdup(prepared->kept_pool, text),
+                 APR_HASH_KEY_STRING, apr_pstrdup(prepared->kept_pool, name));
+}

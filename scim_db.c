@@ -15,6 +15,7 @@
 #include <libpq-fe.h>
 
 #include "scim_places.h"
+#include "scim_version.h"
 
 #define KEPT_QUERIES 32          /* query texts prepared on a connection */
 #define MAX_VALUES 1024          /* parameters of a query */
@@ -40,6 +41,7 @@ struct scim_db_pool_t {
 typedef struct {
     int backend;                 /* server process that prepared them */
     apr_pool_t *pool;            /* cleared with it */
+    int fits;                    /* found so by check_version */
     unsigned char prepared[SCIM_SQL_COUNT];
     apr_hash_t *kept;            /* query text -> statement name */
 } prepared_t;
@@ -122,6 +124,8 @@ static const struct {
     { "55", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "57014", NULL, SCIM_E_UNAVAILABLE, too_slow },
     { "57", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "58", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "XX000", NULL, SCIM_E_UNAVAILABLE, NULL },    /* a table that has gone */
     { "", NULL, SCIM_E_INTERNAL, NULL }
 };
 
@@ -160,6 +164,7 @@ static void prepared_forget(prepared_t *prepared)
     prepared->kept = apr_hash_make(prepared->pool);
     memset(prepared->prepared, 0, sizeof(prepared->prepared));
     prepared->backend = 0;
+    prepared->fits = 0;
 }
 
 /* Compiling a filter takes longer than running it, so without JIT; and who
@@ -248,6 +253,19 @@ static scim_error_t *open_connection(scim_db_t *db)
     return NULL;
 }
 
+/* Each server process is asked once whether it has what we need. */
+static scim_error_t *check_version(scim_db_t *db)
+{
+    prepared_t *prepared = db->prepared;
+
+    if (!prepared->fits
+        || prepared->backend != PQbackendPID(db->connection)) {
+        SCIM_ERR(scim_version_check(db, "mod_scim", db->pool));
+        prepared->fits = 1;
+    }
+    return NULL;
+}
+
 /* mod_dbd blocks without a time-out when its pool is empty, so we never ask
  * it for more than it has (DESIGN.md, trap 3). */
 scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_db_pool_t *from,
@@ -273,6 +291,11 @@ scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_db_pool_t *from,
     }
     apr_pool_cleanup_register(pool, borrowed, give_back,
                               apr_pool_cleanup_null);
+    error = check_version(borrowed);
+    if (error) {
+        scim_db_return(borrowed);
+        return error;
+    }
     *db = borrowed;
     return NULL;
 }
@@ -378,11 +401,31 @@ static int is_row_of(int i, const PGresult *result)
                    && strcmp(constraint, sqlstates[i].constraint) == 0));
 }
 
+/* A borrowed connection whose database has not what a statement needs is asked
+ * again what it has; operators are told by scimctl what their role may. */
+static scim_error_t *unfit(scim_db_t *db, const PGresult *result)
+{
+    const char *advice = db->from ? scim_version_advice(sqlstate_of(result))
+                                  : NULL;
+
+    if (!advice) {
+        return NULL;
+    }
+    db->prepared->fits = 0;
+    return scim_error_caused(db->pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE,
+                             apr_pstrcat(db->pool, cause_of(db, result), ": ",
+                                         advice, NULL));
+}
+
 static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
 {
+    scim_error_t *error = unfit(db, result);
     const char *detail;
     int i = 0;
 
+    if (error) {
+        return error;
+    }
     if (is_lost(db, result)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  cause_of(db, result));

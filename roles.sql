@@ -12,13 +12,24 @@
 -- What each role may do in a database, schema.sql says.  Roles belong to the whole
 -- cluster, so several databases of mod_scim share them.  Running it again is safe.
 
+\set AUTOCOMMIT on
+
+-- One at a time, as schema.sql, which says why it does not just wait.
+DO $$
+BEGIN
+    WHILE NOT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('scim.schema')) LOOP
+        PERFORM pg_catalog.pg_sleep(0.1);
+        COMMIT;
+    END LOOP;
+END
+$$;
+
 BEGIN;
 
 DO $$
 DECLARE
     role record;
 BEGIN
-    PERFORM pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('scim.schema'));
     FOR role IN VALUES
         ('scim_owner', 'LOGIN', 'mod_scim: owns the schema scim; applies schema.sql, runs scimctl'),
         ('scim', 'LOGIN', 'mod_scim: httpd and scimctl relay; changes no table, no function and no event'),
@@ -43,15 +54,38 @@ ALTER ROLE scim SET default_transaction_isolation = 'read committed';
 
 -- What belongs to somebody else, as all did in earlier versions, is handed over.
 -- The old owner, as who httpd is connected, goes on reading and writing until
--- schema.sql gives the role scim what it needs, and no more.
+-- schema.sql gives the role scim what it needs, and no more.  All locks at once, in
+-- the order of schema.sql, which says why they are waited for in small pieces.
 DO $$
 DECLARE
     owner name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim');
+    tables CONSTANT regclass[] := ARRAY(
+        SELECT to_regclass('scim.' || name) FROM unnest(ARRAY['account', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version']) name
+        WHERE to_regclass('scim.' || name) IS NOT NULL);
+    last_try CONSTANT timestamptz := clock_timestamp() + interval '10 seconds';
+    has_locks boolean := tables = '{}';
     object text;
 BEGIN
     IF owner IS NULL OR owner = 'scim_owner' THEN
         RETURN;
     END IF;
+    WHILE NOT has_locks LOOP
+        BEGIN
+            SET LOCAL lock_timeout = '200ms';
+            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', array_to_string(tables, ', '));
+            has_locks := true;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            IF clock_timestamp() > last_try THEN
+                RAISE EXCEPTION 'Nothing was changed: tables of scim are in use by the processes %', ARRAY(
+                        SELECT DISTINCT a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                        WHERE l.relation = ANY (tables) AND l.granted AND a.datname = current_database()
+                          AND a.xact_start < clock_timestamp() - interval '2 seconds')
+                    USING HINT = 'Wait until they have ended, or end them with pg_terminate_backend, then apply roles.sql again.';
+            END IF;
+        END;
+        PERFORM pg_sleep(0.5) WHERE NOT has_locks;
+    END LOOP;
+    SET LOCAL lock_timeout = '2s';
     FOR object IN
         SELECT format('TABLE %s', c.oid::regclass) FROM pg_class c
         WHERE c.relnamespace = 'scim'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'S')
@@ -77,3 +111,5 @@ END
 $$;
 
 COMMIT;
+
+DO $$ BEGIN PERFORM pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('scim.schema')); END $$;

@@ -3,10 +3,15 @@
 --   psql -v ON_ERROR_STOP=1 -f schema.sql
 --
 -- as the role scim_owner, or as one that may SET ROLE scim_owner; roles.sql makes
--- the roles.  Applying it again is safe: it creates what is missing and keeps
--- all rows.  Who applies it at the same time waits.
+-- the roles.  Applying it again is safe, also while httpd works: it makes what is
+-- missing or is not as it is here, keeps all rows, and takes no lock that stops
+-- anybody when there is nothing to do.  Who applies it at the same time waits.
+--
+-- It has two parts.  The first is one transaction, applied as a whole or not at
+-- all.  The second makes indexes beside the requests; when it is broken off,
+-- applying schema.sql again goes on there.
 
-BEGIN;
+\set AUTOCOMMIT on
 
 DO $$
 DECLARE
@@ -22,15 +27,112 @@ BEGIN
     ELSIF owner <> 'scim_owner' THEN
         RAISE EXCEPTION 'Nothing was changed: schema scim belongs to %; roles.sql, run by a superuser in this database, hands it over to scim_owner', owner;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('scim.schema'));
+    -- Who makes an index waits for all transactions, also for one that waits for
+    -- him, so this one ends again and again.
+    WHILE NOT pg_try_advisory_lock(hashtext('scim.schema')) LOOP
+        PERFORM pg_sleep(0.1);
+        COMMIT;
+    END LOOP;
 END
 $$;
+
+BEGIN;
 
 -- All that is made here is scim_owner's, and what it says means what
 -- PostgreSQL means by it, whatever else the database has.
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE scim_owner;
 SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL lock_timeout = '2s';
+
+-- PostgreSQL locks a table to comment on it, to replace a trigger or to look
+-- whether an index exists, even when that changes nothing.  So these look first.
+CREATE OR REPLACE PROCEDURE pg_temp.comment(what text, comment text) LANGUAGE plpgsql AS $$
+DECLARE
+    kind text := CASE split_part(what, ' ', 1) WHEN 'COLUMN' THEN 'table column' ELSE 'table' END;
+    place record := pg_get_object_address(kind, string_to_array(split_part(what, ' ', 2), '.'), '{}');
+BEGIN
+    IF (SELECT description FROM pg_description
+        WHERE (classoid, objoid, objsubid) = (place.classid, place.objid, place.objsubid)) IS DISTINCT FROM comment
+    THEN
+        EXECUTE format('COMMENT ON %s IS %L', what, comment);
+    END IF;
+END
+$$;
+
+-- Triggers.  A name that is new must be right; one that is there already does not
+-- keep its row from being changed otherwise: a leaver with a bad name is
+-- deactivated all the same.  scim.account_before_write has the rules of accounts:
+-- PostgreSQL reads and plans the condition of a trigger anew for each row, and
+-- accounts are written often.
+CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAGE sql AS $$
+    WITH wanted(definition) AS (
+        VALUES
+            ('CREATE TRIGGER account_before_write BEFORE INSERT OR UPDATE ON scim.account FOR EACH ROW EXECUTE FUNCTION scim.account_before_write()'),
+            ('CREATE TRIGGER account_keep_token_issuer_update BEFORE UPDATE ON scim.account FOR EACH ROW'
+             ' WHEN (OLD.active AND NOT NEW.active OR OLD.role = ''ADMIN''::text AND NEW.role <> ''ADMIN''::text)'
+             ' EXECUTE FUNCTION scim.account_keep_token_issuer()'),
+            ('CREATE TRIGGER account_keep_token_issuer_delete BEFORE DELETE ON scim.account FOR EACH ROW EXECUTE FUNCTION scim.account_keep_token_issuer()'),
+            ('CREATE TRIGGER token_needs_admin BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token FOR EACH ROW'
+             ' EXECUTE FUNCTION scim.token_needs_admin()'),
+            ('CREATE TRIGGER event_before_insert BEFORE INSERT ON scim.event FOR EACH ROW EXECUTE FUNCTION scim.event_before_insert()'),
+            ('CREATE TRIGGER token_revocation_delete BEFORE DELETE ON scim.token FOR EACH ROW'
+             ' WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now()) EXECUTE FUNCTION scim.revocation_waits()'),
+            ('CREATE TRIGGER token_revocation_update BEFORE UPDATE OF organization_id, id, hash, expires_at ON scim.token FOR EACH ROW'
+             ' EXECUTE FUNCTION scim.revocation_waits()'),
+            ('CREATE TRIGGER organization_revocation BEFORE UPDATE OF provisioning_enabled ON scim.organization FOR EACH ROW'
+             ' WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled) EXECUTE FUNCTION scim.revocation_waits()')
+        UNION ALL
+        SELECT format(form, relation, column_name, rule, refused)
+        FROM (VALUES
+            ('organization', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
+            ('organization', 'domains', 'are_domains', 'must be names of domains such as example.com'),
+            ('token', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters')) rule(relation, column_name, rule, refused)
+        CROSS JOIN (VALUES
+            ('CREATE TRIGGER %1$s_%2$s_insert BEFORE INSERT ON scim.%1$s FOR EACH ROW'
+             ' WHEN (NOT scim.%3$s(NEW.%2$s)) EXECUTE FUNCTION scim.refuse_value(%2$L, %4$L)'),
+            ('CREATE TRIGGER %1$s_%2$s_update BEFORE UPDATE ON scim.%1$s FOR EACH ROW'
+             ' WHEN (NEW.%2$s IS DISTINCT FROM OLD.%2$s AND NOT scim.%3$s(NEW.%2$s))'
+             ' EXECUTE FUNCTION scim.refuse_value(%2$L, %4$L)')) f(form)
+    )
+    SELECT definition FROM wanted
+    WHERE translate(lower(definition), '() ', '') NOT IN (    -- PostgreSQL adds parentheses
+        SELECT translate(lower(pg_get_triggerdef(t.oid)), '() ', '')
+        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = 'scim' AND t.tgenabled = 'O')
+$$;
+
+-- Indexes.  Every one begins with the organization, so that no request reads, or
+-- waits for, another one's rows; for GIN that takes btree_gin.
+CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, relation text, definition text, is_broken boolean) LANGUAGE sql AS $$
+    SELECT w.name, w.relation, w.definition, i.indexrelid IS NOT NULL
+    FROM (VALUES
+        ('account_external_id', 'scim.account', '(organization_id, external_id, id)'),
+        ('account_display_name', 'scim.account', '(organization_id, (scim.fold(display_name) COLLATE "C"), id)'),
+        ('account_created', 'scim.account', '(organization_id, created_at, id)'),
+        ('account_updated', 'scim.account', '(organization_id, updated_at, id)'),
+        ('account_by_attribute', 'scim.account', 'USING gin (organization_id, scim.fold_json(attributes) jsonb_path_ops)'),
+        -- The members page: any choice of role, state and label is a few ranges of
+        -- this index, each in the order of userName.
+        ('account_by_label', 'scim.account', '(organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key)'),
+        ('token_issuer', 'scim.token', '(organization_id, issuer)'),
+        ('event_account', 'scim.event', '(organization_id, account_id, sequence)'),
+        ('event_guest', 'scim.event', '(organization_id, sequence) WHERE kind = ''urn:mod_scim:event:role:guest'''),
+        -- Whose account is gone is still found by name.
+        ('event_deleted', 'scim.event', '(organization_id, scim.user_name_key(data #>> ''{before,userName}''))'
+         ' WHERE kind = ''urn:ietf:params:scim:event:prov:delete'''),
+        -- The change feed reads in this order, up to the oldest transaction that is
+        -- still open: what it has passed can never change.
+        ('event_feed', 'scim.event', '(transaction_id, sequence)'),
+        ('event_own_feed', 'scim.event', '(organization_id, transaction_id, sequence)')) w(name, relation, definition)
+    LEFT JOIN (pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+               JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'scim') ON c.relname = w.name
+    WHERE i.indisvalid IS NOT TRUE
+$$;
+
+CREATE OR REPLACE FUNCTION pg_temp.lacks(relation text, column_name text) RETURNS boolean LANGUAGE sql AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || relation) AND attname = column_name)
+$$;
 
 CREATE SCHEMA IF NOT EXISTS scim;
 COMMENT ON SCHEMA scim IS 'Accounts provisioned by mod_scim (SCIM 2.0, RFC 7643 and 7644)';
@@ -39,9 +141,9 @@ CREATE TABLE IF NOT EXISTS scim.schema_version (
     version     integer PRIMARY KEY,
     applied_at  timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE scim.schema_version IS 'Versions of schema.sql that were applied here; the highest is the current one';
-COMMENT ON COLUMN scim.schema_version.version IS 'Number of the version';
-COMMENT ON COLUMN scim.schema_version.applied_at IS 'When it was first applied';
+CALL pg_temp.comment('TABLE scim.schema_version', 'Versions of schema.sql that were applied here; the highest is the current one');
+CALL pg_temp.comment('COLUMN scim.schema_version.version', 'Number of the version');
+CALL pg_temp.comment('COLUMN scim.schema_version.applied_at', 'When it was first applied');
 INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
 
 -- An application's session may put a schema of its own in front of pg_catalog, with
@@ -153,6 +255,95 @@ END
 $$;
 COMMENT ON FUNCTION scim.refuse_value() IS 'Refuses a row whose column (first argument) is not as the second argument says';
 
+-- Accounts that are the same by the keys of version 5 are listed, and then nothing
+-- at all is changed.  That is looked for while requests go on; a clash that comes
+-- meanwhile is met by the unique constraint.
+DO $$
+DECLARE
+    clash record;
+    clashes integer := 0;
+BEGIN
+    IF to_regclass('scim.account') IS NULL OR EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
+        RETURN;
+    END IF;
+    FOR clash IN
+        SELECT o.key, string_agg(format('%s (%s)', a.user_name, a.id), ', ' ORDER BY a.created_at, a.id) AS accounts
+        FROM scim.account a JOIN scim.organization o ON o.id = a.organization_id
+        GROUP BY o.key, scim.user_name_key(a.user_name) HAVING count(*) > 1 ORDER BY o.key
+    LOOP
+        clashes := clashes + 1;
+        RAISE WARNING 'Organization "%": these userNames are the same from now on: %', clash.key, clash.accounts;
+    END LOOP;
+    IF clashes > 0 THEN
+        RAISE EXCEPTION 'Nothing was changed: % userName(s) would belong to more than one account', clashes
+            USING HINT = 'Rename or delete the accounts in the warnings above until each userName is one account''s, then apply schema.sql again.';
+    END IF;
+END
+$$;
+
+-- What there is to change on tables that requests use: all locks at once, so that
+-- nobody waits for us who has what we wait for.  Most requests that write lock
+-- account, event, token and organization in this order.  Not all do, and a table
+-- may be read for hours: so no lock is waited for as long as it takes to call that
+-- a deadlock (deadlock_timeout, 1 s), those that we have are given back meanwhile,
+-- and it is tried again.  Whoever waits behind us waits for less than a second.
+DO $$
+DECLARE
+    tables CONSTANT regclass[] := ARRAY(
+        SELECT to_regclass('scim.' || name) FROM unnest(ARRAY['account', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version']) name
+        WHERE to_regclass('scim.' || name) IS NOT NULL);
+    mode CONSTANT text := CASE
+        WHEN to_regclass('scim.account') IS NULL THEN NULL    -- nobody uses it yet
+        WHEN NOT EXISTS (SELECT FROM scim.schema_version WHERE version = 6)
+             OR pg_temp.lacks('organization', 'cursor_key') OR pg_temp.lacks('schema_version', 'needs') THEN 'ACCESS EXCLUSIVE'
+        WHEN EXISTS (SELECT pg_temp.missing_triggers()) THEN 'SHARE ROW EXCLUSIVE' END;
+    last_try CONSTANT timestamptz := clock_timestamp() + interval '10 seconds';
+    users text[];
+    last_users text[];
+    names text;
+BEGIN
+    IF mode IS NULL THEN
+        RETURN;
+    END IF;
+    LOOP
+        BEGIN
+            SET LOCAL lock_timeout = '200ms';
+            EXECUTE format('LOCK TABLE %s IN %s MODE', array_to_string(tables, ', '), mode);
+            SET LOCAL lock_timeout = '2s';
+            RETURN;
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            last_users := users;
+            users := ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks
+                           WHERE relation = ANY (tables) AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+                             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+        END;
+        EXIT WHEN clock_timestamp() > last_try;
+        PERFORM pg_sleep(0.5);
+    END LOOP;
+    -- Who was there both times.  Who is no superuser sees when his own transactions
+    -- began; the others are there for as long as we have looked at least.
+    SELECT string_agg(coalesce(
+        format('process %s (role %s%s) since %s', l.pid, a.usename, ', ' || nullif(a.application_name, ''),
+               to_char(least(a.xact_start, last_try - interval '10 seconds'), 'HH24:MI:SS')),
+        'a prepared transaction (pg_prepared_xacts)'), '; ')
+    INTO names
+    FROM (SELECT DISTINCT pid FROM pg_locks WHERE virtualtransaction = ANY (users) AND virtualtransaction = ANY (last_users)) l
+    LEFT JOIN pg_stat_activity a ON a.pid = l.pid;
+    RAISE EXCEPTION 'Nothing was changed: tables of scim are in use by %', coalesce(names, 'transactions that come without a pause')
+        USING HINT = 'Wait until that ends, or end it with pg_terminate_backend, then apply schema.sql again.';
+END
+$$;
+
+DO $$
+BEGIN
+    IF pg_temp.lacks('schema_version', 'needs') THEN
+        ALTER TABLE scim.schema_version ADD COLUMN needs integer;
+        UPDATE scim.schema_version SET needs = 5 WHERE version = 6;
+    END IF;
+END
+$$;
+CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version that a module may be made for and work with this one; NULL: this one');
+
 CREATE TABLE IF NOT EXISTS scim.organization (
     id                    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     key                   text NOT NULL UNIQUE
@@ -164,19 +355,25 @@ CREATE TABLE IF NOT EXISTS scim.organization (
                                  AND array_to_string(domains, '/') !~ '[[:upper:][:space:]@]'),
     created_at            timestamptz(3) NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE scim.organization IS 'Tenants. Nothing ever crosses organizations';
-COMMENT ON COLUMN scim.organization.id IS 'Identity; first column of every key';
-COMMENT ON COLUMN scim.organization.key IS 'Segment of the SCIM URL: acme in /scim/acme/v2';
-COMMENT ON COLUMN scim.organization.name IS 'Name for people';
-COMMENT ON COLUMN scim.organization.provisioning_enabled IS 'Whether SCIM requests are served';
-COMMENT ON COLUMN scim.organization.domains IS 'Verified e-mail domains that userName may have, lower case; empty: any';
-COMMENT ON COLUMN scim.organization.created_at IS 'When the row was made';
+CALL pg_temp.comment('TABLE scim.organization', 'Tenants. Nothing ever crosses organizations');
+CALL pg_temp.comment('COLUMN scim.organization.id', 'Identity; first column of every key');
+CALL pg_temp.comment('COLUMN scim.organization.key', 'Segment of the SCIM URL: acme in /scim/acme/v2');
+CALL pg_temp.comment('COLUMN scim.organization.name', 'Name for people');
+CALL pg_temp.comment('COLUMN scim.organization.provisioning_enabled', 'Whether SCIM requests are served');
+CALL pg_temp.comment('COLUMN scim.organization.domains', 'Verified e-mail domains that userName may have, lower case; empty: any');
+CALL pg_temp.comment('COLUMN scim.organization.created_at', 'When the row was made');
 
 -- Two random UUIDs have 244 random bits.
-ALTER TABLE scim.organization ADD COLUMN IF NOT EXISTS cursor_key bytea NOT NULL
-    DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
-    CHECK (length(cursor_key) >= 32);
-COMMENT ON COLUMN scim.organization.cursor_key IS 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors';
+DO $$
+BEGIN
+    IF pg_temp.lacks('organization', 'cursor_key') THEN
+        ALTER TABLE scim.organization ADD COLUMN cursor_key bytea NOT NULL
+            DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
+            CHECK (length(cursor_key) >= 32);
+    END IF;
+END
+$$;
+CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors');
 
 CREATE TABLE IF NOT EXISTS scim.account (
     organization_id     uuid NOT NULL REFERENCES scim.organization,
@@ -202,51 +399,33 @@ CREATE TABLE IF NOT EXISTS scim.account (
     PRIMARY KEY (organization_id, id),
     CONSTRAINT account_user_name_unique UNIQUE (organization_id, user_name_key)
 );
-COMMENT ON TABLE scim.account IS 'People in an organization';
-COMMENT ON COLUMN scim.account.organization_id IS 'The organization';
-COMMENT ON COLUMN scim.account.id IS 'SCIM id: random, stable, never reused';
-COMMENT ON COLUMN scim.account.user_name IS 'SCIM userName as it was sent; unique in the organization by user_name_key';
-COMMENT ON COLUMN scim.account.user_name_key IS 'What userName is compared by: case, Unicode form and width ignored';
-COMMENT ON COLUMN scim.account.display_name IS 'SCIM displayName';
-COMMENT ON COLUMN scim.account.external_id IS 'SCIM externalId: the identity provider''s own id; case matters; not unique';
-COMMENT ON COLUMN scim.account.preferred_language IS 'SCIM preferredLanguage';
-COMMENT ON COLUMN scim.account.timezone IS 'SCIM timezone: an IANA name';
-COMMENT ON COLUMN scim.account.role IS 'ADMIN, USER or GUEST. Mirrored in attributes.roles, whichever of the two is written';
-COMMENT ON COLUMN scim.account.active IS 'false: deactivated, may not sign in';
-COMMENT ON COLUMN scim.account.managed IS 'Managed Account: administered by the organization. Provisioning may change no other';
-COMMENT ON COLUMN scim.account.sync_eligible IS 'Whether provisioning may take over a Managed Account that was there before';
-COMMENT ON COLUMN scim.account.provisioned_at IS 'When SCIM last created or changed it; set: Provisioned Managed Account';
-COMMENT ON COLUMN scim.account.attributes IS 'All other SCIM attributes as JSON in the schema''s spelling; the Enterprise User under its URN';
-COMMENT ON COLUMN scim.account.version IS 'Counts changes; the SCIM version and ETag';
-COMMENT ON COLUMN scim.account.created_at IS 'SCIM meta.created';
-COMMENT ON COLUMN scim.account.updated_at IS 'SCIM meta.lastModified';
+CALL pg_temp.comment('TABLE scim.account', 'People in an organization');
+CALL pg_temp.comment('COLUMN scim.account.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.account.id', 'SCIM id: random, stable, never reused');
+CALL pg_temp.comment('COLUMN scim.account.user_name', 'SCIM userName as it was sent; unique in the organization by user_name_key');
+CALL pg_temp.comment('COLUMN scim.account.user_name_key', 'What userName is compared by: case, Unicode form and width ignored');
+CALL pg_temp.comment('COLUMN scim.account.display_name', 'SCIM displayName');
+CALL pg_temp.comment('COLUMN scim.account.external_id', 'SCIM externalId: the identity provider''s own id; case matters; not unique');
+CALL pg_temp.comment('COLUMN scim.account.preferred_language', 'SCIM preferredLanguage');
+CALL pg_temp.comment('COLUMN scim.account.timezone', 'SCIM timezone: an IANA name');
+CALL pg_temp.comment('COLUMN scim.account.role', 'ADMIN, USER or GUEST. Mirrored in attributes.roles, whichever of the two is written');
+CALL pg_temp.comment('COLUMN scim.account.active', 'false: deactivated, may not sign in');
+CALL pg_temp.comment('COLUMN scim.account.managed', 'Managed Account: administered by the organization. Provisioning may change no other');
+CALL pg_temp.comment('COLUMN scim.account.sync_eligible', 'Whether provisioning may take over a Managed Account that was there before');
+CALL pg_temp.comment('COLUMN scim.account.provisioned_at', 'When SCIM last created or changed it; set: Provisioned Managed Account');
+CALL pg_temp.comment('COLUMN scim.account.attributes', 'All other SCIM attributes as JSON in the schema''s spelling; the Enterprise User under its URN');
+CALL pg_temp.comment('COLUMN scim.account.version', 'Counts changes; the SCIM version and ETag');
+CALL pg_temp.comment('COLUMN scim.account.created_at', 'SCIM meta.created');
+CALL pg_temp.comment('COLUMN scim.account.updated_at', 'SCIM meta.lastModified');
 
-CREATE INDEX IF NOT EXISTS account_external_id
-    ON scim.account (organization_id, external_id, id);
-CREATE INDEX IF NOT EXISTS account_display_name
-    ON scim.account (organization_id, (scim.fold(display_name) COLLATE "C"), id);
-CREATE INDEX IF NOT EXISTS account_created
-    ON scim.account (organization_id, created_at, id);
-CREATE INDEX IF NOT EXISTS account_updated
-    ON scim.account (organization_id, updated_at, id);
-
--- Every index begins with the organization, so that no request reads, or waits
--- for, another one's rows.  For GIN that takes btree_gin, which is part of
--- PostgreSQL and which the owner of a database may create.
+-- A part of PostgreSQL, which the owner of a database may create.
 CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA scim;
-CREATE INDEX IF NOT EXISTS account_by_attribute
-    ON scim.account USING gin (organization_id, scim.fold_json(attributes) jsonb_path_ops);
-DROP INDEX IF EXISTS scim.account_attributes;    -- of all organizations together
 
--- The members page: any choice of role, state and label is a few ranges of
--- this index, each in the order of userName.
 CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, sync_eligible boolean, provisioned_at timestamptz)
     RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN NOT managed THEN 'unmanaged' WHEN NOT sync_eligible THEN 'ineligible'
            WHEN provisioned_at IS NULL THEN 'managed' ELSE 'provisioned' END;
 COMMENT ON FUNCTION scim.account_label(boolean, boolean, timestamptz) IS 'unmanaged, ineligible (Managed Account that provisioning may not take over), managed (Managed Account) or provisioned (Provisioned Managed Account)';
-CREATE INDEX IF NOT EXISTS account_by_label
-    ON scim.account (organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key);
 
 CREATE TABLE IF NOT EXISTS scim.token (
     organization_id  uuid NOT NULL REFERENCES scim.organization,
@@ -262,17 +441,16 @@ CREATE TABLE IF NOT EXISTS scim.token (
     UNIQUE (organization_id, hash),
     FOREIGN KEY (organization_id, issuer) REFERENCES scim.account ON DELETE CASCADE
 );
-COMMENT ON TABLE scim.token IS 'Bearer tokens of identity providers; live until expires_at or deletion';
-COMMENT ON COLUMN scim.token.organization_id IS 'The organization that the token opens';
-COMMENT ON COLUMN scim.token.id IS 'Identity';
-COMMENT ON COLUMN scim.token.issuer IS 'The ADMIN account in whose name it was generated';
-COMMENT ON COLUMN scim.token.name IS 'Name for people';
-COMMENT ON COLUMN scim.token.prefix IS 'First characters of the token, to recognise it by';
-COMMENT ON COLUMN scim.token.hash IS 'SHA-256 of the token. The token itself never reaches the database';
-COMMENT ON COLUMN scim.token.created_at IS 'When it was generated';
-COMMENT ON COLUMN scim.token.expires_at IS 'When it ends; NULL: when deleted';
-COMMENT ON COLUMN scim.token.last_used_at IS 'Last use, to the minute';
-CREATE INDEX IF NOT EXISTS token_issuer ON scim.token (organization_id, issuer);
+CALL pg_temp.comment('TABLE scim.token', 'Bearer tokens of identity providers; live until expires_at or deletion');
+CALL pg_temp.comment('COLUMN scim.token.organization_id', 'The organization that the token opens');
+CALL pg_temp.comment('COLUMN scim.token.id', 'Identity');
+CALL pg_temp.comment('COLUMN scim.token.issuer', 'The ADMIN account in whose name it was generated');
+CALL pg_temp.comment('COLUMN scim.token.name', 'Name for people');
+CALL pg_temp.comment('COLUMN scim.token.prefix', 'First characters of the token, to recognise it by');
+CALL pg_temp.comment('COLUMN scim.token.hash', 'SHA-256 of the token. The token itself never reaches the database');
+CALL pg_temp.comment('COLUMN scim.token.created_at', 'When it was generated');
+CALL pg_temp.comment('COLUMN scim.token.expires_at', 'When it ends; NULL: when deleted');
+CALL pg_temp.comment('COLUMN scim.token.last_used_at', 'Last use, to the minute');
 
 CREATE TABLE IF NOT EXISTS scim.event (
     organization_id  uuid NOT NULL,
@@ -289,34 +467,27 @@ CREATE TABLE IF NOT EXISTS scim.event (
     data             jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (organization_id, sequence)
 );
-ALTER TABLE scim.event ALTER COLUMN account_id DROP NOT NULL, ALTER COLUMN version DROP NOT NULL;
-COMMENT ON TABLE scim.event IS 'One row an effective change, written in the transaction of the change: audit log and change feed';
-COMMENT ON COLUMN scim.event.organization_id IS 'The organization';
-COMMENT ON COLUMN scim.event.sequence IS 'Order in which changes were made; transactions may commit in another';
-COMMENT ON COLUMN scim.event.transaction_id IS 'Transaction of the change: a reader stops before the oldest one still open';
-COMMENT ON COLUMN scim.event.account_id IS 'The account, which may be gone; NULL: the change is the organization''s own';
-COMMENT ON COLUMN scim.event.kind IS 'RFC 9967 event URI, or one of ours: urn:mod_scim:event:...';
-COMMENT ON COLUMN scim.event.actor_kind IS 'Who did it: a SCIM token, an administrator''s account, or the operator (scimctl)';
-COMMENT ON COLUMN scim.event.actor_id IS 'Id of that token or account';
-COMMENT ON COLUMN scim.event.actor_name IS 'Its name at that time';
-COMMENT ON COLUMN scim.event.attributes IS 'Names of the attributes that changed';
-COMMENT ON COLUMN scim.event.version IS 'Version of the account after the change; NULL without one';
-COMMENT ON COLUMN scim.event.occurred_at IS 'When';
-COMMENT ON COLUMN scim.event.data IS '{"before": {...}, "after": {...}}: the changed attributes';
-CREATE INDEX IF NOT EXISTS event_account ON scim.event (organization_id, account_id, sequence);
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'scim.event'::regclass AND attname IN ('account_id', 'version') AND attnotnull) THEN
+        ALTER TABLE scim.event ALTER COLUMN account_id DROP NOT NULL, ALTER COLUMN version DROP NOT NULL;
+    END IF;
+END
+$$;
+CALL pg_temp.comment('TABLE scim.event', 'One row an effective change, written in the transaction of the change: audit log and change feed');
+CALL pg_temp.comment('COLUMN scim.event.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.event.sequence', 'Order in which changes were made; transactions may commit in another');
+CALL pg_temp.comment('COLUMN scim.event.transaction_id', 'Transaction of the change: a reader stops before the oldest one still open');
+CALL pg_temp.comment('COLUMN scim.event.account_id', 'The account, which may be gone; NULL: the change is the organization''s own');
+CALL pg_temp.comment('COLUMN scim.event.kind', 'RFC 9967 event URI, or one of ours: urn:mod_scim:event:...');
+CALL pg_temp.comment('COLUMN scim.event.actor_kind', 'Who did it: a SCIM token, an administrator''s account, or the operator (scimctl)');
+CALL pg_temp.comment('COLUMN scim.event.actor_id', 'Id of that token or account');
+CALL pg_temp.comment('COLUMN scim.event.actor_name', 'Its name at that time');
+CALL pg_temp.comment('COLUMN scim.event.attributes', 'Names of the attributes that changed');
+CALL pg_temp.comment('COLUMN scim.event.version', 'Version of the account after the change; NULL without one');
+CALL pg_temp.comment('COLUMN scim.event.occurred_at', 'When');
+CALL pg_temp.comment('COLUMN scim.event.data', '{"before": {...}, "after": {...}}: the changed attributes');
 
-CREATE INDEX IF NOT EXISTS event_guest ON scim.event (organization_id, sequence)
-    WHERE kind = 'urn:mod_scim:event:role:guest';
-
--- Whose account is gone is still found by name.
-CREATE INDEX IF NOT EXISTS event_deleted
-    ON scim.event (organization_id, scim.user_name_key(data #>> '{before,userName}'))
-    WHERE kind = 'urn:ietf:params:scim:event:prov:delete';
-
--- The change feed reads in this order, up to the oldest transaction that is
--- still open: what it has passed can never change.
-CREATE INDEX IF NOT EXISTS event_feed ON scim.event (transaction_id, sequence);
-CREATE INDEX IF NOT EXISTS event_own_feed ON scim.event (organization_id, transaction_id, sequence);
 
 -- Restored from a dump into another cluster, events have transactions that this
 -- one has not come to, and would wait for them.  They are all past.
@@ -333,10 +504,10 @@ CREATE TABLE IF NOT EXISTS scim.relay (
     sequence    bigint NOT NULL,
     updated_at  timestamptz(3) NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE scim.relay IS 'How far each scimctl relay has got';
-COMMENT ON COLUMN scim.relay.name IS 'Its --name';
-COMMENT ON COLUMN scim.relay.sequence IS 'Sequence of the latest event that its receiver has taken; 0: none yet';
-COMMENT ON COLUMN scim.relay.updated_at IS 'When';
+CALL pg_temp.comment('TABLE scim.relay', 'How far each scimctl relay has got');
+CALL pg_temp.comment('COLUMN scim.relay.name', 'Its --name');
+CALL pg_temp.comment('COLUMN scim.relay.sequence', 'Sequence of the latest event that its receiver has taken; 0: none yet');
+CALL pg_temp.comment('COLUMN scim.relay.updated_at', 'When');
 
 -- Refused requests, for the administrator who asks why somebody was not
 -- provisioned.  In the order of events, so that both are one list.
@@ -354,44 +525,18 @@ CREATE TABLE IF NOT EXISTS scim.refusal (
     occurred_at      timestamptz(3) NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, sequence)
 );
-COMMENT ON TABLE scim.refusal IS 'SCIM requests that were refused: the latest thousand of an organization, for 30 days';
-COMMENT ON COLUMN scim.refusal.organization_id IS 'The organization';
-COMMENT ON COLUMN scim.refusal.sequence IS 'Order, shared with scim.event';
-COMMENT ON COLUMN scim.refusal.account_id IS 'The account that the request was about, where its path names one';
-COMMENT ON COLUMN scim.refusal.user_name IS 'The userName in its body, where it has one';
-COMMENT ON COLUMN scim.refusal.actor_name IS 'Name of the token';
-COMMENT ON COLUMN scim.refusal.method IS 'HTTP method';
-COMMENT ON COLUMN scim.refusal.path IS 'Path below the SCIM Location';
-COMMENT ON COLUMN scim.refusal.status IS 'HTTP status of the answer';
-COMMENT ON COLUMN scim.refusal.scim_type IS 'scimType of the answer';
-COMMENT ON COLUMN scim.refusal.detail IS 'What the client was told';
-COMMENT ON COLUMN scim.refusal.occurred_at IS 'When';
-
--- What is new must be right; what is there already does not keep its row from
--- being changed otherwise: a leaver with a bad name is deactivated all the same.
--- scim.account_before_write has the rules of accounts: PostgreSQL reads and plans
--- the condition of a trigger anew for each row, and accounts are written often.
-DO $$
-DECLARE
-    rule record;
-BEGIN
-    FOR rule IN VALUES
-        ('organization', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
-        ('organization', 'domains', 'are_domains', 'must be names of domains such as example.com'),
-        ('token', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters')
-    LOOP
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON scim.%I FOR EACH ROW'
-                       ' WHEN (NOT scim.%I(NEW.%I)) EXECUTE FUNCTION scim.refuse_value(%L, %L)',
-                       rule.column1 || '_' || rule.column2 || '_insert', rule.column1, rule.column3, rule.column2,
-                       rule.column2, rule.column4);
-        EXECUTE format('CREATE OR REPLACE TRIGGER %I BEFORE UPDATE ON scim.%I FOR EACH ROW'
-                       ' WHEN (NEW.%I IS DISTINCT FROM OLD.%I AND NOT scim.%I(NEW.%I))'
-                       ' EXECUTE FUNCTION scim.refuse_value(%L, %L)',
-                       rule.column1 || '_' || rule.column2 || '_update', rule.column1, rule.column2, rule.column2,
-                       rule.column3, rule.column2, rule.column2, rule.column4);
-    END LOOP;
-END
-$$;
+CALL pg_temp.comment('TABLE scim.refusal', 'SCIM requests that were refused: the latest thousand of an organization, for 30 days');
+CALL pg_temp.comment('COLUMN scim.refusal.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.refusal.sequence', 'Order, shared with scim.event');
+CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account that the request was about, where its path names one');
+CALL pg_temp.comment('COLUMN scim.refusal.user_name', 'The userName in its body, where it has one');
+CALL pg_temp.comment('COLUMN scim.refusal.actor_name', 'Name of the token');
+CALL pg_temp.comment('COLUMN scim.refusal.method', 'HTTP method');
+CALL pg_temp.comment('COLUMN scim.refusal.path', 'Path below the SCIM Location');
+CALL pg_temp.comment('COLUMN scim.refusal.status', 'HTTP status of the answer');
+CALL pg_temp.comment('COLUMN scim.refusal.scim_type', 'scimType of the answer');
+CALL pg_temp.comment('COLUMN scim.refusal.detail', 'What the client was told');
+CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When');
 
 -- The role column and attributes.roles say the same, whoever writes which: of
 -- the two the one that was changed counts, of both, or when roles is no list,
@@ -460,9 +605,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses names and attributes that nobody could read, keeps attributes.roles equal to role, and counts version and updated_at';
-CREATE OR REPLACE TRIGGER account_before_write
-    BEFORE INSERT OR UPDATE ON scim.account
-    FOR EACH ROW EXECUTE FUNCTION scim.account_before_write();
 
 -- Who writes accounts need not see tokens, so these two rules are the owner's.
 -- A transaction with a snapshot of its own would not see a token that was
@@ -490,13 +632,6 @@ END
 $$;
 REVOKE ALL ON FUNCTION scim.account_keep_token_issuer() FROM PUBLIC;
 COMMENT ON FUNCTION scim.account_keep_token_issuer() IS 'An account with a live token stays an active ADMIN (SQLSTATE SC001)';
-CREATE OR REPLACE TRIGGER account_keep_token_issuer_update
-    BEFORE UPDATE ON scim.account FOR EACH ROW
-    WHEN (OLD.active AND NOT NEW.active OR OLD.role = 'ADMIN' AND NEW.role <> 'ADMIN')
-    EXECUTE FUNCTION scim.account_keep_token_issuer();
-CREATE OR REPLACE TRIGGER account_keep_token_issuer_delete
-    BEFORE DELETE ON scim.account FOR EACH ROW
-    EXECUTE FUNCTION scim.account_keep_token_issuer();
 
 -- FOR SHARE holds off a concurrent demotion until the token is visible.  A
 -- token that an UPDATE leaves expired opens nothing.
@@ -519,9 +654,6 @@ END
 $$;
 REVOKE ALL ON FUNCTION scim.token_needs_admin() FROM PUBLIC;
 COMMENT ON FUNCTION scim.token_needs_admin() IS 'A token is issued by an active ADMIN (SQLSTATE SC002)';
-CREATE OR REPLACE TRIGGER token_needs_admin
-    BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token
-    FOR EACH ROW EXECUTE FUNCTION scim.token_needs_admin();
 
 -- Revocation is a barrier.  Whatever is written in the name of a token has an
 -- event, which looks at token and switch again; a revocation waits until those
@@ -535,7 +667,7 @@ CREATE OR REPLACE FUNCTION scim.revocation_lock(organization_id uuid) RETURNS bi
 COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that writers of an organization''s tokens share and revocations take alone';
 
 CREATE SEQUENCE IF NOT EXISTS scim.revocation;
-DO $$ BEGIN PERFORM nextval('scim.revocation'); END $$;    -- it has a value from now on
+DO $$ BEGIN PERFORM nextval('scim.revocation') WHERE pg_sequence_last_value('scim.revocation') IS NULL; END $$;    -- it has a value from now on
 COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that who has looked at a token need not look again until there is one';
 
 -- Two things in one trigger, because each costs as much to call as to do.
@@ -591,9 +723,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION scim.event_before_insert() IS 'Tells those who LISTEN on scim_event that there are new events. Nothing is written in the name of a token that was deleted or has ended (SQLSTATE SC003) or while provisioning is switched off (SC004)';
-CREATE OR REPLACE TRIGGER event_before_insert
-    BEFORE INSERT ON scim.event FOR EACH ROW
-    EXECUTE FUNCTION scim.event_before_insert();
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -608,55 +737,41 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets what a token is writing end before the token or the switch does';
-CREATE OR REPLACE TRIGGER token_revocation_delete
-    BEFORE DELETE ON scim.token FOR EACH ROW
-    WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now())
-    EXECUTE FUNCTION scim.revocation_waits();
-CREATE OR REPLACE TRIGGER token_revocation_update
-    BEFORE UPDATE OF organization_id, id, hash, expires_at ON scim.token FOR EACH ROW
-    EXECUTE FUNCTION scim.revocation_waits();
-CREATE OR REPLACE TRIGGER organization_revocation
-    BEFORE UPDATE OF provisioning_enabled ON scim.organization FOR EACH ROW
-    WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled)
-    EXECUTE FUNCTION scim.revocation_waits();
 
--- Upgrade to version 5: keys are case-folded, not lower-cased.  Accounts that
--- are the same by the new key are listed, and then nothing at all is changed.
+-- All triggers are scim_owner's to make; CREATE OR REPLACE also enables one that was
+-- disabled.
 DO $$
 DECLARE
-    clash record;
-    clashes integer := 0;
-    unlike integer;
+    definition text;
+BEGIN
+    FOR definition IN SELECT pg_temp.missing_triggers() LOOP
+        EXECUTE regexp_replace(definition, '^CREATE', 'CREATE OR REPLACE');
+    END LOOP;
+END
+$$;
+
+-- Upgrade to version 5: keys are case-folded, not lower-cased.  What is ASCII has
+-- the same key as before.  Not in batches: between two of them some keys would be
+-- of one kind and some of the other, and two accounts could get one userName.
+-- Indexes of keys are made again beside the requests, which until then are slower.
+DO $$
 BEGIN
     IF EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
         RETURN;
     END IF;
-    LOCK TABLE scim.account IN SHARE ROW EXCLUSIVE MODE;
-    FOR clash IN
-        SELECT o.key, string_agg(format('%s (%s)', a.user_name, a.id), ', ' ORDER BY a.created_at, a.id) AS accounts
-        FROM scim.account a JOIN scim.organization o ON o.id = a.organization_id
-        GROUP BY o.key, scim.user_name_key(a.user_name) HAVING count(*) > 1 ORDER BY o.key
-    LOOP
-        clashes := clashes + 1;
-        RAISE WARNING 'Organization "%": these userNames are the same from now on: %', clash.key, clash.accounts;
-    END LOOP;
-    IF clashes > 0 THEN
-        RAISE EXCEPTION 'Nothing was changed: % userName(s) would belong to more than one account', clashes
-            USING HINT = 'Rename or delete the accounts in the warnings above until each userName is one account''s, then apply schema.sql again.';
-    END IF;
     ALTER TABLE scim.account DISABLE TRIGGER account_before_write;
-    UPDATE scim.account SET user_name = user_name WHERE user_name_key <> scim.user_name_key(user_name);
+    UPDATE scim.account SET user_name = user_name
+    WHERE octet_length(user_name) <> char_length(user_name) AND user_name_key <> scim.user_name_key(user_name);
     ALTER TABLE scim.account ENABLE TRIGGER account_before_write;
-    REINDEX INDEX scim.account_display_name;
-    REINDEX INDEX scim.account_by_attribute;
-    REINDEX INDEX scim.event_deleted;
-    SELECT count(*) INTO unlike FROM scim.account
-    WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes));
-    IF unlike > 0 THEN
-        SET LOCAL client_min_messages = notice;
-        RAISE NOTICE '% account(s) have names or attributes that could not be given today. They stay as they are; find them with: SELECT * FROM scim.account WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes))', unlike;
+    DROP INDEX IF EXISTS scim.account_display_name, scim.account_by_attribute, scim.event_deleted;
+    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('scim.account_external_id') AND indnatts = 2) THEN
+        DROP INDEX scim.account_external_id;    -- of version 1, which lists were not read in the order of
     END IF;
     INSERT INTO scim.schema_version (version) VALUES (5);
+    PERFORM set_config('scim.look_at_names', 'on', false);
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION 'Nothing was changed: a userName that would belong to more than one account came while schema.sql was applied'
+        USING HINT = 'Apply schema.sql again: it lists the accounts.';
 END
 $$;
 
@@ -679,8 +794,32 @@ BEGIN
     DROP TRIGGER IF EXISTS event_needs_live_token ON scim.event;
     DROP FUNCTION IF EXISTS scim.event_needs_live_token();
     ALTER TABLE scim.event DROP CONSTRAINT IF EXISTS event_organization_id_fkey;
-    INSERT INTO scim.schema_version (version) VALUES (6);
+    DROP INDEX IF EXISTS scim.account_attributes;    -- of all organizations together
+    INSERT INTO scim.schema_version (version, needs) VALUES (6, 5);
 END
+$$;
+
+-- An index of a table that is empty is made in no time; for the others see below.
+DO $$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT * FROM pg_temp.missing_indexes() WHERE NOT is_broken AND pg_relation_size(relation::regclass) = 0 LOOP
+        EXECUTE format('CREATE INDEX %I ON %s %s', missing.name, missing.relation, missing.definition);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION pg_temp.privileges() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(concat_ws(' ', o.name, p.grantor, p.grantee, p.privilege_type, p.is_grantable), E'\n'
+                      ORDER BY o.name, p.grantor, p.grantee, p.privilege_type)
+    FROM (SELECT 'schema', nspacl FROM pg_namespace WHERE nspname = 'scim'
+          UNION ALL
+          SELECT oid::text, relacl FROM pg_class WHERE relnamespace = 'scim'::regnamespace
+          UNION ALL
+          SELECT attrelid || '.' || attnum, attacl FROM pg_attribute
+          WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'scim'::regnamespace)) o(name, acl),
+         aclexplode(o.acl) p
 $$;
 
 -- What each role may do, of those that exist.  It is given anew each time, so what
@@ -697,7 +836,9 @@ DECLARE
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
     role record;
     privilege text;
+    given text;
 BEGIN
+    given := pg_temp.privileges();
     FOR role IN
         SELECT v.column1 AS name, ARRAY['USAGE ON SCHEMA scim'] || v.column2 AS privileges
         FROM (VALUES
@@ -721,7 +862,48 @@ BEGIN
             EXECUTE format('GRANT %s TO %I', privilege, role.name);
         END LOOP;
     END LOOP;
+    IF pg_temp.privileges() = given THEN
+        RAISE SQLSTATE 'SC000';
+    END IF;
+EXCEPTION WHEN SQLSTATE 'SC000' THEN    -- nothing to change: no row of the catalogs is new
+    NULL;
 END
 $$;
 
 COMMIT;
+
+-- The second part: indexes.  Each waits for the transactions that are open, and
+-- nobody for it but who vacuums or changes the table.  One that was broken off is
+-- there and of no use (is_broken).
+SET ROLE scim_owner;
+SET search_path = pg_catalog, pg_temp;
+SET client_min_messages = notice;
+SET lock_timeout = 0;
+SET statement_timeout = 0;
+
+SELECT format('DO $do$ BEGIN RAISE NOTICE USING MESSAGE = %L; END $do$',
+              format('Making the index scim.%s beside the requests, as soon as open transactions have ended', name)),
+       CASE WHEN is_broken THEN format('DROP INDEX CONCURRENTLY scim.%I', name) END,
+       format('CREATE INDEX CONCURRENTLY %I ON %s %s', name, relation, definition)
+FROM pg_temp.missing_indexes() \gexec
+
+DO $$
+DECLARE
+    unlike integer := 0;
+BEGIN
+    IF current_setting('scim.look_at_names', true) = 'on' THEN
+        SELECT count(*) INTO unlike FROM scim.account
+        WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes));
+    END IF;
+    IF unlike > 0 THEN
+        RAISE NOTICE '% account(s) have names or attributes that could not be given today. They stay as they are; find them with: SELECT * FROM scim.account WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes))', unlike;
+    END IF;
+    PERFORM pg_advisory_unlock(hashtext('scim.schema'));
+END
+$$;
+
+RESET statement_timeout;
+RESET lock_timeout;
+RESET client_min_messages;
+RESET search_path;
+RESET ROLE;

@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 
 #include "scim_prepared.h"
+#include "scim_version.h"
 
 #define MAX_VALUES 1024          /* parameters of a query */
 
@@ -105,6 +106,8 @@ static const struct {
     { "55", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "57014", NULL, SCIM_E_UNAVAILABLE, too_slow },
     { "57", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "58", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "XX000", NULL, SCIM_E_UNAVAILABLE, NULL },    /* a table that has gone */
     { "", NULL, SCIM_E_INTERNAL, NULL }
 };
 
@@ -277,6 +280,24 @@ void scim_db_allow_again(scim_db_t *db)
     db->patience = renewed;
 }
 
+/* Each server process is asked once whether it has what we need; where it has
+ * not, db is given back. */
+static scim_error_t *check_version(scim_db_t *db)
+{
+    scim_prepared_t *prepared = db->prepared;
+    scim_error_t *error = NULL;
+
+    if (!prepared->fits
+        || prepared->backend != PQbackendPID(db->connection)) {
+        error = scim_version_check(db, "mod_scim", db->pool);
+        prepared->fits = error == NULL;
+    }
+    if (error) {
+        scim_db_return(db);
+    }
+    return error;
+}
+
 scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
                                  const char *organization, apr_pool_t *pool)
 {
@@ -292,6 +313,7 @@ scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
     borrowed->prepared = prepared_of(&borrowed->loan);
     apr_pool_cleanup_register(pool, borrowed, give_back,
                               apr_pool_cleanup_null);
+    SCIM_ERR(check_version(borrowed));
     *db = borrowed;
     return NULL;
 }
@@ -416,14 +438,35 @@ static void advise_shared(scim_db_t *db, const PGresult *result)
     }
 }
 
+/* A borrowed connection whose database has not what a statement needs is asked
+ * again what it has; operators are told by scimctl what their role may. */
+static scim_error_t *unfit(scim_db_t *db, const PGresult *result)
+{
+    const char *advice = db->from ? scim_version_advice(sqlstate_of(result))
+                                  : NULL;
+
+    if (!advice) {
+        return NULL;
+    }
+    db->prepared->fits = 0;
+    return scim_error_caused(db->pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE,
+                             apr_pstrcat(db->pool, cause_of(db, result), ": ",
+                                         advice, NULL));
+}
+
 static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
 {
     const char *detail;
     const char *cause;
+    scim_error_t *error;
     int i = 0;
 
     if (db->patience->end) {
         return given_up(db);
+    }
+    error = unfit(db, result);
+    if (error) {
+        return error;
     }
     if (is_lost(db, result)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,

@@ -46,7 +46,8 @@ void scim_db_allow_again(scim_db_t *db);
 
 /* Borrow a connection; it must be given back with scim_db_return, and is when
  * pool goes at the latest.  None free in time or the database away:
- * SCIM_E_UNAVAILABLE. */
+ * SCIM_E_UNAVAILABLE; one that does not fit this release, or is not whole:
+ * SCIM_E_UNFIT. */
 scim_error_t *scim_db_borrow(scim_db_t **db, scim_pool_t *from,
                              apr_pool_t *pool) SCIM_CHECKED;
 
@@ -67,7 +68,8 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
  * Errors by SQLSTATE: a taken userName SCIM_E_UNIQUENESS, a token issuer's
  * protection SCIM_E_FORBIDDEN, a value that the database refuses
  * SCIM_E_INVALID_VALUE, a database that is away, busy or restarting
- * SCIM_E_UNAVAILABLE, all else SCIM_E_INTERNAL. */
+ * SCIM_E_UNAVAILABLE, one that does not have what the statement needs
+ * SCIM_E_UNFIT on a borrowed connection, all else SCIM_E_INTERNAL. */
 scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
                           scim_statement_e statement,
                           const char *const *values) SCIM_CHECKED;

@@ -40,7 +40,8 @@
     X(TOO_MANY_REQUESTS, 429, NULL)                                         \
     X(INTERNAL,          500, NULL)                                         \
     X(NOT_IMPLEMENTED,   501, NULL)                                         \
-    X(UNAVAILABLE,       503, NULL)
+    X(UNAVAILABLE,       503, NULL)                                         \
+    X(UNFIT,             503, NULL)    /* the database: scim_version.h */
 
 #define SCIM_ERROR_ENUM(kind, status, scim_type) SCIM_E_##kind,
 typedef enum {
@@ -72,6 +73,10 @@ typedef struct scim_error_t {
 #define SCIM_INVALID_TOKEN "Authorization failure. invalid token."
 #define SCIM_PROVISIONING_OFF                                               \
     "User provisioning is disabled for this organization."
+
+/* Of a database that is not fit for requests (SCIM_E_UNFIT). */
+#define SCIM_OUT_OF_SERVICE                                                 \
+    "The service is being maintained. Please try again later."
 
 /* A new error in pool; fmt (printf style) becomes its detail, without
  * what is not UTF-8: "%.60s" may cut a character. */

@@ -15,6 +15,7 @@
 
 #include "scim_config.h"
 #include "scim_door.h"
+#include "scim_limits.h"
 #include "scim_log.h"
 #include "scim_schema.h"
 #include "scim_text.h"
@@ -618,8 +619,14 @@ int scim_http_answer(request_rec *r, const scim_reply_t *reply)
 void scim_http_log(request_rec *r, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
+    int is_unfit = error->kind == SCIM_E_UNFIT;
 
-    ap_log_rerror(APLOG_MARK, status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
+    if (is_unfit && scim_limits_once_a_minute()) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0080)
+                      "no request is served: %s", error->cause);
+    }
+    ap_log_rerror(APLOG_MARK, is_unfit ? APLOG_DEBUG
+                              : status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
                   SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
                   r->uri, error->detail, error->cause ? " Cause: " : "",
                   error->cause ? error->cause : "");
@@ -680,7 +687,7 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
     if (error->kind == SCIM_E_UNAUTHORIZED) {
         put_challenge(r);
     }
-    if (error->kind == SCIM_E_UNAVAILABLE) {
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After",
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }

@@ -26,7 +26,7 @@
 
 /* With another layout, another name: a graceful restart may load another
  * version. */
-#define RETAINED "mod_scim limits 1"
+#define RETAINED "mod_scim limits 2"
 
 APLOG_USE_MODULE(scim);
 
@@ -36,6 +36,7 @@ typedef struct {
     apr_int64_t limited;         /* requests of organizations */
     apr_int64_t failed;          /* tokens that were looked up in vain */
     apr_int64_t turned_away;     /* that were not even looked up */
+    scim_rate_time_t told;       /* scim_limits_once_a_minute */
     scim_rate_table_t organizations;
     scim_rate_table_t addresses;
 } shared_t;
@@ -328,6 +329,17 @@ static int show_status(request_rec *r, int flags)
         ap_rputs("</dl>\n", r);
     }
     return OK;
+}
+
+int scim_limits_once_a_minute(void)
+{
+    scim_rate_time_t before = __atomic_load_n(&shared->told,
+                                              __ATOMIC_RELAXED);
+    scim_rate_time_t at = now();
+
+    return (!before || at - before >= 60 * SCIM_RATE_SECOND)
+           && __atomic_compare_exchange_n(&shared->told, &before, at, 0,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 /* Memory */

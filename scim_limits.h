@@ -45,6 +45,10 @@ scim_error_t *scim_limits_count(request_rec *r, const char *organization,
 /* Who sent something else than a token leaves a trace, too. */
 void scim_limits_no_token(request_rec *r, const char *organization);
 
+/* Whether a minute has passed since this was last true, in any process: for a
+ * line in the log that each request would be a reason for. */
+int scim_limits_once_a_minute(void);
+
 void scim_limits_register(apr_pool_t *pool);
 
 #endif

@@ -26,6 +26,7 @@ void scim_prepared_forget(scim_prepared_t *prepared)
     prepared->kept = apr_hash_make(prepared->kept_pool);
     memset(prepared->fixed, 0, sizeof(prepared->fixed));
     prepared->backend = 0;
+    prepared->fits = 0;
 }
 
 /* SHA-256, cut: nobody finds two texts of one name. */

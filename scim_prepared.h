@@ -14,6 +14,7 @@
 /* It lives with the connection, and only its present borrower touches it. */
 typedef struct {
     int backend;                 /* server process that prepared them */
+    int fits;                    /* found so by scim_version_check */
     unsigned char fixed[SCIM_SQL_COUNT]; /* whether it did */
     apr_hash_t *kept;            /* query text -> its name */
     apr_pool_t *kept_pool;       /* cleared with them */

@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include "scim_text.h"
+#include "scim_version.h"
 
 #define SECRET_BYTES 32                  /* 256 random bits */
 #define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */
@@ -93,6 +94,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     }
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_AUTHENTICATE, values));
     if (scim_rows_count(rows) != 1) {
+        SCIM_ERR(scim_version_check(db, "mod_scim", pool));
         return refused(pool);
     }
     *principal = principal_of(rows, key, pool);

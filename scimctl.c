@@ -17,6 +17,7 @@
 #include "scim_text.h"
 #include "scim_tokens.h"
 #include "scim_users.h"
+#include "scim_version.h"
 #include "scimctl_print.h"
 #include "scimctl_run.h"
 
@@ -662,6 +663,10 @@ static int find_command(scimctl_run_t *run, int count,
 
 static int explain(const scimctl_run_t *run, const scim_error_t *error)
 {
+    if (error->kind == SCIM_E_UNFIT) {
+        scimctl_say(run->pool, "scimctl: %s.", error->cause);
+        return EXIT_FAILURE;
+    }
     scimctl_say(run->pool, "scimctl: %s", error->detail);
     if (error->cause && scim_error_status(error->kind) >= 500) {
         scimctl_say(run->pool, "scimctl: %s", error->cause);
@@ -689,6 +694,9 @@ static int perform(scimctl_run_t *run, int command)
     run->call.base = "";
     run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
     run->call.left_out = apr_array_make(run->pool, 4, sizeof(const char *));
+    if (!error) {
+        error = scim_version_check(run->call.db, "scimctl", run->pool);
+    }
     if (!error) {
         error = commands[command].run(run);
     }

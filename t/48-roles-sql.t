@@ -246,7 +246,7 @@ works('Between');
 may_not('scim', 'DROP TABLE scim.refusal', 'httpd no longer owns its tables');
 (undef, $said) = apply('scim', 'schema.sql');
 like $said, qr/apply schema\.sql as scim_owner/, 'nor may it apply schema.sql';
-is_deeply [apply('scim_owner', 'schema.sql')], [0, ''], 'scim_owner does';
+is +(apply('scim_owner', 'schema.sql'))[0], 0, 'scim_owner does';
 works('After');
 may_not('scim', $_) for 'DELETE FROM scim.event', 'CREATE SCHEMA mine', 'UPDATE scim.organization SET key = key';
 $server->{pguser} = 'scim_owner';

@@ -8,6 +8,7 @@ package Scim::Traffic;
 use strict;
 use warnings;
 use JSON::PP ();
+use Time::HiRes qw(time);
 use Scim::Process;
 use Scim::Test ();
 
@@ -30,9 +31,10 @@ sub client {
     srand $$;
     my $tell = sub {
         my ($what, $name, $value, $request) = @_;
+        my $start = time;
         my $r = eval { $request->() } || { status => 0, error => "$@" };
         print JSON::PP->new->canonical->encode({
-            what => $what, name => $name, value => $value, status => $r->{status}, error => $r->{error},
+            what => $what, name => $name, value => $value, status => $r->{status}, error => $r->{error}, took => time - $start,
             found => $r->{json}{totalResults}, retry_after => ($r->{headers} || {})->{'retry-after'} }), "\n";
         return $r;
     };

@@ -1,0 +1,120 @@
+# A database that is older or newer than the module, has no tables, or is being
+# restored: 503 until it fits, a line in the log that says what to do, and never
+# another answer.
+use strict;
+use warnings;
+use lib 't/lib';
+use Scim::Process;
+use Scim::Test;
+use Scim::Traffic;
+
+my $server = own_server();      # whose database comes and goes
+my $org = organization(profile => 'open');
+my $dump = "$server->{dir}/run/dump";
+
+sub cluster { my (@statements) = @_; return $server->run(0, $server->psql('-U', 'postgres', '-d', 'postgres', '-qX', '-v', 'ON_ERROR_STOP=1', map { ('-c', $_) } @statements)) }
+sub apply { my ($file, $role) = @_; return $server->run(0, $server->psql('-U', $role // 'scim_owner', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', Scim::Server::root() . "/$file")) }
+sub database { my ($owner) = @_; cluster('DROP DATABASE IF EXISTS scim WITH (FORCE)', "CREATE DATABASE scim OWNER $owner ENCODING 'UTF8' TEMPLATE template0") }
+sub as_postgres { return $server->run(0, $server->psql('-U', 'postgres', '-qX', '-c', @_)) }
+# Each connection is asked once, so these are new ones.
+sub reconnect { as_postgres(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim'}) }
+sub lines { my ($what) = @_; return scalar(() = error_log() =~ /$what/g) }
+sub scimctl { my $done = Scim::Process::run([$server->scimctl(@_)]); return ($done->{status}, $done->{err}) }
+sub is_unfit {
+    my ($name) = @_;
+    my $r = $org->get('/Users?count=1');
+    is_error($r, 503, undef, $name);
+    return like $r->{headers}{'retry-after'} // '', qr/^[1-9]\d*$/, 'with Retry-After';
+}
+
+# Older
+is $org->get('/Users?count=1')->{status}, 200, 'a database that fits is served';
+as_postgres('UPDATE scim.schema_version SET version = version - 100 WHERE version > 4');
+is $org->get('/Users?count=1')->{status}, 200, 'a connection is asked once';
+reconnect();
+is_unfit('a database of an older version is not served') for 1 .. 5;
+is lines(qr/SCIM0080: no request is served: The database has schema version 4, this mod_scim needs 6: apply schema\.sql/), 1, 'the log says once what to do';
+is_deeply [scimctl('org', 'list')], [1, "scimctl: The database has schema version 4, this scimctl needs 6: apply schema.sql.\n"], 'and so does scimctl';
+as_postgres('UPDATE scim.schema_version SET version = version + 100 WHERE version < 0');
+is $org->get('/Users?count=1')->{status}, 200, 'as soon as it fits it is served';
+
+# Newer
+as_postgres('INSERT INTO scim.schema_version (version) VALUES (99)');
+reconnect();
+is_unfit('one of a version that the module does not know is not served');
+is_deeply [scimctl('org', 'list')], [1, "scimctl: The database has schema version 99, this scimctl knows 6: install the release whose schema.sql was applied.\n"], 'scimctl says which release fits';
+as_postgres('UPDATE scim.schema_version SET needs = 6 WHERE version = 99');
+is $org->get('/Users?count=1')->{status}, 200, 'unless it says that what was made for this version works with it';
+is +(scimctl('org', 'list'))[0], 0, 'with scimctl as well';
+as_postgres('DELETE FROM scim.schema_version WHERE version = 99');
+
+# Not whole
+as_postgres('REVOKE SELECT ON scim.token FROM scim');
+is_unfit('without a privilege that it needs it does not serve');
+as_postgres('GRANT SELECT ON scim.token TO scim');
+is $org->get('/Users?count=1')->{status}, 200, 'with it, it does';
+as_postgres('DROP TRIGGER token_needs_admin ON scim.token');
+reconnect();
+is_unfit('a database that lacks a rule is not served');
+apply('schema.sql');
+is $org->get('/Users?count=1')->{status}, 200, 'schema.sql makes it whole';
+
+# Nothing there
+$server->run(0, Scim::Server::pg('pg_dump'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', '-Fc', '-f', "$server->{dir}/small");
+database('scim_owner');
+is_unfit('an empty database is not served');
+like +(scimctl('org', 'list'))[1], qr/^scimctl: apply schema\.sql to this database first\.$/m, 'scimctl says what it lacks';
+
+# The version before
+apply('t/schema/5-roles.sql');
+my $old = organization(profile => 'open');
+my $user = $old->create(emails => [{ type => 'work', value => 'a@example.com' }]);
+is $old->get("/Users/$user->{id}")->{json}{userName}, $user->{userName}, 'a database of version 5 is served: GET';
+is $old->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'Boss' })->{status}, 200, 'PATCH';
+is $old->put("/Users/$user->{id}", { schemas => [CORE], userName => $user->{userName}, title => 'Boss' })->{status}, 200, 'PUT';
+is $old->filter('title eq "boss"')->{json}{totalResults}, 1, 'a filter';
+is $old->get('/Users?sortBy=userName&cursor&count=1')->{status}, 200, 'a cursor';
+is $old->post('/Bulk', { schemas => [BULK], Operations => [{ method => 'POST', path => '/Users', bulkId => 'a', data => { schemas => [CORE], userName => user_name() } }] })
+    ->{json}{Operations}[0]{status}, '201', 'a bulk request';
+is $old->post('/Users', {})->{status}, 400, 'a refusal';
+is $old->delete("/Users/$user->{id}")->{status}, 204, 'DELETE';
+is_deeply [(scimctl(@$_))[0]], [0], "scimctl @$_ as well" for ['org', 'show', $old->{key}], ['token', 'list', $old->{key}], ['account', 'list', $old->{key}], ['activity', 'list', $old->{key}], ['events', $old->{key}],
+    ['org', 'disable', $old->{key}], ['org', 'enable', $old->{key}];
+my $clear = $old->new_token;
+is $old->get('/Users?count=1', token => $clear)->{status}, 200, 'a new token';
+
+# Restored
+sub requests_during {
+    my ($restore) = @_;
+    my $traffic = Scim::Traffic->start($org, 4);
+    my $good = 0;
+    $restore->();
+    # Whatever the log's limit is, who sent a good token goes on.
+    Scim::Server::wait_until('the restored database is served', 20, sub { $org->get('/Users?count=1')->{status} == 200 });
+    $traffic->wait_for(50);
+    my %count;
+    $count{ $_->{status} }++ for $traffic->stop;
+    note join ', ', map { "$_: $count{$_}" } sort keys %count;
+    return \%count;
+}
+sub restore { my (@options) = @_; return sub { $server->run(0, Scim::Server::pg('pg_restore'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', @options, $dump) } }
+database('scim_owner');
+$server->run(0, Scim::Server::pg('pg_restore'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', "$server->{dir}/small");
+sql(q{INSERT INTO scim.account (organization_id, user_name, attributes) SELECT $1, 'user' || i || '@example.com', jsonb_build_object('title', i::text) FROM generate_series(1, 10000) i}, $org->{id});
+$server->run(0, Scim::Server::pg('pg_dump'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', '-Fc', '-f', $dump);
+is $org->get('/Users?count=1')->{status}, 200, 'a database with 10,000 accounts';
+for my $way (['one after the other', 'scim_owner'], ['by two processes', 'scim_owner', '-j', 2], ['to be httpd\'s own', 'scim', '--no-owner', '--no-acl', '--role=scim']) {
+    my ($name, $owner, @options) = @$way;
+    database($owner);
+    my $count = requests_during(restore(@options));
+    is_deeply [grep { !/^(?:200|201|503)$/ } sort keys %$count], [], "while it is restored $name, a good token is answered 200, 201 or 503";
+    cmp_ok $count->{503} // 0, '>', 10, 'and there were requests meanwhile';
+    is +(sql(q{SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'scim' AND i.indisprimary}))[0][0], 7, 'which broke nothing of it';
+}
+database('scim_owner');
+restore()->();
+my $count = requests_during(restore('--clean', '--if-exists'));
+is_deeply [grep { !/^(?:200|201|503)$/ } sort keys %$count], [], 'the same for one that is restored in place';
+is_deeply [error_log() =~ /SCIM0001: 500[^\n]*/g], [], 'no request was answered 500';
+cmp_ok lines(qr/SCIM0080/), '<=', 2, 'the log was told at most once a minute';
+done_testing;

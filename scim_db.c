@@ -65,10 +65,8 @@ static const char too_broad[] =
 static const char internal[] = "The server failed to process the request.";
 /* Of a constraint that no client can offend; for the log. */
 static const char is_behind[] =
-    ": if it is of a primary key, the sequence of the table is behind its"
-    " rows, as after an upgrade by logical replication: SELECT"
-    " setval('scim.event_sequence_seq', max(sequence)) FROM scim.event"
-    " brings that of events forward";
+    ": the sequence is behind, as after logical replication: SELECT setval("
+    "'scim.event_sequence_seq', max(sequence)) FROM scim.event";
 
 /* SQLSTATE (or how it begins) and, where one is named, constraint -> error;
  * the first row that fits counts. */

@@ -45,6 +45,8 @@ is +(configtest("${DBD}SCIMProfile open\nSCIMMaxResults 5\n<Location /scim>\nSet
 
 sub location { return "$DBD<Location /scim>\nSetHandler scim\n$_[0]\n</Location>" }
 refused(location('SCIMProfile closed'), qr/SCIMProfile: 'closed' is not allowed; it must be managed or open/, 'SCIMProfile');
+refused("${DBD}SCIMPreparedStatements maybe\n", qr/SCIMPreparedStatements must be On or Off/, 'SCIMPreparedStatements');
+refused(location('SCIMPreparedStatements Off'), qr/SCIMPreparedStatements not allowed (?:here|in <Location)/, 'SCIMPreparedStatements in a Location');
 refused(location('SCIMStrict maybe'), qr/SCIMStrict must be On or Off/, 'SCIMStrict');
 refused(location("SCIMMaxResults $_"), qr/SCIMMaxResults: '\Q$_\E' is not allowed; it must be a number from 1 to 10000/, "SCIMMaxResults $_")
     for 0, -1, 'x', '10001', '5x', '99999999999999999999';

@@ -668,7 +668,7 @@ static scim_error_t *run_together(bulk_t *bulk, operation_t *operation,
         apr_pool_destroy(creations[i].pool);
     }
     scim_db_end_pipeline(bulk->call->db);
-    for (i = 0; i < count; i++) {
+    for (i = 0; i < count && !is_stopped(bulk); i++) {
         if (operation[i].state == WAITING) {
             run_operation(bulk, operation + i);
         }

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <libpq-fe.h>
 
@@ -19,6 +20,14 @@ void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most)
     patience->end = SCIM_WAIT_GOES_ON;
 }
 
+apr_time_t scim_wait_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
 static int is_endless(const scim_patience_t *patience)
 {
     return patience->most == SCIM_WAIT_FOR_EVER;
@@ -26,12 +35,11 @@ static int is_endless(const scim_patience_t *patience)
 
 void scim_wait_spend(scim_patience_t *patience, apr_time_t begin)
 {
-    apr_interval_time_t spent = apr_time_now() - begin;
+    apr_interval_time_t spent = scim_wait_now() - begin;
 
-    if (is_endless(patience) || spent < 0) {
-        return;
+    if (!is_endless(patience)) {
+        patience->left = spent < patience->left ? patience->left - spent : 0;
     }
-    patience->left = spent < patience->left ? patience->left - spent : 0;
 }
 
 /* Cancelling */
@@ -128,7 +136,7 @@ static int wait_for(PGconn *connection, short events,
     apr_interval_time_t left;
 
     while (socket.fd >= 0) {
-        left = is_endless(patience) ? LOOK_AROUND : end - apr_time_now();
+        left = is_endless(patience) ? LOOK_AROUND : end - scim_wait_now();
         if (left <= 0) {
             patience->end = SCIM_WAIT_TOO_LONG;
             return 0;
@@ -165,7 +173,7 @@ static int wait_for_answer(PGconn *connection, scim_patience_t *patience,
 
 int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
 {
-    apr_time_t begin = apr_time_now();
+    apr_time_t begin = scim_wait_now();
 
     if (wait_for_answer(connection, patience, begin + patience->left)) {
         scim_wait_spend(patience, begin);
@@ -247,7 +255,7 @@ PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
  * next; so it is begun while there is time for its connect_timeout. */
 int scim_wait_reset(PGconn *connection, scim_patience_t *patience)
 {
-    apr_time_t begin = apr_time_now();
+    apr_time_t begin = scim_wait_now();
 
     scim_wait_close(connection);
     if (!is_endless(patience) && patience->left < patience->most / 2) {

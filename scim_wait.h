@@ -36,6 +36,9 @@ typedef struct {
 
 void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most);
 
+/* The time of a clock that nobody puts forward or back. */
+apr_time_t scim_wait_now(void);
+
 /* What was waited since begin, elsewhere, counts. */
 void scim_wait_spend(scim_patience_t *patience, apr_time_t begin);
 

@@ -90,6 +90,30 @@ sub stored {
 is get()->{status}, 200, 'the way leads through the proxy' for 1 .. 3;
 cmp_ok $proxy->count, '>', 0, 'and the database is behind it';
 
+like Scim::Process::run(['ss', '-tnoH', 'dport', '=', ':' . $proxy->port])->{out}, qr/timer:\(keepalive,/, 'a connection asks whether the other end is there';
+
+# Several operations of a bulk request do not wait one after the other.
+{
+    at_once(8, sub { $_[0]->get('/Users?count=1') });
+    my $locker = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
+    $locker->say("BEGIN; LOCK TABLE scim.account IN SHARE ROW EXCLUSIVE MODE; SELECT 'locked';");
+    $locker->line;
+    my $bulk = Scim::Process->start(sub {
+        my $r = timed(sub { $org->post('/Bulk', { schemas => [BULK], Operations => [
+            map { { method => $_ % 3 ? 'POST' : 'DELETE', path => $_ % 3 ? '/Users' : "/Users/$org->{issuer}", bulkId => $_,
+                    data => { userName => user_name(), displayName => 'Bulk' } } } 1 .. 20] }) });
+        printf "%d %.2f %s\n", @$r{qw(status seconds)}, join ',', map { $_->{status} } @{ $r->{json}{Operations} || [] };
+    }, out => 'pipe');
+    Scim::Server::wait_until('the write', 5, sub { (sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'}))[0][0] });
+    $proxy->stall('both');
+    my ($status, $seconds, $operations) = split / /, $bulk->line, 3;
+    is $status, 503, 'a bulk request whose database is away is 503' or diag $operations;
+    cmp_ok $seconds, '<', $TIMEOUT + 1.5, 'in the time of one operation';
+    $proxy->resume;
+    $locker->stop;
+    is_back('a bulk request');
+}
+
 for my $what ('both', 'answers') {
     at_once(8, sub { $_[0]->get('/Users?count=1') });        # connections are open
     $proxy->stall($what);

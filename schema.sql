@@ -759,14 +759,14 @@ BEGIN
     IF EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
         RETURN;
     END IF;
+    DROP INDEX IF EXISTS scim.account_display_name, scim.account_by_attribute, scim.account_attributes, scim.event_deleted;
+    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('scim.account_external_id') AND indnatts = 2) THEN
+        DROP INDEX scim.account_external_id;    -- of version 1, which lists were not read in the order of
+    END IF;
     ALTER TABLE scim.account DISABLE TRIGGER account_before_write;
     UPDATE scim.account SET user_name = user_name
     WHERE octet_length(user_name) <> char_length(user_name) AND user_name_key <> scim.user_name_key(user_name);
     ALTER TABLE scim.account ENABLE TRIGGER account_before_write;
-    DROP INDEX IF EXISTS scim.account_display_name, scim.account_by_attribute, scim.event_deleted;
-    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('scim.account_external_id') AND indnatts = 2) THEN
-        DROP INDEX scim.account_external_id;    -- of version 1, which lists were not read in the order of
-    END IF;
     INSERT INTO scim.schema_version (version) VALUES (5);
     PERFORM set_config('scim.look_at_names', 'on', false);
 EXCEPTION WHEN unique_violation THEN

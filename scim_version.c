@@ -5,10 +5,10 @@
 
 #include <apr_strings.h>
 
-/* One row: the version, the oldest that works with it, and whether the database
- * is whole.  pg_restore makes primary keys and triggers when all rows of their
- * table are there, and gives roles their privileges at the very end.  Version
- * 5 has no column "needs", and event_ring for event_before_insert. */
+/* One row: the version, the oldest that works with it, and whether the
+ * database is whole.  pg_restore makes primary keys and triggers when all rows
+ * of their table are there, and gives roles their privileges at the very end.
+ * Version 5 has no column "needs", and event_ring for event_before_insert. */
 static const char question[] =
     "SELECT v.version, pg_catalog.to_jsonb(v) ->> 'needs',"
     " (SELECT pg_catalog.count(*) = 7 FROM pg_catalog.pg_index i"

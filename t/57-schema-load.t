@@ -60,9 +60,9 @@ sub sum_up {
 sub under_traffic {
     my ($org, $code) = @_;
     my $traffic = Scim::Traffic->start($org, 8);
-    $traffic->wait_for(30);
+    $traffic->wait_for(20);
     $code->();
-    $traffic->wait_for(30);
+    $traffic->wait_for(20);
     sum_up($traffic->stop);
 }
 
@@ -83,7 +83,7 @@ sub under_statements {
     my $dir = File::Temp::tempdir(DIR => $server->{dir}, CLEANUP => 1);
     Scim::Server::write_file("$dir/$_.sql", "$script{$_};\n") for keys %script;
     local $ENV{PGOPTIONS} = '-c lock_timeout=2s -c search_path=pg_catalog';
-    my $bench = Scim::Process->start([Scim::Server::pg('pgbench'), '-h', $server->{pghost}, '-U', 'scim', '-d', 'scim', '-n', '-M', 'prepared', '-c', 8, '-T', 3,
+    my $bench = Scim::Process->start([Scim::Server::pg('pgbench'), '-h', $server->{pghost}, '-U', 'scim', '-d', 'scim', '-n', '-M', 'prepared', '-c', 8, '-T', 2,
         '-l', '--log-prefix', "$dir/log", map { ('-f', "$dir/$_.sql") } sort keys %script], out => "$dir/said", err => 'out');
     delete local $ENV{PGOPTIONS};
     sleep 1;

@@ -181,11 +181,9 @@ static int prepared_check(scim_db_t *db)
     PGresult *result;
     int usable;
 
-    if (PQstatus(db->connection) != CONNECTION_OK) {
-        return 0;
-    }
-    if (db->prepared->backend == backend) {
-        return 1;
+    if (PQstatus(db->connection) != CONNECTION_OK
+        || db->prepared->backend == backend) {
+        return PQstatus(db->connection) == CONNECTION_OK;
     }
     scim_prepared_forget(db->prepared);
     db->problem = NULL;
@@ -239,18 +237,17 @@ static apr_status_t give_back(void *data)
     return APR_SUCCESS;
 }
 
-static const char patience_key[] = "scim_db:patience";
-
 /* What pool's request may still wait. */
 static scim_patience_t *patience_of(apr_pool_t *pool)
 {
+    static const char key[] = "scim_db:patience";
     void *found = NULL;
 
-    apr_pool_userdata_get(&found, patience_key, pool);
+    apr_pool_userdata_get(&found, key, pool);
     if (!found) {
         found = apr_pcalloc(pool, sizeof(scim_patience_t));
         scim_wait_begin(found, apr_time_from_sec(SCIM_DB_SECONDS));
-        apr_pool_userdata_setn(found, patience_key, NULL, pool);
+        apr_pool_userdata_setn(found, key, NULL, pool);
     }
     return found;
 }
@@ -684,31 +681,34 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
            && PQpipelineSync(db->connection) ? NULL : lost(db);
 }
 
+/* The answer, NULL, and the synchronization, before which nothing is
+ * committed. */
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
 {
     PGresult *kept = NULL;
     PGresult *next;
+    int is_committed = 0;
     int ends = 0;
 
-    /* The answer, NULL, and the synchronization. */
-    while (ends < 2
+    while (ends < 2 && !is_committed
            && scim_wait_until_ready(db->connection, db->patience)) {
         next = PQgetResult(db->connection);
+        is_committed = PQresultStatus(next) == PGRES_PIPELINE_SYNC;
         if (!next) {
             ends++;
         }
-        else if (PQresultStatus(next) == PGRES_PIPELINE_SYNC) {
-            PQclear(next);
-            break;
-        }
-        else if (!kept) {
+        else if (!kept && !is_committed) {
             kept = next;
         }
         else {
             PQclear(next);
         }
     }
-    return kept ? take_rows(rows, db, kept, 0) : lost(db);
+    if (kept && (is_committed || !is_success(kept))) {
+        return take_rows(rows, db, kept, 0);
+    }
+    PQclear(kept);
+    return lost(db);
 }
 
 void scim_db_end_pipeline(scim_db_t *db)

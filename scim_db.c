@@ -637,10 +637,13 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
            && PQpipelineSync(db->connection) ? NULL : lost(db);
 }
 
+/* The statement's answer comes before its transaction is committed: what is
+ * not followed by the synchronization may not have been. */
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
 {
     PGresult *kept = NULL;
     PGresult *next;
+    int is_done = 0;
     int ends = 0;
 
     /* The answer, NULL, and the synchronization. */
@@ -651,14 +654,20 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
         }
         else if (PQresultStatus(next) == PGRES_PIPELINE_SYNC) {
             PQclear(next);
+            is_done = 1;
             break;
         }
-        else if (!kept) {
+        else if (!kept || is_success(kept)) {
+            PQclear(kept);
             kept = next;
         }
         else {
             PQclear(next);
         }
+    }
+    if (kept && !is_done && is_success(kept)) {
+        PQclear(kept);
+        kept = NULL;
     }
     return kept ? take_rows(rows, db, kept, 0) : lost(db);
 }

@@ -681,8 +681,7 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
            && PQpipelineSync(db->connection) ? NULL : lost(db);
 }
 
-/* The answer, NULL, and the synchronization, before which nothing is
- * committed. */
+/* The answer, NULL, and the synchronization; its commit may fail between. */
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
 {
     PGresult *kept = NULL;
@@ -697,7 +696,8 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
         if (!next) {
             ends++;
         }
-        else if (!kept && !is_committed) {
+        else if (!is_committed && (!kept || is_success(kept))) {
+            PQclear(kept);
             kept = next;
         }
         else {

@@ -275,6 +275,7 @@ void scim_db_allow_again(scim_db_t *db)
     if (renewed->end == SCIM_WAIT_GOES_ON) {
         renewed->left = renewed->most;
     }
+    renewed->whole = db->patience;
     db->patience = renewed;
 }
 
@@ -738,13 +739,10 @@ scim_error_t *scim_db_defer_flush(scim_db_t *db)
 /* A commit that has something to write waits for all before it. */
 scim_error_t *scim_db_flush(scim_db_t *db)
 {
-    if (PQstatus(db->connection) == CONNECTION_OK) {
-        SCIM_ERR(command(db, WAIT_FOR_DISK, 0));
-        SCIM_ERR(command(db, "SELECT pg_logical_emit_message(true,"
-                             " 'mod_scim', '')", 0));
-    }
-    if (PQstatus(db->connection) != CONNECTION_OK
-        || db->deferred_backend != PQbackendPID(db->connection)) {
+    SCIM_ERR(command(db, WAIT_FOR_DISK, 0));
+    SCIM_ERR(command(db, "SELECT pg_logical_emit_message(true, 'mod_scim',"
+                         " '')", 0));
+    if (db->deferred_backend != PQbackendPID(db->connection)) {
         return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                                  "the connection was lost between the"
                                  " operations of a bulk request");

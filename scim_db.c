@@ -272,6 +272,7 @@ void scim_db_allow_again(scim_db_t *db)
     if (renewed->end == SCIM_WAIT_GOES_ON) {
         renewed->left = renewed->most;
     }
+    renewed->whole = db->patience;
     db->patience = renewed;
 }
 

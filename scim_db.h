@@ -40,8 +40,9 @@ typedef struct scim_rows_t scim_rows_t;
 void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
                    scim_is_gone_fn *is_gone, void *baton);
 
-/* What comes next may wait as long as all before it, unless that was in
- * vain. */
+/* What comes next may wait as long as all before it, unless that was in vain;
+ * db is one of scim_db_within, and when it has waited in vain, so has what it
+ * was made from. */
 void scim_db_allow_again(scim_db_t *db);
 
 /* Borrow a connection; it must be given back with scim_db_return, and is when

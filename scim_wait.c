@@ -171,6 +171,16 @@ static int wait_for_answer(PGconn *connection, scim_patience_t *patience,
     return 1;
 }
 
+static void give_up(scim_patience_t *patience)
+{
+    scim_wait_end_e end = patience->end;
+
+    for (; patience; patience = patience->whole) {
+        patience->left = 0;
+        patience->end = end;
+    }
+}
+
 int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
 {
     apr_time_t begin = scim_wait_now();
@@ -179,7 +189,7 @@ int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
         scim_wait_spend(patience, begin);
         return 1;
     }
-    patience->left = 0;
+    give_up(patience);
     cancel(connection);
     scim_wait_close(connection);
     return 0;

@@ -26,13 +26,16 @@ typedef enum {
 } scim_wait_end_e;
 
 /* What one request waits at most, all its waits together. */
-typedef struct {
+typedef struct scim_patience_t scim_patience_t;
+struct scim_patience_t {
     apr_interval_time_t most;
     apr_interval_time_t left;    /* 0: it does not wait any more */
     scim_wait_end_e end;         /* why */
     scim_is_gone_fn *is_gone;    /* NULL: somebody waits */
     void *baton;
-} scim_patience_t;
+    scim_patience_t *whole;      /* of which this is a part, or NULL: it ends
+                                  * with the part */
+};
 
 void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most);
 

@@ -146,7 +146,7 @@ sub new_server {
 }
 
 sub url_of { my ($of, $transport) = @_; return $of->{ $transport eq 'http' ? 'plain_url' : 'tls_url' } }
-sub base_url { my ($transport) = @_; return url_of(server(), $transport) }
+sub base_url { my ($transport) = @_; return url_of(server(), $transport || $TRANSPORT) }
 
 my $main_process = $$;
 

@@ -54,6 +54,11 @@ my %there = map { $_->[0] => 1 } sql(q{SELECT user_name FROM scim.account WHERE 
 is_deeply [grep { $said{$_} eq '201' && !$there{$_} } sort keys %said], [], 'every operation that is said to be done is';
 is_deeply [grep { $said{$_} !~ /^(?:201|503)$/ } sort keys %said], [], 'the others are 503';
 
+# What is set for the session in a change that is undone is not unset, but empty.
+my $event = "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id, actor_name) VALUES ('$org->{id}', 'x', 'token', '$org->{token_id}', 'x');";
+my $session = Scim::Process::run([server()->psql('-U', 'scim', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', '-')], input => "BEGIN; $event ROLLBACK; $event");
+is $session->{status}, 0, 'a session whose first change was undone makes the next one' or diag $session->{err};
+
 # While it is down: 503, within the time that connecting takes.
 server()->stop_database;
 my $down = $org->get('/Users');

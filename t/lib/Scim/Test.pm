@@ -139,7 +139,8 @@ sub own_server {
 
 sub new_server {
     my (%option) = @_;
-    my $made = Scim::Server->new(%option, conf => locations() . ($option{conf} // ''), database_conf => $DATABASE_CONF, initdb => \@INITDB);
+    my $made = Scim::Server->new(%option, conf => locations() . ($option{conf} // ''), database_conf => $DATABASE_CONF . ($option{database_conf} // ''),
+                                 initdb => [@INITDB, @{ $option{initdb} || [] }]);
     $made->{url} = url_of($made, $TRANSPORT);
     $ENV{SSL_CERT_FILE} = $made->ca_file;
     return $made;

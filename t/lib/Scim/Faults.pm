@@ -33,7 +33,7 @@ our %FAULTS = (
                    code => sub { $_[0]->fail_over; time }, again => \&add_standby },
     'switch' => { is => 'the primary is shut down, the standby promoted', cluster => {@PAIR},
                   code => sub { $_[0]->fail_over('shut down'); time }, again => \&add_standby },
-    'move' => { is => 'the same, and the address moves to it', cluster => { @PAIR, proxy => 1, moves => 1 },
+    'move' => { is => 'the primary is killed, the standby promoted, its address moves to the new one', cluster => { @PAIR, proxy => 1, moves => 1 },
                 code => sub { $_[0]->fail_over; time }, again => \&add_standby },
     'move-early' => { is => 'the address moves to the standby before it is promoted', seconds => 5,
                       cluster => { @PAIR, proxy => 1, moves => 1 }, code => \&move_early, again => \&add_standby },
@@ -171,12 +171,13 @@ sub disk_full {
     return time;
 }
 
-# Who takes all that is left, and what httpd lets go.
+# Others take all that is left, and what httpd has to let go each second.
 sub slots_gone {
     my ($cluster, $seconds) = @_;
     my $end = time + $seconds;
     my @sessions;
-    while (time < $end) {
+    for (my $i = 0; time < $end; $i++) {
+        $cluster->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim'}) if $i % 5 == 0;
         push @sessions, Scim::Process->start([$cluster->{primary}->psql('-qX', '-c', 'SELECT pg_sleep(600)')], err => '/dev/null') if @sessions < 15;
         $_->kill for grep { $_->ended } @sessions;
         @sessions = grep { !$_->ended } @sessions;
@@ -255,6 +256,71 @@ sub one_round {
     $fault->{again}->($cluster) if $fault->{again};
     return $good;
 }
+
+# soak(minutes, writers, calm, conf, say) -> a row as of series, and samples: the
+# memory (kB) and descriptors of httpd's children and the connections that
+# PostgreSQL has from them, each before a fault; say gets a line for each.  httpd is
+# never restarted.
+my @SOAKED = (['kill-backend', 0], ['stop', 5], ['restart', 0], ['silence', 5], ['cut', 2], ['standby', 5],
+              ['silent-answers', 5], ['schema', 0], ['promote', 0]);
+my $EVERY = 20;        # seconds
+
+sub soak {
+    my (%option) = @_;
+    my $row = { fault => 'soak', rounds => 0, good => 0, samples => [] };
+    eval { run_soak($row, %option); 1 } or $row->{error} = $@;
+    return $row;
+}
+
+sub run_soak {
+    my ($row, %option) = @_;
+    my $cluster = Scim::Cluster->start(@PAIR, proxy => 1, conf => $option{conf});
+    my $journal = start_journal($cluster, %option);
+    my $end = time + 60 * ($option{minutes} || 30);
+    for (my $i = 0; time < $end; $i++) {
+        my $next = time + $EVERY;
+        my ($name, $seconds) = @{ $SOAKED[$i % @SOAKED] };
+        push @{ $row->{samples} }, sample($cluster);
+        my $good = one_round($FAULTS{$name}, $cluster, $journal, $row, seconds => $seconds, calm => 1);
+        $option{say}->(sprintf '%-14s served again after %5.2f s; children: %6d kB, %4d descriptors; %3d connections',
+                       $name, $good, @{ $row->{samples}[-1] }) if $option{say};
+        sleep $next - time if $next > time;
+    }
+    finish($cluster, $journal, $row);
+    $row->{faults}{unanswered} = ["$row->{unanswered} requests had no answer"] if $row->{unanswered};
+    push @{ $row->{faults}{not_flat} }, not_flat(@{ $row->{samples} });
+    delete $row->{faults}{not_flat} unless @{ $row->{faults}{not_flat} };
+    $cluster->stop;
+}
+
+sub sample {
+    my ($cluster) = @_;
+    my ($memory, $descriptors) = (0, 0);
+    for my $child (split ' ', Scim::Process::run(['pgrep', '-P', $cluster->{httpd}->httpd_pid])->{out}) {
+        open my $in, '<', "/proc/$child/status" or next;
+        while (<$in>) { $memory += $1 if /^VmRSS:\s+(\d+)/ }
+        $descriptors += () = glob "/proc/$child/fd/*";
+    }
+    my $connections = eval { ($cluster->sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'scim'}))[0][0] };
+    return [$memory, $descriptors, $connections // 0];
+}
+
+# Between the second and the last quarter, what has grown by more than a tenth and
+# some: sentences.
+sub not_flat {
+    my (@samples) = @_;
+    my $quarter = int(@samples / 4) or return;
+    my @grown;
+    for my $of ([0, 'memory', 2000], [1, 'descriptors', 10], [2, 'connections', 5]) {
+        my ($i, $what, $some) = @$of;
+        my ($before, $after) = map { median(map { $_->[$i] } @$_) }
+            [@samples[$quarter .. 2 * $quarter - 1]], [@samples[-$quarter .. -1]];
+        push @grown, "$what: $before, later $after" if $after > 1.1 * $before + $some;
+    }
+    return @grown;
+}
+
+sub median { return (sort { $a <=> $b } @_)[@_ / 2] }
 
 # The journal's audit into the row.
 sub finish {

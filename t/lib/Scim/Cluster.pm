@@ -11,6 +11,7 @@ package Scim::Cluster;
 use strict;
 use warnings;
 use File::Temp ();
+use Scim::Pooler;
 use Scim::Process;
 use Scim::Proxy;
 use Scim::Server;
@@ -32,17 +33,16 @@ sub start {
     my $dir = "$folder/a";
     mkdir $dir;
     $self->mount("$dir/pgdata", $option{disk}) if $option{disk};
-    my %ways = map { ($_ => "$folder/$_/run") } qw(a b);
-    for my $way ($option{proxy} ? ('a', $option{standby} && !$option{moves} ? 'b' : ()) : ()) {
-        push @{ $self->{networks} }, Scim::Proxy->new(to => "$ways{$way}/.s.PGSQL.5432");
+    my @ways = map { "$folder/$_/run" } qw(a b);
+    if ($option{proxy}) {
+        @{ $self->{networks} } = map { Scim::Proxy->new(to => "$_/.s.PGSQL.5432") } @ways[0 .. ($option{standby} && !$option{moves} ? 1 : 0)];
     }
-    my $conf = 'DBDParams "' . $self->address(%ways) . " dbname=scim user=scim connect_timeout=3 options='-c statement_timeout=20s'\"\n";
+    $self->start_pooler(Scim::Server->new(dir => $dir)) if $option{pooler};
     # Many writers of one organization, from one address.
-    $self->{primary} = Scim::Test::own_server(dir => $dir, initdb => $option{initdb}, dbd_max => $option{dbd_max} || 16,
-        database_conf => "wal_keep_size = 1GB\nwal_retrieve_retry_interval = 500ms\n" . ($option{database_conf} // ''),
-        conf => $conf . "SCIMRateLimit 0\n" . ($option{conf} // ''));
+    my $conf = sprintf qq(DBDParams "%s"\nSCIMRateLimit 0\n%s), $self->address(@ways), $option{conf} // '';
+    $self->{primary} = Scim::Test::own_server(dir => $dir, initdb => $option{initdb}, dbd_max => $option{dbd_max} || 16, conf => $conf,
+        database_conf => "wal_keep_size = 1GB\nwal_retrieve_retry_interval = 500ms\n" . ($option{database_conf} // ''));
     $self->{httpd} = $self->{primary};
-    $self->start_pooler if $option{pooler};
     $self->{spare} = Scim::Server->new(dir => "$folder/b");
     $self->add_standby if $option{standby};
     return $self;
@@ -59,14 +59,13 @@ sub socket_of { my ($server) = @_; return "$server->{pghost}/.s.PGSQL.5432" }
 
 # What httpd is told of where PostgreSQL is.
 sub address {
-    my ($self, %ways) = @_;
-    my $writable = 'target_session_attrs=read-write';
-    return "host=$self->{folder}/pooler" if $self->{pooler};
+    my ($self, @ways) = @_;
+    return $self->{pooler}->conninfo if $self->{pooler};
     my @ports = map { $_->port } @{ $self->{networks} || [] };
-    return "host=127.0.0.1,127.0.0.1 port=$ports[0],$ports[1] $writable" if @ports == 2;
-    return "host=127.0.0.1 port=$ports[0]" if @ports;
-    return "host=$ways{a},$ways{b} $writable" if $self->{standby};
-    return "host=$ways{a}";
+    my $to = @ports ? 'host=' . join(',', map { '127.0.0.1' } @ports) . ' port=' . join(',', @ports)
+        : 'host=' . join ',', @ways[0 .. ($self->{standby} ? 1 : 0)];
+    $to .= ' target_session_attrs=read-write' if $to =~ /,/;
+    return "$to dbname=scim user=scim connect_timeout=3 options='-c statement_timeout=20s'";
 }
 
 sub mount {
@@ -209,41 +208,15 @@ sub to_file {
     return;
 }
 
+# (for the first time, in front of $server).
 sub start_pooler {
-    my ($self) = @_;
-    my $program = '/usr/sbin/pgbouncer';
-    -x $program or die "skip: PgBouncer is not installed (package pgbouncer)\n";
-    my $dir = "$self->{folder}/pooler";
-    my $user = Scim::Server::database_user();
-    if (!-d $dir) {
-        mkdir $dir;
-        chown +(getpwnam $user)[2, 3], $dir if $user;
-        chmod 0755, $dir;
-    }
-    Scim::Server::write_file("$self->{folder}/pgbouncer.ini", <<"INI");
-[databases]
-scim = host=$self->{primary}{pghost} dbname=scim user=scim
-[pgbouncer]
-listen_addr =
-listen_port = 5432
-unix_socket_dir = $dir
-auth_type = any
-pool_mode = session
-default_pool_size = 100
-ignore_startup_parameters = extra_float_digits, options
-logfile = $dir/log
-pidfile = $dir/pid
-INI
-    my @as = $user ? ('setpriv', "--reuid=$user", '--regid=' . getgrgid((getpwnam $user)[3]), '--clear-groups') : ();
-    $self->{pooler} = Scim::Process->start([@as, $program, "$self->{folder}/pgbouncer.ini"], out => "$self->{folder}/pooler.log", err => 'out');
-    Scim::Server::wait_until('PgBouncer listens', 30, sub { -S "$dir/.s.PGSQL.5432" });
+    my ($self, $server) = @_;
+    grep { -x } '/usr/sbin/pgbouncer', '/usr/bin/pgbouncer' or die "skip: PgBouncer is not installed (package pgbouncer)\n";
+    $self->{pooler} = Scim::Pooler->new($server, mode => 'session', size => 100) if $server;
+    $self->{pooler}->start;
 }
 
-sub kill_pooler {
-    my ($self) = @_;
-    $self->{pooler}->kill;
-    unlink glob "$self->{folder}/pooler/.s.PGSQL* $self->{folder}/pooler/pid";
-}
+sub kill_pooler { $_[0]{pooler}->kill }
 
 sub stop {
     my ($self) = @_;
@@ -254,7 +227,7 @@ sub stop {
     }
     eval { $self->{httpd}->stop_httpd; 1 } or warn $@ if $self->{httpd};
     $_->stop for @{ $self->{networks} || [] };
-    $self->{pooler}->kill if ref $self->{pooler};
+    $self->{pooler}->stop if ref $self->{pooler};
     Scim::Process::run(['umount', '-l', $_]) for @{ delete $self->{mounted} || [] };
 }
 

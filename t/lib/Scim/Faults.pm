@@ -29,6 +29,8 @@ our %FAULTS = (
     'silent-answers' => { is => 'answers of PostgreSQL do not arrive', seconds => 20, cluster => { proxy => 1 }, code => sub { silent('answers', @_) } },
     'cut' => { is => 'connections are reset and refused', seconds => 5, cluster => { proxy => 1 }, code => \&cut },
     'standby' => { is => 'the synchronous standby is lost', seconds => 20, cluster => {@PAIR}, code => \&standby_lost },
+    'late-standby' => { is => 'the synchronous standby is silent, the primary killed, and it is promoted all the same', seconds => 20,
+                        cluster => {@PAIR}, code => \&silent_standby, again => \&add_standby },
     'promote' => { is => 'the primary is killed, the standby behind a multi-host string promoted', cluster => {@PAIR},
                    code => sub { $_[0]->fail_over; time }, again => \&add_standby },
     'switch' => { is => 'the primary is shut down, the standby promoted', cluster => {@PAIR},
@@ -90,6 +92,19 @@ sub standby_lost {
     sleep $seconds;
     $cluster->{standby}->start_database;
     $cluster->wait_for_standby('sync');
+    return time;
+}
+
+# What it has never heard of was not acknowledged, and shown to nobody.
+sub silent_standby {
+    my ($cluster, $seconds) = @_;
+    my @pids = $cluster->{standby}->database_pids;
+    kill 'STOP', @pids;
+    sleep $seconds;
+    my $old = $cluster->{primary};
+    Scim::Cluster::kill_database($old);
+    kill 'CONT', @pids;
+    $cluster->fail_over;
     return time;
 }
 

@@ -14,7 +14,7 @@ my %kinds_seen;
 sub traffic {
     my $org = organization();
     my $journal = Scim::Journal->start($org, writers => 2);
-    $journal->wait_for(40);
+    $journal->wait_for(25);
     return $journal->stop;
 }
 
@@ -27,7 +27,7 @@ sub finds {
 my $well = traffic();
 my $audit = $well->audit;
 is_deeply $audit->faults, {}, 'a server that is well has no faults';
-cmp_ok $audit->count('acknowledged'), '>=', 40, 'the acknowledged writes are counted';
+cmp_ok $audit->count('acknowledged'), '>=', 25, 'the acknowledged writes are counted';
 cmp_ok $audit->{gap}, '>', 0, 'the longest time without one is measured';
 cmp_ok $audit->{slowest}, '>', 0, 'the longest request as well';
 my %asked = map { $_->{what} => 1 } $well->entries;
@@ -60,9 +60,12 @@ my @tampered = (
 );
 for my $case (@tampered) {
     my ($name, $kinds, $statement) = @$case;
-    my $journal = traffic();
-    my $id = (sql('SELECT id FROM scim.account WHERE organization_id = $1 AND version > 3 AND id <> $2 LIMIT 1',
-                  $journal->{org}{id}, $journal->{org}{issuer}))[0][0];
+    my ($journal, $id);
+    until ($id) {
+        $journal = traffic();
+        ($id) = map { $_->[0] } sql('SELECT id FROM scim.account WHERE organization_id = $1 AND version > 3 AND id <> $2 LIMIT 1',
+                                    $journal->{org}{id}, $journal->{org}{issuer});
+    }
     sql_unchecked($statement, $id, $PATCH, 'nothing');
     finds($name, $journal->audit, @$kinds);
 }

@@ -38,7 +38,6 @@ sub new {
                        acknowledged => [], gap => 0, slowest => 0 }, $class;
     $journal->each_entry(sub { $self->hear($_[0]) });
     $self->measure;
-    $self->settle;
     $self->read_database;
     $self->check_events;
     $self->check_accounts;
@@ -181,25 +180,19 @@ sub measure {
     }
 }
 
-sub sql {
-    my ($self, $sql) = @_;
-    my @psql = $self->{server}->psql('-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1', '-f', '-');
-    my $done = Scim::Process::run(\@psql, input => $sql);
-    die "psql: $done->{err}" if $done->{status};
-    return map { [split /\t/, $_, -1] } split /\n/, Encode::decode_utf8($done->{out});
-}
-
-# What was given up by its client may still be under way in the database.
-sub settle {
-    my ($self) = @_;
-    my $busy = q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'scim' AND state <> 'idle'};
-    Scim::Process::until_true(30, sub { ($self->sql($busy))[0][0] == 0 }) or die "the database does not come to rest\n";
-}
-
-# What accounts and events there are, of one moment.
+# What accounts and events there are, of one moment: when what was given up by its
+# client, and may still be under way in the database, has ended.
 sub read_database {
     my ($self) = @_;
     my $sql = <<"SQL";
+SET statement_timeout = '60s';
+DO \$\$
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'scim' AND state <> 'idle') LOOP
+        PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+    END LOOP;
+END
+\$\$;
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT 'account', id, user_name, version, attributes ->> 'title', active::int FROM scim.account
 WHERE organization_id = '$self->{organization}{id}' AND id <> '$self->{organization}{issuer}';
@@ -207,9 +200,12 @@ SELECT 'event', account_id, kind, version, data #>> '{after,title}', sequence FR
 WHERE organization_id = '$self->{organization}{id}' AND account_id IS NOT NULL ORDER BY transaction_id, sequence;
 COMMIT;
 SQL
-    for my $row ($self->sql($sql)) {
-        my ($what, @columns) = @$row;
-        push @{ $self->{ $what eq 'event' ? 'events' : 'rows' } }, \@columns;
+    my @psql = $self->{server}->psql('-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1', '-f', '-');
+    my $done = Scim::Process::run(\@psql, input => $sql);
+    die "psql: $done->{err}" if $done->{status};
+    for my $line (split /\n/, Encode::decode_utf8($done->{out})) {
+        my ($what, @row) = split /\t/, $line, -1;
+        push @{ $self->{ $what eq 'event' ? 'events' : 'rows' } }, \@row;
     }
 }
 

@@ -692,7 +692,7 @@ BEGIN
        AND (CASE WHEN NEW.actor_kind <> 'token' OR NEW.transaction_id <> pg_current_xact_id() THEN true
                  WHEN pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id)) IS NOT NULL
                  THEN NEW.actor_id = nullif(current_setting('scim.good_token', true), '')::uuid
-                      AND pg_sequence_last_value('scim.revocation') = current_setting('scim.revocations', true)::bigint END)
+                      AND pg_sequence_last_value('scim.revocation') = nullif(current_setting('scim.revocations', true), '')::bigint END)
     THEN
         RETURN NEW;
     END IF;

@@ -2,22 +2,20 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Journal;
 use Scim::Test;
-use Scim::Traffic;
 
 own_server();           # which is restarted
 my $org = organization();
-my $traffic = Scim::Traffic->start($org, 6);
-my %children;
+my $journal = Scim::Journal->start($org, writers => 6, repeat => 1);
 for my $round (1 .. 4) {
-    $traffic->wait_for(60);
+    $journal->wait_for(40);
     server()->graceful;
 }
-$traffic->wait_for(200);
-my @told = $traffic->stop;
-is_deeply [grep { $_->{status} !~ /^20[01]$/ } @told], [], 'no request is lost over four graceful restarts';
-cmp_ok scalar @told, '>', 400, 'and there was traffic';
-my %stored = map { $_->[0] => 1 } sql('SELECT user_name FROM scim.account WHERE organization_id = $1', $org->{id});
-is_deeply [grep { $_->{what} eq 'POST' && !$stored{ $_->{name} } } @told], [], 'every account is there';
+$journal->wait_for(100);
+my $audit = $journal->stop->audit;
+is_deeply $audit->faults, {}, 'nothing is lost or wrong over four graceful restarts' or diag explain $audit->faults;
+is $audit->count('unanswered') + $audit->count('unavailable'), 0, 'and no request';
+cmp_ok $audit->count('acknowledged'), '>', 250, 'and there was traffic';
 unlike error_log(), qr/exit signal|Segmentation/, 'no child crashed';
 done_testing;

@@ -3,8 +3,8 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Journal;
 use Scim::Test;
-use Scim::Traffic;
 
 my $ACCOUNTS = 100_000;
 own_server();           # which has 100,000 accounts then
@@ -31,8 +31,8 @@ sub walk {
     return \%seen;
 }
 
-my $traffic = Scim::Traffic->start($org, 2);
-$traffic->wait_for(5);
+my $journal = Scim::Journal->start($org, writers => 2);
+$journal->wait_for(5);
 my @orders = ('', '&sortBy=displayName&sortOrder=descending');
 for my $order (0 .. $#orders) {
     my $seen = walk($orders[$order], sub {
@@ -46,8 +46,7 @@ SQL
     is_deeply [grep { $seen->{$_} > 1 } keys %$seen], [], 'CUR-26: nobody is seen twice';
     is scalar(grep { !$seen->{$_} } keys %stays), 0, 'CUR-26: nobody who was there all the time is missed';
 }
-my @told = $traffic->stop;
-cmp_ok scalar(grep { $_->{status} == 201 } @told), '>', 20, 'others were created meanwhile';
+cmp_ok scalar(grep { $_->{status} eq '201' } $journal->stop->entries), '>', 20, 'others were created meanwhile';
 my ($left) = sql('SELECT count(*) FROM scim.account WHERE organization_id = $1 AND user_name ~ $2', $org->{id}, '0@example.com$');
 cmp_ok $left->[0], '<', $ACCOUNTS / 10, 'and deleted';
 done_testing;

@@ -69,12 +69,13 @@ sub pieces {
 }
 
 # request($method, $target, \@headers, $body, pieces => [lengths], chunked => 0|1,
-# pause => $seconds, stall => $bytes, cut_off => $bytes, host => its name in Host)
-# -> {status, headers, content}.  The headers are sent as they are, in their order; the body in one write
+# pause => $seconds, stall => $bytes, cut_off => $bytes, host => its name in Host,
+# once => 0|1) -> {status, headers, content}.  The headers are sent as they are, in their order; the body in one write
 # with them, or, with pieces, each in a write (over TLS: a record) of its own, after
 # a pause, and as a chunk of its own where it is chunked.  After so many bytes of it, the client sends nothing more
 # (stall) or says that it will not (cut_off).  Dies when the connection breaks
-# before a whole answer was read.
+# before a whole answer was read; with once, whatever connection it is, so that
+# nothing is sent twice.
 sub request {
     my ($self, $method, $target, $headers, $body, %how) = @_;
     my $fresh = !$self->{socket};
@@ -103,7 +104,7 @@ sub request {
     if (!$answer) {
         delete $self->{socket};
         # Only what a kept connection lost before its first byte is repeated.
-        die $error if $fresh || $error !~ /closed/;
+        die $error if $fresh || $how{once} || $error !~ /closed/;
         $self->connect;
         $answer = $self->exchange($text, $method, @pieces);
     }

@@ -148,7 +148,7 @@ sub role_map {
 sub write_access {
     my ($self) = @_;
     my $roles = $self->role_map;
-    write_file("$self->{pgdata}/pg_hba.conf", "local all all peer map=scim\n");
+    write_file("$self->{pgdata}/pg_hba.conf", "local all,replication all peer map=scim\n");
     write_file("$self->{pgdata}/pg_ident.conf",
                join '', map { my $user = $_; map { "scim $user $_\n" } @{ $roles->{$user} } } sort keys %$roles);
 }
@@ -210,6 +210,13 @@ sub stop_database {
     my ($self) = @_;
     my $pid = $self->database_pid or return;
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-w', '-m', 'immediate', 'stop');
+}
+
+# All processes of PostgreSQL.
+sub database_pids {
+    my ($self) = @_;
+    my $postmaster = $self->database_pid or return;
+    return ($postmaster, split ' ', Scim::Process::run(['pgrep', '-P', $postmaster])->{out});
 }
 
 sub modules_dir {

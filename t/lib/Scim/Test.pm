@@ -139,14 +139,15 @@ sub own_server {
 
 sub new_server {
     my (%option) = @_;
-    my $made = Scim::Server->new(%option, conf => locations() . ($option{conf} // ''), database_conf => $DATABASE_CONF, initdb => \@INITDB);
+    my $made = Scim::Server->new(%option, conf => locations() . ($option{conf} // ''), database_conf => $DATABASE_CONF . ($option{database_conf} // ''),
+                                 initdb => [@INITDB, @{ $option{initdb} || [] }]);
     $made->{url} = url_of($made, $TRANSPORT);
     $ENV{SSL_CERT_FILE} = $made->ca_file;
     return $made;
 }
 
 sub url_of { my ($of, $transport) = @_; return $of->{ $transport eq 'http' ? 'plain_url' : 'tls_url' } }
-sub base_url { my ($transport) = @_; return url_of(server(), $transport) }
+sub base_url { my ($transport) = @_; return url_of(server(), $transport || $TRANSPORT) }
 
 my $main_process = $$;
 

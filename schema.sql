@@ -60,6 +60,17 @@ BEGIN
 END
 $$;
 
+-- Columns that tables got after their first version.
+CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation text, name text, definition text) LANGUAGE sql AS $$
+    SELECT w.relation, w.name, w.definition
+    FROM (VALUES
+        ('schema_version', 'needs', 'integer'),
+        -- Two random UUIDs have 244 random bits.
+        ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
+         ' CHECK (length(cursor_key) >= 32)')) w(relation, name, definition)
+    WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
+$$;
+
 -- Triggers.  A name that is new must be right; one that is there already does not
 -- keep its row from being changed otherwise: a leaver with a bad name is
 -- deactivated all the same.  scim.account_before_write has the rules of accounts:
@@ -128,10 +139,6 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
     LEFT JOIN (pg_index i JOIN pg_class c ON c.oid = i.indexrelid
                JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'scim') ON c.relname = w.name
     WHERE i.indisvalid IS NOT TRUE
-$$;
-
-CREATE OR REPLACE FUNCTION pg_temp.lacks(relation text, column_name text) RETURNS boolean LANGUAGE sql AS $$
-    SELECT NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || relation) AND attname = column_name)
 $$;
 
 CREATE SCHEMA IF NOT EXISTS scim;
@@ -295,7 +302,7 @@ DECLARE
     mode CONSTANT text := CASE
         WHEN to_regclass('scim.account') IS NULL THEN NULL    -- nobody uses it yet
         WHEN NOT EXISTS (SELECT FROM scim.schema_version WHERE version = 6)
-             OR pg_temp.lacks('organization', 'cursor_key') OR pg_temp.lacks('schema_version', 'needs') THEN 'ACCESS EXCLUSIVE'
+             OR EXISTS (SELECT pg_temp.missing_columns()) THEN 'ACCESS EXCLUSIVE'
         WHEN EXISTS (SELECT pg_temp.missing_triggers()) THEN 'SHARE ROW EXCLUSIVE' END;
     last_try CONSTANT timestamptz := clock_timestamp() + interval '10 seconds';
     users text[];
@@ -334,16 +341,6 @@ BEGIN
 END
 $$;
 
-DO $$
-BEGIN
-    IF pg_temp.lacks('schema_version', 'needs') THEN
-        ALTER TABLE scim.schema_version ADD COLUMN needs integer;
-        UPDATE scim.schema_version SET needs = 5 WHERE version = 6;
-    END IF;
-END
-$$;
-CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version that a module may be made for and work with this one; NULL: this one');
-
 CREATE TABLE IF NOT EXISTS scim.organization (
     id                    uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     key                   text NOT NULL UNIQUE
@@ -363,17 +360,6 @@ CALL pg_temp.comment('COLUMN scim.organization.provisioning_enabled', 'Whether S
 CALL pg_temp.comment('COLUMN scim.organization.domains', 'Verified e-mail domains that userName may have, lower case; empty: any');
 CALL pg_temp.comment('COLUMN scim.organization.created_at', 'When the row was made');
 
--- Two random UUIDs have 244 random bits.
-DO $$
-BEGIN
-    IF pg_temp.lacks('organization', 'cursor_key') THEN
-        ALTER TABLE scim.organization ADD COLUMN cursor_key bytea NOT NULL
-            DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
-            CHECK (length(cursor_key) >= 32);
-    END IF;
-END
-$$;
-CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors');
 
 CREATE TABLE IF NOT EXISTS scim.account (
     organization_id     uuid NOT NULL REFERENCES scim.organization,
@@ -738,17 +724,22 @@ END
 $$;
 COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets what a token is writing end before the token or the switch does';
 
--- All triggers are scim_owner's to make; CREATE OR REPLACE also enables one that was
--- disabled.
 DO $$
 DECLARE
+    missing record;
     definition text;
 BEGIN
+    FOR missing IN SELECT * FROM pg_temp.missing_columns() LOOP
+        EXECUTE format('ALTER TABLE scim.%I ADD COLUMN %I %s', missing.relation, missing.name, missing.definition);
+    END LOOP;
+    -- CREATE OR REPLACE also switches on one that was off.
     FOR definition IN SELECT pg_temp.missing_triggers() LOOP
         EXECUTE regexp_replace(definition, '^CREATE', 'CREATE OR REPLACE');
     END LOOP;
 END
 $$;
+CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version that a module may be made for and work with this one; NULL: this one');
+CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors');
 
 -- Upgrade to version 5: keys are case-folded, not lower-cased.  What is ASCII has
 -- the same key as before.  Not in batches: between two of them some keys would be

@@ -101,7 +101,7 @@ sub restore { my (@options) = @_; return sub { $server->run(0, Scim::Server::pg(
 database('scim_owner');
 $server->run(0, Scim::Server::pg('pg_restore'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', "$server->{dir}/small");
 sql(q{INSERT INTO scim.account (organization_id, user_name, attributes) SELECT $1, 'user' || i || '@example.com', jsonb_build_object('title', i::text) FROM generate_series(1, 10000) i}, $org->{id});
-$server->run(0, Scim::Server::pg('pg_dump'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', '-Fc', '-f', $dump);
+$server->run(0, Scim::Server::pg('pg_dump'), '-h', $server->{pghost}, '-U', 'scim_owner', '-d', 'scim', '-Fc', '-f', $dump);
 is $org->get('/Users?count=1')->{status}, 200, 'a database with 10,000 accounts';
 for my $way (['one after the other', 'scim_owner'], ['by two processes', 'scim_owner', '-j', 2], ['to be httpd\'s own', 'scim', '--no-owner', '--no-acl', '--role=scim']) {
     my ($name, $owner, @options) = @$way;

@@ -12,6 +12,7 @@ use Scim::Test;
 use Scim::Traffic;
 use Time::HiRes qw(sleep time);
 
+$Scim::Process::LIMIT = 60;     # who is stopped by a lock is not waited for
 my $ROUNDS = $ENV{SCIM_TEST_ROUNDS} || 1;
 my $server = own_server();      # whose tables are changed
 my $ROOT = Scim::Server::root();

@@ -2,14 +2,15 @@ package Scim::Audit;
 # Holds a journal (Scim::Journal) against the database and its feed, when the
 # writers have stopped and the database is well again.
 #
-#   my $audit = Scim::Audit->new($journal, $server);
+#   my $audit = Scim::Audit->new($journal, $server, others => 0);
 #   $audit->faults         # {kind => [first sentences]}, empty when all is well
 #   $audit->count($kind)   # how many, also of acknowledged, unavailable, unanswered
 #   $audit->{gap}          # seconds, the longest without an acknowledged write
 #   $audit->{slowest}      # seconds, of a request
 #
 # An answer of 503, or none, says nothing about what was done: the write may be
-# there, and may even come later.  All else is exact.
+# there, and may even come later.  All else is exact.  With others, the
+# organization may have accounts that are not the journal's.
 use strict;
 use warnings;
 use Encode ();
@@ -33,8 +34,8 @@ my %IS_CHANGE = map { ("urn:ietf:params:scim:event:prov:$_:full" => 1) } qw(crea
 my %ACTIVE_KIND = map { ($_ => "urn:ietf:params:scim:event:prov:$_") } qw(activate deactivate);
 
 sub new {
-    my ($class, $journal, $server) = @_;
-    my $self = bless { organization => $journal->{org}, server => $server, faults => {}, count => {}, account => {},
+    my ($class, $journal, $server, %option) = @_;
+    my $self = bless { others => $option{others}, organization => $journal->{org}, server => $server, faults => {}, count => {}, account => {},
                        acknowledged => [], gap => 0, slowest => 0 }, $class;
     $journal->each_entry(sub { $self->hear($_[0]) });
     $self->measure;
@@ -241,6 +242,7 @@ sub check_accounts {
     my %stored;
     for my $row (@{ $self->{rows} || [] }) {
         my ($id, $name, $version, $mark, $active) = @$row;
+        next if $self->{others} && !$self->{account}{$name};
         $self->fault(doubled => "$name is there twice") if $stored{$name};
         $self->fault(doubled => "$name is there, which nobody has created") if !$self->{account}{$name};
         $stored{$name} = { id => $id, version => $version, mark => $mark, active => $active };

@@ -248,10 +248,11 @@ sub stop {
     return $self;
 }
 
-# What is wrong with the journal, given the database behind $server, a Scim::Server.
+# What is wrong with the journal, given the database behind $server, a Scim::Server
+# (by default, that of the test); the options are those of Scim::Audit.
 sub audit {
-    my ($self, $server) = @_;
-    return Scim::Audit->new($self, $server || Scim::Test::server());
+    my ($self, $server, %option) = @_;
+    return Scim::Audit->new($self, $server || Scim::Test::server(), %option);
 }
 
 1;

@@ -286,6 +286,25 @@ CREATE TABLE IF NOT EXISTS scim.event (
     PRIMARY KEY (organization_id, sequence)
 );
 ALTER TABLE scim.event ALTER COLUMN account_id DROP NOT NULL, ALTER COLUMN version DROP NOT NULL;
+
+-- After a promotion or a restore, transactions and sequences are given once more.
+-- What tells the histories apart: the cluster, its timeline, and when the server
+-- was started (a copy of its files that is started has neither of the others).
+-- The timeline of a checkpoint would be the old one for a while.  A session that
+-- has written can have seen no promotion, so it asks once.
+CREATE OR REPLACE FUNCTION scim.session_history() RETURNS bigint
+    LANGUAGE sql VOLATILE
+    RETURN (SELECT set_config('scim.history', (hashtextextended(concat_ws(' ', s.system_identifier,
+                left(pg_walfile_name(pg_current_wal_lsn()), 8), extract(epoch FROM pg_postmaster_start_time())), 0)
+            & 9223372036854775807)::text, false)::bigint
+            FROM pg_control_system() s);
+COMMENT ON FUNCTION scim.session_history() IS 'The history in which this session writes: another number after each promotion, restore or start of the server';
+ALTER TABLE scim.event ADD COLUMN IF NOT EXISTS history bigint NOT NULL DEFAULT 0;
+ALTER TABLE scim.event ALTER COLUMN history
+    SET DEFAULT coalesce(nullif(current_setting('scim.history', true), '')::bigint, scim.session_history());
+ALTER TABLE scim.event ADD COLUMN IF NOT EXISTS restored_transaction_id xid8;
+COMMENT ON COLUMN scim.event.restored_transaction_id IS 'Transaction of the change in the cluster from which it was restored';
+COMMENT ON COLUMN scim.event.history IS 'In which history of the database it was written (scim.session_history); 0: before there was this column';
 COMMENT ON TABLE scim.event IS 'One row an effective change, written in the transaction of the change: audit log and change feed';
 COMMENT ON COLUMN scim.event.organization_id IS 'The organization';
 COMMENT ON COLUMN scim.event.sequence IS 'Order in which changes were made; transactions may commit in another';
@@ -314,15 +333,85 @@ CREATE INDEX IF NOT EXISTS event_deleted
 CREATE INDEX IF NOT EXISTS event_feed ON scim.event (transaction_id, sequence);
 CREATE INDEX IF NOT EXISTS event_own_feed ON scim.event (organization_id, transaction_id, sequence);
 
--- Restored from a dump into another cluster, events have transactions that this
--- one has not come to, and would wait for them.  They are all past.
-DO $$
+-- Restored events are all of transaction 0, in the order of their sequences.  What a
+-- reader had read of them is told by the transactions that they had, unless it
+-- has gone on with them since they were restored.
+CREATE OR REPLACE FUNCTION scim.feed_order(e scim.event, reader xid8) RETURNS xid8
+    LANGUAGE sql IMMUTABLE
+    RETURN coalesce(CASE WHEN reader > '0' THEN (e).restored_transaction_id END, reader);
+COMMENT ON FUNCTION scim.feed_order(scim.event, xid8) IS 'Transaction by which a restored event is compared with that of a reader';
+
+-- Where a reader goes on who has read up to an event: behind that event; when it is
+-- not there, behind the latest one before it that was written in the same history.
+-- That one the reader has read, because histories follow each other in the order of
+-- the feed; what comes behind it may be of another history, and new.
+-- This and scim.feed read a range of an index in its order: the planner, which takes
+-- every organization for an average one, must not prefer to sort what is there.
+-- So an organization is compared with others in one row with the rest.
+CREATE OR REPLACE FUNCTION scim.feed_position(organization uuid, history bigint, INOUT transaction_id xid8,
+                                              INOUT sequence bigint, OUT went_back boolean)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+DECLARE
+    here record;
 BEGIN
-    IF EXISTS (SELECT FROM scim.event WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())) THEN
-        UPDATE scim.event SET transaction_id = '0';
+    IF (SELECT e.transaction_id FROM scim.event e ORDER BY e.transaction_id DESC, e.sequence DESC LIMIT 1)
+       >= pg_snapshot_xmax(pg_current_snapshot()) THEN
+        RAISE EXCEPTION 'this database was restored from another cluster: apply schema.sql to it once more, so that its events count as past'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    went_back := false;
+    IF organization IS NULL THEN
+        IF EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) = ($3, $4) AND e.history = $2)
+           OR NOT EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) <= ($3, $4)) THEN
+            RETURN;
+        END IF;
+        SELECT e.transaction_id, e.sequence INTO here FROM scim.event e
+        WHERE (e.transaction_id, e.sequence) <= ($3, $4) AND e.history = $2
+          AND (e.transaction_id > '0' OR (scim.feed_order(e, $3), e.sequence) <= ($3, $4))
+        ORDER BY e.transaction_id DESC, e.sequence DESC LIMIT 1;
+    ELSE
+        IF EXISTS (SELECT FROM scim.event e WHERE (e.organization_id, e.transaction_id, e.sequence) = ($1, $3, $4)
+                   AND e.history = $2)
+           OR NOT EXISTS (SELECT FROM scim.event e
+                          WHERE e.organization_id = $1 AND (e.transaction_id, e.sequence) <= ($3, $4)) THEN
+            RETURN;
+        END IF;
+        SELECT e.transaction_id, e.sequence INTO here FROM scim.event e
+        WHERE e.organization_id >= $1 AND (e.organization_id, e.transaction_id, e.sequence) <= ($1, $3, $4)
+          AND e.history = $2 AND (e.transaction_id > '0' OR (scim.feed_order(e, $3), e.sequence) <= ($3, $4))
+        ORDER BY e.organization_id DESC, e.transaction_id DESC, e.sequence DESC LIMIT 1;
+    END IF;
+    went_back := true;
+    IF here.transaction_id = '0' THEN
+        SELECT least(here.sequence, min(e.sequence) - 1) INTO here.sequence FROM scim.event e
+        WHERE (organization IS NULL OR e.organization_id = organization) AND e.transaction_id = '0'
+          AND (scim.feed_order(e, $3), e.sequence) > ($3, $4);
+    END IF;
+    transaction_id := coalesce(here.transaction_id, '0');
+    sequence := coalesce(here.sequence, 0);
+END
+$$;
+COMMENT ON FUNCTION scim.feed_position(uuid, bigint, xid8, bigint) IS 'Where a reader of the change feed goes on who remembers these three of the last event; NULL as organization: of all. went_back: events that were read are gone, and some may come again';
+
+CREATE OR REPLACE FUNCTION scim.feed(organization uuid, transaction_id xid8, sequence bigint,
+                                     most integer DEFAULT 500) RETURNS SETOF scim.event
+    LANGUAGE plpgsql STABLE ROWS 500 SET search_path = pg_catalog, pg_temp
+    SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+BEGIN
+    IF organization IS NULL THEN
+        RETURN QUERY SELECT * FROM scim.event e
+        WHERE (e.transaction_id, e.sequence) > ($2, $3) AND e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY e.transaction_id, e.sequence LIMIT most;
+    ELSE
+        RETURN QUERY SELECT * FROM scim.event e
+        WHERE (e.organization_id, e.transaction_id, e.sequence) > ($1, $2, $3)
+          AND (e.organization_id, e.transaction_id) < ($1, pg_snapshot_xmin(pg_current_snapshot()))
+        ORDER BY e.organization_id, e.transaction_id, e.sequence LIMIT most;
     END IF;
 END
 $$;
+COMMENT ON FUNCTION scim.feed(uuid, xid8, bigint, integer) IS 'The next events of the change feed behind these two numbers of scim.feed_position; NULL as organization: of all';
 
 CREATE TABLE IF NOT EXISTS scim.relay (
     name        text PRIMARY KEY CHECK (name <> ''),
@@ -333,6 +422,36 @@ COMMENT ON TABLE scim.relay IS 'How far each scimctl relay has got';
 COMMENT ON COLUMN scim.relay.name IS 'Its --name';
 COMMENT ON COLUMN scim.relay.sequence IS 'Sequence of the latest event that its receiver has taken; 0: none yet';
 COMMENT ON COLUMN scim.relay.updated_at IS 'When';
+ALTER TABLE scim.relay
+    ADD COLUMN IF NOT EXISTS history bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS transaction_id xid8,
+    ADD COLUMN IF NOT EXISTS organization_id uuid,
+    ADD COLUMN IF NOT EXISTS refused bigint,
+    ADD COLUMN IF NOT EXISTS attempts integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS last_error text,
+    ADD COLUMN IF NOT EXISTS last_error_at timestamptz(3),
+    ADD COLUMN IF NOT EXISTS skipped bigint,
+    ADD COLUMN IF NOT EXISTS skipped_at timestamptz(3);
+COMMENT ON COLUMN scim.relay.history IS 'History of that event, as in scim.event';
+COMMENT ON COLUMN scim.relay.transaction_id IS 'Transaction of that event, which may be gone; NULL: not known yet';
+COMMENT ON COLUMN scim.relay.organization_id IS 'The organization whose events it sends; NULL: of all';
+COMMENT ON COLUMN scim.relay.refused IS 'Sequence of the event that its receiver refuses; NULL: none';
+COMMENT ON COLUMN scim.relay.attempts IS 'How often that was tried';
+COMMENT ON COLUMN scim.relay.last_error IS 'Why an event was refused last';
+COMMENT ON COLUMN scim.relay.last_error_at IS 'When';
+COMMENT ON COLUMN scim.relay.skipped IS 'Sequence of the event that scimctl relay skip left out last';
+COMMENT ON COLUMN scim.relay.skipped_at IS 'When';
+
+-- Restored from a dump into another cluster, events have transactions that this
+-- one has not come to, and would wait for them.  They are all past.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM scim.event WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())) THEN
+        UPDATE scim.event SET transaction_id = '0',
+            restored_transaction_id = coalesce(restored_transaction_id, transaction_id);
+    END IF;
+END
+$$;
 
 -- Refused requests, for the administrator who asks why somebody was not
 -- provisioned.  In the order of events, so that both are one list.

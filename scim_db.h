@@ -108,12 +108,6 @@ scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);
 scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 
-/* Wait at most so long for a NOTIFY on channel (a constant), for programs
- * with a connection of their own: listen before looking, wait after it. */
-scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
-    SCIM_CHECKED;
-void scim_db_wait(scim_db_t *db, apr_interval_time_t most);
-
 int scim_rows_count(const scim_rows_t *rows);
 
 /* The value as text, NULL for SQL NULL. */

@@ -668,7 +668,9 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
     scimctl_say(run->pool, "scimctl: %s", error->detail);
     if (error->cause && scim_error_status(error->kind) >= 500) {
         scimctl_say(run->pool, "scimctl: %s", error->cause);
-        if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")) {
+        if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")
+            || strstr(error->cause, "42883")
+            || strstr(error->cause, "42703")) {
             fputs("scimctl: apply schema.sql to this database first.\n",
                   stderr);
         }

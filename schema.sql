@@ -65,6 +65,18 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
     SELECT w.relation, w.name, w.definition
     FROM (VALUES
         ('schema_version', 'needs', 'integer'),
+        -- The rows that are there get a constant, so that none is written.
+        ('event', 'history', 'bigint NOT NULL DEFAULT 0'),
+        ('event', 'restored_transaction_id', 'xid8'),
+        ('relay', 'history', 'bigint NOT NULL DEFAULT 0'),
+        ('relay', 'transaction_id', 'xid8'),
+        ('relay', 'organization_id', 'uuid'),
+        ('relay', 'refused', 'bigint'),
+        ('relay', 'attempts', 'integer NOT NULL DEFAULT 0'),
+        ('relay', 'last_error', 'text'),
+        ('relay', 'last_error_at', 'timestamptz(3)'),
+        ('relay', 'skipped', 'bigint'),
+        ('relay', 'skipped_at', 'timestamptz(3)'),
         -- Two random UUIDs have 244 random bits.
         ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
          ' CHECK (length(cursor_key) >= 32)')) w(relation, name, definition)
@@ -474,17 +486,6 @@ CALL pg_temp.comment('COLUMN scim.event.version', 'Version of the account after 
 CALL pg_temp.comment('COLUMN scim.event.occurred_at', 'When');
 CALL pg_temp.comment('COLUMN scim.event.data', '{"before": {...}, "after": {...}}: the changed attributes');
 
-
--- Restored from a dump into another cluster, events have transactions that this
--- one has not come to, and would wait for them.  They are all past.
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM scim.event WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())) THEN
-        UPDATE scim.event SET transaction_id = '0';
-    END IF;
-END
-$$;
-
 CREATE TABLE IF NOT EXISTS scim.relay (
     name        text PRIMARY KEY CHECK (name <> ''),
     sequence    bigint NOT NULL,
@@ -740,6 +741,131 @@ END
 $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version that a module may be made for and work with this one; NULL: this one');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors');
+CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
+CALL pg_temp.comment('COLUMN scim.event.history', 'In which history of the database it was written (scim.session_history); 0: before there was this column');
+CALL pg_temp.comment('COLUMN scim.relay.history', 'History of that event, as in scim.event');
+CALL pg_temp.comment('COLUMN scim.relay.transaction_id', 'Transaction of that event, which may be gone; NULL: not known yet');
+CALL pg_temp.comment('COLUMN scim.relay.organization_id', 'The organization whose events it sends; NULL: of all');
+CALL pg_temp.comment('COLUMN scim.relay.refused', 'Sequence of the event that its receiver refuses; NULL: none');
+CALL pg_temp.comment('COLUMN scim.relay.attempts', 'How often that was tried');
+CALL pg_temp.comment('COLUMN scim.relay.last_error', 'Why an event was refused last');
+CALL pg_temp.comment('COLUMN scim.relay.last_error_at', 'When');
+CALL pg_temp.comment('COLUMN scim.relay.skipped', 'Sequence of the event that scimctl relay skip left out last');
+CALL pg_temp.comment('COLUMN scim.relay.skipped_at', 'When');
+
+-- After a promotion or a restore, transactions and sequences are given once more.
+-- What tells the histories apart: the cluster, its timeline, and when the server
+-- was started (a copy of its files that is started has neither of the others).
+-- The timeline of a checkpoint would be the old one for a while.  A session that
+-- has written can have seen no promotion, so it asks once.
+CREATE OR REPLACE FUNCTION scim.session_history() RETURNS bigint
+    LANGUAGE sql VOLATILE
+    RETURN (SELECT set_config('scim.history', (hashtextextended(concat_ws(' ', s.system_identifier,
+                left(pg_walfile_name(pg_current_wal_lsn()), 8), extract(epoch FROM pg_postmaster_start_time())), 0)
+            & 9223372036854775807)::text, false)::bigint
+            FROM pg_control_system() s);
+COMMENT ON FUNCTION scim.session_history() IS 'The history in which this session writes: another number after each promotion, restore or start of the server';
+DO $$
+BEGIN
+    IF (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d JOIN pg_attribute a ON (a.attrelid, a.attnum) = (d.adrelid, d.adnum)
+        WHERE d.adrelid = 'scim.event'::regclass AND a.attname = 'history') NOT LIKE '%session_history%'
+    THEN
+        ALTER TABLE scim.event ALTER COLUMN history
+            SET DEFAULT coalesce(nullif(current_setting('scim.history', true), '')::bigint, scim.session_history());
+    END IF;
+END
+$$;
+
+-- Restored from a dump into another cluster, events have transactions that this
+-- one has not come to, and would wait for them.  They are all past.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM scim.event WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())) THEN
+        UPDATE scim.event SET transaction_id = '0',
+            restored_transaction_id = coalesce(restored_transaction_id, transaction_id);
+    END IF;
+END
+$$;
+
+-- Restored events are all of transaction 0, in the order of their sequences.  What a
+-- reader had read of them is told by the transactions that they had, unless it
+-- has gone on with them since they were restored.
+CREATE OR REPLACE FUNCTION scim.feed_order(e scim.event, reader xid8) RETURNS xid8
+    LANGUAGE sql IMMUTABLE
+    RETURN coalesce(CASE WHEN reader > '0' THEN (e).restored_transaction_id END, reader);
+COMMENT ON FUNCTION scim.feed_order(scim.event, xid8) IS 'Transaction by which a restored event is compared with that of a reader';
+
+-- Where a reader goes on who has read up to an event: behind that event; when it is
+-- not there, behind the latest one before it that was written in the same history.
+-- That one the reader has read, because histories follow each other in the order of
+-- the feed; what comes behind it may be of another history, and new.
+-- This and scim.feed read a range of an index in its order: the planner, which takes
+-- every organization for an average one, must not prefer to sort what is there.
+-- So an organization is compared with others in one row with the rest.
+CREATE OR REPLACE FUNCTION scim.feed_position(organization uuid, history bigint, INOUT transaction_id xid8,
+                                              INOUT sequence bigint, OUT went_back boolean)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+DECLARE
+    here record;
+BEGIN
+    IF (SELECT e.transaction_id FROM scim.event e ORDER BY e.transaction_id DESC, e.sequence DESC LIMIT 1)
+       >= pg_snapshot_xmax(pg_current_snapshot()) THEN
+        RAISE EXCEPTION 'this database was restored from another cluster: apply schema.sql to it once more, so that its events count as past'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    went_back := false;
+    IF organization IS NULL THEN
+        IF EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) = ($3, $4) AND e.history = $2)
+           OR NOT EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) <= ($3, $4)) THEN
+            RETURN;
+        END IF;
+        SELECT e.transaction_id, e.sequence INTO here FROM scim.event e
+        WHERE (e.transaction_id, e.sequence) <= ($3, $4) AND e.history = $2
+          AND (e.transaction_id > '0' OR (scim.feed_order(e, $3), e.sequence) <= ($3, $4))
+        ORDER BY e.transaction_id DESC, e.sequence DESC LIMIT 1;
+    ELSE
+        IF EXISTS (SELECT FROM scim.event e WHERE (e.organization_id, e.transaction_id, e.sequence) = ($1, $3, $4)
+                   AND e.history = $2)
+           OR NOT EXISTS (SELECT FROM scim.event e
+                          WHERE e.organization_id = $1 AND (e.transaction_id, e.sequence) <= ($3, $4)) THEN
+            RETURN;
+        END IF;
+        SELECT e.transaction_id, e.sequence INTO here FROM scim.event e
+        WHERE e.organization_id >= $1 AND (e.organization_id, e.transaction_id, e.sequence) <= ($1, $3, $4)
+          AND e.history = $2 AND (e.transaction_id > '0' OR (scim.feed_order(e, $3), e.sequence) <= ($3, $4))
+        ORDER BY e.organization_id DESC, e.transaction_id DESC, e.sequence DESC LIMIT 1;
+    END IF;
+    went_back := true;
+    IF here.transaction_id = '0' THEN
+        SELECT least(here.sequence, min(e.sequence) - 1) INTO here.sequence FROM scim.event e
+        WHERE (organization IS NULL OR e.organization_id = organization) AND e.transaction_id = '0'
+          AND (scim.feed_order(e, $3), e.sequence) > ($3, $4);
+    END IF;
+    transaction_id := coalesce(here.transaction_id, '0');
+    sequence := coalesce(here.sequence, 0);
+END
+$$;
+COMMENT ON FUNCTION scim.feed_position(uuid, bigint, xid8, bigint) IS 'Where a reader of the change feed goes on who remembers these three of the last event; NULL as organization: of all. went_back: events that were read are gone, and some may come again';
+
+CREATE OR REPLACE FUNCTION scim.feed(organization uuid, transaction_id xid8, sequence bigint,
+                                     most integer DEFAULT 500) RETURNS SETOF scim.event
+    LANGUAGE plpgsql STABLE ROWS 500 SET search_path = pg_catalog, pg_temp
+    SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+BEGIN
+    IF organization IS NULL THEN
+        RETURN QUERY SELECT * FROM scim.event e
+        WHERE (e.transaction_id, e.sequence) > ($2, $3) AND e.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY e.transaction_id, e.sequence LIMIT most;
+    ELSE
+        RETURN QUERY SELECT * FROM scim.event e
+        WHERE (e.organization_id, e.transaction_id, e.sequence) > ($1, $2, $3)
+          AND (e.organization_id, e.transaction_id) < ($1, pg_snapshot_xmin(pg_current_snapshot()))
+        ORDER BY e.organization_id, e.transaction_id, e.sequence LIMIT most;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION scim.feed(uuid, xid8, bigint, integer) IS 'The next events of the change feed behind these two numbers of scim.feed_position; NULL as organization: of all';
 
 -- Upgrade to version 5: keys are case-folded, not lower-cased.  What is ASCII has
 -- the same key as before.  Not in batches: between two of them some keys would be

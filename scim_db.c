@@ -799,42 +799,6 @@ scim_error_t *scim_db_flush(scim_db_t *db)
                             " of a bulk request");
 }
 
-scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
-{
-    return command(db, apr_pstrcat(db->pool, "LISTEN ", channel, NULL), 1);
-}
-
-static int take_notices(PGconn *connection)
-{
-    PGnotify *notice;
-    int count = 0;
-
-    while ((notice = PQnotifies(connection)) != NULL) {
-        PQfreemem(notice);
-        count++;
-    }
-    return count;
-}
-
-void scim_db_wait(scim_db_t *db, apr_interval_time_t most)
-{
-    apr_time_t end = apr_time_now() + most;
-    apr_time_t left = most;
-
-    while (take_notices(db->connection) == 0 && left > 0) {
-        struct pollfd socket = { PQsocket(db->connection), POLLIN, 0 };
-
-        if (PQstatus(db->connection) != CONNECTION_OK) {
-            apr_sleep(left);
-            return;
-        }
-        if (poll(&socket, 1, (int) apr_time_as_msec(left) + 1) > 0) {
-            PQconsumeInput(db->connection);
-        }
-        left = end - apr_time_now();
-    }
-}
-
 /* A pooler invents the process that it says it is. */
 int scim_db_is_pooled(const scim_db_t *db)
 {

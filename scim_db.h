@@ -115,14 +115,8 @@ scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
 const char *scim_db_commits(const scim_db_t *db); /* NULL: as it is set */
 scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 
-/* Wait at most so long for a NOTIFY on channel (a constant), for programs
- * with a connection of their own: listen before looking, wait after it. */
-scim_error_t *scim_db_listen(scim_db_t *db, const char *channel)
-    SCIM_CHECKED;
-void scim_db_wait(scim_db_t *db, apr_interval_time_t most);
-
 /* Whether a pooler stands between a program and PostgreSQL: unless it lends
- * whole sessions, scim_db_wait always waits to the end. */
+ * whole sessions, what a session holds is soon another one's. */
 int scim_db_is_pooled(const scim_db_t *db);
 
 int scim_rows_count(const scim_rows_t *rows);

@@ -32,9 +32,11 @@ enum {
     SCIM_COLUMN_COUNT
 };
 
-/* How many events are read at once.  Part of the text, so that the planner
- * knows that it is few. */
+/* How many events are read at once. */
 #define SCIM_FEED_BATCH 500
+
+/* No more are counted of those that a relay has still to send. */
+#define SCIM_RELAY_LAG_MAX 100000
 
 /* One event a kind, in the order given, beside the write of the row "source";
  * kinds, actor, changed names and data are the parameters n to n+5.  commits
@@ -191,28 +193,54 @@ enum {
     " AND (t.expires_at IS NULL OR t.expires_at > now()))"                  \
     " FROM scim.organization o WHERE " condition " ORDER BY o.key"
 
-/* A batch of the feed: first the keys of its events, a range in the order of
- * an index; then one row for each of them.  LIMIT 1 keeps the planner, which
- * may not know how much there is, from reading more. */
-#define SCIM_SQL_FEED_OF(range)                                             \
-    "SELECT h.horizon, k.transaction_id, k.sequence,"                       \
-    " jsonb_build_object('sequence', k.sequence, 'organization', o.key,"    \
+/* What names an event for ever, for whoever throws away what has come before.
+ * After a promotion or a restore its sequence is that of others, too; after a
+ * crash, in one history, that of an event whose commit did not wait for the
+ * disk. */
+#define SCIM_SQL_EVENT_ID                                                   \
+    "CASE WHEN e.history = 0 THEN e.sequence::text"                         \
+    " ELSE concat_ws('.', e.sequence, e.history,"                           \
+    " (extract(epoch FROM e.occurred_at) * 1000)::bigint) END"
+
+/* A batch of the feed behind transaction $1, sequence $2 in history $3. */
+#define SCIM_SQL_FEED_OF(organization)                                      \
+    "SELECT p.went_back, p.transaction_id, p.sequence,"                     \
+    " e.history, e.transaction_id, e.sequence, " SCIM_SQL_EVENT_ID ","      \
+    " jsonb_build_object('id', " SCIM_SQL_EVENT_ID ","                      \
+    " 'sequence', e.sequence, 'organization', o.key,"                       \
     " 'version', e.version, 'externalId', coalesce(a.external_id,"          \
     " e.data #>> '{after,externalId}',"                                     \
     " e.data #>> '{before,externalId}'), " SCIM_SQL_EVENT_MEMBERS ")"       \
-    " FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())) h(horizon)"     \
-    " LEFT JOIN LATERAL (SELECT e.organization_id, e.transaction_id,"       \
-    " e.sequence FROM scim.event e WHERE " range                            \
-    " LIMIT " APR_STRINGIFY(SCIM_FEED_BATCH) ") k ON true"                  \
-    " LEFT JOIN LATERAL (SELECT * FROM scim.event e"                        \
-    " WHERE e.organization_id = k.organization_id"                          \
-    " AND e.sequence = k.sequence LIMIT 1) e ON true"                       \
+    " FROM scim.feed_position(" organization ","                            \
+    " $3::bigint, $1::xid8, $2::bigint) p"                                  \
+    " LEFT JOIN LATERAL scim.feed(" organization ", p.transaction_id,"      \
+    " p.sequence, " APR_STRINGIFY(SCIM_FEED_BATCH) ") e ON true"            \
     " LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o"             \
-    " WHERE o.id = k.organization_id LIMIT 1) o ON true"                    \
+    " WHERE o.id = e.organization_id LIMIT 1) o ON true"                    \
     " LEFT JOIN LATERAL (SELECT * FROM scim.account a"                      \
-    " WHERE a.organization_id = k.organization_id"                          \
+    " WHERE a.organization_id = e.organization_id"                          \
     " AND a.id = e.account_id LIMIT 1) a ON true"                           \
-    " ORDER BY k.transaction_id, k.sequence"
+    " ORDER BY e.transaction_id, e.sequence"
+
+/* Whether this session is the one that works as relay $1: the first that asks
+ * is, until it ends. */
+#define SCIM_SQL_RELAY_IS_OURS                                              \
+    "pg_try_advisory_lock(hashtext('scim.relay'), hashtext($1))"
+
+/* The row of relay $1, as this session left it: behind sequence $2 in history
+ * $3. */
+#define SCIM_SQL_RELAY_AS_LEFT                                              \
+    "name = $1 AND sequence = $2::bigint AND history = $3::bigint"          \
+    " AND " SCIM_SQL_RELAY_IS_OURS
+
+/* Whether a session works as relay r. */
+#define SCIM_SQL_RELAY_RUNS                                                 \
+    "EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory'"          \
+    " AND l.granted AND l.database = (SELECT d.oid FROM pg_database d"      \
+    " WHERE d.datname = current_database())"                                \
+    " AND l.classid = (hashtext('scim.relay')::bigint"                      \
+    " & 4294967295)::oid"                                                   \
+    " AND l.objid = (hashtext(r.name)::bigint & 4294967295)::oid)"
 
 #define SCIM_SQL_COUNTED(condition)                                         \
     "coalesce(sum(n) FILTER (WHERE active AND " condition "), 0)"
@@ -387,29 +415,74 @@ enum {
                       "ARRAY['urn:mod_scim:event:account:eligible']",       \
                       "$3", "$4", "$5", "'{}'", "'{}'", "NULL")             \
       " SELECT id FROM changed")                                            \
-    X(FEED, 1, SCIM_SQL_FEED_OF(                                            \
-      "(e.transaction_id, e.sequence) > ($1::xid8, $2::bigint)"             \
-      " AND e.transaction_id < h.horizon"                                   \
-      " ORDER BY e.transaction_id, e.sequence"))                            \
-    X(FEED_OF_ORGANIZATION, 1, SCIM_SQL_FEED_OF(                            \
-      "(e.organization_id, e.transaction_id, e.sequence)"                   \
-      " > ($3::uuid, $1::xid8, $2::bigint)"                                 \
-      " AND (e.organization_id, e.transaction_id) < ($3::uuid, h.horizon)"  \
-      " ORDER BY e.organization_id, e.transaction_id, e.sequence"))         \
+    X(FEED, 1, SCIM_SQL_FEED_OF("NULL"))                                    \
+    X(FEED_OF_ORGANIZATION, 1, SCIM_SQL_FEED_OF("$4::uuid"))                \
     X(FEED_POSITION, 1,                                                     \
-      "SELECT e.transaction_id FROM scim.organization o"                    \
-      " CROSS JOIN LATERAL (SELECT transaction_id FROM scim.event"          \
-      " WHERE organization_id = o.id AND sequence = $1::bigint) e")         \
+      "SELECT e.history, e.transaction_id, e.sequence"                      \
+      " FROM scim.organization o"                                           \
+      " CROSS JOIN LATERAL (SELECT * FROM scim.event e"                     \
+      " WHERE e.organization_id = o.id AND e.sequence <= $1::bigint"        \
+      " ORDER BY e.sequence DESC LIMIT 1) e"                                \
+      " ORDER BY e.sequence DESC LIMIT 1")                                  \
     X(FEED_POSITION_IN_ORGANIZATION, 1,                                     \
-      "SELECT transaction_id FROM scim.event"                               \
-      " WHERE sequence = $1::bigint AND organization_id = $2::uuid")        \
+      "SELECT e.history, e.transaction_id, e.sequence FROM scim.event e"    \
+      " WHERE e.sequence = $1::bigint AND e.organization_id = $2::uuid")    \
+    X(FEED_POSITION_BEFORE, 1,                                              \
+      "SELECT e.history, e.transaction_id, e.sequence FROM scim.event e"    \
+      " WHERE e.organization_id = $3::uuid"                                 \
+      " AND (e.transaction_id, e.sequence) <= ($1::xid8, $2::bigint)"       \
+      " ORDER BY e.organization_id DESC, e.transaction_id DESC,"            \
+      " e.sequence DESC LIMIT 1")                                           \
     X(RELAY_INSERT, 0,                                                      \
-      "INSERT INTO scim.relay (name, sequence) VALUES ($1, $2::bigint)"     \
+      "INSERT INTO scim.relay (name, history, transaction_id, sequence)"    \
+      " VALUES ($1, $2::bigint, $3::xid8, $4::bigint)"                      \
       " ON CONFLICT (name) DO NOTHING")                                     \
-    X(RELAY, 1, "SELECT sequence FROM scim.relay WHERE name = $1")          \
+    X(RELAY_TAKE, 0,                                                        \
+      "UPDATE scim.relay SET organization_id = $2::uuid"                    \
+      " WHERE name = $1 AND " SCIM_SQL_RELAY_IS_OURS                        \
+      " RETURNING history, transaction_id, sequence,"                       \
+      " set_config('tcp_keepalives_idle', '5', false),"                     \
+      " set_config('tcp_keepalives_interval', '5', false),"                 \
+      " set_config('tcp_keepalives_count', '3', false)")                    \
+    X(RELAY_IS_AS_LEFT, 1,                                                  \
+      "SELECT FROM scim.relay WHERE " SCIM_SQL_RELAY_AS_LEFT)               \
     X(RELAY_ADVANCE, 0,                                                     \
-      "UPDATE scim.relay SET sequence = $3::bigint, updated_at = now()"     \
-      " WHERE name = $1 AND sequence = $2::bigint RETURNING name")          \
+      "UPDATE scim.relay SET history = $4::bigint,"                         \
+      " transaction_id = $5::xid8, sequence = $6::bigint,"                  \
+      " updated_at = now(), refused = NULL, attempts = 0"                   \
+      " WHERE " SCIM_SQL_RELAY_AS_LEFT " RETURNING name")                   \
+    X(RELAY_REFUSED, 0,                                                     \
+      "UPDATE scim.relay SET refused = $4::bigint,"                         \
+      " attempts = CASE WHEN refused = $4::bigint THEN attempts + 1"        \
+      " ELSE 1 END, last_error = $5, last_error_at = now()"                 \
+      " WHERE " SCIM_SQL_RELAY_AS_LEFT " RETURNING name")                   \
+    X(RELAY_LIST, 1,                                                        \
+      "SELECT r.name, o.key, " SCIM_SQL_RELAY_RUNS ", r.sequence,"          \
+      " lag.events, lag.seconds, r.refused, r.attempts, r.last_error,"      \
+      SCIM_SQL_TIMESTAMP("r.last_error_at") ", r.skipped,"                  \
+      SCIM_SQL_TIMESTAMP("r.skipped_at") " FROM scim.relay r"               \
+      " LEFT JOIN scim.organization o ON o.id = r.organization_id"          \
+      " CROSS JOIN LATERAL scim.feed_position(r.organization_id,"           \
+      " r.history, coalesce(r.transaction_id, '0'), r.sequence) p"          \
+      " CROSS JOIN LATERAL (SELECT count(*) AS events,"                     \
+      " coalesce(greatest(extract(epoch FROM now() - min(occurred_at)), 0)" \
+      "::bigint, 0) AS seconds FROM (SELECT e.occurred_at"                  \
+      " FROM scim.event e WHERE (e.transaction_id, e.sequence)"             \
+      " > (p.transaction_id, p.sequence) AND (r.organization_id IS NULL"    \
+      " OR e.organization_id = r.organization_id)"                          \
+      " LIMIT " APR_STRINGIFY(SCIM_RELAY_LAG_MAX) ") e) lag"                \
+      " ORDER BY r.name")                                                   \
+    X(RELAY_SKIP, 0,                                                        \
+      "UPDATE scim.relay r SET history = e.history,"                        \
+      " transaction_id = e.transaction_id, sequence = e.sequence,"          \
+      " updated_at = now(), refused = NULL, attempts = 0,"                  \
+      " skipped = e.sequence, skipped_at = now()"                           \
+      " FROM (SELECT e.*, o.key FROM scim.relay r"                          \
+      " CROSS JOIN scim.organization o JOIN scim.event e"                   \
+      " ON e.organization_id = o.id AND e.sequence = r.refused"             \
+      " WHERE r.name = $1) e WHERE r.name = $1 AND r.refused = e.sequence"  \
+      " RETURNING e.sequence, e.key, e.kind, e.account_id,"                 \
+      " r.last_error")                                                      \
     X(ROLE_COUNTS, 1,                                                       \
       "SELECT a.role, count(*) FROM scim.account a"                         \
       " WHERE a.organization_id = $1::uuid GROUP BY a.role")                \

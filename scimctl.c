@@ -49,7 +49,8 @@ static const apr_getopt_option_t option_table[] = {
     { "outcome", OPTION_OUTCOME, 1, "changed, refused, or guest: downgrades"
                                     " to GUEST" },
     { "follow", OPTION_FOLLOW, 0, "go on printing what happens" },
-    { "after", OPTION_AFTER, 1, "sequence of the last event that was read" },
+    { "after", OPTION_AFTER, 1, "position or sequence of the last event that"
+                                " was read" },
     { "url", OPTION_URL, 1, "where events are sent" },
     { "secret-file", OPTION_SECRET_FILE, 1, "file with the secret that signs"
                                             " them" },
@@ -547,10 +548,12 @@ static const struct {
       " [--follow]" },
     { "events", NULL, 0, scimctl_events, "" },
     { "events", NULL, 1, scimctl_events,
-      "[KEY] [--follow] [--after SEQUENCE]" },
+      "[KEY] [--follow] [--after POSITION]" },
+    { "relay", "list", 0, scimctl_relay_list, "" },
+    { "relay", "skip", 1, scimctl_relay_skip, "NAME" },
     { "relay", NULL, 0, scimctl_relay, "" },
     { "relay", NULL, 1, scimctl_relay,
-      "[KEY] --url URL --secret-file FILE [--name NAME] [--after SEQUENCE]" }
+      "[KEY] --url URL --secret-file FILE [--name NAME] [--after POSITION]" }
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -670,7 +673,9 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
     scimctl_say(run->pool, "scimctl: %s", error->detail);
     if (error->cause && scim_error_status(error->kind) >= 500) {
         scimctl_say(run->pool, "scimctl: %s", error->cause);
-        if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")) {
+        if (strstr(error->cause, "42P01") || strstr(error->cause, "3F000")
+            || strstr(error->cause, "42883")
+            || strstr(error->cause, "42703")) {
             fputs("scimctl: apply schema.sql to this database first.\n",
                   stderr);
         }
@@ -679,7 +684,7 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
                   stderr);
         }
     }
-    return EXIT_FAILURE;
+    return run->exit_status ? run->exit_status : EXIT_FAILURE;
 }
 
 static int perform(scimctl_run_t *run, int command)

@@ -8,6 +8,16 @@
 #include "scimctl_print.h"
 #include "scimctl_run.h"
 
+/* The event is a JSON object with members; where to go on behind it comes
+ * before them. */
+static void print_json(const scim_feed_event_t *event, apr_pool_t *pool)
+{
+    const char *position = scim_feed_position_text(event->position, pool);
+
+    scimctl_print_json_text(apr_pstrcat(pool, "{\"position\": \"", position,
+                                        "\", ", event->json + 1, NULL));
+}
+
 static scim_error_t *print_event(void *baton, const scim_feed_event_t *event,
                                  apr_pool_t *pool)
 {
@@ -20,7 +30,7 @@ static scim_error_t *print_event(void *baton, const scim_feed_event_t *event,
     const cJSON *json;
 
     if (run->options.json) {
-        scimctl_print_json_text(event->json);
+        print_json(event, pool);
         return NULL;
     }
     json = scim_json_stored(event->json, pool);
@@ -59,31 +69,57 @@ void scimctl_say_waiting(void *baton, const scim_error_t *error)
     apr_pool_destroy(pool);
 }
 
-void scimctl_say_if_pooled(const scimctl_run_t *run)
+void scimctl_say_went_back(const scim_feed_position_t *from)
 {
-    if (scim_db_is_pooled(run->call.db)) {
-        scimctl_say(run->pool, "scimctl: There is a pooler, such as"
-                    " PgBouncer, between scimctl and PostgreSQL: changes may"
-                    " be seen a second late.  Connect to PostgreSQL itself.");
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, NULL);
+    scimctl_say(pool, "scimctl: the history of the database went back: event"
+                " %s, the latest that was read, is gone, and perhaps others"
+                " before it.  A failover or a restore does this.",
+                from->sequence);
+    apr_pool_destroy(pool);
+}
+
+static scim_error_t *go_back(void *baton, const scim_feed_position_t *from,
+                             const scim_feed_position_t *to)
+{
+    const scimctl_run_t *run = baton;
+
+    scimctl_say_went_back(from);
+    scimctl_say(run->pool, "scimctl: going on behind event %s; some events"
+                " may come again.", to->sequence);
+    return NULL;
+}
+
+scim_error_t *scimctl_find_position(scim_feed_position_t *position,
+                                    scimctl_run_t *run,
+                                    const char *organization_id)
+{
+    const char *after = run->options.after ? run->options.after : "0";
+    int is_there;
+
+    SCIM_ERR(scim_feed_find(position, &is_there, run->call.db, after,
+                            organization_id, run->pool));
+    if (!is_there) {
+        scimctl_say(run->pool, "scimctl: there is no event %s; going on"
+                    " behind event %s, the latest before it.", after,
+                    position->sequence);
     }
+    return NULL;
 }
 
 scim_error_t *scimctl_events(scimctl_run_t *run)
 {
     scim_feed_reader_t reader = { NULL, run->options.follow, print_event,
-                                  flush, scimctl_say_waiting, run };
+                                  flush, scimctl_say_waiting, go_back, run };
     scim_feed_position_t position;
     scim_rows_t *rows;
 
-    if (run->options.follow) {
-        scimctl_say_if_pooled(run);
-    }
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));
         reader.organization_id = run->call.principal->organization_id;
     }
-    SCIM_ERR(scim_feed_find(&position, run->call.db,
-                            run->options.after ? run->options.after : "0",
-                            reader.organization_id, run->pool));
+    SCIM_ERR(scimctl_find_position(&position, run, reader.organization_id));
     return scim_feed_read(&position, run->call.db, &reader, run->pool);
 }

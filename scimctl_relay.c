@@ -5,6 +5,10 @@
  * receivers check it with a ready-made library or a few lines.  An event is
  * sent until the receiver takes it (2xx); the next one waits, so their order
  * holds.
+ *
+ * Of several relays of one name one works, the one whose session has the lock
+ * (scim_statements.h, RELAY_IS_OURS); the others wait.  Whatever goes wrong
+ * with its row, it begins anew with what the row says.
  */
 #include <string.h>
 #include <unistd.h>
@@ -29,14 +33,22 @@
 #define ANSWER_SECONDS 30L
 #define PAUSE_MIN apr_time_from_sec(1)
 #define PAUSE_MAX apr_time_from_sec(60)
+#define RETRY_AFTER_MAX apr_time_from_sec(3600)
+#define LOOK_AFTER apr_time_from_sec(1)
+#define ANSWER_MAX 65536         /* bytes; what comes then is not awaited */
+#define GONE 410
 
 typedef struct {
     scimctl_run_t *run;
     const char *name;
+    const char *organization_id; /* or NULL: of all */
     const unsigned char *key;
     apr_size_t key_length;
-    char sequence[24];           /* of the latest event that was taken */
+    scim_feed_position_t left;   /* as the row was left */
+    apr_interval_time_t pause;   /* before the next attempt */
+    int waits;                   /* for another relay; has said so */
     CURL *curl;
+    apr_size_t answered;         /* bytes of the answer so far */
     char problem[CURL_ERROR_SIZE];
 } relay_t;
 
@@ -138,11 +150,11 @@ static struct curl_slist *headers_of(const relay_t *relay,
                                    apr_time_sec(apr_time_now()));
     const char *lines[] = {
         "Content-Type: application/json",
-        apr_pstrcat(pool, "Webhook-Id: ", event->sequence, NULL),
+        apr_pstrcat(pool, "Webhook-Id: ", event->id, NULL),
         apr_pstrcat(pool, "Webhook-Timestamp: ", now, NULL),
         apr_pstrcat(pool, "Webhook-Signature: ",
-                    signature(relay, event->sequence, now, event->json,
-                              pool), NULL)
+                    signature(relay, event->id, now, event->json, pool),
+                    NULL)
     };
     struct curl_slist *headers = NULL;
     apr_size_t i;
@@ -153,77 +165,188 @@ static struct curl_slist *headers_of(const relay_t *relay,
     return headers;
 }
 
-/* What the receiver says is not ours to print. */
-static size_t ignore(char *bytes, size_t size, size_t count, void *unused)
+/* What the receiver says is not ours to print; one that says it without end
+ * is not listened to. */
+static size_t count_answer(char *bytes, size_t size, size_t count,
+                           void *baton)
 {
-    return size * count;
+    relay_t *relay = baton;
+
+    relay->answered += size * count;
+    return relay->answered <= ANSWER_MAX ? size * count : 0;
 }
 
-/* NULL when the receiver took it, else why it did not. */
-static const char *post(relay_t *relay, const scim_feed_event_t *event,
-                        apr_pool_t *pool)
+/* One attempt; *status is 0 when no answer came.  NULL when the receiver took
+ * the event, else why it did not. */
+static const char *post(relay_t *relay, long *status,
+                        const scim_feed_event_t *event, apr_pool_t *pool)
 {
     struct curl_slist *headers = headers_of(relay, event, pool);
-    long status = 0;
     CURLcode code;
 
     relay->problem[0] = '\0';
+    relay->answered = 0;
     curl_easy_setopt(relay->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(relay->curl, CURLOPT_POSTFIELDS, event->json);
     code = curl_easy_perform(relay->curl);
-    curl_easy_getinfo(relay->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(relay->curl, CURLINFO_RESPONSE_CODE, status);
     curl_easy_setopt(relay->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
-    if (code != CURLE_OK) {
+    if (code != CURLE_OK && relay->answered <= ANSWER_MAX) {
+        *status = 0;
         return relay->problem[0] ? apr_pstrdup(pool, relay->problem)
                                  : curl_easy_strerror(code);
     }
-    return status >= 200 && status < 300 ? NULL
-        : apr_psprintf(pool, "the receiver answered %ld", status);
+    return *status >= 200 && *status < 300 ? NULL
+        : apr_psprintf(pool, "the receiver answered %ld", *status);
 }
 
-static scim_error_t *taken_over(const relay_t *relay)
+/* The row is not as it was left, or nobody knows: how a reading ends that is
+ * to begin anew. */
+static scim_error_t *begin_anew(apr_pool_t *pool)
 {
-    return scim_error(relay->run->pool, SCIM_E_CONFLICT,
-                      "Another relay with the name '%.60s' is running; give"
-                      " this one another --name.", relay->name);
+    return scim_error(pool, SCIM_E_CONFLICT, "The relay begins anew.");
 }
 
-/* Whoever else moves the position is another relay of the same name, unless
- * the answer to our own move was lost. */
-static scim_error_t *advance(relay_t *relay, const char *sequence,
+/* Run a statement on the row, which it finds as it was left, or not. */
+static scim_error_t *on_row(relay_t *relay, scim_statement_e statement,
+                            const char *const *values, apr_pool_t *pool)
+{
+    scim_rows_t *rows;
+    scim_error_t *error = scim_db_run(&rows, scim_db_within(
+                                          relay->run->call.db, pool),
+                                      statement, values);
+
+    if (error && error->kind == SCIM_E_UNAVAILABLE) {
+        scimctl_say_waiting(relay, error);
+        apr_sleep(LOOK_AFTER);
+        return begin_anew(pool);
+    }
+    SCIM_ERR(error);
+    return scim_rows_count(rows) > 0 ? NULL : begin_anew(pool);
+}
+
+static scim_error_t *advance(relay_t *relay, const scim_feed_event_t *event,
                              apr_pool_t *pool)
 {
-    const char *values[] = { relay->name, relay->sequence, sequence };
-    scim_db_t *db = scim_db_within(relay->run->call.db, pool);
-    scim_rows_t *rows;
+    const char *values[] = {
+        relay->name, relay->left.sequence, relay->left.history,
+        event->position->history, event->position->transaction_id,
+        event->sequence
+    };
 
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY_ADVANCE, values));
-    if (scim_rows_count(rows) == 0) {
-        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY, values));
-        if (scim_rows_count(rows) == 0
-            || strcmp(scim_rows_value(rows, 0, 0), sequence) != 0) {
-            return taken_over(relay);
-        }
-    }
-    apr_cpystrn(relay->sequence, sequence, sizeof(relay->sequence));
+    SCIM_ERR(on_row(relay, SCIM_SQL_RELAY_ADVANCE, values, pool));
+    relay->left = *event->position;
+    relay->pause = PAUSE_MIN;
     return NULL;
+}
+
+static scim_error_t *check_row(relay_t *relay, apr_pool_t *pool)
+{
+    const char *values[] = { relay->name, relay->left.sequence,
+                             relay->left.history };
+
+    return on_row(relay, SCIM_SQL_RELAY_IS_AS_LEFT, values, pool);
+}
+
+static scim_error_t *note_refusal(relay_t *relay,
+                                  const scim_feed_event_t *event,
+                                  const char *problem, apr_pool_t *pool)
+{
+    const char *values[] = {
+        relay->name, relay->left.sequence, relay->left.history,
+        event->sequence, scimctl_shown(problem, pool)
+    };
+
+    return on_row(relay, SCIM_SQL_RELAY_REFUSED, values, pool);
+}
+
+static scim_error_t *stop_for_good(relay_t *relay,
+                                   const scim_feed_event_t *event)
+{
+    relay->run->exit_status = SCIMCTL_EXIT_GONE;
+    return scim_error(relay->run->pool, SCIM_E_FORBIDDEN,
+                      "The receiver answered 410 to event %s: it wants no"
+                      " more events.  Started again, the relay '%.60s' goes"
+                      " on with this one.", event->sequence, relay->name);
+}
+
+/* How long the receiver asks for, if it is longer than we would wait. */
+static apr_interval_time_t pause_for(relay_t *relay, long status)
+{
+    curl_off_t seconds = 0;
+    apr_interval_time_t asked;
+
+    if (status > 0) {
+        curl_easy_getinfo(relay->curl, CURLINFO_RETRY_AFTER, &seconds);
+    }
+    asked = seconds < apr_time_sec(RETRY_AFTER_MAX)
+            ? apr_time_from_sec(seconds) : RETRY_AFTER_MAX;
+    return asked > relay->pause ? asked : relay->pause;
+}
+
+/* Meanwhile the event may be skipped, or another relay have taken over. */
+static scim_error_t *wait_for(relay_t *relay, apr_interval_time_t pause,
+                              apr_pool_t *pool)
+{
+    apr_time_t end = apr_time_now() + pause;
+    apr_interval_time_t left = pause;
+    apr_pool_t *turn;
+
+    apr_pool_create(&turn, pool);
+    while (left > 0) {
+        apr_pool_clear(turn);
+        apr_sleep(left < LOOK_AFTER ? left : LOOK_AFTER);
+        SCIM_ERR(check_row(relay, turn));
+        left = end - apr_time_now();
+    }
+    apr_pool_destroy(turn);
+    return NULL;
+}
+
+static scim_error_t *refused(relay_t *relay, const scim_feed_event_t *event,
+                             const char *problem, long status,
+                             apr_pool_t *pool)
+{
+    apr_interval_time_t pause = pause_for(relay, status);
+    scim_error_t *error = note_refusal(relay, event, problem, pool);
+
+    if (status == GONE) {
+        return stop_for_good(relay, event);
+    }
+    SCIM_ERR(error);
+    scimctl_say(pool, "scimctl: event %s: %s; again in %d s",
+                event->sequence, problem, (int) apr_time_sec(pause));
+    relay->pause = relay->pause * 2 < PAUSE_MAX ? relay->pause * 2
+                                                : PAUSE_MAX;
+    return wait_for(relay, pause, pool);
 }
 
 static scim_error_t *deliver(void *baton, const scim_feed_event_t *event,
                              apr_pool_t *pool)
 {
     relay_t *relay = baton;
-    apr_interval_time_t pause = PAUSE_MIN;
     const char *problem;
+    apr_pool_t *attempt;
+    long status;
 
-    while ((problem = post(relay, event, pool)) != NULL) {
-        scimctl_say(pool, "scimctl: event %s: %s; again in %d s",
-                    event->sequence, problem, (int) apr_time_sec(pause));
-        apr_sleep(pause);
-        pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
+    apr_pool_create(&attempt, pool);
+    while ((problem = post(relay, &status, event, attempt)) != NULL) {
+        SCIM_ERR(refused(relay, event, problem, status, attempt));
+        apr_pool_clear(attempt);
     }
-    return advance(relay, event->sequence, pool);
+    return advance(relay, event, pool);
+}
+
+/* The row is part of the history, so it went back with it; else the event was
+ * deleted, and the reading goes on. */
+static scim_error_t *go_back(void *baton, const scim_feed_position_t *from,
+                             const scim_feed_position_t *to)
+{
+    relay_t *relay = baton;
+
+    scimctl_say_went_back(from);
+    return check_row(relay, relay->run->pool);
 }
 
 /* One part of a URL in pool, "" where it has none. */
@@ -303,49 +426,187 @@ static scim_error_t *prepare_curl(relay_t *relay)
     curl_easy_setopt(relay->curl, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(relay->curl, CURLOPT_TIMEOUT, ANSWER_SECONDS);
     curl_easy_setopt(relay->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(relay->curl, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(relay->curl, CURLOPT_WRITEFUNCTION, count_answer);
+    curl_easy_setopt(relay->curl, CURLOPT_WRITEDATA, relay);
     curl_easy_setopt(relay->curl, CURLOPT_ERRORBUFFER, relay->problem);
     return NULL;
 }
 
-/* Where this relay goes on: where it was, or for a new one behind --after. */
-static scim_error_t *find_position(scim_feed_position_t *position,
-                                   relay_t *relay,
-                                   const char *organization_id)
+/* A new relay begins behind --after. */
+static scim_error_t *make_row(relay_t *relay)
 {
-    const char *after = relay->run->options.after;
-    const char *values[] = { relay->name, after ? after : "0" };
-    scim_db_t *db = relay->run->call.db;
+    scim_feed_position_t position;
+    const char *values[] = { relay->name, position.history,
+                             position.transaction_id, position.sequence };
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_feed_find(position, db, values[1], organization_id,
-                            relay->run->pool));
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY_INSERT, values));
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_RELAY, values));
-    apr_cpystrn(relay->sequence, scim_rows_value(rows, 0, 0),
-                sizeof(relay->sequence));
-    return scim_feed_find(position, db, relay->sequence, organization_id,
-                          relay->run->pool);
+    SCIM_ERR(scimctl_find_position(&position, relay->run,
+                                   relay->organization_id));
+    return scim_db_run(&rows, relay->run->call.db, SCIM_SQL_RELAY_INSERT,
+                       values);
+}
+
+/* A row that was written before it had a transaction has the sequence of an
+ * event alone. */
+static scim_error_t *read_row(scim_feed_position_t *position, relay_t *relay,
+                              const scim_rows_t *rows, apr_pool_t *pool)
+{
+    scim_feed_position_t *left = &relay->left;
+    const char *transaction_id = scim_rows_value(rows, 0, 1);
+    int is_there;
+
+    apr_cpystrn(left->history, scim_rows_value(rows, 0, 0),
+                sizeof(left->history));
+    apr_cpystrn(left->transaction_id, transaction_id ? transaction_id : "0",
+                sizeof(left->transaction_id));
+    apr_cpystrn(left->sequence, scim_rows_value(rows, 0, 2),
+                sizeof(left->sequence));
+    *position = *left;
+    return transaction_id ? NULL
+        : scim_feed_find(position, &is_there, relay->run->call.db,
+                         left->sequence, relay->organization_id, pool);
+}
+
+/* Become the one that works; *taken is 0 when another one is. */
+static scim_error_t *take_over(int *taken, scim_feed_position_t *position,
+                               relay_t *relay, apr_pool_t *pool)
+{
+    const char *values[] = { relay->name, relay->organization_id };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, scim_db_within(relay->run->call.db, pool),
+                         SCIM_SQL_RELAY_TAKE, values));
+    *taken = scim_rows_count(rows) > 0;
+    if (!*taken) {
+        if (!relay->waits) {
+            scimctl_say(pool, "scimctl: a relay '%.60s' is running; waiting"
+                        " for it to end.", relay->name);
+        }
+        relay->waits = 1;
+        return NULL;
+    }
+    relay->waits = 0;
+    SCIM_ERR(read_row(position, relay, rows, pool));
+    scimctl_say(pool, "scimctl: relay '%.60s': going on behind event %s.",
+                relay->name, relay->left.sequence);
+    return NULL;
+}
+
+/* Until it fails, or is to begin anew. */
+static scim_error_t *work(relay_t *relay, apr_pool_t *pool)
+{
+    scim_feed_reader_t reader = { relay->organization_id, 1, deliver, NULL,
+                                  scimctl_say_waiting, go_back, relay };
+    scim_feed_position_t position;
+    int taken;
+    scim_error_t *error = take_over(&taken, &position, relay, pool);
+
+    if (!error && taken) {
+        error = scim_feed_read(&position, relay->run->call.db, &reader,
+                               pool);
+    }
+    else if (!error) {
+        apr_sleep(LOOK_AFTER);
+    }
+    if (error && error->kind == SCIM_E_UNAVAILABLE) {
+        scimctl_say_waiting(relay, error);
+        apr_sleep(LOOK_AFTER);
+        return NULL;
+    }
+    return error && error->kind == SCIM_E_CONFLICT ? NULL : error;
+}
+
+/* The lock of a relay is its session's. */
+static void say_if_pooled(const scimctl_run_t *run)
+{
+    if (scim_db_is_pooled(run->call.db)) {
+        scimctl_say(run->pool, "scimctl: There is a pooler, such as"
+                    " PgBouncer, between scimctl and PostgreSQL: another relay"
+                    " of this name may run at the same time.  Connect to"
+                    " PostgreSQL itself.");
+    }
 }
 
 scim_error_t *scimctl_relay(scimctl_run_t *run)
 {
-    relay_t relay = { .run = run, .name = run->options.name };
-    scim_feed_reader_t reader = { NULL, 1, deliver, NULL,
-                                  scimctl_say_waiting, &relay };
-    scim_feed_position_t position;
+    relay_t relay = { .run = run, .name = run->options.name,
+                      .pause = PAUSE_MIN };
+    scim_error_t *error = NULL;
     scim_rows_t *rows;
+    apr_pool_t *turn;
 
     SCIM_ERR(scimctl_need(run, run->options.url, "--url"));
     SCIM_ERR(scimctl_need(run, run->options.secret_file, "--secret-file"));
     relay.name = relay.name ? relay.name : run->options.url;
     SCIM_ERR(read_key(&relay));
     SCIM_ERR(prepare_curl(&relay));
-    scimctl_say_if_pooled(run);
+    say_if_pooled(run);
     if (run->count > 0) {
         SCIM_ERR(scimctl_choose_organization(&rows, run));
-        reader.organization_id = run->call.principal->organization_id;
+        relay.organization_id = run->call.principal->organization_id;
     }
-    SCIM_ERR(find_position(&position, &relay, reader.organization_id));
-    return scim_feed_read(&position, run->call.db, &reader, run->pool);
+    SCIM_ERR(make_row(&relay));
+    apr_pool_create(&turn, run->pool);
+    while (!error) {
+        apr_pool_clear(turn);
+        error = work(&relay, turn);
+    }
+    return error;
+}
+
+/* What operators see and do of all relays */
+
+static const scimctl_column_t relay_columns[] = {
+    { "NAME", "name", 0, SCIMCTL_TEXT },
+    { "ORGANIZATION", "organization", 1, SCIMCTL_TEXT },
+    { "RUNNING", "running", 2, SCIMCTL_BOOLEAN },
+    { "POSITION", "position", 3, SCIMCTL_NUMBER },
+    { "BEHIND", "events", 4, SCIMCTL_NUMBER },
+    { "SECONDS", "seconds", 5, SCIMCTL_NUMBER },
+    { "REFUSED", "refused", 6, SCIMCTL_NUMBER },
+    { "ATTEMPTS", "attempts", 7, SCIMCTL_NUMBER },
+    { "LAST ERROR", "lastError", 8, SCIMCTL_TEXT },
+    { "AT", "lastErrorAt", 9, SCIMCTL_TEXT },
+    { "SKIPPED", "skipped", 10, SCIMCTL_NUMBER },
+    { "AT", "skippedAt", 11, SCIMCTL_TEXT },
+    { NULL, NULL, 0, SCIMCTL_TEXT }
+};
+
+/* With a --url, "list" is the organization that is to be relayed. */
+scim_error_t *scimctl_relay_list(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+
+    if (run->options.url) {
+        run->arguments[run->count++] = "list";
+        return scimctl_relay(run);
+    }
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_LIST, NULL));
+    scimctl_print_rows(rows, relay_columns, run->options.json, run->pool);
+    return NULL;
+}
+
+static const scimctl_column_t skip_columns[] = {
+    { "SKIPPED", "sequence", 0, SCIMCTL_NUMBER },
+    { "ORGANIZATION", "organization", 1, SCIMCTL_TEXT },
+    { "KIND", "kind", 2, SCIMCTL_TEXT },
+    { "ACCOUNT", "accountId", 3, SCIMCTL_TEXT },
+    { "REFUSED BECAUSE", "lastError", 4, SCIMCTL_TEXT },
+    { NULL, NULL, 0, SCIMCTL_TEXT }
+};
+
+scim_error_t *scimctl_relay_skip(scimctl_run_t *run)
+{
+    const char *values[] = { run->arguments[0] };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_SKIP, values));
+    if (scim_rows_count(rows) == 0) {
+        return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                          "There is nothing to skip: no event is refused to"
+                          " a relay '%.60s'; scimctl relay list shows"
+                          " those that there are.", run->arguments[0]);
+    }
+    scimctl_print_rows(rows, skip_columns, run->options.json, run->pool);
+    return NULL;
 }

@@ -7,8 +7,13 @@
 
 #include "scim_call.h"
 #include "scim_error.h"
+#include "scim_feed.h"
 
 #define SCIMCTL_MAX_ARGUMENTS 4
+
+/* Of a relay whose receiver wants no more events: to be started again by
+ * people alone. */
+#define SCIMCTL_EXIT_GONE 3
 
 typedef struct {
     const char *db;
@@ -40,6 +45,7 @@ typedef struct {
     const char *arguments[SCIMCTL_MAX_ARGUMENTS];
     int count;
     scim_call_t call;            /* its db, and the organization's principal */
+    int exit_status;             /* after an error; 0: as after any other */
 } scimctl_run_t;
 
 /* A command of scimctl: prints what it has to say; its errors are printed by
@@ -61,15 +67,24 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
 scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
                            const char *option) SCIM_CHECKED;
 
+/* Where --after says, "0" without it; the operator is told when that event is
+ * not there.  organization_id as in scim_feed_reader_t. */
+scim_error_t *scimctl_find_position(scim_feed_position_t *position,
+                                    scimctl_run_t *run,
+                                    const char *organization_id)
+    SCIM_CHECKED;
+
+/* Tell the operator that the history of the database went back. */
+void scimctl_say_went_back(const scim_feed_position_t *from);
+
 /* Tell the operator that the database is away and will be asked again; for
  * scim_feed_reader_t. */
 void scimctl_say_waiting(void *baton, const scim_error_t *error);
 
-/* Tell the operator when NOTIFY may not reach this program. */
-void scimctl_say_if_pooled(const scimctl_run_t *run);
-
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
+scimctl_command_fn scimctl_relay_list;     /* relay list */
+scimctl_command_fn scimctl_relay_skip;     /* relay skip */
 scimctl_command_fn scimctl_import;         /* account import */
 scimctl_command_fn scimctl_activity_list;  /* activity list */
 

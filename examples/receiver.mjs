@@ -3,14 +3,15 @@
 //   node examples/receiver.mjs 9100 /etc/mod_scim/relay.secret
 //
 // An event comes until it is answered with 2xx, so it may come twice: what has
-// the id of one that is done already is thrown away.
+// the id of one that is done already is thrown away.  Whatever keeps more than
+// a printout remembers the ids for longer than this process.
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
 const [port, secretFile] = process.argv.slice(2);
 const key = Buffer.from(readFileSync(secretFile, 'utf8').trim().replace(/^whsec_/, ''), 'base64');
-let done = 0;
+const done = new Set();
 
 function isGenuine(headers, body) {
     const { 'webhook-id': id, 'webhook-timestamp': time, 'webhook-signature': signature = '' } = headers;
@@ -27,9 +28,9 @@ createServer(async (request, response) => {
         return;
     }
     const event = JSON.parse(body);
-    if (event.sequence > done) {
+    if (!done.has(event.id)) {
         console.log(event.sequence, event.kind, event.userName);
-        done = event.sequence;
+        done.add(event.id);
     }
     response.writeHead(204).end();
 }).listen(Number(port), '127.0.0.1');

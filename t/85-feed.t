@@ -41,17 +41,34 @@ is_deeply [map { $_->{sequence} } events($org->{key}, '--after', $events[3]{sequ
 is scalar(grep { $_->{organization} eq $other->{key} } events('--after', $events[-1]{sequence})), 1, 'without a key, of all organizations';
 is_deeply [events($org->{key}, '--after', latest())], [], 'at the end there is nothing';
 like scimctl('events', $org->{key})->{out}, qr/^\d+  \S+  $org->{key}  \S+create:full  \Q$user->{userName}\E  .*displayName/m, 'lines for people';
-for my $wrong ('999999999', 'x', '-1', '99999999999999999999') {
+is_deeply [map { $_->{sequence} } events($org->{key}, '--after', $events[3]{position})], [map { $_->{sequence} } @events[4 .. $#events]], 'and behind its position';
+for my $wrong ('x', '-1', '99999999999999999999', '1.2', '1..2', '1.2.3.4', '1.2.x', '') {
     my $done = scimctl('events', '--after', $wrong);
-    like $done->{err}, qr/no event '/, "--after $wrong: a message";
+    like $done->{err}, qr/'\Q$wrong\E' is no position/, "--after '$wrong': a message";
     is $done->{status}, 1, 'and a failure';
 }
+my $beyond = scimctl('events', '--after', '999999999');
+is_deeply [@$beyond{qw(status out)}], [0, ''], '--after what was never an event: behind the latest before it';
+is $beyond->{err}, "scimctl: there is no event 999999999; going on behind event @{[latest()]}, the latest before it.\n", 'with a message';
+
+# Positions whose events are gone
+my $gone = organization();
+$gone->create for 1 .. 6;
+my @kept = events($gone->{key});
+sub behind { return [map { $_->{sequence} } events($gone->{key}, '--after', $_[0])] }
+sql('DELETE FROM scim.event WHERE organization_id = $1 AND sequence <= $2', $gone->{id}, $kept[3]{sequence});
+is_deeply behind($kept[3]{$_}), [$kept[4]{sequence}, $kept[5]{sequence}], "$_: deleting what was read changes nothing" for qw(position sequence);
+is scimctl('events', $gone->{key}, '--after', $kept[3]{position})->{err}, '', 'and needs no message';
+sql('DELETE FROM scim.event WHERE organization_id = $1', $gone->{id});
+is_deeply behind($kept[5]{position}), [], 'nor does deleting all';
+$gone->create;
+is_deeply behind($kept[5]{position}), [latest()], 'what comes then comes';
 
 # The SQL of the documents
 open my $document, '<', 'docs/feed.md' or die $!;
-my ($query) = join('', <$document>) =~ /^(    SELECT transaction_id, .*?);$/ms;
+my ($query) = join('', <$document>) =~ /^(    SELECT p.went_back, .*?);$/ms;
 $query =~ s/'acme'/\$1/ or die 'no key in the query';
-is_deeply [map { [@$_[1, 2]] } sql($query, $org->{key})], [map { [@$_{qw(sequence accountId)}] } @events], 'plain SQL, as docs/feed.md has it, gives the same';
+is_deeply [map { [@$_[3, 4]] } sql($query, $org->{key})], [map { [@$_{qw(sequence accountId)}] } @events], 'plain SQL, as docs/feed.md has it, gives the same';
 
 # A transaction that took its number early and commits late
 sub ask {
@@ -80,7 +97,9 @@ is $session->wait, 0, 'the session ends';
 
 # Restored from a dump of another cluster
 sql(q{UPDATE scim.event SET transaction_id = '9000000000000' WHERE sequence = (SELECT max(sequence) FROM scim.event)});
-is_deeply [events('--after', latest() - 1)], [], 'a transaction that this cluster has not come to is waited for';
+my $restored = scimctl('events', '--after', latest() - 1);
+is_deeply [@$restored{qw(status out)}], [1, ''], 'a transaction that this cluster has not come to is waited for';
+like $restored->{err}, qr/restored from another cluster: apply schema\.sql to it once more/, 'and the message says what to do';
 server()->apply_schema;
 is_deeply [map { $_->{sequence} } events('--after', latest() - 1)], [latest()], 'applied again, schema.sql says that it is past';
 
@@ -134,8 +153,16 @@ for my $event (@got) {
 }
 is $disorder // 0, 0, 'none is out of order for its account';
 
-# However much there is, a look reads its own part of the index.
+# However much there is, a look reads its own part of the index, by whatever plan.
 sql('ANALYZE scim.event');
-my ($plan) = grep { /scim\.event e/ } query_plans(sub { events('--after', $start) });
-like $plan, qr/Limit.*\n\s+->  Index Scan using event_feed/, 'the feed is read in the order of its index';
+for my $case (['event_feed', 'NULL'], ['event_own_feed', "'$org->{id}'"]) {
+    my ($index, $of) = @$case;
+    my ($history, $transaction, $sequence) = split /\./, $got[-2]{position};
+    my $plans = Scim::Process::run([server()->psql('-qAtX', '-U', 'postgres')], input => "LOAD 'auto_explain'; SET client_min_messages = log;\n"
+        . "SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_analyze = on;\n"
+        . "SELECT e.sequence FROM scim.feed_position($of, $history, '$transaction', $sequence) p, LATERAL scim.feed($of, p.transaction_id, p.sequence) e;\n" x 8)->{err};
+    unlike $plans, qr/(?:Sort|Seq Scan|Bitmap)/, "$index: nothing is sorted";
+    is scalar(() = $plans =~ /Limit.*\n\s*->  Index Scan using $index on/g), 8, 'the feed is read in its order';
+    cmp_ok +(sort { $b <=> $a } $plans =~ /actual time=\S+ rows=(\d+)/g)[0], '<=', 1, 'and nothing that was read before';
+}
 done_testing;

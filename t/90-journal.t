@@ -12,9 +12,10 @@ my %kinds_seen;
 
 # Traffic that is well, in an organization of its own.
 sub traffic {
+    my ($writes) = @_;
     my $org = organization();
     my $journal = Scim::Journal->start($org, writers => 2);
-    $journal->wait_for(25);
+    $journal->wait_for($writes);
     return $journal->stop;
 }
 
@@ -24,10 +25,10 @@ sub finds {
     is_deeply [sort keys %{ $audit->faults }], [sort @kinds], $name or diag explain $audit->faults;
 }
 
-my $well = traffic();
+my $well = traffic(40);
 my $audit = $well->audit;
 is_deeply $audit->faults, {}, 'a server that is well has no faults';
-cmp_ok $audit->count('acknowledged'), '>=', 25, 'the acknowledged writes are counted';
+cmp_ok $audit->count('acknowledged'), '>=', 40, 'the acknowledged writes are counted';
 cmp_ok $audit->{gap}, '>', 0, 'the longest time without one is measured';
 cmp_ok $audit->{slowest}, '>', 0, 'the longest request as well';
 my %asked = map { $_->{what} => 1 } $well->entries;
@@ -62,7 +63,7 @@ for my $case (@tampered) {
     my ($name, $kinds, $statement) = @$case;
     my ($journal, $id);
     until ($id) {
-        $journal = traffic();
+        $journal = traffic(25);
         ($id) = map { $_->[0] } sql('SELECT id FROM scim.account WHERE organization_id = $1 AND version > 3 AND id <> $2 LIMIT 1',
                                     $journal->{org}{id}, $journal->{org}{issuer});
     }

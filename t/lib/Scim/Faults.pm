@@ -134,7 +134,7 @@ sub restore {
     $server->run(0, Scim::Server::pg('pg_dump'), @to, '-Fc', '-f', $file, 'scim_old');
     $cluster->sql('CREATE DATABASE scim OWNER scim_owner ENCODING UTF8 TEMPLATE template0');
     $server->run(0, Scim::Server::pg('pg_restore'), @to, '-d', 'scim', $file);
-    $server->apply_schema;
+    apply_schema($cluster);
     $cluster->sql('DROP DATABASE scim_old');
     return time;
 }
@@ -202,13 +202,18 @@ sub slots_gone {
     return time;
 }
 
+# It may refuse, and say so; then it is tried again.
+sub apply_schema {
+    my ($cluster) = @_;
+    Scim::Process::until_true(60, sub { eval { $cluster->{primary}->apply_schema; 1 } }) or die $@;
+}
+
 sub schema_beside_reader {
     my ($cluster, $seconds) = @_;
     my $reader = Scim::Process->start([$cluster->{primary}->psql('-qX', '-c',
         "BEGIN; SELECT count(*) FROM scim.account, scim.event, scim.token; SELECT pg_sleep($seconds); COMMIT")], out => '/dev/null');
     sleep 0.5;
-    # It may refuse, and say so; then it is tried again.
-    Scim::Process::until_true(60, sub { eval { $cluster->{primary}->apply_schema; 1 } }) or die $@;
+    apply_schema($cluster);
     $reader->wait;
     return time;
 }

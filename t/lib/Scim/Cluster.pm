@@ -72,7 +72,7 @@ sub mount {
     my ($self, $path, $size) = @_;
     mkdir $path;
     my $done = Scim::Process::run(['mount', '-t', 'tmpfs', '-o', "size=${size}m", 'scim-disk', $path]);
-    die "skip: no file system of its own: $done->{err}" if $done->{status};
+    die "skip: no volume of its own: $done->{err}" if $done->{status};
     push @{ $self->{mounted} }, $path;
 }
 

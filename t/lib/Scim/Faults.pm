@@ -160,7 +160,7 @@ sub upgrade {
     $server->init_database;
     $server->write_access;
     local $ENV{PGHOST};
-    $server->run(1, 'sh', '-c', 'cd "$1" && shift && exec "$@"', 'sh', "$server->{dir}/run", Scim::Server::pg('pg_upgrade'),
+    $server->run(1, 'sh', '-c', 'cd "$1" && shift && "$@"', 'sh', "$server->{dir}/run", Scim::Server::pg('pg_upgrade'),
                  '-b', $bin, '-B', $bin, '-d', $old, '-D', $new, '-U', 'postgres', '--no-sync');
     Scim::Process::run(['sh', '-c', 'rm -rf "$0" && mv "$1" "$0"', $old, $new]);
     $server->{pgdata} = $old;

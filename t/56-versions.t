@@ -78,8 +78,11 @@ is $old->post('/Bulk', { schemas => [BULK], Operations => [{ method => 'POST', p
     ->{json}{Operations}[0]{status}, '201', 'a bulk request';
 is $old->post('/Users', {})->{status}, 400, 'a refusal';
 is $old->delete("/Users/$user->{id}")->{status}, 204, 'DELETE';
-is_deeply [(scimctl(@$_))[0]], [0], "scimctl @$_ as well" for ['org', 'show', $old->{key}], ['token', 'list', $old->{key}], ['account', 'list', $old->{key}], ['activity', 'list', $old->{key}], ['events', $old->{key}],
+is_deeply [(scimctl(@$_))[0]], [0], "scimctl @$_ as well" for ['org', 'show', $old->{key}], ['token', 'list', $old->{key}], ['account', 'list', $old->{key}], ['activity', 'list', $old->{key}],
     ['org', 'disable', $old->{key}], ['org', 'enable', $old->{key}];
+my ($status, $said) = scimctl('events', $old->{key});
+isnt $status, 0, 'scimctl events needs version 6';
+like $said, qr/^scimctl: apply schema\.sql/m, 'and says so';
 my $clear = $old->new_token;
 is $old->get('/Users?count=1', token => $clear)->{status}, 200, 'a new token';
 
@@ -113,7 +116,15 @@ for my $way (['one after the other', 'scim_owner'], ['by two processes', 'scim_o
 }
 database('scim_owner');
 restore()->();
-my $count = requests_during(restore('--clean', '--if-exists'));
+# A request may be in the way of what is dropped (40P01), and it is done again.
+my $count = requests_during(sub {
+    my $done = 0;
+    for (1 .. 10) {
+        $done = eval { restore('--clean', '--if-exists')->(); 1 } and last;
+        $@ =~ /deadlock detected/ or die $@;
+    }
+    $done or die "no restore in ten times\n";
+});
 is_deeply [grep { !/^(?:200|201|503)$/ } sort keys %$count], [], 'the same for one that is restored in place';
 is_deeply [error_log() =~ /SCIM0001: 500[^\n]*/g], [], 'no request was answered 500';
 cmp_ok lines(qr/SCIM0080/), '<=', 2, 'the log was told at most once a minute';

@@ -198,6 +198,8 @@ sub slots_gone {
         @sessions = grep { !$_->ended } @sessions;
         sleep 0.2;
     }
+    # A backend that sleeps does not notice that its client has gone.
+    $cluster->sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()});
     $_->stop for @sessions;
     return time;
 }

@@ -7,9 +7,9 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use Scim::Journal;
 use Scim::Process;
 use Scim::Test;
-use Scim::Traffic;
 use Time::HiRes qw(sleep time);
 
 $Scim::Process::LIMIT = 60;     # who is stopped by a lock is not waited for
@@ -46,25 +46,19 @@ sub database {
     return $org;
 }
 
-# What was answered, how often, and how long the longest request took.
-sub sum_up {
-    my (@told) = @_;
-    my %count;
-    $count{ $_->{status} }++ for @told;
-    my ($longest) = sort { $b <=> $a } map { $_->{took} } @told;
-    note join(', ', map { "$_: $count{$_}" } sort keys %count) . sprintf('; the longest took %.2f s', $longest);
-    is_deeply [grep { !/^(?:2\d\d|503)$/ } sort keys %count], [], 'no other answer than success or 503';
-    cmp_ok $count{503} // 0, '<=', @told / 100, 'and hardly any 503';
-    cmp_ok $longest, '<', 2, 'nobody waited for two seconds';
-}
-
 sub under_traffic {
-    my ($org, $code) = @_;
-    my $traffic = Scim::Traffic->start($org, 8);
-    $traffic->wait_for(20);
+    my ($org, $code, %option) = @_;
+    my $journal = Scim::Journal->start($org, writers => 8);
+    $journal->wait_for(20);
     $code->();
-    $traffic->wait_for(20);
-    sum_up($traffic->stop);
+    $journal->wait_for(20);
+    my $audit = $journal->stop->audit(undef, others => 1, %option);
+    my ($acknowledged, $unavailable) = map { $audit->count($_) } qw(acknowledged unavailable);
+    note sprintf '%d acknowledged, %d: 503; the longest took %.2f s', $acknowledged, $unavailable, $audit->{slowest};
+    is_deeply $audit->faults, {}, 'nothing is lost or wrong' or diag explain $audit->faults;
+    is $audit->count('unanswered'), 0, 'every request is answered';
+    cmp_ok $unavailable, '<=', $acknowledged / 100, 'and hardly any 503';
+    cmp_ok $audit->{slowest}, '<', 2, 'nobody waited for two seconds';
 }
 
 # Clients that know older versions: statements that lock tables in the orders in
@@ -170,7 +164,7 @@ under_traffic($org, sub {
     like $said, qr/ERROR:  Nothing was changed: tables of scim are in use by process \d+ \(role postgres, psql\) since \d\d:\d\d:\d\d\nHINT:  Wait until that ends, or end it with pg_terminate_backend, then apply schema\.sql again\./,
         'and who it is, and what to do, is said';
     is_deeply [sql('SELECT max(version) FROM scim.schema_version'), (sql($functions))[0][0]], [[5], $before], 'nothing was changed';
-});
+}, feed => 0);
 $session->stop;
 is +(apply())[0], 0, 'when he has ended, it is applied';
 is_whole();

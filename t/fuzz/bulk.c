@@ -11,6 +11,8 @@
 #define scim_users_delete fuzz_delete
 #define scim_db_within fuzz_within
 #define scim_db_end_pipeline fuzz_end_pipeline
+#define scim_db_has_pipeline fuzz_has_pipeline
+#define scim_db_allow_again fuzz_allow_again
 #define scim_db_defer_flush fuzz_flush
 #define scim_db_flush fuzz_flush
 
@@ -26,6 +28,8 @@ static scim_error_t *fuzz_write(cJSON **user, scim_call_t *call,
 static scim_error_t *fuzz_delete(scim_call_t *call, const char *id);
 static scim_db_t *fuzz_within(scim_db_t *db, apr_pool_t *pool);
 static void fuzz_end_pipeline(scim_db_t *db);
+static int fuzz_has_pipeline(const scim_db_t *db);
+static void fuzz_allow_again(scim_db_t *db);
 static scim_error_t *fuzz_flush(scim_db_t *db);
 
 #include "../../scim_bulk.c"
@@ -133,6 +137,17 @@ static scim_error_t *fuzz_delete(scim_call_t *call, const char *id)
 static scim_db_t *fuzz_within(scim_db_t *db, apr_pool_t *pool)
 {
     return db;
+}
+
+static void fuzz_allow_again(scim_db_t *db)
+{
+    (void) db;
+}
+
+static int fuzz_has_pipeline(const scim_db_t *db)
+{
+    (void) db;
+    return 1;
 }
 
 static void fuzz_end_pipeline(scim_db_t *db)

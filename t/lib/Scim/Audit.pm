@@ -2,7 +2,7 @@ package Scim::Audit;
 # Holds a journal (Scim::Journal) against the database and its feed, when the
 # writers have stopped and the database is well again.
 #
-#   my $audit = Scim::Audit->new($journal, $server, others => 0);
+#   my $audit = Scim::Audit->new($journal, $server, others => 0, feed => 1);
 #   $audit->faults         # {kind => [first sentences]}, empty when all is well
 #   $audit->count($kind)   # how many, also of acknowledged, unavailable, unanswered
 #   $audit->{gap}          # seconds, the longest without an acknowledged write
@@ -10,7 +10,8 @@ package Scim::Audit;
 #
 # An answer of 503, or none, says nothing about what was done: the write may be
 # there, and may even come later.  All else is exact.  With others, the
-# organization may have accounts that are not the journal's.
+# organization may have accounts that are not the journal's; without feed, scimctl
+# is not asked for events, which a database of an older version does not give.
 use strict;
 use warnings;
 use Encode ();
@@ -42,7 +43,7 @@ sub new {
     $self->read_database;
     $self->check_events;
     $self->check_accounts;
-    $self->check_feed;
+    $self->check_feed if $option{feed} // 1;
     return $self;
 }
 

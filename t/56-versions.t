@@ -96,7 +96,8 @@ sub requests_during {
     Scim::Server::wait_until('the restored database is served', 20, sub { $org->get('/Users?count=1')->{status} == 200 });
     $journal->wait_for(50);
     my %count;
-    $count{ $_->{status} }++ for grep { $_->{what} !~ /^(?:get|delete)\z/ } $journal->stop->entries;
+    # Others may be of accounts that the restore has taken away.
+    $count{ $_->{status} }++ for grep { $_->{what} =~ /^(?:create|match)\z/ } $journal->stop->entries;
     note join ', ', map { "$_: $count{$_}" } sort keys %count;
     return \%count;
 }
@@ -111,7 +112,7 @@ for my $way (['one after the other', 'scim_owner'], ['by two processes', 'scim_o
     database($owner);
     my $count = requests_during(restore(@options));
     is_deeply [grep { !/^(?:200|201|503)$/ } sort keys %$count], [], "while it is restored $name, a good token is answered 200, 201 or 503";
-    cmp_ok $count->{503} // 0, '>', 10, 'and there were requests meanwhile';
+    cmp_ok $count->{503} // 0, '>', 3, 'and there were requests meanwhile';
     is +(sql(q{SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'scim' AND i.indisprimary}))[0][0], 7, 'which broke nothing of it';
 }
 database('scim_owner');

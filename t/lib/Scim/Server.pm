@@ -116,10 +116,20 @@ sub pid_in {
 sub database_pid { return pid_in("$_[0]{pgdata}/postmaster.pid") }
 sub httpd_pid { return pid_in("$_[0]{dir}/httpd/httpd.pid") }
 
+# PostgreSQL does not run as root, and its user may not enter every folder of root's.
+sub check_way {
+    my ($folder, $user) = @_;
+    for (; $folder ne '/'; $folder = dirname($folder)) {
+        die "The user $user, which PostgreSQL runs as, cannot enter $folder: chmod o+x it, or be there as an ordinary user.\n"
+            unless (stat $folder)[2] & 01;
+    }
+}
+
 sub prepare_folders {
     my ($self) = @_;
     make_path("$self->{dir}/run", "$self->{dir}/httpd/htdocs");
     chmod 0755, $self->{dir};
+    check_way($self->{dir}, database_user()) if database_user();
     write_file("$self->{dir}/httpd/htdocs/plain.txt", "plain\n");
     if (my $user = database_user()) {
         my (undef, undef, $uid, $gid) = getpwnam $user;

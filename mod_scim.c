@@ -228,7 +228,8 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
     }
     SCIM_ERR(scim_http_borrow(&db, r, NULL));
     error = scim_tokens_authenticate(&found, db, target->organization,
-                                     secret, r->pool);
+                                     secret, r->method_number == M_POST,
+                                     r->pool);
     scim_db_return(db);
     SCIM_ERR(error);
     *principal = found;

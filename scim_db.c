@@ -610,24 +610,13 @@ static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
     return take_rows(rows, db, result, what->is_search);
 }
 
-/* $n with the highest n. */
-static int count_parameters(const char *text)
-{
-    int most = 0;
-
-    while ((text = strchr(text, '$')) != NULL) {
-        int n = atoi(++text);
-
-        most = n > most ? n : most;
-    }
-    return most;
-}
-
 static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
                                 const char *const *values)
 {
     const statement_t *row = &statements[statement];
-    execution_t what = { NULL, row->text, count_parameters(row->text),
+    execution_t what = { NULL, row->text,
+                         scim_prepared_parameters(db->prepared, statement,
+                                                  row->text),
                          values, row->repeatable, 0 };
 
     if (!is_unprepared(db)) {

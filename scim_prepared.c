@@ -1,10 +1,11 @@
 #include "scim_prepared.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
-#include <openssl/evp.h>
+#include "scim_digest.h"
 
 #define KEPT_QUERIES 32          /* query texts prepared on a connection */
 #define PREFIX "scim_"
@@ -32,19 +33,9 @@ void scim_prepared_forget(scim_prepared_t *prepared)
 /* SHA-256, cut: nobody finds two texts of one name. */
 static const char *name_of(const char *text, apr_pool_t *pool)
 {
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    char *name = apr_palloc(pool, sizeof(PREFIX) + 2 * NAME_BYTES);
-    char *to = name + strlen(PREFIX);
-    int i;
+    const char *hash = scim_digest_hex(text, NAME_BYTES, pool);
 
-    if (!EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL)) {
-        return NULL;
-    }
-    strcpy(name, PREFIX);
-    for (i = 0; i < NAME_BYTES; i++) {
-        apr_snprintf(to + 2 * i, 3, "%02x", hash[i]);
-    }
-    return name;
+    return hash ? apr_pstrcat(pool, PREFIX, hash, NULL) : NULL;
 }
 
 const char *scim_prepared_fixed(scim_prepared_t *prepared,
@@ -55,6 +46,30 @@ const char *scim_prepared_fixed(scim_prepared_t *prepared,
         prepared->names[statement] = name_of(text, prepared->owner);
     }
     return prepared->names[statement];
+}
+
+/* $n with the highest n. */
+static int count_parameters(const char *text)
+{
+    int most = 0;
+
+    while ((text = strchr(text, '$')) != NULL) {
+        int n = atoi(++text);
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* The texts are long, and what reads them drives other things out of the
+ * processor's cache. */
+int scim_prepared_parameters(scim_prepared_t *prepared,
+                             scim_statement_e statement, const char *text)
+{
+    if (!prepared->parameters[statement]) {
+        prepared->parameters[statement] = count_parameters(text);
+    }
+    return prepared->parameters[statement];
 }
 
 const char *scim_prepared_query(unsigned char *is_prepared,

@@ -254,21 +254,26 @@ enum {
     " ON a.organization_id = o.id AND " condition                           \
     " WHERE o.key = $1 LIMIT 2"
 
+/* Whom a token stands for, and what its issuer gives to accounts that are made
+ * with it. */
+#define SCIM_SQL_PRINCIPAL(of_issuer, issuer)                               \
+    "SELECT o.id, o.provisioning_enabled, array_to_string(o.domains, ' ')," \
+    " t.id, t.name, coalesce(t.last_used_at < now() - interval '1 minute'," \
+    " true), encode(o.cursor_key, 'hex'), " of_issuer                       \
+    " FROM scim.organization o"                                             \
+    " JOIN scim.token t ON t.organization_id = o.id" issuer                 \
+    " WHERE o.key = $1 AND t.hash = $2::bytea"                              \
+    " AND (t.expires_at IS NULL OR t.expires_at > now())"
+
 /* TOKEN_USED waits for nobody: a token whose row another transaction holds is
  * used without being noted, and its commit waits for no disk or standby. */
 #define SCIM_STATEMENT_MAP(X)                                               \
-    X(AUTHENTICATE, 1,                                                      \
-      "SELECT o.id, o.provisioning_enabled,"                                \
-      " array_to_string(o.domains, ' '), t.id, t.name,"                     \
-      " a.preferred_language, a.timezone,"                                  \
-      " coalesce(t.last_used_at < now() - interval '1 minute', true),"      \
-      " encode(o.cursor_key, 'hex')"                                        \
-      " FROM scim.organization o"                                           \
-      " JOIN scim.token t ON t.organization_id = o.id"                      \
-      " JOIN scim.account a ON a.organization_id = o.id"                    \
-      " AND a.id = t.issuer"                                                \
-      " WHERE o.key = $1 AND t.hash = $2::bytea"                            \
-      " AND (t.expires_at IS NULL OR t.expires_at > now())")                \
+    X(AUTHENTICATE, 1, SCIM_SQL_PRINCIPAL("NULL, NULL", ""))                \
+    X(AUTHENTICATE_CREATOR, 1,                                              \
+      SCIM_SQL_PRINCIPAL("a.preferred_language, a.timezone",                \
+                            " JOIN scim.account a"                          \
+                            " ON a.organization_id = t.organization_id"     \
+                            " AND a.id = t.issuer"))                        \
     X(TOKEN_USED, 1,                                                        \
       "WITH quick AS MATERIALIZED"                                          \
       " (SELECT set_config('synchronous_commit', 'off', true) AS commit) "  \

@@ -5,21 +5,20 @@
 #include <apr_escape.h>
 #include <apr_strings.h>
 
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "scim_digest.h"
 #include "scim_text.h"
 #include "scim_version.h"
 
 #define SECRET_BYTES 32                  /* 256 random bits */
 #define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */
 #define VISIBLE_LENGTH (sizeof(SECRET_PREFIX) - 1 + 6)
-#define HASH_BYTES 32
 
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_ENABLED, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
-    COLUMN_TOKEN_NAME, COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMN_STALE,
-    COLUMN_CURSOR_KEY
+    COLUMN_TOKEN_NAME, COLUMN_STALE, COLUMN_CURSOR_KEY, COLUMN_LANGUAGE,
+    COLUMN_TIMEZONE
 };
 
 int scim_tokens_is_possible(const char *secret)
@@ -34,13 +33,9 @@ int scim_tokens_is_possible(const char *secret)
 /* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
 static const char *hash_of(const char *secret, apr_pool_t *pool)
 {
-    unsigned char hash[HASH_BYTES];
+    const char *hash = scim_digest_hex(secret, SCIM_DIGEST_BYTES, pool);
 
-    if (!EVP_Digest(secret, strlen(secret), hash, NULL, EVP_sha256(), NULL)) {
-        return NULL;
-    }
-    return apr_pstrcat(pool, "\\x",
-                       apr_pescape_hex(pool, hash, sizeof(hash), 0), NULL);
+    return hash ? apr_pstrcat(pool, "\\x", hash, NULL) : NULL;
 }
 
 static scim_error_t *refused(apr_pool_t *pool)
@@ -81,7 +76,8 @@ static scim_principal_t *principal_of(const scim_rows_t *rows,
 
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        scim_db_t *db, const char *key,
-                                       const char *secret, apr_pool_t *pool)
+                                       const char *secret, int may_create,
+                                       apr_pool_t *pool)
 {
     const char *values[2] = { key };
     scim_rows_t *rows;
@@ -92,7 +88,9 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                  "The token cannot be checked.",
                                  "SHA-256 is not available");
     }
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_AUTHENTICATE, values));
+    SCIM_ERR(scim_db_run(&rows, db, may_create ? SCIM_SQL_AUTHENTICATE_CREATOR
+                                               : SCIM_SQL_AUTHENTICATE,
+                         values));
     if (scim_rows_count(rows) != 1) {
         SCIM_ERR(scim_version_check(db, "mod_scim", pool));
         return refused(pool);

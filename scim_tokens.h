@@ -18,8 +18,8 @@ typedef struct {
     const char *actor_kind;      /* 'token', 'account' or 'operator' */
     const char *actor_id;        /* token id; NULL for an operator */
     const char *actor_name;
-    const char *language;        /* the issuer's, or NULL */
-    const char *timezone;        /* the issuer's, or NULL */
+    const char *language;        /* the issuer's, for accounts that are */
+    const char *timezone;        /* created; or NULL */
     const char *cursor_key;      /* the organization's, for scim_cursor */
 } scim_principal_t;
 
@@ -28,10 +28,12 @@ int scim_tokens_is_possible(const char *secret);
 
 /* Whom secret stands for in the organization called key: one statement.  An
  * unknown organization, an unknown, foreign or expired token are all the same
- * SCIM_E_UNAUTHORIZED.  Notes the use of the token at most once a minute. */
+ * SCIM_E_UNAUTHORIZED.  Notes the use of the token at most once a minute.
+ * Language and time zone are left out for what cannot create accounts. */
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        scim_db_t *db, const char *key,
-                                       const char *secret, apr_pool_t *pool)
+                                       const char *secret, int may_create,
+                                       apr_pool_t *pool)
     SCIM_CHECKED;
 
 /* Whether a token may be called so: 1 to SCIM_TOKEN_NAME_MAX characters, not

@@ -9,7 +9,7 @@ use Test::More;
 my @layers = (
     [qw(scim_error scim_text scim_json scim_etag scim_filter scim_match scim_cache scim_rate scim_places scim_work)],
     [qw(scim_schema scim_schema_user scim_schema_role scim_normalise scim_shape scim_projection scim_patch scim_query scim_discovery)],
-    [qw(scim_wait scim_pool scim_db scim_prepared scim_version scim_statements)],
+    [qw(scim_digest scim_wait scim_pool scim_db scim_prepared scim_version scim_statements)],
     [qw(scim_users scim_names scim_size scim_users_list scim_roles scim_tokens scim_events scim_cursor scim_call scim_resources scim_bulk scim_activity scim_members scim_people scim_feed)],
     [qw(mod_scim scim_config scim_admin scim_gate scim_gate_config scim_endpoints scim_http scim_tls scim_door scim_headers scim_limits scim_log scimctl scimctl_csv scimctl_print scimctl_run scimctl_import scimctl_activity scimctl_events scimctl_relay)],
 );
@@ -20,7 +20,7 @@ my %owner = (
     qr/^libpq-fe\.h$/ => qr/^scim_(?:db|wait)\.c$/,
     qr/^mod_dbd\.h$/ => qr/^scim_pool\.c$/,
     qr/^unicode\// => qr/^scim_text\.c$/,
-    qr/^openssl\// => qr/^(?:scim_tokens|scim_cursor|scim_prepared|scimctl_relay)\.c$/,
+    qr/^openssl\// => qr/^(?:scim_digest|scim_tokens|scim_cursor|scimctl_relay)\.c$/,
     qr/^curl\// => qr/^scimctl_relay\.c$/,
     qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr/^(?:mod_scim|scim_config|scim_admin|scim_gate|scim_gate_config|scim_endpoints|scim_http|scim_tls|scim_door|scim_headers|scim_limits|scim_pool)\.[ch]$/,
 );

@@ -1,0 +1,14 @@
+/* scim_digest: SHA-256, of tokens and of what names a prepared statement. */
+#ifndef SCIM_DIGEST_H
+#define SCIM_DIGEST_H
+
+#include <apr_pools.h>
+
+#define SCIM_DIGEST_BYTES 32
+
+/* The first so many bytes of text's SHA-256, in hexadecimal; NULL when
+ * libcrypto fails. */
+const char *scim_digest_hex(const char *text, apr_size_t bytes,
+                            apr_pool_t *pool);
+
+#endif

@@ -492,25 +492,24 @@ char *scim_json_print(const cJSON *tree, apr_pool_t *pool)
     return text;
 }
 
-/* Of a string with its quotation marks, as cJSON prints it. */
+/* Of a character, as cJSON prints it. */
+static apr_size_t escaped_length(unsigned char c)
+{
+    if (c >= ' ' && c != '"' && c != '\\') {
+        return 1;
+    }
+    return strchr("\"\\\b\f\n\r\t", c) ? strlen("\\n") : strlen("\\u0001");
+}
+
+/* Of a string with its quotation marks. */
 static apr_size_t quoted_length(const char *text)
 {
-    static const char escaped[] =
-        "\"\\\1\2\3\4\5\6\7\b\t\n\v\f\r\16\17\20\21\22\23\24\25\26\27"
-        "\30\31\32\33\34\35\36\37";
     apr_size_t length = strlen("\"\"");
 
-    for (;;) {
-        apr_size_t plain = strcspn(text, escaped);
-
-        length += plain;
-        text += plain;
-        if (*text == '\0') {
-            return length;
-        }
-        length += strchr("\"\\\b\f\n\r\t", *text++) ? strlen("\\n")
-                                                   : strlen("\\u0001");
+    for (; *text; text++) {
+        length += escaped_length((unsigned char) *text);
     }
+    return length;
 }
 
 static apr_size_t plain_length(const cJSON *value)
@@ -528,25 +527,30 @@ static apr_size_t plain_length(const cJSON *value)
     return cJSON_IsFalse(value) ? strlen("false") : strlen("true");
 }
 
-scim_json_size_t scim_json_size(const cJSON *tree)
+apr_size_t scim_json_size(const cJSON *tree)
 {
-    scim_json_size_t size = { 0, 1 };
+    apr_size_t size = strlen("[]");
     const cJSON *child;
 
     if (!cJSON_IsArray(tree) && !cJSON_IsObject(tree)) {
-        size.bytes = plain_length(tree);
-        return size;
+        return plain_length(tree);
     }
-    size.bytes = strlen("[]");
     cJSON_ArrayForEach(child, tree) {
-        scim_json_size_t of_child = scim_json_size(child);
-
-        size.values += of_child.values;
-        size.bytes += of_child.bytes + (child->next != NULL)
-                      + (child->string ? quoted_length(child->string) + 1
-                                       : 0);
+        size += scim_json_size(child) + (child->next != NULL)
+                + (child->string ? quoted_length(child->string) + 1 : 0);
     }
     return size;
+}
+
+apr_size_t scim_json_count(const cJSON *tree)
+{
+    apr_size_t count = 1;
+    const cJSON *child;
+
+    cJSON_ArrayForEach(child, tree) {
+        count += scim_json_count(child);
+    }
+    return count;
 }
 
 cJSON *scim_json_member(const cJSON *object, const char *name)

@@ -49,13 +49,11 @@ cJSON *scim_json_share(const cJSON *value);
 /* tree as compact JSON text in pool. */
 char *scim_json_print(const cJSON *tree, apr_pool_t *pool);
 
-/* How much tree is: bytes of its compact JSON text, and values in it, itself
- * included. */
-typedef struct {
-    apr_size_t bytes;
-    apr_size_t values;
-} scim_json_size_t;
-scim_json_size_t scim_json_size(const cJSON *tree);
+/* The bytes of tree's compact JSON text. */
+apr_size_t scim_json_size(const cJSON *tree);
+
+/* The values in tree, itself included. */
+apr_size_t scim_json_count(const cJSON *tree);
 
 /* The member of object called name, compared by case; NULL when there is none
  * or object is NULL or not an object. */

@@ -27,11 +27,18 @@ const scim_resource_type_t *scim_resource_type_named(const char *name)
 
 /* Characteristics */
 
+/* Most differ in their first letter. */
+static int is_named(const scim_attribute_t *attribute, const char *name)
+{
+    return ((*attribute->name ^ *name) & ~('a' ^ 'A')) == 0
+           && strcasecmp(attribute->name, name) == 0;
+}
+
 const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
                                             const char *name)
 {
     for (; table && table->name; table++) {
-        if (strcasecmp(table->name, name) == 0) {
+        if (is_named(table, name)) {
             return table;
         }
     }

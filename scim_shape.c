@@ -194,19 +194,30 @@ static void drop_elements(cJSON *list, const scim_attribute_t *attribute)
     }
 }
 
+/* Whether nothing is left of a list, or member says nothing. */
+static int is_left_empty(cJSON *member, const scim_attribute_t *attribute)
+{
+    if (cJSON_IsArray(member)) {
+        drop_elements(member, attribute);
+        return !member->child;
+    }
+    return attribute->type == SCIM_COMPLEX && is_husk(member, attribute);
+}
+
 static void drop_members(cJSON *holder, const scim_attribute_t *table)
 {
-    for (; holder && table->name; table++) {
-        cJSON *value = scim_json_member(holder, table->name);
+    cJSON *member = holder ? holder->child : NULL;
 
-        if (cJSON_IsArray(value)) {
-            drop_elements(value, table);
+    while (member) {
+        cJSON *next = member->next;
+        const scim_attribute_t *attribute
+            = cJSON_IsArray(member) || cJSON_IsObject(member)
+              ? scim_attribute_find(table, member->string) : NULL;
+
+        if (attribute && is_left_empty(member, attribute)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(holder, member));
         }
-        if (cJSON_IsArray(value) ? !value->child
-                                 : table->type == SCIM_COMPLEX
-                                   && is_husk(value, table)) {
-            scim_json_drop(holder, table->name);
-        }
+        member = next;
     }
 }
 
@@ -279,7 +290,8 @@ static int list_fits(cJSON *list, const scim_attribute_t *attribute)
  * it would be written a second time.  One that is there in both stays. */
 static void spell(cJSON *holder, cJSON *member, const char *name)
 {
-    if (!scim_json_member(holder, name)) {
+    if (strcmp(member->string, name) != 0
+        && !scim_json_member(holder, name)) {
         scim_json_put(holder, name,
                       cJSON_DetachItemViaPointer(holder, member));
     }

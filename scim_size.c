@@ -22,17 +22,21 @@ static apr_size_t size_of(scim_call_t *call, const cJSON *resource)
             && strcmp(member->string, "meta") != 0
             && strcmp(member->string, "active") != 0) {
             size += strlen(member->string) + strlen("\"\":,")
-                    + scim_json_size(member).bytes;
+                    + scim_json_size(member);
         }
     }
     return size;
 }
 
 scim_error_t *scim_size_check(scim_call_t *call, const cJSON *resource,
-                              const cJSON *before)
+                              apr_size_t bytes, const cJSON *before)
 {
-    apr_size_t size = size_of(call, resource);
+    apr_size_t size;
 
+    if (bytes <= call->max_resource_size) {
+        return NULL;
+    }
+    size = size_of(call, resource);
     if (size <= call->max_resource_size
         || (before && size <= size_of(call, before))) {
         return NULL;

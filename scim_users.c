@@ -106,16 +106,16 @@ scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
                                   const scim_rows_t *rows, int row,
                                   int column)
 {
-    cJSON *resource = scim_json_stored(scim_rows_value(rows, row, column
-                                           + SCIM_COLUMN_ATTRIBUTES),
-                                       call->pool);
+    const char *text = scim_rows_value(rows, row, column
+                                                  + SCIM_COLUMN_ATTRIBUTES);
+    cJSON *resource = scim_json_stored(text, call->pool);
     apr_size_t i;
 
     if (!resource) {
         return unreadable(call, scim_rows_value(rows, row,
                                                 column + SCIM_COLUMN_ID));
     }
-    scim_work_take_tree(call->rules.work, resource);
+    scim_work_take_tree(call->rules.work, resource, strlen(text));
     scim_shape_drop_misfits(resource, &scim_user_type);
     if (scim_json_is_unassigned(scim_json_member(resource, "roles"))) {
         scim_json_drop(resource, "roles");
@@ -329,9 +329,11 @@ static void settle_active(cJSON *resource, const cJSON *before)
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
-    scim_work_take_tree(call->rules.work, resource);
+    apr_size_t bytes = scim_json_size(resource);
+
+    scim_work_take_tree(call->rules.work, resource, bytes);
     SCIM_ERR(scim_work_check(call->rules.work, call->pool));
-    SCIM_ERR(scim_size_check(call, resource, before));
+    SCIM_ERR(scim_size_check(call, resource, bytes, before));
     SCIM_ERR(resolve_manager(call, resource, before));
     scim_shape_drop_husks(resource, &scim_user_type, &call->rules);
     settle_active(resource, before);

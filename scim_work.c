@@ -18,12 +18,11 @@ void scim_work_take(scim_work_t *work, apr_size_t count, apr_size_t units)
     }
 }
 
-void scim_work_take_tree(scim_work_t *work, const cJSON *tree)
+void scim_work_take_tree(scim_work_t *work, const cJSON *tree,
+                         apr_size_t bytes)
 {
-    const scim_json_size_t size = scim_json_size(tree);
-
-    scim_work_take(work, size.values, SCIM_WORK_VALUE);
-    scim_work_take(work, size.bytes, 1);
+    scim_work_take(work, scim_json_count(tree), SCIM_WORK_VALUE);
+    scim_work_take(work, bytes, 1);
 }
 
 int scim_work_is_over(const scim_work_t *work)

@@ -31,8 +31,9 @@ scim_work_t scim_work_begin(void);
 /* Take count times units; work may be NULL: there is no end to it. */
 void scim_work_take(scim_work_t *work, apr_size_t count, apr_size_t units);
 
-/* Take what it costs to make tree, once. */
-void scim_work_take_tree(scim_work_t *work, const cJSON *tree);
+/* Take what it costs to make tree, whose text has so many bytes, once. */
+void scim_work_take_tree(scim_work_t *work, const cJSON *tree,
+                         apr_size_t bytes);
 
 /* Whether nothing is left: loops that cannot fail end early. */
 int scim_work_is_over(const scim_work_t *work);

@@ -81,6 +81,16 @@ static const char *literal_text(writer_t *w, const scim_filter_t *filter)
            ? with_version(w, literal->text) : literal->text;
 }
 
+/* The key of ASCII is its lower case.  To ask PL/pgSQL for it would take
+ * half as long as to find the row. */
+static const char *user_name_key(writer_t *w, const char *n)
+{
+    return apr_pstrcat(w->pool, "CASE WHEN octet_length(", n, "::text) ="
+                       " length(", n, "::text) THEN lower(", n, "::text"
+                       " COLLATE \"C\") ELSE scim.user_name_key(", n, ")"
+                       " END", NULL);
+}
+
 /* The literal as a key that can be compared with the value's. */
 static const char *literal_key(writer_t *w, const scim_filter_t *filter)
 {
@@ -90,7 +100,7 @@ static const char *literal_key(writer_t *w, const scim_filter_t *filter)
     case SCIM_COMPARE_FOLD:
         return apr_pstrcat(w->pool, "scim.fold(", n, ")", NULL);
     case SCIM_COMPARE_USER_NAME:
-        return apr_pstrcat(w->pool, "scim.user_name_key(", n, ")", NULL);
+        return user_name_key(w, n);
     case SCIM_COMPARE_BOOLEAN:
         return apr_pstrcat(w->pool, n, "::boolean", NULL);
     case SCIM_COMPARE_INSTANT:

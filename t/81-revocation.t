@@ -88,14 +88,14 @@ sub client {
 
 # Again, where all went well before the end came.
 sub bulk {
-    my ($org, @operations) = @_;
+    my ($org, $operation) = @_;
     return Scim::Process->start(sub {
         my ($r, %count);
         do {
-            $r = $org->post('/Bulk', { schemas => [BULK], Operations => \@operations });
+            $r = $org->post('/Bulk', { schemas => [BULK], Operations => [map { $operation->($_) } 1 .. $OPERATIONS] });
             %count = ();
             $count{ $_->{status} }++ for @{ $r->{json}{Operations} || [] };
-        } while ($count{200} // 0) == @operations;
+        } while ($count{200} // $count{201} // 0) == $OPERATIONS;
         print join(' ', $r->{status}, map { "$_:$count{$_}" } sort keys %count), "\n";
     }, out => 'pipe');
 }
@@ -107,11 +107,11 @@ sub round {
     $org->{leavers} = [splice @ids, 2];
     my @slow = slow_requests($org, @ids);
     my @clients = map { Scim::Process->start(sub { client($org) }, out => 'pipe') } 1 .. $CLIENTS;
-    my $changes = bulk($org, map { { method => 'PATCH', path => "/Users/$ids[1]", data => { schemas => [PATCHOP],
-        Operations => [{ op => 'replace', path => 'nickName', value => "$_" }] } } } 1 .. $OPERATIONS);
+    my $changes = bulk($org, sub { return { method => 'PATCH', path => "/Users/$ids[1]", data => { schemas => [PATCHOP],
+        Operations => [{ op => 'replace', path => 'nickName', value => "$_[0]" }] } } });
     Scim::Server::wait_until('a bulk request of changes is under way', 30, sub {
         ask($look, "SELECT count(*) FROM scim.event WHERE account_id = '$ids[1]' AND attributes = '{nickName}';") > 5 });
-    my $creations = bulk($org, map { { method => 'POST', path => '/Users', bulkId => "b$_", data => { %{ user() }, displayName => 'Bulk' } } } 1 .. $OPERATIONS);
+    my $creations = bulk($org, sub { return { method => 'POST', path => '/Users', bulkId => "b$_[0]", data => { %{ user() }, displayName => 'Bulk' } } });
     Scim::Server::wait_until('one of creations is, too', 30, sub {
         ask($look, "SELECT count(*) FROM scim.account WHERE organization_id = '$org->{id}' AND display_name = 'Bulk';") > 50 });
     my $asked = time;
@@ -126,7 +126,7 @@ sub round {
     is_deeply [map { "$slow[$_]{method} $slow[$_]{path}: $slow_answers[$_]{status}" } grep { $slow_answers[$_]{status} != $status } 0 .. $#slow],
         [], "$how: who sends a body until then is answered $status";
     is_deeply [grep { $_ ne "$status $SENTENCE{$status}" } @client_answers], [], "$how: so is who comes again and again";
-    like $bulk_answers[0], qr/^200 201:\d+ $status:\d+$/, "$how: of the creations of a bulk request the rest is $status";
+    like $bulk_answers[0], qr/^(?:200 (?:201:\d+ )?$status:\d+|$status)$/, "$how: of the creations of a bulk request the rest is $status";
     like $bulk_answers[1], qr/^(?:200 (?:200:\d+ )?$status:\d+|$status)$/, "$how: of its changes, too";
     cmp_ok +(sql('SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND path LIKE $2', $org->{id}, '%/Users%'))[0][0],
         '<=', @slow + $CLIENTS + 2, "$how: Activity tells it once a request";

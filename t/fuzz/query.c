@@ -16,7 +16,8 @@ static const char sql_words[] =
     " WHERE COLLATE C text boolean timestamptz numeric uuid jsonb true false"
     " scim fold user_name_key fold_json strpos starts_with right length left"
     " coalesce type string null primary jsonb_path_query jsonb_path_exists"
-    " jsonb_path_query_first jsonb_array_elements_text attributes 0 200";
+    " jsonb_path_query_first jsonb_array_elements_text attributes 0 200"
+    " CASE WHEN THEN ELSE END octet_length lower";
 
 static apr_hash_t *words;
 static apr_pool_t *lasting;

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use MIME::Base64 ();
+use POSIX ();
 use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
@@ -14,6 +15,7 @@ my $worst = organization();
 my $other = organization();
 my $ACCOUNTS = 5000;
 my $CLIENTS = $ENV{SCIM_TEST_CLIENTS} || 48;
+my ($processors) = Scim::Process::run(['nproc'])->{out} =~ /(\d+)/;
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, attributes)
       SELECT $1, 'user' || n || '@example.com', 'User ' || n,
              jsonb_build_object('title', 'Title ' || n, 'emails', jsonb_build_array(jsonb_build_object('value', 'mail' || n || '@example.com')))
@@ -24,19 +26,23 @@ my $known_there = $worst->create;
 my $known = $other->create;
 my $filter = join ' or ', map { 'title ew "' . random_name() . '"' } 1 .. 128;
 
-# Clients that do the same again and again until they are ended, and say how it
-# went: seconds, status, whether a Retry-After came, detail.
+# Clients that do the same again and again until they are ended, and say then how
+# it went: seconds, status, whether a Retry-After came, detail.  Hostile ones would
+# run on machines of their own; here they leave the processors to all others.
 sub clients {
-    my ($count, $request) = @_;
+    my ($count, $request, $nice) = @_;
     return map {
         Scim::Process->start(sub {
             my $going = 1;
+            my @told;
+            POSIX::nice($nice) if $nice;
             local $SIG{TERM} = sub { $going = 0 };
             while ($going) {
                 my $start = time;
                 my $r = eval { $request->() } || { status => 0, headers => {}, json => { detail => "$@" =~ s/\n//gr } };
-                printf "%.6f %d %s %s\n", time - $start, $r->{status}, $r->{headers}{'retry-after'} // '-', $r->{json}{detail} // '';
+                push @told, sprintf "%.6f %d %s %s\n", time - $start, $r->{status}, $r->{headers}{'retry-after'} // '-', $r->{json}{detail} // '';
             }
+            print @told;
         }, out => 'pipe');
     } 1 .. $count;
 }
@@ -64,20 +70,25 @@ sub neighbour {
     return ([told(@match)], [told(@settings)]);
 }
 
+# What a busy processor does to anybody is no matter of walls: in quiet times
+# programs that have nothing to do with the server keep the processors as busy.
 neighbour(1);
+my @busy = map { Scim::Process->start(sub { 1 while 1 }) } 1 .. 2 * $processors;
 my ($quiet) = neighbour(3);
+$_->stop for @busy;
 my $lock = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
 $lock->say("BEGIN; SELECT id FROM scim.account WHERE id = '$victim->{id}' FOR UPDATE;");
 is $lock->line, $victim->{id}, 'a row is locked';
 my $part = int($CLIENTS / 12) || 1;
+sub hostile { return clients(@_, 19) }
 my @others = (
-    clients($part, sub { $worst->patch_ops($known_there->{id}, { op => 'replace', path => 'nickName', value => 'x' x 200_000 }) }),
-    clients($part, sub { $worst->post('/Users', { schemas => [CORE], userName => user_name(), displayName => 'Large', emails => [map { { value => "$_\@example.com", type => 'work' } } 1 .. 5000] }) }),
-    clients($part, sub { $worst->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$_", data => {} } } 1 .. 1000] }) }),
-    clients($part, sub { $worst->get('/Users', token => 'scim_' . 'f' x 64) }),
+    hostile($part, sub { $worst->patch_ops($known_there->{id}, { op => 'replace', path => 'nickName', value => 'x' x 200_000 }) }),
+    hostile($part, sub { $worst->post('/Users', { schemas => [CORE], userName => user_name(), displayName => 'Large', emails => [map { { value => "$_\@example.com", type => 'work' } } 1 .. 5000] }) }),
+    hostile($part, sub { $worst->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$_", data => {} } } 1 .. 1000] }) }),
+    hostile($part, sub { $worst->get('/Users', token => 'scim_' . 'f' x 64) }),
 );
-my @writers = clients($CLIENTS - 6 * $part, sub { $worst->patch_ops($victim->{id}, { op => 'replace', path => 'title', value => random_name() }) });
-my @searchers = clients(2 * $part, sub { $worst->post('/Users/.search', { filter => $filter }) });
+my @writers = hostile($CLIENTS - 6 * $part, sub { $worst->patch_ops($victim->{id}, { op => 'replace', path => 'title', value => random_name() }) });
+my @searchers = hostile(2 * $part, sub { $worst->post('/Users/.search', { filter => $filter }) });
 sleep 1;
 my ($busy, $page) = neighbour(6);
 my $memory = 0;

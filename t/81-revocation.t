@@ -90,6 +90,7 @@ sub client {
 sub bulk {
     my ($org, $operation) = @_;
     return Scim::Process->start(sub {
+        srand $$;
         my ($r, %count);
         do {
             $r = $org->post('/Bulk', { schemas => [BULK], Operations => [map { $operation->($_) } 1 .. $OPERATIONS] });

@@ -152,9 +152,13 @@ SQL
         is scalar(@{ $org->filter(Encode::decode_utf8($filter))->{json}{Resources} }), 1, 'and every index has it';
     }
     for my $wrong ("INSERT INTO scim.account (organization_id, user_name) VALUES ('$org->{id}', E'a\\u200bb')", "INSERT INTO scim.account (organization_id, user_name) VALUES ('$org->{id}', '$name')",
-                   "INSERT INTO scim.account (organization_id, user_name, role) VALUES ('$org->{id}', 'x', 'BOSS')") {
+                   "INSERT INTO scim.account (organization_id, user_name, role) VALUES ('$org->{id}', 'x', 'BOSS')",
+                   "UPDATE scim.account SET role = 'admin' WHERE user_name OPERATOR(pg_catalog.=) '$name'", "UPDATE scim.account SET role = NULL WHERE user_name OPERATOR(pg_catalog.=) '$name'",
+                   (map { "UPDATE scim.account SET attributes = '$_' WHERE user_name OPERATOR(pg_catalog.=) '$name'" } '[]', '"x"', '[{"roles": [{"value": "USER"}]}]'),
+                   (map { "UPDATE scim.account SET $_ = '' WHERE user_name OPERATOR(pg_catalog.=) '$name'" } qw(user_name display_name external_id preferred_language timezone)),
+                   "UPDATE scim.account SET user_name = pg_catalog.repeat('x', 513) WHERE user_name OPERATOR(pg_catalog.=) '$name'") {
         (undef, my $said) = as($APP, "$session{$own}\n$wrong;");
-        like $said, qr/ERROR:  23/, 'what is not allowed is not';
+        like $said, qr/ERROR:  23/, 'what is not allowed is not: ' . $wrong =~ s/ (?:VALUES|WHERE) .*//r;
     }
     sql('DELETE FROM scim.account WHERE user_name = $1', Encode::decode_utf8($name));
 }

@@ -206,7 +206,7 @@ static int is_left_empty(cJSON *member, const scim_attribute_t *attribute)
 
 static void drop_members(cJSON *holder, const scim_attribute_t *table)
 {
-    cJSON *member = holder ? holder->child : NULL;
+    cJSON *member = cJSON_IsObject(holder) ? holder->child : NULL;
 
     while (member) {
         cJSON *next = member->next;

@@ -26,7 +26,7 @@ my ($runtime) = split /\n/, Scim::Process::run(['gcc', '-print-file-name=libasan
 # As many children at the end as at the start, unless one has ended.
 own_server(
     module => "$root/.test/module/mod_scim.so",
-    environment => { LD_PRELOAD => $runtime, ASAN_OPTIONS => 'detect_leaks=0:quarantine_size_mb=16:malloc_context_size=12',
+    environment => { LD_PRELOAD => $runtime, ASAN_OPTIONS => 'handle_segv=2:detect_leaks=0:quarantine_size_mb=16:malloc_context_size=12',
                      UBSAN_OPTIONS => 'print_stacktrace=1' },
     conf => <<'CONF');
 MinSpareThreads 1

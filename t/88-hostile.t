@@ -30,7 +30,7 @@ own_server(
                      UBSAN_OPTIONS => 'print_stacktrace=1' },
     conf => <<'CONF');
 MinSpareThreads 1
-MaxSpareThreads 100
+MaxSpareThreads 400
 Timeout 5
 <Location /gate>
     AuthType Basic

@@ -700,12 +700,17 @@ BEGIN
     -- Mostly there is nothing to do.  One expression, because each is prepared anew
     -- in each transaction.  The lock is taken before revocations are counted.
     IF clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz
-       AND (CASE WHEN NEW.actor_kind <> 'token' OR NEW.transaction_id <> pg_current_xact_id() THEN true
+       AND (CASE WHEN NEW.actor_kind = 'account' OR NEW.actor_kind = 'operator' OR NEW.transaction_id <> pg_current_xact_id() THEN true
+                 WHEN NEW.actor_kind <> 'token' THEN false
                  WHEN pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id)) IS NOT NULL
                  THEN NEW.actor_id = nullif(current_setting('scim.good_token', true), '')::uuid
                       AND pg_sequence_last_value('scim.revocation') = nullif(current_setting('scim.revocations', true), '')::bigint END)
     THEN
         RETURN NEW;
+    END IF;
+    IF NEW.actor_kind NOT IN ('token', 'account', 'operator') THEN
+        RAISE EXCEPTION 'actor_kind must be token, account or operator' USING ERRCODE = 'check_violation',
+            TABLE = 'event', SCHEMA = 'scim', COLUMN = 'actor_kind', CONSTRAINT = 'event_actor_kind';
     END IF;
     by_token := NEW.actor_kind = 'token' AND NEW.transaction_id = pg_current_xact_id();
     IF by_token THEN

@@ -45,7 +45,7 @@ cmp_ok scalar(@functions), '>', 10, 'there are functions';
 is_deeply [map { $_->[0] } grep { $_->[1] eq 'sql' && ($_->[2] ne 't' || $_->[3]) } @functions], [],
     'every function in SQL was parsed when it was made, and can be inlined';
 is_deeply [map { $_->[0] } grep { $_->[1] ne 'sql' && $_->[3] !~ /^\{"search_path=pg_catalog, pg_temp"[,}]/ } @functions], [qw(account_before_write event_before_insert fold_case fold_json user_name_key)],
-    'every other one sets search_path, but for three that give all schemas, and one that only the module and the owner call';
+    'every other one sets search_path, but for four that give all schemas, and one that only the module and the owner call';
 is_deeply [sql(q{SELECT DISTINCT grantee FROM information_schema.role_table_grants WHERE table_schema = 'scim' AND table_name = 'event' AND privilege_type = 'INSERT'
     UNION SELECT DISTINCT grantee FROM information_schema.role_column_grants WHERE table_schema = 'scim' AND table_name = 'event' AND privilege_type = 'INSERT' ORDER BY 1})],
     [['scim'], ['scim_owner']], 'since nobody else writes events';
@@ -136,6 +136,15 @@ for my $level ('REPEATABLE READ', 'SERIALIZABLE') {
     may($APP, "BEGIN ISOLATION LEVEL $level; INSERT INTO scim.account (organization_id, user_name) VALUES ('$late->{id}', 'r\@example.com');"
         . " UPDATE scim.account SET active = false WHERE user_name = 'r\@example.com'; DELETE FROM scim.account WHERE user_name = 'r\@example.com'; COMMIT;",
         "whoever is no ADMIN is written in a transaction that is $level as well");
+}
+
+# What the module writes without being looked at has its form all the same.
+for my $role ('scim', 'scim_owner') {
+    my $event = sub { "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name) VALUES ('$org->{id}', 'urn:x', '$_[0]', 'x')" };
+    for my $wrong ("UPDATE scim.account SET role = 'BOSS' WHERE id = '$org->{issuer}'", "UPDATE scim.account SET attributes = '[]' WHERE id = '$org->{issuer}'",
+                   $event->('robot'), $event->('operator') . '; ' . $event->('robot'), $event->('Token')) {
+        like +(as($role, "BEGIN; $wrong; ROLLBACK;"))[1], qr/ERROR:  23514:/, "refused to $role: " . $wrong =~ s/\Q$org->{id}\E|\Q$org->{issuer}\E/.../gr;
+    }
 }
 
 # Keys, copies and checks are made as ever

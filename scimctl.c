@@ -60,8 +60,8 @@ static const apr_getopt_option_t option_table[] = {
     { NULL, 0, 0, NULL }
 };
 
-static void print_rows(const scimctl_run_t *run, const scim_rows_t *rows,
-                       const scimctl_column_t *columns)
+void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
+                  const scimctl_column_t *columns)
 {
     scimctl_print_rows(rows, columns, run->options.json, run->pool);
 }
@@ -122,7 +122,7 @@ static scim_error_t *org_show(scimctl_run_t *run)
     if (scim_rows_count(rows) == 0) {
         return no_organization(run);
     }
-    print_rows(run, rows, organization_columns);
+    scimctl_list(run, rows, organization_columns);
     return NULL;
 }
 
@@ -186,7 +186,7 @@ static scim_error_t *org_list(scimctl_run_t *run)
 
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
                          NULL));
-    print_rows(run, rows, organization_columns);
+    scimctl_list(run, rows, organization_columns);
     return NULL;
 }
 
@@ -344,7 +344,7 @@ static scim_error_t *token_list(scimctl_run_t *run)
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     values[0] = run->call.principal->organization_id;
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST, values));
-    print_rows(run, rows, token_columns);
+    scimctl_list(run, rows, token_columns);
     return NULL;
 }
 

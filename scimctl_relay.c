@@ -582,7 +582,7 @@ scim_error_t *scimctl_relay_list(scimctl_run_t *run)
         return scimctl_relay(run);
     }
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_LIST, NULL));
-    scimctl_print_rows(rows, relay_columns, run->options.json, run->pool);
+    scimctl_list(run, rows, relay_columns);
     return NULL;
 }
 
@@ -607,6 +607,6 @@ scim_error_t *scimctl_relay_skip(scimctl_run_t *run)
                           " a relay '%.60s'; scimctl relay list shows"
                           " those that there are.", run->arguments[0]);
     }
-    scimctl_print_rows(rows, skip_columns, run->options.json, run->pool);
+    scimctl_list(run, rows, skip_columns);
     return NULL;
 }

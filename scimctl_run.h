@@ -8,6 +8,7 @@
 #include "scim_call.h"
 #include "scim_error.h"
 #include "scim_feed.h"
+#include "scimctl_print.h"
 
 #define SCIMCTL_MAX_ARGUMENTS 4
 
@@ -73,6 +74,10 @@ scim_error_t *scimctl_find_position(scim_feed_position_t *position,
                                     scimctl_run_t *run,
                                     const char *organization_id)
     SCIM_CHECKED;
+
+/* rows as the options say, as a table or as JSON. */
+void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
+                  const scimctl_column_t *columns);
 
 /* Tell the operator that the history of the database went back. */
 void scimctl_say_went_back(const scim_feed_position_t *from);

@@ -6,8 +6,8 @@
 
 #define SCIM_DIGEST_BYTES 32
 
-/* The first so many bytes of text's SHA-256, in hexadecimal; NULL when
- * libcrypto fails. */
+/* The first so many bytes (SCIM_DIGEST_BYTES at most) of text's SHA-256, as
+ * hexadecimal digits in pool; NULL when libcrypto fails. */
 const char *scim_digest_hex(const char *text, apr_size_t bytes,
                             apr_pool_t *pool);
 

@@ -496,11 +496,38 @@ static scim_error_t *no_target(patch_t *p, const change_t *c)
                       "The path '%.120s' selects nothing.", c->name);
 }
 
+/* *element is what the change's filter demands, as if it had been sent.  What
+ * the filter would not find again is not made: it would be made once more by
+ * the next request. */
+static scim_error_t *demanded(cJSON **element, patch_t *p, const change_t *c)
+{
+    const scim_filter_t *filter = c->path.filter;
+    change_t sent = *c;
+    cJSON *object = scim_json_own(cJSON_CreateObject(), p->pool);
+    cJSON *values;
+    int is_found;
+
+    *element = object;
+    if (!filter) {
+        return NULL;
+    }
+    if (!fulfil(object, filter)) {
+        return no_target(p, c);
+    }
+    sent.value = object;
+    SCIM_ERR(list_of(&values, p, &sent));
+    *element = values->child;
+    is_found = *element && matches(p, c, *element);
+    SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+    return is_found ? NULL : no_target(p, c);
+}
+
 /* An element that did not exist (clients.md E34, E41, H13; AMB-02, AMB-03). */
 static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
 {
     const scim_operand_t *o = &c->path.operand;
     cJSON *list = scim_json_member(holder, o->name);
+    change_t making = *c;
     cJSON *element;
 
     if (p->rules->strict && (c->verb == REPLACE || !c->path.filter)) {
@@ -509,21 +536,12 @@ static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
     list = list ? list : cJSON_AddArrayToObject(holder, o->name);
     element = promoted(p, c, list);
     if (!element) {
-        element = cJSON_CreateObject();
+        SCIM_ERR(demanded(&element, p, c));
+        element = cJSON_Duplicate(element, 1);
         cJSON_AddItemToArray(list, element);
-        if (!fulfil(element, c->path.filter)) {
-            return no_target(p, c);
-        }
     }
-    if (!o->sub && c->verb == REPLACE) {
-        change_t merging = *c;
-
-        merging.verb = ADD;
-        SCIM_ERR(change_element(p, &merging, list, element));
-    }
-    else {
-        SCIM_ERR(change_element(p, c, list, element));
-    }
+    making.verb = ADD;
+    SCIM_ERR(change_element(p, &making, list, element));
     claim_primary(list, element);
     return NULL;
 }

@@ -95,6 +95,7 @@ my @cases = (
     ['REP-09', 'U1', [op('replace', 'addresses[type eq "work"].streetAddress', '1010 Broadway Ave')], { addresses => [{ %$WORK, streetAddress => '1010 Broadway Ave' }, $HOME] }],
     ['REP-10', 'U1', [op('replace', 'emails[type sw "x"].value', 'n@x.y')], '400 noTarget'],
     ['REP-11', 'U4', [op('Replace', 'emails[type eq "work"].value', 'n@x.y')], { emails => emails('other amy@example.net', 'work n@x.y') }],
+    ['REP-11 never', 'U1', [op('replace', 'photos[type eq "a" and type eq "b"].value', 'x')], '400 noTarget'], ['ADD-05 never', 'U1', [op('add', 'photos[type eq "a" and type eq "b"].value', 'x')], '400 noTarget'],
     ['REP-12', 'U1', [op('replace', 'addresses[type eq "home"]', { %$HOME, primary => TRUE })], { addresses => sub { join(' ', map { $_->{primary} ? $_->{type} : () } @{ $_[0] }) eq 'home' } }],
     ['REP-13', 'U1', [op('replace', 'meta.created', '2001-01-01T00:00:00Z')], '400 mutability'],
     ['REP-13 immutable', 'U1', [op('replace', 'timezone', 'Asia/Tokyo'), op('replace', 'timezone', 'Asia/Tokyo')], { timezone => 'Asia/Tokyo' }],
@@ -206,5 +207,18 @@ for (modes()) {
     is_deeply $r->{json}{roles}, expected($mode, 'ROLE-01', \@roles), "ROLE-01: roles are kept as sent ($mode)";
     $r = $org->post('/Users', { schemas => [CORE], userName => user_name(), displayName => 'x', roles => [role('USER', primary => 'false', type => 't', display => 'U')] }, profile => $mode);
     is_outcome($mode, $r, 'ROLE-20 POST', '201', 'the roles of AppRoleAssignmentsComplex');
+}
+
+# What a filter demands is made as if it had been sent; what would then not be
+# found again is not made.
+for (grep { !/strict/ } modes()) {
+    $mode = $_;
+    my $user = $org->create;
+    for my $filter ('type eq ""', 'display eq ""', 'type eq "{\"value\":\"a\"}"', 'type eq "[\"a\"]"') {
+        for my $op (qw(add replace)) {
+            is outcome(send_patch($user->{id}, [op($op, "photos[$filter].value", 'x')])), '400 noTarget', "$op photos[$filter] is refused ($mode)";
+        }
+    }
+    is $org->get("/Users/$user->{id}")->{json}{photos}, undef, "and nothing is made ($mode)";
 }
 done_testing;

@@ -6,7 +6,7 @@ use lib 't/lib';
 use Scim::Journal;
 use Scim::Test;
 
-own_server();           # whose rows are changed by hand
+own_server(conf => "SCIMRateLimit 0\n");     # whose rows are changed by hand
 my $PATCH = 'urn:ietf:params:scim:event:prov:patch:full';
 my %kinds_seen;
 

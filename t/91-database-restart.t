@@ -6,7 +6,7 @@ use Scim::Journal;
 use Scim::Process;
 use Scim::Test;
 
-own_server();           # whose PostgreSQL is restarted
+own_server(conf => "SCIMRateLimit 0\n");     # whose PostgreSQL is restarted
 my $org = organization();
 my $httpd = server()->httpd_pid;
 my $journal = Scim::Journal->start($org, writers => 6);

@@ -53,8 +53,8 @@ scim_error_t *scim_db_borrow(scim_db_t **db, scim_pool_t *from,
                              apr_pool_t *pool) SCIM_CHECKED;
 
 /* The same for a request of organization (any name of it, which must live as
- * long as pool), to which at most half of the connections are lent at a
- * time. */
+ * long as pool), to which only its share of the connections is lent
+ * (scim_places.h). */
 scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
                                  const char *organization, apr_pool_t *pool)
     SCIM_CHECKED;

@@ -4,8 +4,10 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
+#define RECENT apr_time_from_sec(1)
+
 /* One of the organizations that have places, by the hash of its name: two of
- * the same would have half of the places together, no more. */
+ * the same would have the share of one together, no more. */
 typedef struct {
     unsigned int organization;
     int taken;                   /* 0: the entry is free */
@@ -20,14 +22,16 @@ struct waiter_t {
 };
 
 /* While a place is free, those who wait are of organizations that have their
- * half already. */
+ * share already. */
 struct scim_places_t {
     apr_thread_mutex_t *mutex;
     int free;
     int count;
-    int most;                    /* of one organization */
     share_t *shares;             /* count of them: no more can have places */
     waiter_t *first;
+    unsigned int latest;         /* who took a place last */
+    apr_time_t latest_time;
+    apr_time_t other_time;       /* when somebody else did */
 };
 
 #define OF_NOBODY 0
@@ -49,7 +53,6 @@ scim_places_t *scim_places_make(apr_pool_t *pool, int count)
     scim_places_t *made = apr_pcalloc(pool, sizeof(*made));
 
     made->free = made->count = count;
-    made->most = (count + 1) / 2;
     made->shares = apr_pcalloc(pool, (apr_size_t) count
                                      * sizeof(*made->shares));
     apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
@@ -74,21 +77,46 @@ static share_t *share_of(scim_places_t *places, unsigned int organization)
     return unused;
 }
 
+/* How many places organization may have: half of them, and beside somebody
+ * else a quarter.  More of its worst statements at once would keep the
+ * processors from all others, whatever connections are left. */
+static int most_of(const scim_places_t *places, unsigned int organization,
+                   apr_time_t now)
+{
+    apr_time_t other = organization == places->latest ? places->other_time
+                                                      : places->latest_time;
+    int most = (places->count + 1) / (now - other < RECENT ? 4 : 2);
+
+    return most > 0 ? most : 1;
+}
+
+static void remember(scim_places_t *places, unsigned int organization,
+                     apr_time_t now)
+{
+    if (organization != places->latest) {
+        places->other_time = places->latest_time;
+        places->latest = organization;
+    }
+    places->latest_time = now;
+}
+
 /* The mutex is held, here and below. */
 static int try_to_take(scim_places_t *places, unsigned int organization)
 {
     share_t *share = share_of(places, organization);
+    apr_time_t now = apr_time_now();
 
     if (places->free == 0) {
         return 0;
     }
     if (organization != OF_NOBODY) {
-        if (share->taken == places->most) {
+        if (share->taken >= most_of(places, organization, now)) {
             return 0;
         }
         share->organization = organization;
         share->taken++;
     }
+    remember(places, organization, now);
     places->free--;
     return 1;
 }
@@ -113,6 +141,24 @@ static void take_out(scim_places_t *places, const waiter_t *waiter)
     *link = waiter->next;
 }
 
+/* Give those who wait what they may have, by turns: of places that were left,
+ * and of shares that have grown since. */
+static void serve(scim_places_t *places)
+{
+    waiter_t *waiter = places->first;
+
+    while (waiter && places->free > 0) {
+        waiter_t *next = waiter->next;
+
+        if (try_to_take(places, waiter->organization)) {
+            take_out(places, waiter);
+            waiter->is_served = 1;
+            apr_thread_cond_signal(waiter->served);
+        }
+        waiter = next;
+    }
+}
+
 static int wait_for_place(scim_places_t *places, unsigned int organization,
                           apr_interval_time_t most, apr_pool_t *pool)
 {
@@ -125,7 +171,9 @@ static int wait_for_place(scim_places_t *places, unsigned int organization,
     }
     append(places, &waiter);
     while (!waiter.is_served && left > 0) {
-        apr_thread_cond_timedwait(waiter.served, places->mutex, left);
+        apr_thread_cond_timedwait(waiter.served, places->mutex,
+                                  left < RECENT ? left : RECENT);
+        serve(places);
         left = end - apr_time_now();
     }
     if (!waiter.is_served) {
@@ -147,21 +195,6 @@ int scim_places_take(scim_places_t *places, const char *organization,
     return taken;
 }
 
-/* What was left is one place at most that somebody may now have. */
-static void serve_next(scim_places_t *places)
-{
-    waiter_t *waiter = places->first;
-
-    while (waiter && !try_to_take(places, waiter->organization)) {
-        waiter = waiter->next;
-    }
-    if (waiter) {
-        take_out(places, waiter);
-        waiter->is_served = 1;
-        apr_thread_cond_signal(waiter->served);
-    }
-}
-
 void scim_places_leave(scim_places_t *places, const char *organization)
 {
     unsigned int hash = hash_of(organization);
@@ -171,6 +204,6 @@ void scim_places_leave(scim_places_t *places, const char *organization)
     if (hash != OF_NOBODY) {
         share_of(places, hash)->taken--;
     }
-    serve_next(places);
+    serve(places);
     apr_thread_mutex_unlock(places->mutex);
 }

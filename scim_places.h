@@ -1,8 +1,10 @@
 /* scim_places: who may borrow a connection now, and who waits for one.
  *
  * The places of a process are given in the order in which they were asked for,
- * but to one organization never more than half of them: whatever it does, the
- * others, the gate and the settings page find the rest.  Threads may share it.
+ * but to one organization never more than half of them, and a quarter when
+ * anybody else has had one within the last second: whatever it does, the
+ * others, the gate and the settings page find the rest, and the processors are
+ * not all its own.  Threads may share it.
  */
 #ifndef SCIM_PLACES_H
 #define SCIM_PLACES_H

@@ -240,8 +240,8 @@ static scim_error_t *take(ap_dbd_t **dbd, scim_pool_t *from,
                                  "The server is working on too many requests"
                                  " at the moment. Please try again.",
                                  "no database connection became free in time"
-                                 " (DBDMax, half of them for one"
-                                 " organization)");
+                                 " (DBDMax, of which one organization has"
+                                 " half, beside others a quarter)");
     }
     error = take_in_place(dbd, from, end, pool);
     if (error) {

@@ -63,7 +63,7 @@ void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
                       const char *what);
 
 /* Take a connection for a request of organization (any name of it), to which
- * at most half of them are lent at a time; NULL for what belongs to none.
+ * only its share is lent (scim_places.h); NULL for what belongs to none.
  * None free in time or the database away: SCIM_E_UNAVAILABLE.  pool is used
  * while it waits. */
 scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,

@@ -1,4 +1,4 @@
-/* scim_places: half for one, the rest for all others, in the order in which
+/* scim_places: half for one, a quarter beside others, in the order in which
  * they came. */
 #include "../../scim_places.h"
 
@@ -8,6 +8,7 @@
 #include "tap.h"
 
 #define COUNT 8
+#define SHARE (COUNT / 4)        /* beside others */
 #define LONG apr_time_from_sec(30)
 #define SHORT apr_time_from_msec(50)
 
@@ -34,18 +35,22 @@ static void leave(const char *organization, int count)
 static void test_shares(apr_pool_t *pool)
 {
     is_int(take_all("a", pool), COUNT / 2, "one organization has half");
-    is_int(take_all("b", pool), COUNT / 2, "another one the other half");
-    ok(!scim_places_take(places, NULL, SHORT, pool), "then none is left");
+    is_int(take_all("b", pool), SHARE, "another one beside it a quarter");
     leave("a", 1);
-    ok(!scim_places_take(places, "b", SHORT, pool),
-       "what one leaves is not for who has his half");
-    ok(scim_places_take(places, "c", SHORT, pool), "but for a third one");
-    leave("c", 1);
+    ok(!scim_places_take(places, "a", SHORT, pool),
+       "what one leaves is not for who has more than its share then");
+    is_int(take_all("c", pool), SHARE, "but for a third one");
+    is_int(take_all(NULL, pool), 1, "what belongs to none has the rest");
     leave("a", COUNT / 2 - 1);
-    leave("b", COUNT / 2);
+    leave("b", SHARE);
+    leave("c", SHARE);
+    leave(NULL, 1);
     is_int(take_all(NULL, pool), COUNT, "what belongs to none may have all");
     leave(NULL, COUNT);
-    is_int(take_all("a", pool), COUNT / 2, "all were given back");
+    is_int(take_all("a", pool), SHARE, "all were given back");
+    apr_sleep(apr_time_from_sec(1));
+    is_int(take_all("a", pool), COUNT / 2 - SHARE,
+           "when the others have gone for a second, it is half again");
     leave("a", COUNT / 2);
 }
 
@@ -75,6 +80,8 @@ static void test_order(apr_pool_t *pool)
     apr_status_t rv;
     int i;
 
+    take_all(NULL, pool);
+    leave(NULL, 2 * SHARE);
     take_all("a", pool);
     take_all("b", pool);
     for (i = 0; i < 3; i++) {
@@ -83,13 +90,34 @@ static void test_order(apr_pool_t *pool)
     }
     leave("b", 1);
     apr_thread_join(&rv, threads[1]);
-    is_int(visits[1].order, 1, "who has less than his half goes first");
+    is_int(visits[1].order, 1, "who has less than its share goes first");
     leave("a", 1);
     apr_thread_join(&rv, threads[0]);
     is_int(visits[0].order, 2, "then who has waited longest");
     leave("a", 1);
     apr_thread_join(&rv, threads[2]);
     is_int(visits[2].order, 3, "then the next one");
+}
+
+/* A share that has grown is for those who wait already. */
+static void test_growth(apr_pool_t *pool)
+{
+    visit_t visits[COUNT / 2] = { { "a", 0 }, { "a", 0 }, { "a", 0 },
+                                  { "a", 0 } };
+    apr_thread_t *threads[COUNT / 2];
+    apr_status_t rv;
+    int i;
+
+    places = scim_places_make(pool, COUNT);
+    scim_places_take(places, "b", LONG, pool);
+    for (i = 0; i < COUNT / 2; i++) {
+        apr_thread_create(&threads[i], NULL, visit, visits + i, pool);
+    }
+    for (i = 0; i < COUNT / 2; i++) {
+        apr_thread_join(&rv, threads[i]);
+    }
+    ok(!scim_places_take(places, "a", SHORT, pool),
+       "who waits for a share that grows is served, though nobody leaves");
 }
 
 /* Many threads of few organizations, which must never have more than there
@@ -145,7 +173,7 @@ static void test_many(apr_pool_t *pool)
         apr_thread_join(&rv, threads[i]);
     }
     is_int(too_many, 0, "24 threads never have more than there is");
-    is_int(take_all("a", pool) + take_all("b", pool), COUNT,
+    is_int(take_all(NULL, pool), COUNT,
            "and all is there when they are done");
 }
 
@@ -156,6 +184,7 @@ int main(void)
     places = scim_places_make(pool, COUNT);
     test_shares(pool);
     test_order(pool);
+    test_growth(pool);
     test_many(pool);
     places = scim_places_make(pool, 1);
     is_int(take_all("a", pool), 1, "a single place is for everybody");

@@ -36,6 +36,7 @@ struct scim_db_t {
     scim_loan_t loan;            /* of it */
     const char *life;            /* of the server whose commits do not wait
                                   * for the disk; NULL: they do */
+    int is_looked_at;            /* since it was borrowed, its session was */
 };
 
 struct scim_rows_t {
@@ -140,14 +141,15 @@ static PGresult *set_up_session(const scim_db_t *db)
 }
 
 /* A session that is shared is left as it is: who set it up is told what it
- * lacks. */
-static PGresult *look_at_session(const scim_db_t *db)
+ * lacks.  Later it is another one, maybe of another server. */
+static PGresult *look_at_session(const scim_db_t *db, int is_first)
 {
     PGresult *result = scim_wait_exec(
-        db->connection, db->patience,
-        "SELECT pg_is_in_recovery(), string_agg(name, ', ')"
-        " FROM pg_settings WHERE (name, setting) IN (('jit', 'on'),"
-        " ('lock_timeout', '0'), ('statement_timeout', '0'))");
+        db->connection, db->patience, is_first
+        ? "SELECT pg_is_in_recovery(), string_agg(name, ', ')"
+          " FROM pg_settings WHERE (name, setting) IN (('jit', 'on'),"
+          " ('lock_timeout', '0'), ('statement_timeout', '0'))"
+        : "SELECT pg_is_in_recovery(), NULL");
 
     if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 1)) {
         scim_pool_advise(db->from, SCIM_POOL_ADVICE_SETTINGS,
@@ -173,26 +175,30 @@ static int is_usable(scim_db_t *db, const PGresult *result)
 }
 
 /* A reset connection, by us or by mod_dbd's check, has another backend, which
- * knows none of our statements (DESIGN.md, trap 1) and settings.  Whether it
- * may be asked. */
+ * knows none of our statements (DESIGN.md, trap 1) and settings.  A pooler
+ * that lends sessions for a transaction shows the same one, whatever it leads
+ * to.  Whether it may be asked. */
 static int prepared_check(scim_db_t *db)
 {
     int backend = PQbackendPID(db->connection);
+    int is_known = db->prepared->backend == backend;
     PGresult *result;
-    int usable;
 
     if (PQstatus(db->connection) != CONNECTION_OK
-        || db->prepared->backend == backend) {
+        || (is_known && (db->is_looked_at || !is_unprepared(db)))) {
         return PQstatus(db->connection) == CONNECTION_OK;
     }
-    scim_prepared_forget(db->prepared);
+    if (!is_known) {
+        scim_prepared_forget(db->prepared);
+        scim_wait_watch(db->connection);
+    }
     db->problem = NULL;
-    scim_wait_watch(db->connection);
-    result = is_unprepared(db) ? look_at_session(db) : set_up_session(db);
-    usable = is_usable(db, result);
+    result = is_unprepared(db) ? look_at_session(db, !is_known)
+                               : set_up_session(db);
+    db->is_looked_at = is_usable(db, result);
     PQclear(result);
-    db->prepared->backend = usable ? backend : 0;
-    return usable;
+    db->prepared->backend = db->is_looked_at ? backend : 0;
+    return db->is_looked_at;
 }
 
 static scim_prepared_t *prepared_of(const scim_loan_t *loan)

@@ -5,6 +5,7 @@ use warnings;
 use lib 't/lib';
 use File::Path qw(make_path);
 use File::Temp ();
+use Scim::Pooler;
 use Scim::Proxy;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
@@ -44,7 +45,9 @@ make_standby();
 $proxy->to("$server->{dir}/run2/.s.PGSQL.5432");
 my $moving = httpd("host=127.0.0.1 port=@{[$proxy->port]} sslmode=disable");
 my $listed = httpd("host=$server->{dir}/run2,$server->{pghost} target_session_attrs=read-write");
-END { $_->stop for grep { $_ } $moving, $listed }
+my $pooler = Scim::Pooler->new($server, mode => 'transaction', size => 4, leads_to => "host=127.0.0.1 port=@{[$proxy->port]}")->start;
+my $pooled = $pooler->httpd('SCIMPreparedStatements Off');
+END { $_->stop for grep { $_ } $moving, $listed, $pooler }
 
 my $org = organization();
 my %of = map { $_->[0] => bless { %$org, http => Scim::Http->new($_->[1]{url}) }, ref $org } ['an address that moves', $moving], ['a list of hosts', $listed];
@@ -73,6 +76,21 @@ is $of{'a list of hosts'}->get("/Users/$user->{id}")->{status}, 200, 'a list of 
 $proxy->to("$server->{pghost}/.s.PGSQL.5432");
 is $at->get("/Users/$user->{id}")->{status}, 200, 'when the address has moved, the next request is served';
 is post($at)->{status}, 201, 'and a change is made';
+
+# Behind PgBouncer it moves to and fro; what httpd is connected to stays the same.
+my $behind = bless { %$org, http => Scim::Http->new($pooled->{url}) }, ref $org;
+my $later = post($at)->{json};
+$proxy->cut;
+Scim::Server::wait_until('PgBouncer leads to the primary', 10, sub { $behind->get("/Users/$later->{id}")->{status} == 200 });
+$proxy->to("$server->{dir}/run2/.s.PGSQL.5432");
+$proxy->cut;
+my @behind = map { $behind->get("/Users/$later->{id}") } 1 .. 8;
+is_deeply [grep { $_->{status} != 503 } @behind], [], 'PgBouncer leads to a standby all of a sudden: 503';
+like log_of($pooled), qr/the server is a standby/, 'and the log says why';
+$proxy->to("$server->{pghost}/.s.PGSQL.5432");
+$proxy->cut;
+Scim::Server::wait_until('it leads to the primary again', 10, sub { $behind->get("/Users/$later->{id}")->{status} == 200 });
+is post($behind)->{status}, 201, 'when it leads to the primary again, all is served';
 
 # The primary is lost; the standby is promoted a moment later.
 my %first = map { $_ => post($of{$_})->{json}{id} } sort keys %of;

@@ -10,11 +10,11 @@ use File::Temp ();
 use Scim::Process;
 use Scim::Server;
 
-# new(server, mode, size): size is the number of sessions that it has of PostgreSQL
-# at most.
+# new(server, mode, size, leads_to): size is the number of sessions that it has of
+# PostgreSQL at most, leads_to another way to it ("host=127.0.0.1 port=1").
 sub new {
     my ($class, $database, %option) = @_;
-    my $self = bless { database => $database, port => Scim::Server::free_port(), size => 20, httpds => [],
+    my $self = bless { database => $database, leads_to => "host=$database->{pghost}", port => Scim::Server::free_port(), size => 20, httpds => [],
                        dir => File::Temp::tempdir('scim-pooler-XXXXXX', TMPDIR => 1, CLEANUP => 1),
                        password => join('', map { sprintf '%02x', rand 256 } 1 .. 16), %option }, $class;
     $self->write_files;
@@ -27,7 +27,7 @@ sub write_files {
     Scim::Server::write_file("$dir/users", qq("scim" "$self->{password}"\n"scim_owner" "$self->{password}"\n));
     Scim::Server::write_file("$dir/pgbouncer.ini", <<"INI");
 [databases]
-scim = host=$self->{database}{pghost} dbname=scim
+scim = $self->{leads_to} dbname=scim
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = $self->{port}

@@ -173,7 +173,7 @@ INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT 
 -- PL/pgSQL are parsed in the session that calls them: they set search_path.
 
 -- Comparison keys.  ICU and its root collation make them independent of the
--- cluster's locale; scim_text.c makes the same ones.  As long as characters as
+-- cluster's locale; values/scim_text.c makes the same ones.  As long as characters as
 -- bytes, a string is ASCII and needs none of the costly steps.
 
 -- Unicode's full case folding, which PostgreSQL 15 does not have, out of what it
@@ -227,7 +227,7 @@ END
 $$;
 COMMENT ON FUNCTION scim.fold_json(jsonb) IS 'The document with every name and string as its comparison key; indexed, so that containment answers every eq';
 
--- What names can be, as scim_text_flaw in scim_text.c says it: no control,
+-- What names can be, as scim_text_flaw in values/scim_text.c says it: no control,
 -- direction or invisible characters.  C knows where the joiners and variation
 -- selectors that some languages need may stand; SQL lets them all pass.
 CREATE OR REPLACE FUNCTION scim.is_identifier(value text) RETURNS boolean
@@ -980,7 +980,7 @@ $$;
 
 -- What each role may do, of those that exist.  It is given anew each time, so what
 -- else one of them was given here is taken away; who needs more gets it under
--- a name of his own.  Statements in scim_statements.h are run as scim.
+-- a name of his own.  Statements in storage/scim_statements.h are run as scim.
 -- Row level security would be a second wall between organizations, but behind it
 -- PostgreSQL uses no index for what is not leakproof, as containment of jsonb is
 -- not, and an eq filter would read and fold every row of the organization.

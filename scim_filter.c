@@ -5,8 +5,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "scim_json.h"
-#include "scim_text.h"
+#include "values/scim_json.h"
+#include "values/scim_text.h"
 
 typedef struct {
     const char *start;

@@ -13,8 +13,8 @@
 #include <apr_time.h>
 #include <cjson/cJSON.h>
 
-#include "scim_error.h"
-#include "scim_work.h"
+#include "values/scim_error.h"
+#include "values/scim_work.h"
 
 #define SCIM_FILTER_MAX_LENGTH 8192   /* bytes of text */
 #define SCIM_FILTER_MAX_DEPTH 32      /* nested parentheses and brackets */

@@ -4,9 +4,9 @@
 
 #include <apr_strings.h>
 
-#include "scim_cursor.h"
-#include "scim_json.h"
-#include "scim_query.h"
+#include "resources/scim_cursor.h"
+#include "values/scim_json.h"
+#include "rules/scim_query.h"
 
 #define ROLE_GUEST "GUEST"
 

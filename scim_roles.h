@@ -7,8 +7,8 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
-#include "scim_call.h"
-#include "scim_schema.h"
+#include "resources/scim_call.h"
+#include "rules/scim_schema.h"
 
 /* GET /Roles and /Roles/{id}: what roles.value of a User can be (draft-ietf-
  * scim-roles-entitlements), with the number of accounts that have each.  An

@@ -7,9 +7,9 @@
 
 #include <openssl/rand.h>
 
-#include "scim_digest.h"
-#include "scim_text.h"
-#include "scim_version.h"
+#include "storage/scim_digest.h"
+#include "values/scim_text.h"
+#include "storage/scim_version.h"
 
 #define SECRET_BYTES 32                  /* 256 random bits */
 #define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */

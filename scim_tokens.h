@@ -4,8 +4,8 @@
 
 #include <apr_pools.h>
 
-#include "scim_db.h"
-#include "scim_error.h"
+#include "storage/scim_db.h"
+#include "values/scim_error.h"
 
 /* What a live token says about its request; strings live in the pool of the
  * connection that read them. */

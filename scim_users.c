@@ -4,15 +4,15 @@
 
 #include <apr_strings.h>
 
-#include "scim_etag.h"
-#include "scim_events.h"
-#include "scim_json.h"
-#include "scim_names.h"
-#include "scim_patch.h"
+#include "values/scim_etag.h"
+#include "resources/scim_events.h"
+#include "values/scim_json.h"
+#include "resources/scim_names.h"
+#include "rules/scim_patch.h"
 #include "scim_roles.h"
-#include "scim_shape.h"
-#include "scim_size.h"
-#include "scim_text.h"
+#include "rules/scim_shape.h"
+#include "resources/scim_size.h"
+#include "values/scim_text.h"
 
 /* Each lost race means that another writer got through, so this many
  * concurrent writers of one account are served before anybody is asked to

@@ -4,9 +4,9 @@
 
 #include <cjson/cJSON.h>
 
-#include "scim_call.h"
-#include "scim_db.h"
-#include "scim_error.h"
+#include "resources/scim_call.h"
+#include "storage/scim_db.h"
+#include "values/scim_error.h"
 
 /* In all of them *user is a resource of the call's pool in the schema's
  * spelling with id and meta, to be given to scim_schema_present.  An unknown

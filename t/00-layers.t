@@ -1,39 +1,45 @@
-# The house of DESIGN.md section 4: includes point downwards only, and each
-# library of the world below has one owner.
+# A folder is a layer: includes point downwards only, and each library of the world
+# below has one owner.
 use strict;
 use warnings;
 use lib 't/lib';
+use File::Basename qw(basename dirname);
 use Scim::Process;
 use Test::More;
 
-my @layers = (
-    [qw(scim_error scim_text scim_json scim_etag scim_filter scim_match scim_cache scim_rate scim_places scim_work)],
-    [qw(scim_schema scim_schema_user scim_schema_role scim_normalise scim_shape scim_projection scim_patch scim_query scim_discovery)],
-    [qw(scim_digest scim_wait scim_pool scim_db scim_prepared scim_version scim_statements)],
-    [qw(scim_users scim_names scim_size scim_users_list scim_roles scim_tokens scim_events scim_cursor scim_call scim_resources scim_bulk scim_activity scim_members scim_people scim_feed)],
-    [qw(mod_scim scim_config scim_admin scim_gate scim_gate_config scim_endpoints scim_http scim_tls scim_door scim_headers scim_limits scim_log scimctl scimctl_csv scimctl_print scimctl_run scimctl_import scimctl_activity scimctl_events scimctl_relay)],
+# The files at the top belong to a layer, too.
+my %layer = (
+    values => 0, 'scim_filter' => 0,
+    rules => 1,
+    storage => 2,
+    resources => 3, 'scim_users' => 3, 'scim_roles' => 3, 'scim_tokens' => 3,
+    httpd => 4, scimctl => 4, 'mod_scim' => 4,
 );
-my %layer = map { my $i = $_; map { $_ => $i } @{ $layers[$i] } } 0 .. $#layers;
+sub layer_of {
+    my ($file) = @_;
+    my $folder = dirname($file);
+    return $layer{ $folder eq '.' ? basename($file) =~ s/\.[ch]$//r : $folder };
+}
 
 # Header => the files that may include it.
 my %owner = (
-    qr/^libpq-fe\.h$/ => qr/^scim_(?:db|wait)\.c$/,
-    qr/^mod_dbd\.h$/ => qr/^scim_pool\.c$/,
-    qr/^unicode\// => qr/^scim_text\.c$/,
-    qr/^openssl\// => qr/^(?:scim_digest|scim_tokens|scim_cursor|scimctl_relay)\.c$/,
-    qr/^curl\// => qr/^scimctl_relay\.c$/,
-    qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr/^(?:mod_scim|scim_config|scim_admin|scim_gate|scim_gate_config|scim_endpoints|scim_http|scim_tls|scim_door|scim_headers|scim_limits|scim_pool)\.[ch]$/,
+    qr/^libpq-fe\.h$/ => qr{^storage/scim_(?:db|wait)\.c$},
+    qr/^mod_dbd\.h$/ => qr{^storage/scim_pool\.c$},
+    qr/^unicode\// => qr{^values/scim_text\.c$},
+    qr/^openssl\// => qr{^(?:storage/scim_digest|scim_tokens|resources/scim_cursor|scimctl/scimctl_relay)\.c$},
+    qr/^curl\// => qr{^scimctl/scimctl_relay\.c$},
+    qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr{^(?:mod_scim\.c|httpd/\w+\.[ch]|storage/scim_pool\.c)$},
 );
 
 my (@upwards, @unknown, @foreign);
-for my $file (sort glob '*.c *.h') {
-    (my $name = $file) =~ s/\.[ch]$//;
-    push @unknown, $file unless defined $layer{$name};
+for my $file (sort glob '*.[ch] {httpd,resources,rules,scimctl,storage,values}/*.[ch]') {
+    my $layer = layer_of($file);
+    push @unknown, $file unless defined $layer;
     open my $in, '<', $file or die "$file: $!";
     while (<$in>) {
-        if (/^#\s*include "(\w+)\.h"/) {
-            my $included = $1;
-            push @upwards, "$file includes $included.h" if ($layer{$included} // 99) > ($layer{$name} // 0);
+        if (/^#\s*include "(.*)"/) {
+            push @unknown, "$1, included by $file" unless -e $1;
+            push @upwards, "$file includes $1" if (layer_of($1) // 99) > ($layer // 0);
         }
         elsif (my ($header) = /^#\s*include <([^>]+)>/) {
             for my $library (keys %owner) {

@@ -3,7 +3,7 @@ use strict;
 use warnings;
 use Test::More;
 
-my @sources = sort glob('*.c *.h t/unit/*.c t/unit/*.h t/fuzz/*.c t/fuzz/*.h bench/*.c');
+my @sources = sort glob('*.c *.h {httpd,resources,rules,scimctl,storage,values}/*.[ch] t/unit/*.c t/unit/*.h t/fuzz/*.c t/fuzz/*.h bench/*.c');
 my (%logno, @long_lines, @tabs, @long_functions, @long_files, @trailing);
 for my $file (@sources) {
     open my $in, '<', $file or die "$file: $!";

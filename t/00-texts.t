@@ -20,7 +20,7 @@ is_deeply [grep { !$translated{$_} } sort keys %used], [], 'every text of the pa
 is_deeply [grep { !$used{$_} } sort keys %translated], [], 'every translation is of a text of the page';
 
 # The words of the server are split over lines in C.
-my $sources = join '', map { content($_) } glob '*.c *.h';
+my $sources = join '', map { content($_) } glob '*.c *.h {httpd,resources,rules,scimctl,storage,values}/*.[ch]';
 $sources =~ s/"\s*APR_STRINGIFY\(SCIM_TOKEN_NAME_MAX\)\s*"/100/g;
 $sources =~ s/"\s*APR_STRINGIFY\(MAX_DISPLAY_NAME\)\s*"/256/g;
 $sources =~ s/"\s*"//g;

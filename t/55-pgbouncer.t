@@ -163,7 +163,7 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
     is_deeply [said($httpd, $ADVICE)], [], 'nothing is to be said';
 
     # NOTIFY reaches nobody through it.
-    my $follower = Scim::Process->start([Scim::Server::root() . '/scimctl', '--db', $pooler->conninfo(user => 'scim_owner'), 'events', $org->{key}, '--follow'],
+    my $follower = Scim::Process->start([Scim::Server::scimctl_program(), '--db', $pooler->conninfo(user => 'scim_owner'), 'events', $org->{key}, '--follow'],
                                         out => "$pooler->{dir}/events", err => "$pooler->{dir}/follower");
     my $late = $org->create->{userName};
     Scim::Server::wait_until('the event', 20, sub { content("$pooler->{dir}/events") =~ /\Q$late\E/ });

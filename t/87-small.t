@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 
 my $dir = File::Temp::tempdir(CLEANUP => 1);
 my $org = organization(profile => 'open');
-my $PROGRAM = Scim::Server::root() . '/scimctl';
+my $PROGRAM = Scim::Server::scimctl_program();
 
 # What a terminal obeys, or shows in another order: C0 and C1, direction.
 my $EVIL = "\e[31m\x{9b}31m\x07\x{202e}\x{2066}\x{200f}\x{2028}";
@@ -186,14 +186,14 @@ SKIP: {
     my %flags = map { /^(SCIM_\w+) = (.*)/ ? ($1 => $2) : () } <$makefile>;
     skip 'built with sanitizers', 1 if $flags{SCIM_CFLAGS} =~ /-fsanitize/;
     like " $flags{SCIM_CFLAGS} ", qr/ \Q$_\E /, "built with $_" for qw(-fstack-protector-strong -fstack-clash-protection -fcf-protection -D_FORTIFY_SOURCE=2);
-    for my $file ('.libs/mod_scim.so', -e '.libs/scimctl' ? '.libs/scimctl' : 'scimctl') {
+    for my $file ('.libs/mod_scim.so', -e 'scimctl/.libs/scimctl' ? 'scimctl/.libs/scimctl' : 'scimctl/scimctl') {
         my $elf = Scim::Process::run(['readelf', '-dlsW', $file])->{out};
         like $elf, qr/BIND_NOW|Flags:.* NOW/, "$file: symbols are bound at the start";
         like $elf, qr/GNU_RELRO/, "$file: and their table is read-only then";
         like $elf, qr/__stack_chk_fail/, "$file: the stack is guarded";
         like $elf, qr/__(?:memcpy|v?f?printf|v?snprintf)_chk/, "$file: lengths are checked" if $file =~ /scimctl/;
     }
-    my $note = Scim::Process::run(['readelf', '-nW', glob '.libs/libscim_la-scim_text.o'])->{out};
+    my $note = Scim::Process::run(['readelf', '-nW', glob 'values/.libs/libscim_la-scim_text.o'])->{out};
     like $note, qr/IBT, SHSTK/, 'jumps are guarded' if Scim::Process::run(['uname', '-m'])->{out} =~ /x86_64/;
 }
 done_testing;

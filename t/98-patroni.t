@@ -136,11 +136,11 @@ sub wait_for_order {
     });
 }
 
-sub scimctl { return must(Scim::Server::root() . '/scimctl', @_) }
+sub scimctl { return must(Scim::Server::scimctl_program(), @_) }
 
 # What the audit of a journal asks for, beside a Scim::Server.
 sub Scim::Test::Patroni::psql { my ($self, @arguments) = @_; return (Scim::Server::pg('psql'), @arguments) }
-sub Scim::Test::Patroni::scimctl { my ($self, @arguments) = @_; return (Scim::Server::root() . '/scimctl', @arguments) }
+sub Scim::Test::Patroni::scimctl { my ($self, @arguments) = @_; return (Scim::Server::scimctl_program(), @arguments) }
 my $cluster = bless {}, 'Scim::Test::Patroni';
 
 my $accounts = File::Temp->new;
@@ -171,7 +171,7 @@ is new_organization()->get('/Users')->{json}{totalResults}, 1, 'mod_scim serves,
 
 # A reader of the feed, all the time.
 my $seen = "$dir/events";
-my $follower = Scim::Process->start([Scim::Server::root() . '/scimctl', '--json', 'events', '--follow'], out => $seen, err => "$dir/events.err");
+my $follower = Scim::Process->start([Scim::Server::scimctl_program(), '--json', 'events', '--follow'], out => $seen, err => "$dir/events.err");
 my ($httpd) = split /\n/, must('cat', "$given{DIR}/httpd/httpd.pid");
 
 # When one of these nodes takes a session that may write.

@@ -2,7 +2,7 @@
  * types of the schema. */
 #include "resource.h"
 
-#include "../../scim_patch.h"
+#include "../../rules/scim_patch.h"
 
 void fuzz_begin(apr_pool_t *pool)
 {

@@ -28,4 +28,4 @@ $(OUT)/%.o: %.c
 	$(CC) -fsanitize=fuzzer-no-link $(CFLAGS) -MMD -c -o $@ $<
 
 .SECONDARY:
--include $(OUT)/*.d $(OUT)/t/fuzz/*.d
+-include $(OUT)/*.d $(OUT)/*/*.d $(OUT)/t/fuzz/*.d

@@ -32,7 +32,7 @@ static int fuzz_has_pipeline(const scim_db_t *db);
 static void fuzz_allow_again(scim_db_t *db);
 static scim_error_t *fuzz_flush(scim_db_t *db);
 
-#include "../../scim_bulk.c"
+#include "../../resources/scim_bulk.c"
 
 #include "fuzz.h"
 

@@ -19,7 +19,7 @@ static apr_status_t read_input(apr_file_t *file, void *to, apr_size_t room,
 }
 
 #define apr_file_read_full read_input
-#include "../../scimctl_csv.c"
+#include "../../scimctl/scimctl_csv.c"
 
 #include "fuzz.h"
 

@@ -3,7 +3,7 @@
 
 static apr_time_t fuzz_clock;
 #define apr_time_now() fuzz_clock
-#include "../../scim_cursor.c"
+#include "../../resources/scim_cursor.c"
 
 #include "fuzz.h"
 

@@ -18,9 +18,9 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
-#include "../../scim_json.h"
-#include "../../scim_schema.h"
-#include "../../scim_text.h"
+#include "../../values/scim_json.h"
+#include "../../rules/scim_schema.h"
+#include "../../values/scim_text.h"
 
 /* Of the harness: what is made once, and what is done with each input. */
 void fuzz_begin(apr_pool_t *pool);

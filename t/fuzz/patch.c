@@ -2,7 +2,7 @@
  * time, and the message stays as it is. */
 #include "resource.h"
 
-#include "../../scim_patch.h"
+#include "../../rules/scim_patch.h"
 
 #define BASES 4
 static cJSON *bases[BASES];

@@ -6,7 +6,7 @@
 
 #include <apr_hash.h>
 
-#include "../../scim_query.h"
+#include "../../rules/scim_query.h"
 
 #define PREFIX "https://example.com/scim/acme/v2/Users/"
 

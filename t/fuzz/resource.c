@@ -1,7 +1,7 @@
 #include "resource.h"
 
-#include "../../scim_patch.h"
-#include "../../scim_shape.h"
+#include "../../rules/scim_patch.h"
+#include "../../rules/scim_shape.h"
 
 /* A path may have put in a manager's $ref. */
 static int settle_manager(cJSON *resource, const scim_resource_type_t *type,

@@ -5,7 +5,7 @@
 
 static apr_time_t test_clock = 1000000000;
 #define apr_time_now() test_clock
-#include "../../scim_cache.c"
+#include "../../values/scim_cache.c"
 
 #include <apr_thread_proc.h>
 

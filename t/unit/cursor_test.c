@@ -4,7 +4,7 @@
 
 static apr_time_t test_clock;
 #define apr_time_now() test_clock
-#include "../../scim_cursor.c"
+#include "../../resources/scim_cursor.c"
 
 #include "tap.h"
 

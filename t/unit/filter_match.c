@@ -9,8 +9,8 @@
 #include <apr_strings.h>
 
 #include "../../scim_filter.h"
-#include "../../scim_json.h"
-#include "../../scim_schema.h"
+#include "../../values/scim_json.h"
+#include "../../rules/scim_schema.h"
 
 #define MAX_LINE 200000
 

@@ -9,9 +9,9 @@
 #include <apr_strings.h>
 
 #include "../../scim_filter.h"
-#include "../../scim_json.h"
-#include "../../scim_query.h"
-#include "../../scim_schema.h"
+#include "../../values/scim_json.h"
+#include "../../rules/scim_query.h"
+#include "../../rules/scim_schema.h"
 
 #define ENT "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 #define CORE "urn:ietf:params:scim:schemas:core:2.0:User"

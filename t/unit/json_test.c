@@ -4,8 +4,8 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-#include "../../scim_json.h"
-#include "../../scim_text.h"
+#include "../../values/scim_json.h"
+#include "../../values/scim_text.h"
 #include "tap.h"
 
 /* Every document is read from the very edge of memory. */

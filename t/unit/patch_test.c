@@ -5,8 +5,8 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
-#include "../../scim_json.h"
-#include "../../scim_patch.h"
+#include "../../values/scim_json.h"
+#include "../../rules/scim_patch.h"
 
 #define E "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 #define C "urn:ietf:params:scim:schemas:core:2.0:User"

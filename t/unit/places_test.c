@@ -1,6 +1,6 @@
 /* scim_places: half for one, a quarter beside others, in the order in which
  * they came. */
-#include "../../scim_places.h"
+#include "../../values/scim_places.h"
 
 #include <apr_thread_proc.h>
 #include <apr_time.h>

@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
-#include "scim_rate.h"
+#include "values/scim_rate.h"
 #include "tap.h"
 
 #define SECOND SCIM_RATE_SECOND

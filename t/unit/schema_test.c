@@ -5,9 +5,9 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
-#include "../../scim_json.h"
-#include "../../scim_patch.h"
-#include "../../scim_schema.h"
+#include "../../values/scim_json.h"
+#include "../../rules/scim_patch.h"
+#include "../../rules/scim_schema.h"
 
 #define ENT "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 #define CORE "urn:ietf:params:scim:schemas:core:2.0:User"

@@ -12,7 +12,7 @@
 
 #include <unicode/uchar.h>
 
-#include "../../scim_text.h"
+#include "../../values/scim_text.h"
 
 #define UNICODE_OF_POSTGRESQL 14
 

@@ -3,7 +3,7 @@
 
 #include <apr_strings.h>
 
-#include "../../scim_text.h"
+#include "../../values/scim_text.h"
 #include "tap.h"
 
 static int is_utf8(const char *bytes, apr_size_t length)

@@ -43,6 +43,7 @@ sub new {
 }
 
 sub root { return $ROOT }
+sub scimctl_program { return "$ROOT/scimctl/scimctl" }
 
 # Below those that the system gives to clients, who would take it meanwhile.
 sub free_port {
@@ -89,7 +90,7 @@ sub psql {
 
 sub scimctl {
     my ($self, @arguments) = @_;
-    return ("$ROOT/scimctl", '--db', "host=$self->{pghost} dbname=scim user=$self->{pguser}", @arguments);
+    return (scimctl_program(), '--db', "host=$self->{pghost} dbname=scim user=$self->{pguser}", @arguments);
 }
 
 # With shared, other test files use it as well, at the same time.

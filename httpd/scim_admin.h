@@ -1,0 +1,32 @@
+/* scim_admin: the organization's settings, for its administrators: a page and
+ * the JSON API that it uses.
+ *
+ *   {Location}/{organization}/               the page
+ *   {Location}/{organization}/api/settings   GET, PUT
+ *   {Location}/{organization}/api/tokens     GET, POST; /{id} DELETE
+ *   {Location}/{organization}/api/members    GET; /{id} GET, PATCH
+ *   {Location}/{organization}/api/counts     GET
+ *   {Location}/{organization}/api/activity   GET
+ *
+ * httpd says who it is (r->user); an active ADMIN account gets in.
+ */
+#ifndef SCIM_ADMIN_H
+#define SCIM_ADMIN_H
+
+#include <httpd.h>
+
+#include "values/scim_error.h"
+
+#define SCIM_ADMIN_FOLDER "admin" /* in the package's own */
+
+/* Read the files of the page, which live as long as pool.  The path of a file
+ * that cannot be read, or NULL. */
+const char *scim_admin_load(apr_pool_t *pool, const char *folder);
+
+/* Answer with the error, as a page or for the page's script; returns DONE. */
+int scim_admin_refuse(request_rec *r, const scim_error_t *error);
+
+/* Serve a request; returns what a handler returns. */
+int scim_admin_handle(request_rec *r);
+
+#endif

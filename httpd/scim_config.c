@@ -1,0 +1,432 @@
+#include "httpd/scim_config.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include <http_core.h>
+#include <http_log.h>
+
+#include "httpd/scim_headers.h"
+
+APLOG_USE_MODULE(scim);
+
+void *scim_config_create_dir(apr_pool_t *pool, char *dir)
+{
+    scim_dir_config_t *config = apr_palloc(pool, sizeof(*config));
+
+    config->base_url = NULL;
+    config->managed = SCIM_UNSET;
+    config->strict = SCIM_UNSET;
+    config->max_results = SCIM_UNSET;
+    config->max_body_size = SCIM_UNSET;
+    config->max_operations = SCIM_UNSET;
+    config->rate_limit = SCIM_UNSET;
+    config->rate_burst = SCIM_UNSET;
+    config->max_resource_size = SCIM_UNSET;
+    config->require_sso = SCIM_UNSET;
+    config->require_tls = SCIM_UNSET;
+    config->by_external_id = SCIM_UNSET;
+    config->account_value = NULL;
+    config->organization = NULL;
+    config->gate_cache = SCIM_UNSET;
+    config->gate_grace = SCIM_UNSET;
+    config->database_timeout = SCIM_UNSET;
+    config->headers = NULL;
+    config->headers_encoded = 0;
+    config->door = NULL;
+    return config;
+}
+
+static int merged(int base, int add)
+{
+    return add == SCIM_UNSET ? base : add;
+}
+
+void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
+{
+    const scim_dir_config_t *base = base_;
+    const scim_dir_config_t *add = add_;
+    scim_dir_config_t *config = apr_palloc(pool, sizeof(*config));
+
+    config->base_url = add->base_url ? add->base_url : base->base_url;
+    config->managed = merged(base->managed, add->managed);
+    config->strict = merged(base->strict, add->strict);
+    config->max_results = merged(base->max_results, add->max_results);
+    config->max_body_size = merged(base->max_body_size, add->max_body_size);
+    config->max_operations = merged(base->max_operations,
+                                    add->max_operations);
+    config->rate_limit = merged(base->rate_limit, add->rate_limit);
+    config->rate_burst = merged(base->rate_burst, add->rate_burst);
+    config->max_resource_size = merged(base->max_resource_size,
+                                       add->max_resource_size);
+    config->require_sso = merged(base->require_sso, add->require_sso);
+    config->require_tls = merged(base->require_tls, add->require_tls);
+    config->by_external_id = merged(base->by_external_id,
+                                    add->by_external_id);
+    config->account_value = add->account_value ? add->account_value
+                                               : base->account_value;
+    config->organization = add->organization ? add->organization
+                                             : base->organization;
+    config->gate_cache = merged(base->gate_cache, add->gate_cache);
+    config->gate_grace = merged(base->gate_grace, add->gate_grace);
+    config->database_timeout = merged(base->database_timeout,
+                                      add->database_timeout);
+    config->headers = add->headers ? add->headers : base->headers;
+    config->headers_encoded = add->headers ? add->headers_encoded
+                                           : base->headers_encoded;
+    config->door = add->door ? add->door : base->door;
+    return config;
+}
+
+void *scim_config_create_server(apr_pool_t *pool, server_rec *s)
+{
+    scim_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
+
+    config->dbd_max = SCIM_UNSET;
+    config->prepares = SCIM_UNSET;
+    return config;
+}
+
+void *scim_config_merge_server(apr_pool_t *pool, void *base_, void *add_)
+{
+    const scim_server_config_t *base = base_;
+    scim_server_config_t *config = apr_pmemdup(pool, add_, sizeof(*config));
+
+    config->dbd_max = merged(base->dbd_max, config->dbd_max);
+    if (!config->dbd_params) {
+        config->dbd_params = base->dbd_params;
+    }
+    config->prepares = merged(base->prepares, config->prepares);
+    config->admin_files = base->admin_files;
+    return config;
+}
+
+static const char *not_allowed(cmd_parms *cmd, const char *value,
+                               const char *allowed)
+{
+    return apr_psprintf(cmd->pool, "%s: '%s' is not allowed; %s",
+                        cmd->cmd->name, value, allowed);
+}
+
+static const char *set_base_url(cmd_parms *cmd, void *config_,
+                                const char *value)
+{
+    scim_dir_config_t *config = config_;
+    apr_uri_t uri;
+    apr_size_t length = strlen(value);
+
+    if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
+        || !uri.scheme || !uri.hostname || !*uri.hostname
+        || uri.query || uri.fragment
+        || uri.user
+        || (strcasecmp(uri.scheme, "https") != 0
+            && strcasecmp(uri.scheme, "http") != 0)) {
+        return not_allowed(cmd, value, "it must be the public URL of this"
+                           " Location, such as https://host/scim");
+    }
+    while (length > 0 && value[length - 1] == '/') {
+        length--;
+    }
+    config->base_url = apr_pstrmemdup(cmd->pool, value, length);
+    return NULL;
+}
+
+static const char *set_profile(cmd_parms *cmd, void *config_,
+                               const char *value)
+{
+    scim_dir_config_t *config = config_;
+
+    config->managed = strcasecmp(value, "managed") == 0;
+    if (!config->managed && strcasecmp(value, "open") != 0) {
+        return not_allowed(cmd, value, "it must be managed or open");
+    }
+    return NULL;
+}
+
+static const char *set_account_key(cmd_parms *cmd, void *config_,
+                                   const char *value)
+{
+    scim_dir_config_t *config = config_;
+
+    config->by_external_id = strcasecmp(value, "externalId") == 0;
+    if (!config->by_external_id && strcasecmp(value, "userName") != 0) {
+        return not_allowed(cmd, value, "it must be userName or externalId");
+    }
+    return NULL;
+}
+
+static const char *set_account_value(cmd_parms *cmd, void *config_,
+                                     const char *value)
+{
+    scim_dir_config_t *config = config_;
+    const char *problem = NULL;
+
+    config->account_value = ap_expr_parse_cmd(cmd, value,
+                                              AP_EXPR_FLAG_STRING_RESULT,
+                                              &problem, NULL);
+    return problem ? not_allowed(cmd, value, problem) : NULL;
+}
+
+static const char *set_organization(cmd_parms *cmd, void *config_,
+                                    const char *value)
+{
+    scim_dir_config_t *config = config_;
+    apr_size_t length = strlen(value);
+
+    if (length < 1 || length > 63 || value[0] == '-'
+        || value[length - 1] == '-'
+        || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") < length) {
+        return not_allowed(cmd, value, "it must be the key of an"
+                           " organization: 1 to 63 lower-case letters,"
+                           " digits and hyphens");
+    }
+    config->organization = value;
+    return NULL;
+}
+
+static const char *set_headers(cmd_parms *cmd, void *config_,
+                               const char *prefix, const char *encoding)
+{
+    scim_dir_config_t *config = config_;
+    const char *problem = scim_headers_check_prefix(prefix);
+
+    if (problem) {
+        return not_allowed(cmd, prefix, problem);
+    }
+    if (encoding && strcasecmp(encoding, "encoded") != 0) {
+        return not_allowed(cmd, encoding, "behind the beginning of the names"
+                           " there may only be encoded");
+    }
+    config->headers = strcasecmp(prefix, "Off") == 0 ? "" : prefix;
+    config->headers_encoded = encoding != NULL;
+    return NULL;
+}
+
+static const char *set_admin_files(cmd_parms *cmd, void *unused,
+                                   const char *value)
+{
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    scim_config_of_server(cmd->server)->admin_files
+        = ap_server_root_relative(cmd->pool, value);
+    return wrong;
+}
+
+/* Limits of the directives that take a number. */
+static const struct {
+    const char *name;
+    int least;
+    int most;
+    size_t offset;
+} numbers[] = {
+    { "SCIMMaxResults", 1, 10000, offsetof(scim_dir_config_t, max_results) },
+    { "SCIMMaxBodySize", 1024, 67108864,
+      offsetof(scim_dir_config_t, max_body_size) },
+    { "SCIMBulkMaxOperations", 0, 10000,
+      offsetof(scim_dir_config_t, max_operations) },
+    { "SCIMRateLimit", 0, 100000, offsetof(scim_dir_config_t, rate_limit) },
+    { "SCIMRateBurst", 1, 1000000, offsetof(scim_dir_config_t, rate_burst) },
+    { "SCIMMaxResourceSize", 4096, 16777216,
+      offsetof(scim_dir_config_t, max_resource_size) },
+    { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
+    { "SCIMGateGrace", 0, 300, offsetof(scim_dir_config_t, gate_grace) },
+    { "SCIMDatabaseTimeout", 1, 300,
+      offsetof(scim_dir_config_t, database_timeout) },
+    { NULL, 0, 0, 0 }
+};
+
+static const char *set_number(cmd_parms *cmd, void *config,
+                              const char *value)
+{
+    apr_int64_t number;
+    char *end;
+    int i = 0;
+
+    while (strcasecmp(numbers[i].name, cmd->cmd->name) != 0) {
+        i++;
+    }
+    number = apr_strtoi64(value, &end, 10);
+    if (*end || end == value || number < numbers[i].least
+        || number > numbers[i].most) {
+        return not_allowed(cmd, value,
+                           apr_psprintf(cmd->pool,
+                                        "it must be a number from %d to %d",
+                                        numbers[i].least, numbers[i].most));
+    }
+    *(int *) ((char *) config + numbers[i].offset) = (int) number;
+    return NULL;
+}
+
+/* Whether something asks for mod_scim, which may be no more than loaded. */
+static int is_in_use(const ap_directive_t *node)
+{
+    for (; node; node = node->next) {
+        int may_ask = strcasecmp(node->directive, "SetHandler") == 0
+            || strcasecmp(node->directive, "Require") == 0;
+
+        if ((may_ask && ap_strcasestr(node->args, "scim"))
+            || is_in_use(node->first_child)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* mod_dbd's directives reach every module that names them: httpd calls all.
+ * So a wrong driver is found by configtest, and the size of the pool is
+ * known, which mod_dbd tells nobody. */
+static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
+                                  const char *value)
+{
+    scim_config_of_server(cmd->server)->has_dbd = 1;
+    if (strcasecmp(value, "pgsql") != 0 && is_in_use(ap_conftree)) {
+        return not_allowed(cmd, value, "mod_scim keeps its accounts in"
+                           " PostgreSQL, so it must be pgsql");
+    }
+    return NULL;
+}
+
+static const char *see_dbd_params(cmd_parms *cmd, void *unused,
+                                  const char *value)
+{
+    scim_config_of_server(cmd->server)->has_dbd = 1;
+    scim_config_of_server(cmd->server)->dbd_params = value;
+    return NULL;
+}
+
+static const char *see_dbd_max(cmd_parms *cmd, void *unused,
+                               const char *value)
+{
+    scim_config_of_server(cmd->server)->has_dbd = 1;
+    scim_config_of_server(cmd->server)->dbd_max = atoi(value);
+    return NULL;
+}
+
+static const char *set_prepares(cmd_parms *cmd, void *unused, int value)
+{
+    scim_config_of_server(cmd->server)->prepares = value;
+    return NULL;
+}
+
+/* core's own directive, which says where this module's handlers work. */
+static const char *see_handler(cmd_parms *cmd, void *config_,
+                               const char *handler)
+{
+    scim_dir_config_t *config = config_;
+
+    return scim_door_make(&config->door, cmd, handler);
+}
+
+/* In a <Location>, or in the server's configuration for all of them. */
+#define ANYWHERE (RSRC_CONF | ACCESS_CONF)
+
+const command_rec scim_directives[] = {
+    AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ANYWHERE,
+                  "The public URL of the Location, when a proxy in front"
+                  " makes it another than this server knows."),
+    AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ANYWHERE,
+                  "managed (default): Managed Accounts with the roles ADMIN,"
+                  " USER and GUEST; open: any SCIM user."),
+    AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, strict), ANYWHERE,
+                 "On: the plain reading of the RFCs; Off (default): the"
+                 " dialects of the identity providers as well."),
+    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ANYWHERE,
+                  "The most resources in one answer (default 1000)."),
+    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ANYWHERE,
+                  "The largest request body in bytes (default 1048576)."),
+    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ANYWHERE,
+                  "The most operations in one bulk request (default 1000);"
+                  " 0: no bulk requests."),
+    AP_INIT_TAKE1("SCIMRateLimit", set_number, NULL, ANYWHERE,
+                  "The requests a second that an organization may send"
+                  " (default 1000), each operation of a bulk request for"
+                  " one; 0: any number."),
+    AP_INIT_TAKE1("SCIMRateBurst", set_number, NULL, ANYWHERE,
+                  "The requests that it may send at once (default: those of"
+                  " ten seconds)."),
+    AP_INIT_TAKE1("SCIMMaxResourceSize", set_number, NULL, ANYWHERE,
+                  "The largest account in bytes of its JSON text (default"
+                  " 262144)."),
+    AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
+                  "What joins who signed in to an account: userName (default)"
+                  " or externalId."),
+    AP_INIT_TAKE1("SCIMAccountValue", set_account_value, NULL, ANYWHERE,
+                  "An expression for what SCIMAccountKey is compared with;"
+                  " default: the user that httpd authenticated."),
+    AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ANYWHERE,
+                  "The key of the organization whose accounts Require"
+                  " scim-account and scim-role let in."),
+    AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
+                  "For how many seconds a process remembers an account that"
+                  " it looked up for Require (default 1); 0: never."),
+    AP_INIT_TAKE1("SCIMGateGrace", set_number, NULL, ANYWHERE,
+                  "For how many seconds a process that cannot reach the"
+                  " database goes on letting in whom it has let in (default"
+                  " 0)."),
+    AP_INIT_TAKE1("SCIMDatabaseTimeout", set_number, NULL, ANYWHERE,
+                  "For how many seconds a request waits for the database"
+                  " (default 15)."),
+    AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
+                   "How the names of the headers begin that tell the"
+                   " application who passed the gate, such as X-; encoded"
+                   " behind it: percent-encoded; Off (default): none."),
+    AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, require_sso),
+                 ANYWHERE,
+                 "On: provisioning is switched on only by who signed in by"
+                 " SAML or OpenID Connect (default Off)."),
+    AP_INIT_FLAG("SCIMRequireTLS", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, require_tls),
+                 ANYWHERE,
+                 "On: requests without TLS are refused; Off: a proxy in front"
+                 " ends TLS (default: On but for loopback addresses)."),
+    AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
+                  "The folder of the settings page, where it is not where"
+                  " it was installed."),
+    AP_INIT_FLAG("SCIMPreparedStatements", set_prepares, NULL, RSRC_CONF,
+                 "Off: nothing is prepared or set on PostgreSQL's sessions,"
+                 " for a pooler that lends them for a transaction (default"
+                 " On)."),
+    AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
+                  "See core; mod_scim has the handlers scim and scim-admin."),
+    AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
+                  "See mod_dbd; mod_scim needs pgsql."),
+    AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
+                  "See mod_dbd."),
+    AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
+                  "See mod_dbd; mod_scim never waits longer for a"
+                  " connection than it should."),
+    { .name = NULL }
+};
+
+const scim_dir_config_t *scim_config_of(request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &scim_module);
+}
+
+scim_server_config_t *scim_config_of_server(server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &scim_module);
+}
+
+scim_rules_t scim_config_rules(const scim_dir_config_t *config)
+{
+    scim_rules_t rules = { config->managed != 0, config->strict == 1,
+                           NULL };
+
+    return rules;
+}
+
+int scim_config_or(int value, int otherwise)
+{
+    return value == SCIM_UNSET ? otherwise : value;
+}
+
+scim_pool_t *scim_config_connections(request_rec *r)
+{
+    return scim_config_of_server(r->server)->connections;
+}

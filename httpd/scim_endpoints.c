@@ -1,0 +1,476 @@
+#include "httpd/scim_endpoints.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "resources/scim_bulk.h"
+#include "rules/scim_discovery.h"
+#include "values/scim_etag.h"
+#include "httpd/scim_limits.h"
+#include "resources/scim_resources.h"
+#include "scim_roles.h"
+#include "rules/scim_shape.h"
+#include "scim_users.h"
+
+#define SEARCH_URN "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+
+/* Parameters: of a query as text, of a search in JSON. */
+
+typedef enum { TEXT, INTEGER, NAMES } parameter_e;
+
+static const struct {
+    const char *name;
+    parameter_e type;
+} parameters[] = {
+    { "filter", TEXT }, { "sortBy", TEXT }, { "sortOrder", TEXT },
+    { "startIndex", INTEGER }, { "count", INTEGER }, { "cursor", TEXT },
+    { "attributes", NAMES }, { "excludedAttributes", NAMES }
+};
+#define PARAMETERS (sizeof(parameters) / sizeof(*parameters))
+
+/* Unless strict, an empty one is as good as none; but an empty cursor asks for
+ * the first page (RFC 9865 section 2). */
+static const char *parameter(const scim_exchange_t *x, const char *name)
+{
+    const char *value = apr_table_get(x->parameters, name);
+
+    return value && (*value || x->call.rules.strict
+                     || strcmp(name, "cursor") == 0) ? value : NULL;
+}
+
+static scim_error_t *read_projections(scim_exchange_t *x)
+{
+    int i;
+
+    for (i = 0; scim_resource_types[i]; i++) {
+        if (!x->type || x->type == scim_resource_types[i]) {
+            SCIM_ERR(scim_projection_make(&x->projections[i],
+                                          parameter(x, "attributes"),
+                                          parameter(x, "excludedAttributes"),
+                                          scim_resource_types[i],
+                                          x->r->pool));
+        }
+    }
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_read_query(scim_exchange_t *x)
+{
+    const char *wanted[PARAMETERS + 1] = { NULL };
+    apr_size_t i;
+
+    for (i = 0; i < PARAMETERS; i++) {
+        wanted[i] = parameters[i].name;
+    }
+    SCIM_ERR(scim_http_parameters(&x->parameters, x->r, wanted));
+    return read_projections(x);
+}
+
+static const char *joined(const cJSON *names, apr_pool_t *pool)
+{
+    apr_array_header_t *texts = apr_array_make(pool, 16, sizeof(char *));
+    const cJSON *name;
+
+    cJSON_ArrayForEach(name, names) {
+        if (!cJSON_IsString(name)) {
+            return NULL;
+        }
+        APR_ARRAY_PUSH(texts, const char *) = name->valuestring;
+    }
+    return apr_array_pstrcat(pool, texts, ',');
+}
+
+/* The member of a SearchRequest as the text of the query parameter; NULL when
+ * it has another type.  Clients write what stands in a query, too: a number or
+ * a list of names as text; and one value as a list of one. */
+static const char *search_text(const cJSON *value, parameter_e type,
+                               const scim_rules_t *rules, apr_pool_t *pool)
+{
+    value = type == NAMES ? scim_shape_of_list(value, rules, pool)
+            : scim_shape_of_simple(value, type == TEXT, rules, pool);
+    if (cJSON_IsString(value) && (type == TEXT || !rules->strict)) {
+        return value->valuestring;
+    }
+    switch (type) {
+    case TEXT:
+        return NULL;
+    case INTEGER:
+        return cJSON_IsNumber(value) ? scim_json_print(value, pool) : NULL;
+    default:
+        return cJSON_IsArray(value)
+               && cJSON_GetArraySize(value) <= SCIM_MAX_ELEMENTS
+               ? joined(value, pool) : NULL;
+    }
+}
+
+scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
+{
+    apr_pool_t *pool = x->r->pool;
+    apr_size_t i;
+
+    if (!cJSON_IsObject(x->body)
+        || (x->call.rules.strict
+            && !scim_json_names(scim_json_member_nocase(x->body, "schemas"),
+                                SEARCH_URN))) {
+        return scim_error(pool, SCIM_E_INVALID_SYNTAX,
+                          "The body must be an object with the schema "
+                          SEARCH_URN ".");
+    }
+    x->parameters = apr_table_make(pool, PARAMETERS);
+    for (i = 0; i < PARAMETERS; i++) {
+        const char *name = parameters[i].name;
+        const cJSON *value = scim_json_member_nocase(x->body, name);
+        const char *text;
+
+        if (scim_json_is_unassigned(value)) {
+            continue;
+        }
+        text = search_text(value, parameters[i].type, &x->call.rules, pool);
+        if (!text) {
+            return scim_error(pool, SCIM_E_INVALID_SYNTAX,
+                              "'%s' must be %s.", name,
+                              parameters[i].type == TEXT ? "a string"
+                              : parameters[i].type == INTEGER
+                                ? "an integer" : "a list of strings");
+        }
+        apr_table_setn(x->parameters, name, text);
+    }
+    return read_projections(x);
+}
+
+/* startIndex is answered as a number, and cJSON prints fifteen digits. */
+#define MAX_NUMBER APR_INT64_C(999999999999999)
+
+static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
+                                const char *name, apr_int64_t otherwise)
+{
+    const char *text = parameter(x, name);
+    char *end;
+
+    *number = otherwise;
+    if (!text) {
+        return NULL;
+    }
+    errno = 0;
+    *number = apr_strtoi64(text, &end, 10);
+    if (errno || end == text || *end || *number > MAX_NUMBER) {
+        return scim_error(x->r->pool, parameter(x, "cursor")
+                                      ? SCIM_E_INVALID_COUNT
+                                      : SCIM_E_INVALID_VALUE,
+                          "The parameter '%s' must be an integer.", name);
+    }
+    return NULL;
+}
+
+static scim_error_t *get_order(scim_page_t *page, scim_exchange_t *x)
+{
+    const char *order = parameter(x, "sortOrder");
+
+    page->sort_by = parameter(x, "sortBy");
+    if (!page->sort_by || !order) {
+        return NULL;
+    }
+    page->descending = strcasecmp(order, "descending") == 0;
+    return page->descending || strcasecmp(order, "ascending") == 0
+           ? NULL
+           : scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
+                        "sortOrder must be ascending or descending, not"
+                        " '%.40s'.", order);
+}
+
+static scim_error_t *get_cursor(scim_page_t *page, scim_exchange_t *x)
+{
+    const char *attributes = parameter(x, "attributes");
+    const char *excluded = parameter(x, "excludedAttributes");
+
+    page->cursor = parameter(x, "cursor");
+    page->bound_to = apr_pstrcat(x->r->pool, x->target->endpoint, "\n",
+                                 attributes ? attributes : "", "\n",
+                                 excluded ? excluded : "", NULL);
+    return page->cursor && parameter(x, "startIndex")
+           ? scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
+                        "A page is asked for by startIndex or by cursor, not"
+                        " by both.")
+           : NULL;
+}
+
+static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
+{
+    int most = x->max_results;
+    int usual = most < SCIM_DEFAULT_PAGE_SIZE ? most
+                                              : SCIM_DEFAULT_PAGE_SIZE;
+
+    memset(page, 0, sizeof(*page));
+    page->filter = parameter(x, "filter");
+    SCIM_ERR(get_order(page, x));
+    SCIM_ERR(get_cursor(page, x));
+    SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
+    SCIM_ERR(get_number(&page->count, x, "count", usual));
+    page->start_index = page->start_index < 1 ? 1 : page->start_index;
+    page->count = page->count < 0 ? 0 : page->count;
+    page->count = page->count > most ? most : page->count;
+    return NULL;
+}
+
+/* Resources */
+
+const scim_resource_type_t *scim_endpoint_type(const scim_target_t *target)
+{
+    const scim_resource_type_t *const *type = scim_resource_types;
+
+    while (*type && strcmp((*type)->endpoint + 1, target->endpoint) != 0) {
+        type++;
+    }
+    return *type;
+}
+
+/* What is read of a resource type. */
+static const struct {
+    const scim_resource_type_t *type;
+    scim_list_fn *list;
+    scim_error_t *(*get)(cJSON **resource, scim_call_t *call,
+                         const char *id);
+} readers[] = {
+    { &scim_user_type, scim_users_list, scim_users_get },
+    { &scim_role_type, scim_roles_list, scim_roles_get },
+    { NULL, scim_resources_list, NULL }
+};
+
+static int reader_of(const scim_exchange_t *x)
+{
+    int i = 0;
+
+    while (readers[i].type && readers[i].type != x->type) {
+        i++;
+    }
+    return i;
+}
+
+static cJSON *present(scim_exchange_t *x, const cJSON *resource,
+                      const scim_resource_type_t *type)
+{
+    int i = 0;
+
+    while (scim_resource_types[i] != type) {
+        i++;
+    }
+    return scim_schema_present(resource, type, x->projections[i],
+                               x->r->pool);
+}
+
+static const scim_resource_type_t *type_of(const cJSON *resource)
+{
+    return scim_resource_type_named(
+        scim_json_text(scim_json_member(resource, "meta"), "resourceType"));
+}
+
+scim_error_t *scim_endpoint_list(scim_exchange_t *x)
+{
+    cJSON *resources;
+    const cJSON *resource;
+    scim_list_t list;
+    scim_page_t page;
+    cJSON *body;
+
+    SCIM_ERR(get_page(&page, x));
+    SCIM_ERR(readers[reader_of(x)].list(&list, &x->call, &page));
+    resources = cJSON_CreateArray();
+    cJSON_ArrayForEach(resource, list.resources) {
+        cJSON_AddItemToArray(resources,
+                             present(x, resource,
+                                     x->type ? x->type : type_of(resource)));
+    }
+    body = scim_schema_list(list.total, page.start_index, resources,
+                            x->r->pool);
+    if (page.cursor) {
+        scim_json_drop(body, "startIndex");
+        scim_json_put_text(body, "previousCursor", list.previous);
+        scim_json_put_text(body, "nextCursor", list.next);
+    }
+    x->reply.body = body;
+    return NULL;
+}
+
+static void reply_resource(scim_exchange_t *x, const cJSON *resource)
+{
+    const cJSON *meta = scim_json_member(resource, "meta");
+
+    x->reply.location = scim_json_text(meta, "location");
+    x->reply.etag = scim_json_text(meta, "version");
+    x->reply.body = scim_json_own(present(x, resource, x->type), x->r->pool);
+}
+
+/* If-Match goes before If-None-Match (RFC 9110 §13.2.2). */
+static scim_error_t *consider_conditions(scim_exchange_t *x)
+{
+    if (x->call.if_match && x->reply.etag
+        && !scim_etag_named(x->call.if_match, x->reply.etag)) {
+        return scim_error(x->r->pool, SCIM_E_PRECONDITION,
+                          "The resource is at version %s.", x->reply.etag);
+    }
+    if (x->call.if_none_match && x->reply.etag
+        && scim_etag_named(x->call.if_none_match, x->reply.etag)) {
+        x->reply.status = HTTP_NOT_MODIFIED;
+        x->reply.body = NULL;
+    }
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_get(scim_exchange_t *x)
+{
+    cJSON *resource;
+
+    if (parameter(x, "filter") && x->call.rules.strict) {
+        return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
+                          "A single %s takes no filter.", x->type->name);
+    }
+    SCIM_ERR(readers[reader_of(x)].get(&resource, &x->call, x->target->id));
+    reply_resource(x, resource);
+    return consider_conditions(x);
+}
+
+scim_error_t *scim_endpoint_create_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_create(&user, &x->call, x->body));
+    reply_resource(x, user);
+    x->reply.status = HTTP_CREATED;
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_replace_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_replace(&user, &x->call, x->target->id,
+                                x->body));
+    reply_resource(x, user);
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_patch_user(scim_exchange_t *x)
+{
+    cJSON *user;
+
+    SCIM_ERR(scim_users_patch(&user, &x->call, x->target->id,
+                              x->body));
+    reply_resource(x, user);
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_delete_user(scim_exchange_t *x)
+{
+    x->reply.status = HTTP_NO_CONTENT;
+    return scim_users_delete(&x->call, x->target->id);
+}
+
+/* An operation costs as much as a request of its own, or a bulk would be a way
+ * around the limit.  One with too many is refused for that. */
+static scim_error_t *count_operations(scim_exchange_t *x)
+{
+    int count = scim_bulk_count(&x->call, x->body);
+
+    return count > x->max_operations ? NULL
+           : scim_limits_count(x->r, x->call.principal->organization_key,
+                               count);
+}
+
+scim_error_t *scim_endpoint_bulk(scim_exchange_t *x)
+{
+    cJSON *response;
+
+    if (x->max_operations == 0) {
+        return scim_endpoint_not_offered(x);
+    }
+    SCIM_ERR(count_operations(x));
+    SCIM_ERR(scim_bulk_run(&response, &x->failure, &x->call, x->body,
+                           x->max_operations));
+    x->reply.body = response;
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_list_groups(scim_exchange_t *x)
+{
+    x->reply.body = scim_schema_list(0, 1, cJSON_CreateArray(), x->r->pool);
+    return NULL;
+}
+
+scim_error_t *scim_endpoint_not_offered(scim_exchange_t *x)
+{
+    return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
+                      "This server does not offer %s.",
+                      x->target->endpoint);
+}
+
+/* Discovery */
+
+static scim_discovery_t discovery_of(scim_exchange_t *x)
+{
+    scim_discovery_t discovery;
+
+    memset(&discovery, 0, sizeof(discovery));
+    discovery.pool = x->r->pool;
+    discovery.base = x->call.base;
+    discovery.rules = &x->call.rules;
+    discovery.max_results = x->max_results;
+    discovery.max_operations = x->max_operations;
+    discovery.max_body_size = x->max_body_size;
+    return discovery;
+}
+
+/* Documents have no version, so their content has to make their ETag. */
+static const char *etag_of(const cJSON *document, apr_pool_t *pool)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    const char *text = scim_json_print(document, pool);
+
+    return scim_etag_make(pool, apr_psprintf(pool, "%08x",
+                              apr_hashfunc_default(text, &length)));
+}
+
+static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
+{
+    if (!document) {
+        return scim_error(x->r->pool, SCIM_E_NOT_FOUND,
+                          "There is no '%.120s' in %s.",
+                          x->target->id, x->target->endpoint);
+    }
+    if (parameter(x, "filter")) {
+        return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
+                          "%s takes no filter.", x->target->endpoint);
+    }
+    x->reply.body = document;
+    x->reply.etag = etag_of(document, x->r->pool);
+    return consider_conditions(x);
+}
+
+scim_error_t *scim_endpoint_get_config(scim_exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+
+    return reply_document(x,
+                          scim_discovery_service_provider_config(&discovery));
+}
+
+scim_error_t *scim_endpoint_get_schemas(scim_exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+    const char *urn = x->target->id;
+
+    return reply_document(x, urn ? scim_discovery_schema(&discovery, urn)
+                                 : scim_discovery_schemas(&discovery));
+}
+
+scim_error_t *scim_endpoint_get_resource_types(scim_exchange_t *x)
+{
+    scim_discovery_t discovery = discovery_of(x);
+    const char *name = x->target->id;
+
+    return reply_document(x, name
+                          ? scim_discovery_resource_type(&discovery, name)
+                          : scim_discovery_resource_types(&discovery));
+}

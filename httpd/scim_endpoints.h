@@ -1,0 +1,67 @@
+/* scim_endpoints: what each method of each endpoint does, between HTTP and the
+ * resources. */
+#ifndef SCIM_ENDPOINTS_H
+#define SCIM_ENDPOINTS_H
+
+#include <httpd.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "httpd/scim_http.h"
+#include "rules/scim_schema.h"
+#include "scim_users.h"
+
+/* One request being served. */
+typedef struct {
+    request_rec *r;
+    const scim_target_t *target;
+    const scim_resource_type_t *type; /* whose resources the path is of; NULL:
+                                       * of all, or of none */
+    int max_results;             /* SCIMMaxResults */
+    int max_body_size;           /* SCIMMaxBodySize */
+    int max_operations;          /* SCIMBulkMaxOperations */
+    apr_table_t *parameters;     /* of the query, or of a search */
+    cJSON *body;                 /* NULL without one */
+    scim_projection_t *projections[SCIM_RESOURCE_TYPES];
+    apr_time_t known_at;         /* when call.principal was looked up */
+    scim_work_t work;            /* what call.rules have */
+    scim_call_t call;            /* with db where the route uses it */
+    scim_reply_t reply;          /* to be filled */
+    scim_error_t *failure;       /* what a successful answer hides, for the
+                                  * log; or NULL */
+} scim_exchange_t;
+
+typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
+
+/* Fill parameters and projections from the query, or from the SearchRequest in
+ * the body (RFC 7644 section 3.4.3). */
+scim_endpoint_fn scim_endpoint_read_query;
+scim_endpoint_fn scim_endpoint_read_search;
+
+/* Of the resource type of the path; of all types where it names none. */
+scim_endpoint_fn scim_endpoint_list;
+scim_endpoint_fn scim_endpoint_get;
+
+scim_endpoint_fn scim_endpoint_create_user;
+scim_endpoint_fn scim_endpoint_replace_user;
+scim_endpoint_fn scim_endpoint_patch_user;
+scim_endpoint_fn scim_endpoint_delete_user;
+
+/* SCIM_E_NOT_IMPLEMENTED when SCIMBulkMaxOperations is 0. */
+scim_endpoint_fn scim_endpoint_bulk;
+
+/* Always an empty list: Entra ID and Okta probe it at set-up (clients.md
+ * H30). */
+scim_endpoint_fn scim_endpoint_list_groups;
+
+scim_endpoint_fn scim_endpoint_get_config;
+scim_endpoint_fn scim_endpoint_get_schemas;
+scim_endpoint_fn scim_endpoint_get_resource_types;
+
+/* SCIM_E_NOT_IMPLEMENTED. */
+scim_endpoint_fn scim_endpoint_not_offered;
+
+/* The resource type whose endpoint target is, or NULL. */
+const scim_resource_type_t *scim_endpoint_type(const scim_target_t *target);
+
+#endif

@@ -1,0 +1,771 @@
+#include "httpd/scim_http.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_portable.h>
+#include <apr_strings.h>
+
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <util_filter.h>
+
+#include "httpd/scim_config.h"
+#include "httpd/scim_door.h"
+#include "httpd/scim_limits.h"
+#include "httpd/scim_log.h"
+#include "rules/scim_schema.h"
+#include "values/scim_text.h"
+
+#define ERROR_FILTER "SCIM_ERROR"
+#define MAX_KEY 63
+#define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
+#define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
+#define DRAIN_SECONDS 10         /* and in HTTP/2 what comes in this time */
+
+APLOG_USE_MODULE(scim);
+
+static const char *const media_types[] = { SCIM_MEDIA_TYPE,
+                                           "application/json", NULL };
+
+/* Targets */
+
+static int is_version(const char *segment)
+{
+    return segment[0] == 'v' && segment[1]
+           && strspn(segment + 1, "0123456789") == strlen(segment + 1);
+}
+
+const char *scim_http_method_name(apr_pool_t *pool, int method)
+{
+    return method == M_GET ? "GET, HEAD" : ap_method_name_of(pool, method);
+}
+
+/* The key of an organization (schema.sql). */
+static int is_key(const char *segment)
+{
+    apr_size_t length = segment ? strlen(segment) : 0;
+
+    return length > 0 && length <= MAX_KEY
+           && strspn(segment, KEY_CHARACTERS) == length;
+}
+
+/* What follows the version, as far as it has names. */
+static void find_names(scim_target_t *target, const char *path,
+                       apr_pool_t *pool)
+{
+    target->endpoint = scim_door_segment(&path, pool);
+    target->id = target->endpoint ? scim_door_segment(&path, pool) : NULL;
+    target->rest = *path && strcmp(path, "/") != 0 ? path : NULL;
+    if (!target->endpoint) {
+        target->endpoint = "";
+    }
+    if (!target->id && strcmp(target->endpoint, SCIM_SEARCH) == 0) {
+        target->id = target->endpoint;
+        target->endpoint = "";
+    }
+}
+
+scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
+{
+    const char *path = scim_door_below(r);
+
+    if (path) {
+        target->prefix = ap_os_escape_path(r->pool,
+            apr_pstrmemdup(r->pool, r->uri, path - r->uri), 1);
+        target->organization = scim_door_segment(&path, r->pool);
+        target->version = scim_door_segment(&path, r->pool);
+    }
+    if (!path || !is_key(target->organization) || !target->version
+        || !is_version(target->version)) {
+        return scim_error(r->pool, SCIM_E_NOT_FOUND,
+                          "There is nothing at this URL. A SCIM URL ends in"
+                          " /{organization}/v2.");
+    }
+    find_names(target, path, r->pool);
+    return NULL;
+}
+
+static int is_among(const apr_array_header_t *names, const char *host)
+{
+    int i;
+
+    for (i = 0; names && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+
+        if (name && ap_strcasecmp_match(host, name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ServerName and ServerAlias, the latter with its * and ?. */
+static int is_name_of(const server_rec *s, const char *host)
+{
+    return strcasecmp(s->server_hostname, host) == 0
+           || is_among(s->names, host) || is_among(s->wild_names, host);
+}
+
+/* That of ServerName, which may have one, or a scheme that says it. */
+static apr_port_t public_port(request_rec *r)
+{
+    if (r->server->port) {
+        return r->server->port;
+    }
+    return r->server->server_scheme
+           ? apr_uri_port_of_scheme(r->server->server_scheme)
+           : r->connection->local_addr->port;
+}
+
+const char *scim_http_server_url(request_rec *r)
+{
+    const char *scheme = ap_http_scheme(r);
+    const char *host = ap_get_server_name_for_url(r);
+    apr_port_t port = public_port(r);
+
+    if (!is_name_of(r->server, ap_get_server_name(r))) {
+        host = r->server->server_hostname;
+    }
+    if (port == apr_uri_port_of_scheme(scheme)) {
+        return apr_pstrcat(r->pool, scheme, "://", host, NULL);
+    }
+    return apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port);
+}
+
+/* scheme://host[:port] and nothing else, or with a path where that is
+ * allowed; port 0 becomes that of the scheme. */
+static int read_origin(apr_uri_t *uri, const char *text, int with_path,
+                       apr_pool_t *pool)
+{
+    if (apr_uri_parse(pool, text, uri) != APR_SUCCESS || !uri->scheme
+        || !uri->hostname || !*uri->hostname || uri->user || uri->query
+        || uri->fragment || (uri->path && !with_path)) {
+        return 0;
+    }
+    if (!uri->port_str) {
+        uri->port = apr_uri_port_of_scheme(uri->scheme);
+    }
+    return uri->port != 0;
+}
+
+static int is_same_origin(const apr_uri_t *one, const apr_uri_t *other)
+{
+    return strcasecmp(one->scheme, other->scheme) == 0
+           && strcasecmp(one->hostname, other->hostname) == 0
+           && one->port == other->port;
+}
+
+int scim_http_is_own_origin(request_rec *r, const char *origin,
+                            const char *base_url)
+{
+    apr_uri_t theirs;
+    apr_uri_t ours;
+
+    if (!read_origin(&theirs, origin, 0, r->pool)) {
+        return 0;
+    }
+    if (base_url && read_origin(&ours, base_url, 1, r->pool)
+        && is_same_origin(&theirs, &ours)) {
+        return 1;
+    }
+    return strcasecmp(theirs.scheme, ap_http_scheme(r)) == 0
+           && is_name_of(r->server, theirs.hostname)
+           && (theirs.port == public_port(r)
+               || theirs.port == r->connection->local_addr->port);
+}
+
+const char *scim_http_base(request_rec *r, const scim_target_t *target,
+                           const char *base_url)
+{
+    if (!base_url) {
+        base_url = apr_pstrcat(r->pool, scim_http_server_url(r),
+                               target->prefix, NULL);
+    }
+    return apr_pstrcat(r->pool, base_url, "/", target->organization, "/",
+                       target->version, NULL);
+}
+
+/* Headers and parameters */
+
+/* b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=" */
+static int is_b64token(const char *text)
+{
+    const char *start = text;
+
+    while (apr_isalnum(*text) || (*text && strchr("-._~+/", *text))) {
+        text++;
+    }
+    return text != start && text[strspn(text, "=")] == '\0';
+}
+
+const char *scim_http_bearer(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Authorization");
+
+    if (!header || strncasecmp(header, "Bearer ", 7) != 0) {
+        return NULL;
+    }
+    header += 7;
+    header += strspn(header, " ");
+    return is_b64token(header) ? header : NULL;
+}
+
+static int hex_digit(char c)
+{
+    return apr_isdigit(c) ? c - '0' : apr_tolower(c) - 'a' + 10;
+}
+
+/* Decode in place; 0 when there is a malformed or zero %xx, or the result is
+ * not UTF-8. */
+static int decode(char *text)
+{
+    const char *from = text;
+    char *to = text;
+
+    for (; *from; from++, to++) {
+        if (*from == '%') {
+            if (!apr_isxdigit(from[1]) || !apr_isxdigit(from[2])) {
+                return 0;
+            }
+            *to = (char) (hex_digit(from[1]) << 4 | hex_digit(from[2]));
+            if (*to == '\0') {
+                return 0;
+            }
+            from += 2;
+        }
+        else {
+            *to = *from == '+' ? ' ' : *from;
+        }
+    }
+    *to = '\0';
+    return scim_text_is_utf8(text, to - text);
+}
+
+static int is_wanted(const char *name, const char *const *wanted)
+{
+    while (*wanted && strcmp(*wanted, name) != 0) {
+        wanted++;
+    }
+    return *wanted != NULL;
+}
+
+static scim_error_t *badly_encoded(request_rec *r, const char *name)
+{
+    return scim_error(r->pool, strcmp(name, "filter") == 0
+                                   ? SCIM_E_INVALID_FILTER
+                                   : SCIM_E_INVALID_VALUE,
+                      "The query parameter '%s' is not correctly"
+                      " percent-encoded UTF-8.", name);
+}
+
+/* A second list of names goes on with the first one; of any other parameter
+ * nobody can tell which one is meant (HTTP-34). */
+static scim_error_t *add_parameter(apr_table_t *parameters, request_rec *r,
+                                   const char *name, const char *value)
+{
+    const char *first = apr_table_get(parameters, name);
+
+    if (!first) {
+        apr_table_setn(parameters, name, value);
+        return NULL;
+    }
+    if (strcmp(name, "attributes") != 0
+        && strcmp(name, "excludedAttributes") != 0) {
+        return scim_error(r->pool, SCIM_E_INVALID_VALUE,
+                          "The query parameter '%s' is there twice.", name);
+    }
+    apr_table_setn(parameters, name,
+                   apr_pstrcat(r->pool, first, ",", value, NULL));
+    return NULL;
+}
+
+scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
+                                   const char *const *wanted)
+{
+    char *state = NULL;
+    char *text = apr_pstrdup(r->pool, r->args ? r->args : "");
+    char *name;
+
+    *parameters = apr_table_make(r->pool, 8);
+    for (name = apr_strtok(text, "&", &state); name;
+         name = apr_strtok(NULL, "&", &state)) {
+        char *value = strchr(name, '=');
+
+        if (value) {
+            *value++ = '\0';
+        }
+        if (!decode(name) || !is_wanted(name, wanted)) {
+            continue;
+        }
+        if (value && !decode(value)) {
+            return badly_encoded(r, name);
+        }
+        SCIM_ERR(add_parameter(*parameters, r, name, value ? value : ""));
+    }
+    return NULL;
+}
+
+/* Whether the header value begins with the media type, any case. */
+static int names_type(const char *value, const char *type)
+{
+    apr_size_t length = strlen(type);
+
+    value += strspn(value, " \t");
+    return strncasecmp(value, type, length) == 0
+           && strchr("; \t,", value[length]) != NULL;
+}
+
+static int is_utf8_charset(const char *content_type)
+{
+    const char *charset = ap_strcasestr(content_type, "charset");
+
+    if (!charset) {
+        return 1;
+    }
+    charset += strcspn(charset, "=");
+    charset += strspn(charset, "= \t\"");
+    return strncasecmp(charset, "utf-8", 5) == 0;
+}
+
+static scim_error_t *check_content_type(request_rec *r)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+    int i;
+
+    if (!type || !*type) {
+        return NULL;
+    }
+    for (i = 0; media_types[i]; i++) {
+        if (names_type(type, media_types[i]) && is_utf8_charset(type)) {
+            return NULL;
+        }
+    }
+    return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
+                      "The body must be " SCIM_MEDIA_TYPE " (or"
+                      " application/json) in UTF-8.");
+}
+
+scim_error_t *scim_http_check_accept(request_rec *r)
+{
+    static const char *const acceptable[] = {
+        SCIM_MEDIA_TYPE, "application/json", "application/*", "*/*"
+    };
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+    apr_size_t i;
+
+    for (i = 0; accept && i < sizeof(acceptable) / sizeof(*acceptable);
+         i++) {
+        if (ap_strcasestr(accept, acceptable[i])) {
+            return NULL;
+        }
+    }
+    return accept ? scim_error(r->pool, SCIM_E_NOT_ACCEPTABLE,
+                               "Answers are " SCIM_MEDIA_TYPE ".")
+                  : NULL;
+}
+
+/* Bodies */
+
+static scim_error_t *too_large(request_rec *r, apr_off_t limit)
+{
+    return scim_error(r->pool, SCIM_E_TOO_LARGE,
+                      "The body is larger than %" APR_OFF_T_FMT
+                      " bytes (maxPayloadSize).", limit);
+}
+
+/* Whether the body is still encoded: the filter of SetInputFilter DEFLATE
+ * takes the header away with the first bytes that it decodes. */
+static int is_encoded(request_rec *r)
+{
+    const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
+
+    return encoding && strcasecmp(encoding, "identity") != 0;
+}
+
+/* What is left of the body is not the next request. */
+static void leave_body(request_rec *r)
+{
+    r->connection->keepalive = AP_CONN_CLOSE;
+}
+
+/* A body as far as it has come. */
+typedef struct {
+    char *text;
+    apr_size_t length;
+    apr_size_t room;
+    int was_encoded;
+} body_t;
+
+static scim_error_t *broken(request_rec *r)
+{
+    return scim_error(r->pool, SCIM_E_BAD_REQUEST,
+                      "The body could not be read completely.");
+}
+
+static scim_error_t *read_failed(const body_t *body, request_rec *r,
+                                 apr_status_t rv)
+{
+    int status = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
+
+    if (status == HTTP_REQUEST_TIME_OUT) {
+        return scim_error(r->pool, SCIM_E_TIMEOUT,
+                          "The body did not arrive in time.");
+    }
+    /* mod_deflate's word for DeflateInflateRatioLimit is APR_EINVAL. */
+    return status == HTTP_REQUEST_ENTITY_TOO_LARGE
+           || (body->was_encoded && rv == APR_EINVAL)
+        ? scim_error(r->pool, SCIM_E_TOO_LARGE, "The body is too large.")
+        : broken(r);
+}
+
+static void append(body_t *body, const char *text, apr_size_t length,
+                   apr_pool_t *pool)
+{
+    if (body->length + length > body->room) {
+        const char *before = body->text;
+
+        body->room = 2 * (body->length + length);
+        body->text = apr_palloc(pool, body->room);
+        memcpy(body->text, before, body->length);
+    }
+    memcpy(body->text + body->length, text, length);
+    body->length += length;
+}
+
+/* Copies at once: what a filter hands out, mod_ssl's above all, is overwritten
+ * by its next read. */
+static apr_status_t append_all(body_t *body, int *at_end,
+                               apr_bucket_brigade *some, apr_pool_t *pool)
+{
+    while (!*at_end && !APR_BRIGADE_EMPTY(some)) {
+        apr_bucket *bucket = APR_BRIGADE_FIRST(some);
+        const char *text = "";
+        apr_size_t length = 0;
+
+        *at_end = APR_BUCKET_IS_EOS(bucket);
+        if (!APR_BUCKET_IS_METADATA(bucket)) {
+            apr_status_t rv = apr_bucket_read(bucket, &text, &length,
+                                              APR_BLOCK_READ);
+
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
+        append(body, text, length, pool);
+        apr_bucket_delete(bucket);
+    }
+    return APR_SUCCESS;
+}
+
+static scim_error_t *read_some(body_t *body, int *at_end, request_rec *r,
+                               apr_bucket_brigade *some)
+{
+    apr_status_t rv = ap_get_brigade(r->input_filters, some,
+                                     AP_MODE_READBYTES, APR_BLOCK_READ,
+                                     HUGE_STRING_LEN);
+
+    if (is_encoded(r)) {
+        return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
+                          "A body with Content-Encoding is not taken.");
+    }
+    if (rv == APR_SUCCESS) {
+        rv = append_all(body, at_end, some, r->pool);
+    }
+    return rv == APR_SUCCESS ? NULL : read_failed(body, r, rv);
+}
+
+static scim_error_t *read_bytes(body_t *body, request_rec *r,
+                                apr_off_t limit)
+{
+    apr_bucket_brigade *some
+        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    scim_error_t *error = NULL;
+    int at_end = 0;
+
+    body->was_encoded = is_encoded(r);
+    body->length = 0;
+    body->room = HUGE_STRING_LEN;
+    body->text = apr_palloc(r->pool, body->room);
+    while (!error && !at_end) {
+        error = read_some(body, &at_end, r, some);
+        if (!error && (apr_off_t) body->length > limit) {
+            error = too_large(r, limit);
+        }
+    }
+    if (error) {
+        leave_body(r);
+    }
+    return error;
+}
+
+static apr_off_t announced_length(request_rec *r)
+{
+    const char *header = apr_table_get(r->headers_in, "Content-Length");
+
+    return header ? (apr_off_t) apr_atoi64(header) : 0;
+}
+
+/* mod_http2 gives a body that its client has cancelled an ordinary end. */
+static int is_cut_off(const body_t *body, request_rec *r)
+{
+    return r->connection->master
+           && (r->connection->aborted
+               || (!body->was_encoded && announced_length(r) > 0
+                   && (apr_off_t) body->length != announced_length(r)));
+}
+
+scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
+{
+    body_t all;
+
+    SCIM_ERR(check_content_type(r));
+    if (announced_length(r) > limit) {
+        return too_large(r, limit);
+    }
+    SCIM_ERR(read_bytes(&all, r, limit));
+    if (is_cut_off(&all, r)) {
+        return broken(r);
+    }
+    return scim_json_parse(body, all.text, all.length, r->pool);
+}
+
+/* Read what is left of the body: a stream of HTTP/2 that ends before its
+ * request is reset, and to some clients a reset is a failure, whatever was
+ * answered.  Below HTTP_IN, which stops at LimitRequestBody. */
+static void read_away(request_rec *r)
+{
+    apr_bucket_brigade *rest
+        = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    apr_time_t end = apr_time_now() + apr_time_from_sec(DRAIN_SECONDS);
+    apr_off_t more = 1;
+
+    while (more > 0 && apr_time_now() < end
+           && ap_get_brigade(r->connection->input_filters, rest,
+                             AP_MODE_READBYTES, APR_BLOCK_READ,
+                             HUGE_STRING_LEN) == APR_SUCCESS
+           && apr_brigade_length(rest, 1, &more) == APR_SUCCESS) {
+        apr_brigade_cleanup(rest);
+    }
+}
+
+void scim_http_ignore_body(request_rec *r)
+{
+    const char *chunked = apr_table_get(r->headers_in, "Transfer-Encoding");
+
+    if (r->connection->master) {
+        /* Who waits for "100 Continue" sends nothing. */
+        if (!r->expecting_100) {
+            read_away(r);
+        }
+    }
+    /* What is encoded could become very much. */
+    else if (chunked || announced_length(r) > DISCARD_LIMIT
+             || r->expecting_100 || is_encoded(r)
+             || ap_discard_request_body(r) != OK) {
+        leave_body(r);
+    }
+}
+
+/* Answers */
+
+/* application/json only for who asks for that and nothing of ours. */
+static const char *answer_type(request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    if (accept && ap_strcasestr(accept, "application/json")
+        && !ap_strcasestr(accept, SCIM_MEDIA_TYPE)
+        && !strstr(accept, "*/*") && !strstr(accept, "application/*")) {
+        return "application/json;charset=UTF-8";
+    }
+    return SCIM_MEDIA_TYPE ";charset=UTF-8";
+}
+
+static void put_headers(request_rec *r, const scim_reply_t *reply)
+{
+    apr_table_t *headers = r->headers_out;
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    if (reply->location) {
+        apr_table_setn(headers, "Location", reply->location);
+        apr_table_setn(headers, "Content-Location", reply->location);
+    }
+    if (reply->etag) {
+        apr_table_setn(headers, "ETag", reply->etag);
+    }
+}
+
+int scim_http_answer(request_rec *r, const scim_reply_t *reply)
+{
+    r->status = reply->status ? reply->status : HTTP_OK;
+    r->status_line = NULL;
+    put_headers(r, reply);
+    if (reply->body) {
+        const char *text = scim_json_print(reply->body, r->pool);
+        apr_size_t length = strlen(text);
+
+        ap_set_content_type(r, answer_type(r));
+        ap_set_content_length(r, length);
+        ap_rwrite(text, (int) length, r);
+    }
+    return DONE;
+}
+
+void scim_http_log(request_rec *r, const scim_error_t *error)
+{
+    int status = scim_error_status(error->kind);
+    int is_unfit = error->kind == SCIM_E_UNFIT;
+
+    if (is_unfit && scim_limits_once_a_minute()) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0080)
+                      "no request is served: %s", error->cause);
+    }
+    ap_log_rerror(APLOG_MARK, is_unfit ? APLOG_DEBUG
+                              : status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
+                  SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
+                  r->uri, error->detail, error->cause ? " Cause: " : "",
+                  error->cause ? error->cause : "");
+}
+
+/* POLLRDHUP is for a client that closes just its own half as well: whoever
+ * does so before he has the answer does not want it. */
+int scim_http_is_gone(void *r_)
+{
+    const request_rec *r = r_;
+    conn_rec *c = r->connection->master ? r->connection->master
+                                        : r->connection;
+    apr_socket_t *socket = ap_get_conn_socket(c);
+    struct pollfd look = { -1, POLLRDHUP, 0 };
+
+    if (r->connection->aborted || c->aborted) {
+        return 1;
+    }
+    return socket && apr_os_sock_get(&look.fd, socket) == APR_SUCCESS
+           && poll(&look, 1, 0) > 0;
+}
+
+scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
+                               const char *organization)
+{
+    int seconds = scim_config_or(scim_config_of(r)->database_timeout,
+                                 SCIM_DB_SECONDS);
+
+    scim_db_allow(r->pool, apr_time_from_sec(seconds), scim_http_is_gone, r);
+    return scim_db_borrow_for(db, scim_config_connections(r), organization,
+                              r->pool);
+}
+
+/* RFC 6750 section 3: an error code only for who sent a token. */
+static void put_challenge(request_rec *r)
+{
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
+                   apr_table_get(r->headers_in, "Authorization")
+                   ? "Bearer realm=\"scim\", error=\"invalid_token\""
+                   : "Bearer realm=\"scim\"");
+}
+
+void scim_http_start_refusal(request_rec *r, const scim_error_t *error)
+{
+    scim_http_log(r, error);
+    /* Who was waited for once is not waited for again. */
+    if (error->kind != SCIM_E_TIMEOUT) {
+        scim_http_ignore_body(r);
+    }
+}
+
+int scim_http_refuse(request_rec *r, const scim_error_t *error)
+{
+    int status = scim_error_status(error->kind);
+    scim_reply_t reply = { status, NULL, NULL, NULL };
+
+    scim_http_start_refusal(r, error);
+    if (error->kind == SCIM_E_UNAUTHORIZED) {
+        put_challenge(r);
+    }
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
+    }
+    reply.body = scim_schema_error(status, scim_error_type(error->kind),
+                                   error->detail, r->pool);
+    return scim_http_answer(r, &reply);
+}
+
+/* httpd's own errors */
+
+/* Of a request line that is too long, httpd only keeps what it has read. */
+static void find_path(request_rec *r)
+{
+    const char *path = r->the_request ? strchr(r->the_request, ' ') : NULL;
+
+    if (r->status == HTTP_REQUEST_URI_TOO_LARGE && !r->uri && path) {
+        path++;
+        r->uri = apr_pstrmemdup(r->pool, path, strcspn(path, " ?"));
+    }
+}
+
+/* httpd refuses some URLs (%2F, for one) before it looks for a Location. */
+static int is_under_scim(request_rec *r)
+{
+    const char *handler = scim_door_of(r);
+
+    find_path(r);
+    if (!handler && !r->handler && r->uri && r->uri[0] == '/') {
+        ap_location_walk(r);
+        handler = scim_door_in_force(r);
+    }
+    return handler && strcmp(handler, SCIM_HANDLER) == 0;
+}
+
+static void insert_error_filter(request_rec *r)
+{
+    if (r->status >= HTTP_BAD_REQUEST && is_under_scim(r)) {
+        ap_add_output_filter(ERROR_FILTER, NULL, r, r->connection);
+    }
+}
+
+static const char *explain(request_rec *r)
+{
+    return r->status == HTTP_REQUEST_URI_TOO_LARGE
+        ? "The URL is longer than this server takes (LimitRequestLine). Send"
+          " the query as the body of a POST to " SCIM_SEARCH "."
+        : ap_get_status_line(r->status);
+}
+
+/* Puts the SCIM body in the place of httpd's HTML page. */
+static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
+{
+    request_rec *r = f->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *ours;
+    char *text;
+
+    if (f->ctx) {
+        apr_brigade_cleanup(page);
+        return APR_SUCCESS;
+    }
+    f->ctx = r;
+    text = scim_json_print(scim_schema_error(r->status, NULL, explain(r),
+                                             r->pool), r->pool);
+    ap_set_content_type(r, answer_type(r));
+    ap_set_content_length(r, strlen(text));
+    ours = apr_brigade_create(r->pool, alloc);
+    APR_BRIGADE_INSERT_TAIL(ours, apr_bucket_pool_create(text, strlen(text),
+                                                         r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(ours, apr_bucket_eos_create(alloc));
+    apr_brigade_cleanup(page);
+    return ap_pass_brigade(f->next, ours);
+}
+
+void scim_http_register_hooks(apr_pool_t *pool)
+{
+    ap_register_output_filter(ERROR_FILTER, error_filter, NULL,
+                              AP_FTYPE_RESOURCE);
+    ap_hook_insert_error_filter(insert_error_filter, NULL, NULL,
+                                APR_HOOK_LAST);
+}

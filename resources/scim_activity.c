@@ -1,0 +1,127 @@
+#include "resources/scim_activity.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "values/scim_json.h"
+#include "values/scim_text.h"
+
+#define MAX_TEXT 512             /* bytes kept of what a client sent */
+
+/* text, or its beginning that ends with a whole character. */
+static const char *shortened(const char *text, apr_pool_t *pool)
+{
+    apr_size_t length = text ? strlen(text) : 0;
+
+    if (length <= MAX_TEXT) {
+        return text;
+    }
+    length = MAX_TEXT;
+    while (length > 0 && !scim_text_is_utf8(text, length)) {
+        length--;
+    }
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, text, length), "...",
+                       NULL);
+}
+
+scim_error_t *scim_activity_refused(scim_db_t *db,
+                                    const scim_principal_t *principal,
+                                    const scim_refusal_t *refusal,
+                                    apr_pool_t *pool)
+{
+    const char *values[10] = { principal->organization_id };
+    scim_error_kind_e kind = refusal->error->kind;
+    scim_rows_t *rows;
+
+    if (refusal->id && scim_text_is_uuid(refusal->id)) {
+        values[1] = refusal->id;
+    }
+    values[2] = shortened(refusal->user_name, pool);
+    values[3] = principal->actor_name;
+    values[4] = shortened(refusal->method, pool);
+    values[5] = shortened(refusal->path, pool);
+    values[6] = apr_itoa(pool, scim_error_status(kind));
+    values[7] = scim_error_type(kind);
+    values[8] = refusal->error->detail;
+    values[9] = SCIM_REFUSALS_KEPT;
+    return scim_db_run(&rows, db, SCIM_SQL_REFUSAL_INSERT, values);
+}
+
+static const struct {
+    const char *outcome;
+    scim_statement_e statement;
+} outcomes[] = {
+    { "changed", SCIM_SQL_ACTIVITY_CHANGED },
+    { "refused", SCIM_SQL_ACTIVITY_REFUSED },
+    { "guest", SCIM_SQL_ACTIVITY_GUEST }
+};
+#define OUTCOMES (sizeof(outcomes) / sizeof(*outcomes))
+
+static scim_error_t *choose_statement(scim_statement_e *statement,
+                                      const scim_activity_query_t *query,
+                                      apr_pool_t *pool)
+{
+    apr_size_t i = 0;
+
+    *statement = SCIM_SQL_ACTIVITY;
+    if (query->outcome) {
+        while (i < OUTCOMES
+               && strcmp(query->outcome, outcomes[i].outcome) != 0) {
+            i++;
+        }
+        if (i == OUTCOMES) {
+            return scim_error(pool, SCIM_E_INVALID_VALUE,
+                              "The outcome must be changed, refused or"
+                              " guest.");
+        }
+        *statement = outcomes[i].statement;
+    }
+    if (query->account) {
+        *statement = SCIM_SQL_ACTIVITY_OF_ACCOUNT;
+    }
+    return NULL;
+}
+
+static int is_number(const char *text)
+{
+    return *text && strlen(text) <= 18
+           && strspn(text, "0123456789") == strlen(text);
+}
+
+scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
+                                 const char *organization_id,
+                                 const scim_activity_query_t *query,
+                                 apr_pool_t *pool)
+{
+    const char *values[5] = { organization_id, query->account,
+                              query->before, NULL, query->outcome };
+    scim_statement_e statement;
+    scim_rows_t *rows;
+    cJSON *entries;
+    int count;
+    int i;
+
+    SCIM_ERR(choose_statement(&statement, query, pool));
+    if (query->before && !is_number(query->before)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "'before' must be the sequence of an entry.");
+    }
+    values[3] = apr_itoa(pool, query->count + 1);
+    SCIM_ERR(scim_db_run(&rows, db, statement, values));
+    *list = scim_json_own(cJSON_CreateObject(), pool);
+    entries = cJSON_AddArrayToObject(*list, "entries");
+    count = scim_rows_count(rows);
+    for (i = 0; i < count && i < query->count; i++) {
+        cJSON *entry = scim_json_stored(scim_rows_value(rows, i, 1), pool);
+
+        if (entry) {
+            cJSON_AddItemToArray(entries, cJSON_Duplicate(entry, 1));
+        }
+    }
+    if (count > query->count) {
+        scim_json_put_text(*list, "next",
+                           scim_rows_value(rows, query->count - 1, 0));
+    }
+    return NULL;
+}

@@ -1,0 +1,117 @@
+#include "resources/scim_events.h"
+
+#include <string.h>
+
+#include "storage/scim_db.h"
+#include "values/scim_json.h"
+
+/* A comparison under way: the names that differ and both sides' values. */
+typedef struct {
+    apr_array_header_t *names;
+    cJSON *before;
+    cJSON *after;
+} difference_t;
+
+static int is_server_made(const char *name)
+{
+    return strcmp(name, "id") == 0 || strcmp(name, "meta") == 0;
+}
+
+static void put_copy(cJSON *object, const char *name, const cJSON *value)
+{
+    if (value) {
+        scim_json_put(object, name, cJSON_Duplicate(value, 1));
+    }
+}
+
+static void note_difference(difference_t *found, const char *name,
+                            const cJSON *before, const cJSON *after)
+{
+    if (is_server_made(name) || scim_json_equal(before, after)) {
+        return;
+    }
+    APR_ARRAY_PUSH(found->names, const char *) = name;
+    put_copy(found->before, name, before);
+    put_copy(found->after, name, after);
+}
+
+static void compare(difference_t *found, const cJSON *before,
+                    const cJSON *after)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, before) {
+        note_difference(found, member->string, member,
+                        scim_json_member(after, member->string));
+    }
+    cJSON_ArrayForEach(member, after) {
+        if (!scim_json_member(before, member->string)) {
+            note_difference(found, member->string, NULL, member);
+        }
+    }
+}
+
+static int is_active(const cJSON *resource)
+{
+    return cJSON_IsTrue(scim_json_member(resource, "active"));
+}
+
+static const struct {
+    const char *role;
+    const char *kind;
+} role_kinds[] = {
+    { "ADMIN", SCIM_EVENT_ROLE_ADMIN },
+    { "USER", SCIM_EVENT_ROLE_USER },
+    { "GUEST", SCIM_EVENT_ROLE_GUEST }
+};
+#define ROLE_KINDS (sizeof(role_kinds) / sizeof(*role_kinds))
+
+/* The row of the role; ROLE_KINDS: it is none of them. */
+static apr_size_t role_of(const cJSON *resource)
+{
+    const cJSON *roles = scim_json_member(resource, "roles");
+    const char *role = roles ? scim_json_text(roles->child, "value") : NULL;
+    apr_size_t i = 0;
+
+    while (i < ROLE_KINDS && (!role || strcmp(role, role_kinds[i].role))) {
+        i++;
+    }
+    return i;
+}
+
+static const char *kinds_of(const cJSON *before, const cJSON *after,
+                            const char *kind, apr_pool_t *pool)
+{
+    apr_array_header_t *kinds = apr_array_make(pool, 3, sizeof(kind));
+    apr_size_t role = role_of(after);
+
+    APR_ARRAY_PUSH(kinds, const char *) = kind;
+    if (before && after && is_active(before) != is_active(after)) {
+        APR_ARRAY_PUSH(kinds, const char *) = is_active(after)
+            ? SCIM_EVENT_ACTIVATE : SCIM_EVENT_DEACTIVATE;
+    }
+    if (before && after && role < ROLE_KINDS && role != role_of(before)) {
+        APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role].kind;
+    }
+    return scim_db_array(pool, kinds);
+}
+
+scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
+                                   const char *kind, apr_pool_t *pool)
+{
+    scim_change_t *change = apr_palloc(pool, sizeof(*change));
+    cJSON *data = scim_json_own(cJSON_CreateObject(), pool);
+    difference_t found = { apr_array_make(pool, 8, sizeof(const char *)),
+                           cJSON_CreateObject(), cJSON_CreateObject() };
+
+    cJSON_AddItemToObject(data, "before", found.before);
+    cJSON_AddItemToObject(data, "after", found.after);
+    compare(&found, before, after);
+    if (found.names->nelts == 0) {
+        return NULL;
+    }
+    change->kinds = kinds_of(before, after, kind, pool);
+    change->changed = scim_db_array(pool, found.names);
+    change->data = scim_json_print(data, pool);
+    return change;
+}

@@ -1,0 +1,56 @@
+/* scim_members: the accounts of an organization as its administrators see
+ * them. */
+#ifndef SCIM_MEMBERS_H
+#define SCIM_MEMBERS_H
+
+#include <apr_pools.h>
+#include <cjson/cJSON.h>
+
+#include "resources/scim_call.h"
+#include "values/scim_error.h"
+
+/* The columns and parts of scim_members_list take at most so many. */
+#define SCIM_MEMBERS_MAX_COUNT 200
+
+/* Which members are asked for.  A text that is not one of those named is
+ * SCIM_E_INVALID_VALUE. */
+typedef struct {
+    const char *search;          /* the beginning of a userName or
+                                  * displayName, a whole e-mail address, given
+                                  * or family name, externalId or id; or
+                                  * NULL */
+    const char *role;            /* ADMIN, USER, GUEST, or NULL for all */
+    const char *active;          /* true, false, or NULL */
+    const char *label;           /* provisioned, managed (but not provisioned),
+                                  * unmanaged, ineligible, or NULL */
+    const char *cursor;          /* where the page before ended, or NULL */
+    int count;
+} scim_members_query_t;
+
+/* *list, of the call's pool: {"members": [...], "next": cursor}, by userName.
+ * next is absent at the end. */
+scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
+                                const scim_members_query_t *query)
+    SCIM_CHECKED;
+
+/* *counts: {"seats": active accounts, "roles": {"ADMIN": ...}, "labels":
+ * {...}, "inactive": ...}; roles and labels count active accounts.  Reads the
+ * whole index: for the page's head, not for each page. */
+scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
+    SCIM_CHECKED;
+
+/* *member: as in the list, with "user", the SCIM resource.  An unknown id is
+ * SCIM_E_NOT_FOUND. */
+scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
+                               const char *id) SCIM_CHECKED;
+
+/* Change the account as changes says: an object with any of displayName,
+ * role, active and eligible (which can only become true).  *field is the one
+ * that an error is about.  It is the acting administrator's own change: an
+ * unmanaged account, and taking ADMIN or active from oneself, are SCIM_E_
+ * FORBIDDEN. */
+scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
+                                const char *id, const cJSON *changes)
+    SCIM_CHECKED;
+
+#endif

@@ -1,0 +1,114 @@
+/* What accounts can be called: see scim_names.h. */
+#include "resources/scim_names.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "values/scim_json.h"
+#include "values/scim_text.h"
+
+int scim_names_is_changed(const cJSON *resource, const cJSON *before,
+                          const char *name)
+{
+    const cJSON *value = scim_json_member(resource, name);
+
+    return value && !scim_json_equal(value, scim_json_member(before, name));
+}
+
+static scim_error_t *check_name(scim_call_t *call, const char *name,
+                                const char *text, scim_text_name_e kind)
+{
+    const char *flaw = text ? scim_text_flaw(call->pool, text, kind) : NULL;
+
+    return flaw ? scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                             "Attribute '%s' %s.", name, flaw) : NULL;
+}
+
+scim_error_t *scim_names_check_roles(scim_call_t *call,
+                                     const cJSON *resource,
+                                     const cJSON *before)
+{
+    const cJSON *role;
+
+    if (!scim_names_is_changed(resource, before, "roles")) {
+        return NULL;
+    }
+    cJSON_ArrayForEach(role, scim_json_member(resource, "roles")) {
+        SCIM_ERR(check_name(call, "roles.value",
+                            scim_json_text(role, "value"), SCIM_TEXT_NAME));
+    }
+    return NULL;
+}
+
+/* The rules of the profile managed */
+
+/* Domains are compared as DNS has them: UTS 46, so that case and form of what
+ * is not ASCII do not matter. */
+static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
+{
+    const char *wanted = scim_text_domain(call->pool,
+                                          strrchr(user_name, '@') + 1);
+    char *domains = apr_pstrdup(call->pool, call->principal->domains);
+    char *state = NULL;
+    const char *domain;
+
+    if (!*domains) {
+        return NULL;
+    }
+    for (domain = apr_strtok(domains, " ", &state); wanted && domain;
+         domain = apr_strtok(NULL, " ", &state)) {
+        const char *verified = scim_text_domain(call->pool, domain);
+
+        if (verified && strcmp(wanted, verified) == 0) {
+            return NULL;
+        }
+    }
+    return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                      "The domain of userName '%.120s' is not a verified"
+                      " domain of this organization (%.200s).", user_name,
+                      call->principal->domains);
+}
+
+/* One @ with something on both sides, a dot in the domain or not, and no
+ * blank: what every mail system agrees on. */
+static int is_address(const char *text)
+{
+    const char *at = strchr(text, '@');
+
+    return at && at != text && at[1] && !strchr(at + 1, '@')
+           && !strpbrk(text, " \t,;<>\"()[]\\") && at[1] != '.'
+           && at[strlen(at) - 1] != '.';
+}
+
+static scim_error_t *check_user_name(scim_call_t *call,
+                                     const cJSON *resource)
+{
+    const char *user_name = scim_json_text(resource, "userName");
+
+    if (!is_address(user_name)) {
+        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                          "userName must be an e-mail address, '%.120s' is"
+                          " not.", user_name);
+    }
+    return check_domain(call, user_name);
+}
+
+/* userName and displayName are refused by the database too, but not in these
+ * words. */
+scim_error_t *scim_names_check(scim_call_t *call, const cJSON *resource,
+                               const cJSON *before)
+{
+    if (scim_names_is_changed(resource, before, "displayName")) {
+        SCIM_ERR(check_name(call, "displayName",
+                            scim_json_text(resource, "displayName"),
+                            SCIM_TEXT_NAME));
+    }
+    if (!scim_names_is_changed(resource, before, "userName")) {
+        return NULL;
+    }
+    SCIM_ERR(check_name(call, "userName",
+                        scim_json_text(resource, "userName"),
+                        SCIM_TEXT_IDENTIFIER));
+    return call->rules.managed ? check_user_name(call, resource) : NULL;
+}

@@ -1,0 +1,38 @@
+/* scim_people: who signed in to httpd, as accounts. */
+#ifndef SCIM_PEOPLE_H
+#define SCIM_PEOPLE_H
+
+#include <apr_pools.h>
+
+#include "storage/scim_db.h"
+#include "values/scim_error.h"
+#include "scim_tokens.h"
+
+/* Strings live in the pool of the connection that read them; all but id,
+ * user_name, role and roles may be NULL. */
+typedef struct {
+    const char *id;
+    const char *user_name;
+    const char *display_name;
+    const char *role;
+    const char *roles;           /* the SCIM attribute, as JSON */
+    int active;
+    const char *language;
+    const char *timezone;
+    const char *organization_name;
+    scim_principal_t principal;  /* the account as an actor */
+} scim_person_t;
+
+/* The account of the organization called key whose userName, or externalId,
+ * is value: one statement.  A userName counts in any case, but not with
+ * characters that are only compatible with its own (full-width letters), so
+ * that a name that has such is nobody's.  SCIM_E_NOT_FOUND without such an
+ * organization, SCIM_E_FORBIDDEN when no account or more than one is meant, or
+ * value cannot be anybody's; the detail says which and quotes value
+ * shortened. */
+scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
+                               const char *key, int by_external_id,
+                               const char *value, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+#endif

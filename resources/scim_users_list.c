@@ -1,0 +1,318 @@
+/* scim_users_list: pages of accounts, by index or by cursor. */
+#include "scim_users.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "resources/scim_cursor.h"
+#include "values/scim_json.h"
+#include "rules/scim_query.h"
+
+#define FROM_MINE \
+    " FROM scim.account a WHERE a.organization_id = $1::uuid"
+
+/* The condition is evaluated once, for the count and the page, and the planner
+ * cannot be led to walk an index on the order for it. */
+#define MATCHES \
+    "m AS MATERIALIZED (SELECT a.organization_id, a.id, %s AS k" \
+    FROM_MINE " AND (%s)), "
+
+/* The organization is p's and not $1: of a new one the planner believes until
+ * the next ANALYZE that it is small, and would join with all of it. */
+#define ROWS_OF_P \
+    "scim.account a ON a.organization_id = p.organization_id AND a.id = p.id"
+
+/* By a unique key: the row is the page and the total. */
+#define UNIQUE \
+    "SELECT 1, " SCIM_ACCOUNT_COLUMNS ", NULL" FROM_MINE " AND (%s)"
+
+/* A page behind a cursor that knows the total: only p is looked for, from the
+ * cursor on. */
+#define NEXT                                                                \
+    "WITH p AS (%s) SELECT NULL, " SCIM_ACCOUNT_COLUMNS ", p.k::text"       \
+    " FROM p JOIN " ROWS_OF_P " ORDER BY p.k %s, p.id %s"
+
+/* The ids and keys of the page are p; its rows come with the total, which is
+ * there even if they are not. */
+#define ANSWER                                                              \
+    "WITH %st AS (SELECT count(*) AS total %s), p AS (%s)"                  \
+    " SELECT t.total, " SCIM_ACCOUNT_COLUMNS ", p.k::text"                  \
+    " FROM t LEFT JOIN p ON true LEFT JOIN " ROWS_OF_P                      \
+    " ORDER BY p.k %s, p.id %s"
+
+enum { COLUMN_TOTAL, COLUMN_ACCOUNT, COLUMN_KEY = 1 + SCIM_COLUMN_COUNT };
+
+/* A list being put together. */
+typedef struct {
+    scim_call_t *call;
+    const scim_page_t *page;
+    apr_pool_t *pool;
+    scim_query_t query;
+    scim_order_t order;
+    const char *condition;       /* of the filter, or NULL */
+    int from_matches;            /* rows come from m */
+    int by_cursor;
+    scim_position_t position;    /* id NULL: the beginning */
+    int descending;              /* in which direction rows are read */
+    const char *sql;
+} listing_t;
+
+static const char *push(listing_t *l, const char *value)
+{
+    APR_ARRAY_PUSH(l->query.parameters, const char *) = value;
+    return apr_psprintf(l->pool, "$%d", l->query.parameters->nelts);
+}
+
+static const char *push_number(listing_t *l, apr_int64_t number)
+{
+    return apr_pstrcat(l->pool,
+                       push(l, apr_psprintf(l->pool, "%" APR_INT64_T_FMT,
+                                            number)), "::bigint", NULL);
+}
+
+static scim_error_t *start(listing_t *l)
+{
+    const scim_rules_t *rules = &l->call->rules;
+    scim_resolver_t resolver = l->page->any_type
+        ? scim_schema_resolver_any(&scim_user_type, rules)
+        : scim_schema_resolver(&scim_user_type, rules);
+    scim_filter_t *filter;
+
+    l->query.parameters = apr_array_make(l->pool, 8, sizeof(const char *));
+    l->query.location_prefix = apr_pstrcat(l->pool, l->call->base,
+                                           scim_user_type.endpoint, "/",
+                                           NULL);
+    l->query.indexed = 1;
+    push(l, l->call->principal->organization_id);
+    l->order.key = "a.created_at";
+    l->order.type = "timestamptz";
+    if (l->page->filter) {
+        SCIM_ERR(scim_filter_parse(&filter, l->page->filter, &resolver,
+                                   l->pool));
+        l->condition = scim_query_condition(&l->query, filter, l->pool);
+    }
+    return l->page->sort_by
+           ? scim_query_order(&l->order, &l->query, l->page->sort_by,
+                              &resolver, l->pool) : NULL;
+}
+
+static scim_error_t *read_position(listing_t *l)
+{
+    l->descending = l->page->descending;
+    l->by_cursor = l->page->cursor != NULL;
+    if (!l->by_cursor) {
+        return NULL;
+    }
+    SCIM_ERR(scim_cursor_read(&l->position, l->call->principal, l->page,
+                              l->pool));
+    l->descending ^= l->position.backward;
+    return NULL;
+}
+
+/* Where the rows of the list are, with their id and key k. */
+
+static const char *source(const listing_t *l)
+{
+    if (l->from_matches) {
+        return "SELECT m.organization_id, m.id, m.k FROM m WHERE true";
+    }
+    return apr_psprintf(l->pool, "SELECT a.organization_id, a.id, %s AS k"
+                        FROM_MINE " AND (%s)", l->order.key,
+                        l->condition ? l->condition : "true");
+}
+
+static const char *key_of(const listing_t *l)
+{
+    return l->from_matches ? "m.k" : l->order.key;
+}
+
+static const char *direction(const listing_t *l)
+{
+    return l->descending ? "DESC" : "ASC";
+}
+
+/* Rows of the list from its beginning or from the position on, that have a
+ * key or that have none.  Rows without a key are the last when ascending, the
+ * first when descending, as PostgreSQL has it and RFC 7644 wants it.  Each of
+ * the two is a range of an index. */
+static const char *rows_with_key(listing_t *l, const char *limit)
+{
+    const char *id = l->from_matches ? "m.id" : "a.id";
+    const char *after = "";
+
+    if (l->position.id && l->position.key) {
+        const char *key = push(l, l->position.key);
+
+        after = apr_psprintf(l->pool, " AND (%s, %s) %s (%s::%s%s, %s::uuid)",
+                             key_of(l), id, l->descending ? "<" : ">", key,
+                             l->order.type,
+                             strcmp(l->order.type, "text") == 0
+                             ? " COLLATE \"C\"" : "",
+                             push(l, l->position.id));
+    }
+    return apr_psprintf(l->pool, "(%s AND %s IS NOT NULL%s"
+                        " ORDER BY %s %s, %s %s LIMIT %s)", source(l),
+                        key_of(l), after, key_of(l), direction(l), id,
+                        direction(l), limit);
+}
+
+static const char *rows_without_key(listing_t *l, const char *limit)
+{
+    const char *id = l->from_matches ? "m.id" : "a.id";
+    const char *after = "";
+
+    if (l->position.id && !l->position.key) {
+        after = apr_psprintf(l->pool, " AND %s %s %s::uuid", id,
+                             l->descending ? "<" : ">",
+                             push(l, l->position.id));
+    }
+    /* The key, always NULL here, makes it the index's order. */
+    return apr_psprintf(l->pool, "(%s AND %s IS NULL%s"
+                        " ORDER BY %s %s, %s %s LIMIT %s)", source(l),
+                        key_of(l), after, key_of(l), direction(l), id,
+                        direction(l), limit);
+}
+
+/* One row more than the page holds tells whether there is another page. */
+static const char *page_by_cursor(listing_t *l)
+{
+    const char *limit = push_number(l, l->page->count > 0
+                                       ? l->page->count + 1 : 0);
+    int from_key = l->position.id && l->position.key;
+    int from_none = l->position.id && !l->position.key;
+
+    if (l->descending) {
+        return from_key ? rows_with_key(l, limit)
+               : apr_pstrcat(l->pool, rows_without_key(l, limit),
+                             " UNION ALL ", rows_with_key(l, limit),
+                             " LIMIT ", limit, NULL);
+    }
+    return from_none ? rows_without_key(l, limit)
+           : apr_pstrcat(l->pool, rows_with_key(l, limit), " UNION ALL ",
+                         rows_without_key(l, limit), " LIMIT ", limit, NULL);
+}
+
+static const char *page_by_index(listing_t *l)
+{
+    const char *count = push_number(l, l->page->count);
+
+    return apr_psprintf(l->pool, "%s ORDER BY k %s, id %s LIMIT %s OFFSET %s",
+                        source(l), direction(l), direction(l), count,
+                        push_number(l, l->page->start_index - 1));
+}
+
+static void compose(listing_t *l)
+{
+    const char *page;
+
+    if (l->condition && l->query.at_most_one && !l->by_cursor
+        && l->page->count > 0 && l->page->start_index == 1) {
+        l->sql = apr_psprintf(l->pool, UNIQUE, l->condition);
+        return;
+    }
+    l->from_matches = l->condition && !l->position.id;
+    page = l->by_cursor ? page_by_cursor(l) : page_by_index(l);
+    if (l->position.id) {
+        l->sql = apr_psprintf(l->pool, NEXT, page, direction(l),
+                              direction(l));
+        return;
+    }
+    l->sql = apr_psprintf(l->pool, ANSWER, l->condition
+                          ? apr_psprintf(l->pool, MATCHES, l->order.key,
+                                         l->condition) : "",
+                          l->condition ? "FROM m" : FROM_MINE, page,
+                          direction(l), direction(l));
+}
+
+static const char *cursor_at(const scim_list_t *list, const listing_t *l,
+                             const scim_rows_t *rows, int row, int backward)
+{
+    scim_position_t position = {
+        backward, scim_rows_value(rows, row, COLUMN_KEY),
+        scim_rows_value(rows, row, COLUMN_ACCOUNT + SCIM_COLUMN_ID),
+        list->total
+    };
+
+    return scim_cursor_make(&position, l->call->principal, l->page, l->pool);
+}
+
+/* rows has count of the list's, and more says that there is another one in
+ * the direction in which they were read. */
+static void put_cursors(scim_list_t *list, const listing_t *l,
+                        const scim_rows_t *rows, int count, int more)
+{
+    int backward = l->position.backward;
+    int first = backward ? count - 1 : 0;
+    int last = backward ? 0 : count - 1;
+
+    if (count == 0) {
+        return;
+    }
+    if (backward || more) {
+        list->next = cursor_at(list, l, rows, last, 0);
+    }
+    if (backward ? more : l->position.id != NULL) {
+        list->previous = cursor_at(list, l, rows, first, 1);
+    }
+}
+
+/* An account that cannot be read does not hide the others. */
+static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
+                               const scim_rows_t *rows, int count)
+{
+    int backward = l->position.backward;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        scim_error_t *error;
+        cJSON *user;
+
+        SCIM_ERR(scim_work_check(l->call->rules.work, l->pool));
+        error = scim_users_from_row(&user, l->call, rows,
+                                    backward ? count - 1 - i : i,
+                                    COLUMN_ACCOUNT);
+        if (!error) {
+            cJSON_AddItemReferenceToArray(list->resources, user);
+        }
+        else if (l->call->left_out) {
+            APR_ARRAY_PUSH(l->call->left_out, const char *) = error->cause;
+        }
+    }
+    return NULL;
+}
+
+scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
+                              const scim_page_t *page)
+{
+    listing_t l = { .call = call, .page = page, .pool = call->pool };
+    scim_rows_t *rows;
+    int count, more;
+
+    memset(list, 0, sizeof(*list));
+    SCIM_ERR(start(&l));
+    SCIM_ERR(read_position(&l));
+    compose(&l);
+    SCIM_ERR(scim_db_query(&rows, call->db, l.sql,
+                           l.query.parameters->nelts,
+                           (const char *const *) l.query.parameters->elts,
+                           l.query.indexed));
+    count = scim_rows_count(rows);
+    list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
+    list->total = l.position.total;
+    if (count > 0 && !l.position.id) {
+        list->total = apr_atoi64(scim_rows_value(rows, 0, COLUMN_TOTAL));
+    }
+    if (count > 0
+        && !scim_rows_value(rows, 0, COLUMN_ACCOUNT + SCIM_COLUMN_ID)) {
+        return NULL;
+    }
+    more = l.by_cursor && count > page->count;
+    if (more) {
+        count = (int) page->count;
+    }
+    if (l.by_cursor) {
+        put_cursors(list, &l, rows, count, more);
+    }
+    return put_users(list, &l, rows, count);
+}

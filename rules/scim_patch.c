@@ -1,0 +1,896 @@
+#include "rules/scim_patch.h"
+
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "scim_filter.h"
+#include "values/scim_json.h"
+#include "rules/scim_shape.h"
+#include "values/scim_text.h"
+
+#define EQUAL_WORK 250           /* units, to compare two elements */
+
+typedef enum { ADD, REPLACE, REMOVE } verb_e;
+
+typedef struct {
+    cJSON *resource;
+    const scim_resource_type_t *type;
+    const scim_rules_t *rules;
+    apr_array_header_t *notes;
+    apr_pool_t *pool;
+    apr_pool_t *scratch;         /* cleared for each element */
+    int changes;
+} patch_t;
+
+/* One change of one path.  value is NULL when there is none. */
+typedef struct {
+    verb_e verb;
+    scim_path_t path;
+    const char *name;            /* the path as it was sent */
+    const cJSON *value;
+    int in_value;                /* a member of a value without path */
+} change_t;
+
+/* Notes and errors */
+
+static void note(patch_t *p, const char *what, const char *name)
+{
+    scim_note(p->notes, "%s '%.120s' ignored", what, name);
+}
+
+static scim_error_t *refuse(patch_t *p, scim_error_kind_e kind,
+                            const char *name, const char *why)
+{
+    return scim_error(p->pool, kind, "Attribute '%.120s' %s.", name, why);
+}
+
+/* The attribute whose value is set: the sub-attribute where there is one. */
+static const scim_attribute_t *leaf_of(const scim_operand_t *operand)
+{
+    return operand->sub_attribute ? operand->sub_attribute
+                                  : operand->attribute;
+}
+
+/* *normal is the change's value for attribute, NULL when it clears it. */
+static scim_error_t *normalise(cJSON **normal, patch_t *p, change_t *c,
+                               const scim_attribute_t *attribute)
+{
+    return scim_schema_normalise(normal, attribute, c->value, c->name,
+                                 p->rules, p->notes, p->pool);
+}
+
+/* Single values */
+
+/* Taking a value away: by remove, or by a value that means unassigned. */
+static scim_error_t *clear(patch_t *p, change_t *c, cJSON *holder,
+                           const scim_attribute_t *attribute)
+{
+    if (scim_attribute_is_required(attribute, p->rules)) {
+        return refuse(p, c->verb == REMOVE ? SCIM_E_MUTABILITY
+                                           : SCIM_E_INVALID_VALUE,
+                      attribute->name, "is required and cannot be removed");
+    }
+    /* Nobody is to be let in or out by accident (clients.md H17). */
+    if (attribute->type == SCIM_BOOLEAN && attribute->column) {
+        note(p, "removal of", attribute->name);
+        return NULL;
+    }
+    scim_json_drop(holder, attribute->name);
+    return NULL;
+}
+
+static int is_absent(const patch_t *p, const cJSON *value)
+{
+    return scim_shape_is_absent(value, p->rules);
+}
+
+/* Put normal's members into target; those that were sent and came to nothing
+ * go. */
+static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
+                  const scim_attribute_t *attribute)
+{
+    const cJSON *member;
+
+    cJSON_ArrayForEach(member, sent) {
+        const scim_attribute_t *sub
+            = member->string ? scim_attribute_find(attribute->subs,
+                                                   member->string) : NULL;
+
+        if (sub && sub->mutability != SCIM_READ_ONLY) {
+            scim_json_drop(target, sub->name);
+        }
+    }
+    cJSON_ArrayForEach(member, normal) {
+        scim_json_put(target, scim_attribute_find(attribute->subs,
+                                                  member->string)->name,
+                      cJSON_Duplicate(member, 1));
+    }
+}
+
+static scim_error_t *set_complex(patch_t *p, change_t *c, cJSON *holder,
+                                 const scim_attribute_t *attribute)
+{
+    const cJSON *sent = scim_shape_of_object(c->value, p->rules, p->pool);
+    cJSON *target = scim_json_member(holder, attribute->name);
+    cJSON *normal;
+
+    SCIM_ERR(normalise(&normal, p, c, attribute));
+    if (!normal && (is_absent(p, sent) || !cJSON_IsObject(sent))) {
+        return clear(p, c, holder, attribute);
+    }
+    if (!target) {
+        target = cJSON_AddObjectToObject(holder, attribute->name);
+    }
+    merge(target, cJSON_IsObject(sent) ? sent : NULL, normal, attribute);
+    cJSON_Delete(normal);
+    if (!target->child) {
+        scim_json_drop(holder, attribute->name);
+    }
+    return NULL;
+}
+
+/* Strictly "" is a value, but not one that will do where one is required. */
+static int is_empty(const cJSON *value)
+{
+    return cJSON_IsString(value) && !*value->valuestring;
+}
+
+static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
+                                const scim_attribute_t *attribute)
+{
+    cJSON *normal;
+
+    if (c->verb == REMOVE) {
+        return clear(p, c, holder, attribute);
+    }
+    if (attribute->type == SCIM_COMPLEX) {
+        return set_complex(p, c, holder, attribute);
+    }
+    SCIM_ERR(normalise(&normal, p, c, attribute));
+    if (!normal || (scim_attribute_is_required(attribute, p->rules)
+                    && is_empty(normal))) {
+        cJSON_Delete(normal);
+        return clear(p, c, holder, attribute);
+    }
+    scim_json_put(holder, attribute->name, normal);
+    return NULL;
+}
+
+/* name.givenName: the complex value is made and dropped as needed. */
+static scim_error_t *set_sub(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_operand_t *o = &c->path.operand;
+    cJSON *parent = scim_json_member(holder, o->name);
+
+    if (!parent) {
+        if (c->verb == REMOVE) {
+            return NULL;
+        }
+        parent = cJSON_AddObjectToObject(holder, o->name);
+    }
+    SCIM_ERR(set_single(p, c, parent, o->sub_attribute));
+    if (!parent->child) {
+        scim_json_drop(holder, o->name);
+    }
+    return NULL;
+}
+
+/* Lists */
+
+static int is_primary(const cJSON *element)
+{
+    return cJSON_IsTrue(scim_json_member(element, "primary"));
+}
+
+/* RFC 7644 section 3.5.2: a new primary takes the place of the old one. */
+static void claim_primary(cJSON *list, const cJSON *element)
+{
+    cJSON *other;
+
+    if (!is_primary(element)) {
+        return;
+    }
+    cJSON_ArrayForEach(other, list) {
+        if (other != element && is_primary(other)) {
+            scim_json_put(other, "primary", cJSON_CreateFalse());
+        }
+    }
+}
+
+/* When the work is used up, which the caller checks, the result says
+ * nothing. */
+static int holds(const cJSON *list, const cJSON *value, scim_work_t *work)
+{
+    const cJSON *element;
+
+    cJSON_ArrayForEach(element, list) {
+        scim_work_take(work, 1, EQUAL_WORK);
+        if (scim_work_is_over(work) || scim_json_equal(element, value)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What remove with values names: those of the same value (clients.md E73),
+ * by its comparison key, and what has no value, as a whole. */
+typedef struct {
+    apr_hash_t *keys;
+    cJSON *wholes;
+} named_t;
+
+static named_t named_by(const cJSON *values, apr_pool_t *pool)
+{
+    named_t named = { apr_hash_make(pool),
+                      scim_json_own(cJSON_CreateArray(), pool) };
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, values) {
+        const char *text = scim_json_text(value, "value");
+
+        if (text) {
+            apr_hash_set(named.keys, scim_text_fold(pool, text),
+                         APR_HASH_KEY_STRING, value);
+        }
+        else {
+            cJSON_AddItemReferenceToArray(named.wholes, (cJSON *) value);
+        }
+    }
+    return named;
+}
+
+static int is_named(patch_t *p, const named_t *named, const cJSON *element)
+{
+    const char *text = scim_json_text(element, "value");
+
+    if (!text) {
+        return holds(named->wholes, element, p->rules->work);
+    }
+    apr_pool_clear(p->scratch);
+    scim_work_take(p->rules->work, strlen(text), SCIM_WORK_KEY);
+    return apr_hash_get(named->keys, scim_text_fold(p->scratch, text),
+                        APR_HASH_KEY_STRING) != NULL;
+}
+
+static scim_error_t *remove_named(patch_t *p, cJSON *list,
+                                  const cJSON *values)
+{
+    named_t named = named_by(values, p->pool);
+    cJSON *element = list->child;
+
+    while (element) {
+        cJSON *next = element->next;
+        int is_meant = is_named(p, &named, element);
+
+        SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+        if (is_meant) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+    return NULL;
+}
+
+static scim_error_t *check_single_primary(patch_t *p, change_t *c,
+                                          const cJSON *list)
+{
+    const cJSON *element;
+    int primaries = 0;
+
+    cJSON_ArrayForEach(element, list) {
+        primaries += is_primary(element);
+    }
+    return primaries > 1 ? refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                                  "has more than one primary element")
+                         : NULL;
+}
+
+static scim_error_t *append(patch_t *p, cJSON *list, const cJSON *values)
+{
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, values) {
+        int is_there = holds(list, value, p->rules->work);
+
+        SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+        if (!is_there) {
+            cJSON *element = cJSON_Duplicate(value, 1);
+
+            cJSON_AddItemToArray(list, element);
+            claim_primary(list, element);
+        }
+    }
+    return NULL;
+}
+
+/* The change's value as a list that the pool owns; a single object stands for
+ * a list of one, in strict mode too (RFC 7644 section 3.5.2.1). */
+static scim_error_t *list_of(cJSON **values, patch_t *p, change_t *c)
+{
+    const scim_attribute_t *attribute = c->path.operand.attribute;
+    cJSON *list = scim_json_own(cJSON_CreateArray(), p->pool);
+    change_t wrapped = *c;
+    cJSON *normal;
+
+    if (cJSON_IsObject(c->value)) {
+        cJSON_AddItemReferenceToArray(list, (cJSON *) c->value);
+        wrapped.value = list;
+    }
+    SCIM_ERR(normalise(&normal, p, &wrapped, attribute));
+    *values = scim_json_own(normal ? normal : cJSON_CreateArray(), p->pool);
+    return check_single_primary(p, c, *values);
+}
+
+/* In the profile managed an account has one role: the newest one. */
+static int keeps_one(patch_t *p, const scim_attribute_t *attribute)
+{
+    return p->rules->managed && strcmp(attribute->name, "roles") == 0;
+}
+
+static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_attribute_t *attribute = c->path.operand.attribute;
+    cJSON *list = scim_json_member(holder, attribute->name);
+    cJSON *values;
+
+    if (c->verb == REMOVE && is_absent(p, c->value)) {
+        scim_json_drop(holder, attribute->name);
+        return NULL;
+    }
+    SCIM_ERR(list_of(&values, p, c));
+    if (c->verb == REPLACE
+        || (c->verb == ADD && keeps_one(p, attribute)
+            && (values->child || !is_absent(p, c->value)))) {
+        scim_json_put(holder, attribute->name, cJSON_Duplicate(values, 1));
+    }
+    else if (c->verb == ADD) {
+        list = list ? list : cJSON_AddArrayToObject(holder, attribute->name);
+        SCIM_ERR(append(p, list, values));
+        return scim_schema_check_size(list, attribute->name, p->pool);
+    }
+    else if (list) {
+        SCIM_ERR(remove_named(p, list, values));
+    }
+    return NULL;
+}
+
+/* Elements of lists */
+
+static cJSON *literal_value(const scim_literal_t *literal)
+{
+    switch (literal->kind) {
+    case SCIM_LITERAL_BOOLEAN:
+        return cJSON_CreateBool(literal->boolean);
+    case SCIM_LITERAL_NUMBER:
+        return cJSON_CreateNumber(literal->number);
+    case SCIM_LITERAL_STRING:
+    case SCIM_LITERAL_INSTANT:
+        return cJSON_CreateString(literal->text);
+    default:
+        return NULL;
+    }
+}
+
+/* Give element what filter demands; 0 when the filter is more than a
+ * conjunction of eq, so that it does not say what to make. */
+static int fulfil(cJSON *element, const scim_filter_t *filter)
+{
+    cJSON *value;
+
+    if (!filter) {
+        return 1;
+    }
+    if (filter->kind == SCIM_FILTER_AND) {
+        return fulfil(element, filter->left)
+               && fulfil(element, filter->right);
+    }
+    if (filter->kind != SCIM_FILTER_COMPARE || filter->op != SCIM_OP_EQ
+        || (value = literal_value(&filter->literal)) == NULL) {
+        return 0;
+    }
+    scim_json_put(element, filter->operand.name, value);
+    return 1;
+}
+
+/* The element itself is set: to one element. */
+static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
+{
+    const cJSON *sent = scim_shape_of_object(c->value, p->rules, p->pool);
+    cJSON *values;
+
+    if (p->rules->strict && !cJSON_IsObject(c->value)) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "needs an object as value");
+    }
+    SCIM_ERR(list_of(&values, p, c));
+    if (values->child && values->child->next) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "selects elements one by one, each of which takes one"
+                      " value");
+    }
+    while ((c->verb == REPLACE || is_absent(p, sent)) && element->child) {
+        cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
+    }
+    merge(element, cJSON_IsObject(sent) ? sent : NULL, values->child,
+          c->path.operand.attribute);
+    return NULL;
+}
+
+/* remove, add and replace of whole elements. */
+static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
+                                    cJSON *element)
+{
+    const scim_operand_t *o = &c->path.operand;
+
+    if (o->sub) {
+        return set_single(p, c, element, o->sub_attribute);
+    }
+    if (c->verb == REMOVE) {
+        cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        return NULL;
+    }
+    return set_element(p, c, element);
+}
+
+static int matches(patch_t *p, const change_t *c, const cJSON *element)
+{
+    apr_pool_clear(p->scratch);
+    scim_work_take(p->rules->work, 1, SCIM_WORK_STEP);
+    return !c->path.filter
+           || scim_filter_match_within(c->path.filter, element,
+                                       p->rules->work, p->scratch);
+}
+
+static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
+                                    cJSON *list)
+{
+    cJSON *element = list ? list->child : NULL;
+    const cJSON *primary = NULL;
+    patch_t one = *p;
+
+    /* What a thousand elements need must not add up. */
+    one.pool = p->scratch;
+    *found = 0;
+    while (element) {
+        cJSON *next = element->next;
+        int is_match = matches(p, c, element);
+
+        SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+        if (is_match) {
+            *found = 1;
+            SCIM_ERR(change_element(&one, c, list, element));
+            primary = c->verb != REMOVE && is_primary(element) ? element
+                                                               : primary;
+        }
+        element = next;
+    }
+    claim_primary(list, primary);
+    return NULL;
+}
+
+static int asks_for_primary(const scim_filter_t *filter)
+{
+    return filter && filter->kind == SCIM_FILTER_COMPARE
+           && filter->op == SCIM_OP_EQ && filter->operand.absent_is_false
+           && filter->literal.boolean;
+}
+
+/* roles[primary eq "True"] where no role is primary: the account's role is
+ * meant, not a second one (clients.md H12). */
+static cJSON *promoted(patch_t *p, const change_t *c, cJSON *list)
+{
+    if (p->rules->strict || !list->child
+        || strcmp(c->path.operand.name, "roles") != 0
+        || !asks_for_primary(c->path.filter)) {
+        return NULL;
+    }
+    scim_json_put(list->child, "primary", cJSON_CreateTrue());
+    return list->child;
+}
+
+static scim_error_t *no_target(patch_t *p, const change_t *c)
+{
+    return scim_error(p->pool, SCIM_E_NO_TARGET,
+                      "The path '%.120s' selects nothing.", c->name);
+}
+
+/* *element is what the change's filter demands, as if it had been sent.  What
+ * the filter would not find again is not made: it would be made once more by
+ * the next request. */
+static scim_error_t *demanded(cJSON **element, patch_t *p, const change_t *c)
+{
+    const scim_filter_t *filter = c->path.filter;
+    change_t sent = *c;
+    cJSON *object = scim_json_own(cJSON_CreateObject(), p->pool);
+    cJSON *values;
+    int is_found;
+
+    *element = object;
+    if (!filter) {
+        return NULL;
+    }
+    if (!fulfil(object, filter)) {
+        return no_target(p, c);
+    }
+    sent.value = object;
+    SCIM_ERR(list_of(&values, p, &sent));
+    *element = values->child;
+    is_found = *element && matches(p, c, *element);
+    SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+    return is_found ? NULL : no_target(p, c);
+}
+
+/* An element that did not exist (clients.md E34, E41, H13; AMB-02, AMB-03). */
+static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_operand_t *o = &c->path.operand;
+    cJSON *list = scim_json_member(holder, o->name);
+    change_t making = *c;
+    cJSON *element;
+
+    if (p->rules->strict && (c->verb == REPLACE || !c->path.filter)) {
+        return no_target(p, c);
+    }
+    list = list ? list : cJSON_AddArrayToObject(holder, o->name);
+    element = promoted(p, c, list);
+    if (!element) {
+        SCIM_ERR(demanded(&element, p, c));
+        element = cJSON_Duplicate(element, 1);
+        cJSON_AddItemToArray(list, element);
+    }
+    making.verb = ADD;
+    SCIM_ERR(change_element(p, &making, list, element));
+    claim_primary(list, element);
+    return NULL;
+}
+
+static scim_error_t *change_elements(patch_t *p, change_t *c, cJSON *holder)
+{
+    int found;
+
+    SCIM_ERR(change_matches(&found, p, c,
+                            scim_json_member(holder, c->path.operand.name)));
+    if (found || c->verb == REMOVE) {
+        return NULL;
+    }
+    /* Nothing is made only to be empty (clients.md G16, V14). */
+    if (is_absent(p, c->value) && !p->rules->strict) {
+        return NULL;
+    }
+    return create_element(p, c, holder);
+}
+
+static void drop_empty(cJSON *holder, const char *name)
+{
+    cJSON *list = scim_json_member(holder, name);
+    cJSON *element = list ? list->child : NULL;
+
+    while (element) {
+        cJSON *next = element->next;
+
+        if (scim_json_is_unassigned(element)) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
+        }
+        element = next;
+    }
+    if (list && !list->child) {
+        scim_json_drop(holder, name);
+    }
+}
+
+/* Paths */
+
+static scim_error_t *change_attribute(patch_t *p, change_t *c, cJSON *holder)
+{
+    const scim_operand_t *o = &c->path.operand;
+
+    if (o->multi_valued) {
+        SCIM_ERR(o->sub || c->path.filter ? change_elements(p, c, holder)
+                                          : change_list(p, c, holder));
+        drop_empty(holder, o->name);
+        return NULL;
+    }
+    return o->sub ? set_sub(p, c, holder)
+                  : set_single(p, c, holder, o->attribute);
+}
+
+/* Whether a value sends back what it has read, as Okta does. */
+static int is_as_read(patch_t *p, const change_t *c)
+{
+    const cJSON *present = scim_json_member_nocase(p->resource, c->name);
+
+    return c->in_value && (!present || scim_json_equal(present, c->value));
+}
+
+static scim_error_t *skip_read_only(patch_t *p, change_t *c)
+{
+    if (p->rules->strict && !is_as_read(p, c)) {
+        return refuse(p, SCIM_E_MUTABILITY, c->name, "is readOnly");
+    }
+    if (!c->in_value) {
+        note(p, "readOnly attribute", c->name);
+    }
+    return NULL;
+}
+
+static int is_read_only(const scim_operand_t *operand)
+{
+    return operand->attribute->mutability == SCIM_READ_ONLY
+           || leaf_of(operand)->mutability == SCIM_READ_ONLY
+           || (operand->attribute->unlisted && !operand->container);
+}
+
+static int drops_schema(const change_t *c, const char *urn)
+{
+    return c->verb == REMOVE ? !c->value || scim_json_names(c->value, urn)
+                             : c->verb == REPLACE
+                               && !scim_json_names(c->value, urn);
+}
+
+/* schemas follows from the data: to drop an extension's URN is to drop its
+ * data (PATCH-15).  In a value without path it only says what the value
+ * has. */
+static scim_error_t *change_schemas(patch_t *p, change_t *c)
+{
+    int i;
+
+    if (c->in_value) {
+        return NULL;
+    }
+    if (drops_schema(c, p->type->core->urn)) {
+        return skip_read_only(p, c);
+    }
+    for (i = 0; p->type->extensions[i]; i++) {
+        if (drops_schema(c, p->type->extensions[i]->urn)) {
+            scim_json_drop(p->resource, p->type->extensions[i]->urn);
+        }
+    }
+    return NULL;
+}
+
+static cJSON *holder_of(patch_t *p, const char *container)
+{
+    cJSON *holder;
+
+    if (!container) {
+        return p->resource;
+    }
+    holder = scim_json_member(p->resource, container);
+    return holder ? holder : cJSON_AddObjectToObject(p->resource, container);
+}
+
+static scim_error_t *apply_members(patch_t *p, verb_e verb,
+                                   const cJSON *value, const char *prefix)
+    SCIM_CHECKED;
+
+/* A schema as a whole: an extension's data, or with the core URN the resource
+ * itself, which only takes members. */
+static scim_error_t *change_schema(patch_t *p, change_t *c)
+{
+    const char *urn = c->path.operand.container;
+    const cJSON *value = scim_shape_of_object(c->value, p->rules, p->pool);
+
+    if (!urn) {
+        return c->verb == REMOVE
+               ? refuse(p, SCIM_E_MUTABILITY, c->name,
+                        "is the resource and cannot be removed")
+               : apply_members(p, c->verb, value, "");
+    }
+    if (c->verb == REMOVE || is_absent(p, value)) {
+        scim_json_drop(p->resource, urn);
+        return NULL;
+    }
+    return apply_members(p, c->verb, value,
+                         apr_pstrcat(p->pool, urn, ":", NULL));
+}
+
+static scim_error_t *change_path(patch_t *p, change_t *c)
+{
+    const scim_operand_t *o = &c->path.operand;
+    cJSON *holder;
+
+    if (!o->name) {
+        return change_schema(p, c);
+    }
+    if (strcmp(o->name, "schemas") == 0) {
+        return change_schemas(p, c);
+    }
+    if (is_read_only(o)) {
+        return skip_read_only(p, c);
+    }
+    if (cJSON_IsNull(c->value) && c->verb == ADD && p->rules->strict) {
+        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
+                      "cannot be added as null");
+    }
+    holder = holder_of(p, o->container);
+    SCIM_ERR(change_attribute(p, c, holder));
+    if (o->container && !holder->child) {
+        scim_json_drop(p->resource, o->container);
+    }
+    return NULL;
+}
+
+/* Whether the schema has what a name begins with. */
+static int begins_with_attribute(const patch_t *p, const char *name)
+{
+    scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
+    scim_operand_t operand;
+    scim_error_t *error;
+
+    memset(&operand, 0, sizeof(operand));
+    error = resolver.resolve(&operand, resolver.baton, name,
+                             scim_path_name_length(name), NULL, 0, p->pool);
+    return error == NULL;
+}
+
+/* Whether an error in a path is to be passed over: Entra ID sends every
+ * mapped attribute, and one that this server does not have must not fail the
+ * others (clients.md E43, E45).  A member's name need not be a path, unless it
+ * is one to an attribute. */
+static int is_ignorable(patch_t *p, const change_t *c,
+                        const scim_error_t *error)
+{
+    if (c->in_value && error->kind == SCIM_E_INVALID_PATH) {
+        return !begins_with_attribute(p, c->name);
+    }
+    return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE
+           && (c->in_value || !p->rules->strict);
+}
+
+static scim_error_t *change(patch_t *p, change_t *c)
+{
+    scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
+    scim_error_t *error;
+
+    if (++p->changes > SCIM_PATCH_MAX_CHANGES) {
+        return scim_error(p->pool, SCIM_E_TOO_LARGE,
+                          "A PATCH takes at most %d changes.",
+                          SCIM_PATCH_MAX_CHANGES);
+    }
+    scim_work_take(p->rules->work, 1, SCIM_WORK_CHANGE);
+    scim_work_take(p->rules->work, strlen(c->name), SCIM_WORK_KEY);
+    SCIM_ERR(scim_work_check(p->rules->work, p->pool));
+    error = scim_path_parse(&c->path, c->name, &resolver, p->pool);
+    if (error && is_ignorable(p, c, error)) {
+        if (strcasecmp(c->name, "password") != 0) {
+            note(p, "unknown attribute", c->name);
+        }
+        return NULL;
+    }
+    SCIM_ERR(error);
+    return change_path(p, c);
+}
+
+/* A value without path: each member's name is one, be it dotted, with URN or
+ * with brackets (clients.md E51, E52, H11). */
+static scim_error_t *apply_members(patch_t *p, verb_e verb,
+                                   const cJSON *value, const char *prefix)
+{
+    const cJSON *member;
+
+    value = scim_shape_of_object(value, p->rules, p->pool);
+    if (!p->rules->strict && is_absent(p, value)) {
+        return NULL;
+    }
+    if (!cJSON_IsObject(value)) {
+        return scim_error(p->pool, SCIM_E_INVALID_VALUE,
+                          "Without a path the value must be an object.");
+    }
+    cJSON_ArrayForEach(member, value) {
+        change_t c = { .verb = verb };
+
+        c.name = apr_pstrcat(p->pool, prefix, member->string, NULL);
+        c.value = member;
+        c.in_value = 1;
+        SCIM_ERR(change(p, &c));
+    }
+    return NULL;
+}
+
+/* Messages */
+
+static scim_error_t *read_verb(verb_e *verb, patch_t *p, const cJSON *op)
+{
+    static const char *const names[] = { "add", "replace", "remove" };
+    const char *name = cJSON_GetStringValue(op);
+    int i;
+
+    for (i = ADD; name && i <= REMOVE; i++) {
+        if (strcasecmp(name, names[i]) == 0) {
+            *verb = (verb_e) i;
+            return NULL;
+        }
+    }
+    return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                      "op must be add, replace or remove, not '%.20s'.",
+                      name ? name : "");
+}
+
+static scim_error_t *apply_operation(patch_t *p, const cJSON *operation)
+{
+    const cJSON *path = scim_json_member_nocase(operation, "path");
+    change_t c = { .verb = ADD };
+
+    SCIM_ERR(read_verb(&c.verb, p, scim_json_member_nocase(operation,
+                                                           "op")));
+    c.value = scim_json_member_nocase(operation, "value");
+    if (!c.value && c.verb != REMOVE) {
+        return scim_error(p->pool, SCIM_E_INVALID_VALUE,
+                          "add and replace need a value.");
+    }
+    if (path && !cJSON_IsNull(path)
+        && (p->rules->strict || !is_absent(p, path))) {
+        if (!cJSON_IsString(path)) {
+            return scim_error(p->pool, SCIM_E_INVALID_PATH,
+                              "path must be a string.");
+        }
+        c.name = path->valuestring;
+        return change(p, &c);
+    }
+    if (c.verb == REMOVE) {
+        return scim_error(p->pool, SCIM_E_NO_TARGET,
+                          "remove needs a path.");
+    }
+    return apply_members(p, c.verb, c.value, "");
+}
+
+static scim_error_t *check_message(patch_t *p, const cJSON *operations,
+                                   const cJSON *message)
+{
+    if (!cJSON_IsArray(operations)
+        || (!operations->child && p->rules->strict)) {
+        return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                          "The body must have a list 'Operations'.");
+    }
+    if (p->rules->strict
+        && !scim_json_names(scim_json_member_nocase(message, "schemas"),
+                            SCIM_PATCH_URN)) {
+        return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
+                          "'schemas' must have %s.", SCIM_PATCH_URN);
+    }
+    return NULL;
+}
+
+scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+{
+    const cJSON *operations = scim_json_member_nocase(message, "Operations");
+    patch_t p = { resource, type, rules, notes, pool, NULL, 0 };
+    const cJSON *operation;
+    int number = 0;
+
+    apr_pool_create(&p.scratch, pool);
+    operations = scim_shape_listed(operations, rules, pool);
+    SCIM_ERR(check_message(&p, operations, message));
+    cJSON_ArrayForEach(operation, operations) {
+        scim_error_t *error
+            = apply_operation(&p, scim_shape_of_object(operation, rules,
+                                                       pool));
+
+        number++;
+        if (error) {
+            return scim_error(pool, error->kind, "Operation %d: %s", number,
+                              error->detail);
+        }
+    }
+    return NULL;
+}
+
+scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
+                              const scim_resource_type_t *type,
+                              const scim_rules_t *rules,
+                              apr_array_header_t *notes, apr_pool_t *pool)
+{
+    patch_t p = { NULL, type, rules, notes, pool, NULL, 0 };
+    cJSON *rest;
+
+    SCIM_ERR(scim_schema_read(resource, &rest, body, type, rules, notes,
+                              pool));
+    apr_pool_create(&p.scratch, pool);
+    p.resource = *resource;
+    return apply_members(&p, ADD, rest, "");
+}

@@ -1,0 +1,41 @@
+/* scim_patch: PatchOp messages (RFC 7644 section 3.5.2) applied to JSON, with
+ * every form that clients.md E30-E59 lists. */
+#ifndef SCIM_PATCH_H
+#define SCIM_PATCH_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "values/scim_error.h"
+#include "rules/scim_schema.h"
+
+/* The most operations of a message, the members of values without a path
+ * counted one by one. */
+#define SCIM_PATCH_URN "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+#define SCIM_PATCH_MAX_CHANGES 1000
+
+/* Apply message to resource, which is in the schema's spelling (as
+ * scim_schema_read makes it) and is changed in place, operation by operation.
+ * After an error resource is half changed: the caller throws it away, which
+ * makes the whole atomic.  The caller validates the result
+ * (scim_schema_validate).
+ * Attributes that the schema does not have are ignored with a note in notes
+ * unless strict; so are readOnly ones inside a value without path. */
+scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* The body of a POST or PUT as a resource: what scim_schema_read reads, and
+ * then the members whose names are paths ("name.givenName", the core URN or
+ * one with an attribute, "emails[type eq \"work\"].value"), as a PATCH adds
+ * them.  Unknown names are ignored with a note. */
+scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
+                              const scim_resource_type_t *type,
+                              const scim_rules_t *rules,
+                              apr_array_header_t *notes, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+#endif

@@ -1,0 +1,653 @@
+#include "rules/scim_query.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "values/scim_json.h"
+#include "rules/scim_schema.h"
+#include "values/scim_text.h"
+
+/* A comparison whose operand is unassigned may be NULL instead of false:
+ * under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So
+ * nothing stands between a comparison and its index. */
+
+typedef struct {
+    scim_query_t *query;
+    apr_pool_t *pool;
+    int in_element;              /* between brackets: the element is e.v */
+} writer_t;
+
+/* How SQL spells an operator between two keys; the others are functions. */
+static const char *const sql_operators[] = {
+    [SCIM_OP_EQ] = "=", [SCIM_OP_NE] = "IS DISTINCT FROM",
+    [SCIM_OP_GT] = ">", [SCIM_OP_GE] = ">=",
+    [SCIM_OP_LT] = "<", [SCIM_OP_LE] = "<=",
+    [SCIM_OP_PR] = NULL
+};
+
+static const char *condition(writer_t *w, const scim_filter_t *filter);
+
+/* The next parameter, as $n. */
+static const char *parameter(writer_t *w, const char *value)
+{
+    APR_ARRAY_PUSH(w->query->parameters, const char *) = value;
+    return apr_psprintf(w->pool, "$%d", w->query->parameters->nelts);
+}
+
+/* The attribute whose values are compared. */
+static const scim_attribute_t *leaf_of(const scim_operand_t *operand)
+{
+    return operand->sub_attribute ? operand->sub_attribute
+                                  : operand->attribute;
+}
+
+/* Where the last segment of path starts, before end: its slash. */
+static const char *last_segment(const char *path, const char *end)
+{
+    while (end > path && *--end != '/') {
+    }
+    return end;
+}
+
+/* A URL without the version segment means the same resource (RFC 7643 §2.4,
+ * RFC 7644 §3.13): with it. */
+static const char *with_version(writer_t *w, const char *url)
+{
+    const char *prefix = w->query->location_prefix;
+    const char *end = prefix + strlen(prefix) - 1;
+    const char *endpoint = last_segment(prefix, end);
+    const char *version = last_segment(prefix, endpoint);
+    apr_size_t base_len = version - prefix;
+    apr_size_t endpoint_len = end + 1 - endpoint;
+
+    return strncmp(url, prefix, base_len) == 0
+           && strncmp(url + base_len, endpoint, endpoint_len) == 0
+           ? apr_pstrcat(w->pool, prefix, url + base_len + endpoint_len, NULL)
+           : url;
+}
+
+static const char *literal_text(writer_t *w, const scim_filter_t *filter)
+{
+    const scim_literal_t *literal = &filter->literal;
+
+    if (literal->kind == SCIM_LITERAL_BOOLEAN) {
+        return literal->boolean ? "true" : "false";
+    }
+    if (literal->kind == SCIM_LITERAL_INSTANT) {
+        return scim_text_timestamp(w->pool, literal->instant);
+    }
+    return leaf_of(&filter->operand)->is_location
+           ? with_version(w, literal->text) : literal->text;
+}
+
+/* The key of ASCII is its lower case.  To ask PL/pgSQL for it would take
+ * half as long as to find the row. */
+static const char *user_name_key(writer_t *w, const char *n)
+{
+    return apr_pstrcat(w->pool, "CASE WHEN octet_length(", n, "::text) ="
+                       " length(", n, "::text) THEN lower(", n, "::text"
+                       " COLLATE \"C\") ELSE scim.user_name_key(", n, ")"
+                       " END", NULL);
+}
+
+/* The literal as a key that can be compared with the value's. */
+static const char *literal_key(writer_t *w, const scim_filter_t *filter)
+{
+    const char *n = parameter(w, literal_text(w, filter));
+
+    switch (filter->operand.compare) {
+    case SCIM_COMPARE_FOLD:
+        return apr_pstrcat(w->pool, "scim.fold(", n, ")", NULL);
+    case SCIM_COMPARE_USER_NAME:
+        return user_name_key(w, n);
+    case SCIM_COMPARE_BOOLEAN:
+        return apr_pstrcat(w->pool, n, "::boolean", NULL);
+    case SCIM_COMPARE_INSTANT:
+        return apr_pstrcat(w->pool, n, "::timestamptz", NULL);
+    case SCIM_COMPARE_NUMBER:
+        return apr_pstrcat(w->pool, n, "::numeric", NULL);
+    default:
+        return apr_pstrcat(w->pool, n, "::text COLLATE \"C\"", NULL);
+    }
+}
+
+/* value op literal, value being a key already. */
+static const char *compare(writer_t *w, const scim_filter_t *filter,
+                           const char *value)
+{
+    const char *literal = literal_key(w, filter);
+
+    switch (filter->op) {
+    case SCIM_OP_CO:
+        return apr_pstrcat(w->pool, "(strpos(", value, ", ", literal,
+                           ") > 0)", NULL);
+    case SCIM_OP_SW:
+        return apr_pstrcat(w->pool, "starts_with(", value, ", ", literal,
+                           ")", NULL);
+    case SCIM_OP_EW:
+        return apr_psprintf(w->pool, "right(%s, length(%s)) = %s", value,
+                            literal, literal);
+    default:
+        return apr_psprintf(w->pool, "(%s %s %s)", value,
+                            sql_operators[filter->op], literal);
+    }
+}
+
+/* Columns */
+
+static int is_text(scim_compare_e kind)
+{
+    return kind == SCIM_COMPARE_FOLD || kind == SCIM_COMPARE_USER_NAME
+           || kind == SCIM_COMPARE_EXACT || kind == SCIM_COMPARE_BINARY;
+}
+
+/* What scim.fold returns has the collation of its argument; the index on it
+ * has "C", which is the same in every cluster. */
+static const char *folded(writer_t *w, const char *text)
+{
+    return apr_pstrcat(w->pool, "(scim.fold(", text, ") COLLATE \"C\")",
+                       NULL);
+}
+
+/* The key of the value in a column. */
+static const char *column_key(writer_t *w, const scim_operand_t *operand)
+{
+    const scim_attribute_t *leaf = leaf_of(operand);
+
+    if (leaf->is_location) {
+        return apr_pstrcat(w->pool, "(",
+                           parameter(w, w->query->location_prefix),
+                           "::text || ", leaf->column, "::text)", NULL);
+    }
+    if (leaf->key) {
+        return leaf->key;
+    }
+    if (operand->compare == SCIM_COMPARE_FOLD) {
+        return folded(w, leaf->column);
+    }
+    return is_text(operand->compare)
+           ? apr_pstrcat(w->pool, "(", leaf->column,
+                         ")::text COLLATE \"C\"", NULL)
+           : leaf->column;
+}
+
+/* The id that an equality on id or meta.location asks for; NULL when no
+ * account can have it. */
+static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
+{
+    const char *text = literal_text(w, filter);
+    const char *prefix = w->query->location_prefix;
+
+    if (leaf_of(&filter->operand)->is_location) {
+        if (strncmp(text, prefix, strlen(prefix)) != 0) {
+            return NULL;
+        }
+        text += strlen(prefix);
+    }
+    return scim_text_is_uuid(text) ? text : NULL;
+}
+
+static const char *column_condition(writer_t *w, const scim_filter_t *filter)
+{
+    const char *column = leaf_of(&filter->operand)->column;
+    int is_id = strcmp(column, "a.id") == 0;
+    const char *id;
+
+    if (filter->op == SCIM_OP_PR
+        || filter->literal.kind == SCIM_LITERAL_NULL) {
+        return is_id ? filter->op == SCIM_OP_EQ ? "FALSE" : "TRUE"
+                     : apr_psprintf(w->pool, "(%s IS %s NULL)", column,
+                                    filter->op == SCIM_OP_EQ ? "" : "NOT");
+    }
+    if (!is_id || filter->op != SCIM_OP_EQ) {
+        return compare(w, filter, column_key(w, &filter->operand));
+    }
+    id = wanted_id(w, filter);
+    return id ? apr_pstrcat(w->pool, "(a.id = ", parameter(w, id), "::uuid)",
+                            NULL)
+              : "FALSE";
+}
+
+/* A column that holds a list, never an empty one: schemas. */
+static const char *column_list_condition(writer_t *w,
+                                         const scim_filter_t *filter)
+{
+    const char *column = leaf_of(&filter->operand)->column;
+    int folds = filter->operand.compare == SCIM_COMPARE_FOLD;
+
+    if (filter->op == SCIM_OP_PR
+        || filter->literal.kind == SCIM_LITERAL_NULL) {
+        return filter->op == SCIM_OP_EQ ? "FALSE" : "TRUE";
+    }
+    return apr_psprintf(w->pool,
+                        "EXISTS (SELECT FROM jsonb_array_elements_text(%s)"
+                        " AS e(v) WHERE %s)", column,
+                        compare(w, filter, folds ? folded(w, "e.v")
+                                                 : "e.v COLLATE \"C\""));
+}
+
+/* Members of a.attributes */
+
+/* The names come from the attribute tables, where none has a quote. */
+static const char *quoted(writer_t *w, const char *name, char quote)
+{
+    return apr_psprintf(w->pool, "%c%s%c", quote, name, quote);
+}
+
+/* The jsonpath of the operand's values, or of its elements without sub. */
+static const char *json_path(writer_t *w, const scim_operand_t *o,
+                             const char *sub)
+{
+    return apr_pstrcat(w->pool, "$",
+                       o->container ? "." : "",
+                       o->container ? quoted(w, o->container, '"') : "",
+                       ".", quoted(w, o->name, '"'),
+                       o->multi_valued ? "[*]" : "",
+                       sub ? "." : "", sub ? quoted(w, sub, '"') : "", NULL);
+}
+
+static const char *document(writer_t *w)
+{
+    return w->in_element ? "e.v" : "a.attributes";
+}
+
+/* The value as jsonb (arrow "->") or text ("->>"). */
+static const char *member(writer_t *w, const scim_operand_t *o,
+                          const char *arrow)
+{
+    const char *holder = document(w);
+
+    if (o->container) {
+        holder = apr_pstrcat(w->pool, holder, "->",
+                             quoted(w, o->container, '\''), NULL);
+    }
+    if (o->sub) {
+        return apr_pstrcat(w->pool, "(", holder, "->",
+                           quoted(w, o->name, '\''), arrow,
+                           quoted(w, o->sub, '\''), ")", NULL);
+    }
+    return apr_pstrcat(w->pool, "(", holder, arrow,
+                       quoted(w, o->name, '\''), ")", NULL);
+}
+
+/* jsonb is compared, not cast: a cast would fail on what an application may
+ * have stored there. */
+static const char *boolean_condition(writer_t *w,
+                                     const scim_filter_t *filter,
+                                     const char *value)
+{
+    int wants = filter->literal.boolean == (filter->op == SCIM_OP_EQ);
+    const char *is_true = apr_pstrcat(w->pool, "(", value,
+                                      " = 'true'::jsonb)", NULL);
+
+    if (wants && (filter->op == SCIM_OP_EQ
+                  || filter->operand.absent_is_false)) {
+        return is_true;
+    }
+    if (!wants && (filter->op == SCIM_OP_NE
+                   || filter->operand.absent_is_false)) {
+        return apr_pstrcat(w->pool, "(", is_true, " IS NOT TRUE)", NULL);
+    }
+    return apr_psprintf(w->pool, "(%s %s 'false'::jsonb)", value,
+                        sql_operators[filter->op]);
+}
+
+/* One value, single-valued or of an element e.v. */
+static const char *value_condition(writer_t *w, const scim_filter_t *filter,
+                                   const scim_operand_t *o)
+{
+    const char *text = member(w, o, "->>");
+
+    if (filter->literal.kind == SCIM_LITERAL_NULL) {
+        return apr_psprintf(w->pool, "(%s IS %s NULL)", text,
+                            filter->op == SCIM_OP_EQ ? "" : "NOT");
+    }
+    if (o->compare == SCIM_COMPARE_BOOLEAN) {
+        return boolean_condition(w, filter, member(w, o, "->"));
+    }
+    return compare(w, filter,
+                   o->compare == SCIM_COMPARE_FOLD
+                   ? folded(w, text)
+                   : apr_pstrcat(w->pool, text, " COLLATE \"C\"", NULL));
+}
+
+/* pr: anything but null and the empty string, at any depth there is. */
+static const char *presence(writer_t *w, const scim_operand_t *o)
+{
+    const char *path = json_path(w, o, o->sub);
+    int is_complex = leaf_of(o)->type == SCIM_COMPLEX;
+
+    return apr_psprintf(w->pool, "jsonb_path_exists(%s, '%s%s ?"
+                        " ((@.type() != \"string\" || @ != \"\")"
+                        " && @.type() != \"null\")')", document(w), path,
+                        is_complex ? ".*" : "");
+}
+
+/* Containment: what the index on scim.fold_json(attributes) answers. */
+
+static int is_containable(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_COMPARE && filter->op == SCIM_OP_EQ
+           && (filter->literal.kind == SCIM_LITERAL_STRING
+               || (filter->literal.kind == SCIM_LITERAL_BOOLEAN
+                   && filter->literal.boolean));
+}
+
+static cJSON *literal_json(const scim_literal_t *literal)
+{
+    return literal->kind == SCIM_LITERAL_STRING
+           ? cJSON_CreateString(literal->text) : cJSON_CreateTrue();
+}
+
+/* value in the place where operand's values are. */
+static cJSON *placed(const scim_operand_t *operand, cJSON *value)
+{
+    cJSON *document = cJSON_CreateObject();
+    cJSON *holder = document;
+
+    if (operand->container) {
+        holder = cJSON_AddObjectToObject(document, operand->container);
+    }
+    if (operand->multi_valued) {
+        cJSON *list = cJSON_AddArrayToObject(holder, operand->name);
+
+        cJSON_AddItemToArray(list, value);
+    }
+    else {
+        cJSON_AddItemToObject(holder, operand->name, value);
+    }
+    return document;
+}
+
+/* The folded document finds, the document as it is decides where case
+ * counts. */
+static const char *containment(writer_t *w, cJSON *wanted, int exactly)
+{
+    const char *n = parameter(w, scim_json_print(scim_json_own(wanted,
+                                                               w->pool),
+                                                 w->pool));
+    const char *found = apr_pstrcat(w->pool, "scim.fold_json(a.attributes)"
+                                    " @> scim.fold_json(", n, "::jsonb)",
+                                    NULL);
+
+    return exactly ? apr_pstrcat(w->pool, "(", found, " AND a.attributes @> ",
+                                 n, "::jsonb)", NULL)
+                   : found;
+}
+
+static int is_exact(const scim_operand_t *operand)
+{
+    return operand->compare == SCIM_COMPARE_EXACT
+           || operand->compare == SCIM_COMPARE_BINARY;
+}
+
+static const char *contained_value(writer_t *w, const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+    cJSON *value = literal_json(&filter->literal);
+
+    if (o->sub) {
+        cJSON *element = cJSON_CreateObject();
+
+        cJSON_AddItemToObject(element, o->sub, value);
+        value = element;
+    }
+    return containment(w, placed(o, value), is_exact(o));
+}
+
+/* Any element: there is one that fits, or for what fits an unassigned value,
+ * there is none at all. */
+static const char *any_value_condition(writer_t *w,
+                                       const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+    int is_null = filter->literal.kind == SCIM_LITERAL_NULL;
+    int fits_nothing = is_null ? filter->op == SCIM_OP_EQ
+                               : filter->op == SCIM_OP_NE;
+    const char *path = json_path(w, o, NULL);
+    writer_t inner = { w->query, w->pool, 1 };
+    scim_operand_t element = *o;
+    const char *found;
+
+    element.container = NULL;
+    element.multi_valued = 0;
+    element.name = o->sub;
+    element.sub = NULL;
+    found = apr_psprintf(w->pool, "EXISTS (SELECT FROM jsonb_path_query("
+                         "a.attributes, '%s') AS e(v) WHERE %s)", path,
+                         value_condition(&inner, filter, &element));
+    return fits_nothing
+           ? apr_psprintf(w->pool, "(%s OR NOT jsonb_path_exists("
+                          "a.attributes, '%s'))", found, path)
+           : found;
+}
+
+static const char *json_condition(writer_t *w, const scim_filter_t *filter)
+{
+    if (filter->op == SCIM_OP_PR) {
+        return presence(w, &filter->operand);
+    }
+    if (!w->in_element && is_containable(filter)) {
+        return contained_value(w, filter);
+    }
+    return filter->operand.multi_valued && filter->operand.sub
+           ? any_value_condition(w, filter)
+           : value_condition(w, filter, &filter->operand);
+}
+
+/* Elements */
+
+/* Whether filter is one eq or several, joined by and. */
+static int is_all_containable(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_AND
+           ? is_all_containable(filter->left)
+             && is_all_containable(filter->right)
+           : is_containable(filter);
+}
+
+/* Put the eq terms that filter demands into element; 0 when two of them ask
+ * for different values of one sub-attribute. */
+static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
+{
+    if (filter->kind == SCIM_FILTER_AND) {
+        return collect(element, exactly, filter->left)
+               && collect(element, exactly, filter->right);
+    }
+    if (!is_containable(filter)) {
+        return 1;
+    }
+    if (scim_json_member(element, filter->operand.name)) {
+        return 0;
+    }
+    *exactly |= is_exact(&filter->operand);
+    cJSON_AddItemToObject(element, filter->operand.name,
+                          literal_json(&filter->literal));
+    return 1;
+}
+
+/* One element meets all of filter->left: by containment alone where that says
+ * it all, else with containment to find candidates. */
+static const char *element_condition(writer_t *w,
+                                     const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+    writer_t inner = { w->query, w->pool, 1 };
+    cJSON *element = scim_json_own(cJSON_CreateObject(), w->pool);
+    int exactly = 0;
+    int consistent = collect(element, &exactly, filter->left);
+    const char *found = NULL;
+    const char *each;
+
+    if (element->child) {
+        found = containment(w, placed(o, cJSON_Duplicate(element, 1)),
+                            exactly);
+    }
+    if (consistent && is_all_containable(filter->left)) {
+        return found;
+    }
+    each = apr_psprintf(w->pool, "EXISTS (SELECT FROM jsonb_path_query("
+                        "a.attributes, '%s') AS e(v) WHERE %s)",
+                        json_path(w, o, NULL),
+                        condition(&inner, filter->left));
+    return found ? apr_psprintf(w->pool, "(%s AND %s)", found, each)
+                 : each;
+}
+
+/* Trees */
+
+/* meta as a whole is always there. */
+static int is_always_present(const scim_operand_t *operand)
+{
+    const scim_attribute_t *subs = operand->attribute->subs;
+
+    return !operand->sub && subs && subs->column;
+}
+
+static const char *comparison_condition(writer_t *w,
+                                        const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+
+    if (is_always_present(o)) {
+        return filter->op == SCIM_OP_EQ ? "FALSE" : "TRUE";
+    }
+    if (!leaf_of(o)->column) {
+        return json_condition(w, filter);
+    }
+    return o->multi_valued ? column_list_condition(w, filter)
+                           : column_condition(w, filter);
+}
+
+static const char *condition(writer_t *w, const scim_filter_t *filter)
+{
+    const char *left;
+
+    switch (filter->kind) {
+    case SCIM_FILTER_COMPARE:
+        return comparison_condition(w, filter);
+    case SCIM_FILTER_ELEMENT:
+        return element_condition(w, filter);
+    case SCIM_FILTER_NOT:
+        return apr_pstrcat(w->pool, "((", condition(w, filter->left),
+                           ") IS NOT TRUE)", NULL);
+    default:
+        left = condition(w, filter->left);
+        return apr_pstrcat(w->pool, "(", left,
+                           filter->kind == SCIM_FILTER_AND ? " AND " : " OR ",
+                           condition(w, filter->right), ")", NULL);
+    }
+}
+
+/* What every matching row has by a key column. */
+static void note_keys(scim_query_t *query, const scim_filter_t *filter)
+{
+    const scim_attribute_t *attribute = filter->operand.attribute;
+
+    if (filter->kind == SCIM_FILTER_AND) {
+        note_keys(query, filter->left);
+        note_keys(query, filter->right);
+    }
+    else if (filter->kind == SCIM_FILTER_COMPARE
+             && filter->op == SCIM_OP_EQ && attribute->column
+             && filter->literal.kind == SCIM_LITERAL_STRING
+             && !attribute->multi_valued) {
+        query->indexed |= attribute->key || attribute->case_exact;
+        query->at_most_one |= attribute->uniqueness == SCIM_UNIQUE_SERVER;
+    }
+}
+
+const char *scim_query_condition(scim_query_t *query,
+                                 const scim_filter_t *filter,
+                                 apr_pool_t *pool)
+{
+    writer_t w = { query, pool, 0 };
+
+    query->indexed = 0;
+    query->at_most_one = 0;
+    note_keys(query, filter);
+    return condition(&w, filter);
+}
+
+/* Order */
+
+/* The value of the primary element, else of the first (RFC 7644 section
+ * 3.4.2.3). */
+static const char *chosen_value(writer_t *w, const scim_operand_t *o,
+                                const char *arrow)
+{
+    return apr_psprintf(w->pool, "(coalesce(jsonb_path_query_first("
+                        "a.attributes, '%s ? (@.primary == true)'),"
+                        " a.attributes->'%s'->0)%s'%s')",
+                        json_path(w, o, NULL), o->name, arrow, o->sub);
+}
+
+/* A key has to fit into a cursor, so only the beginning of a text counts that
+ * no column bounds. */
+static const char *member_key(writer_t *w, const scim_operand_t *o)
+{
+    int is_boolean = o->compare == SCIM_COMPARE_BOOLEAN;
+    const char *arrow = is_boolean ? "->" : "->>";
+    const char *value = o->multi_valued ? chosen_value(w, o, arrow)
+                                        : member(w, o, arrow);
+
+    if (is_boolean) {
+        return apr_pstrcat(w->pool, "(", value, " = 'true'::jsonb)", NULL);
+    }
+    value = apr_pstrcat(w->pool, "left(", value, ", 200)", NULL);
+    return o->compare == SCIM_COMPARE_FOLD
+           ? folded(w, value)
+           : apr_pstrcat(w->pool, "(", value, " COLLATE \"C\")", NULL);
+}
+
+scim_error_t *scim_query_sort_operand(scim_operand_t *operand,
+                                      const char *name,
+                                      const scim_resolver_t *resolver,
+                                      apr_pool_t *pool)
+{
+    scim_error_t *error;
+
+    memset(operand, 0, sizeof(*operand));
+    error = resolver->resolve(operand, resolver->baton, name, strlen(name),
+                              NULL, 1, pool);
+    if (error || !operand->name || operand->compare == SCIM_COMPARE_NONE
+        || (operand->multi_valued && leaf_of(operand)->column)) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "sortBy must name an attribute with values to sort"
+                          " by, '%.120s' does not.", name);
+    }
+    return NULL;
+}
+
+scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
+                               const char *name,
+                               const scim_resolver_t *resolver,
+                               apr_pool_t *pool)
+{
+    static const char *const types[] = {
+        [SCIM_COMPARE_FOLD] = "text", [SCIM_COMPARE_USER_NAME] = "text",
+        [SCIM_COMPARE_EXACT] = "text", [SCIM_COMPARE_BOOLEAN] = "boolean",
+        [SCIM_COMPARE_NUMBER] = "numeric",
+        [SCIM_COMPARE_INSTANT] = "timestamptz",
+        [SCIM_COMPARE_BINARY] = "text"
+    };
+    writer_t w = { query, pool, 0 };
+    scim_operand_t operand;
+    const char *column;
+
+    SCIM_ERR(scim_query_sort_operand(&operand, name, resolver, pool));
+    column = leaf_of(&operand)->column;
+    order->type = types[operand.compare];
+    if (!column) {
+        order->key = member_key(&w, &operand);
+    }
+    else {
+        /* URLs of one organization differ in the id alone. */
+        order->key = leaf_of(&operand)->is_location
+                     ? apr_pstrcat(pool, "(", column,
+                                   "::text COLLATE \"C\")", NULL)
+                     : column_key(&w, &operand);
+    }
+    return NULL;
+}

@@ -1,0 +1,223 @@
+/* scim_schema: the attribute tables and what follows from them.
+ *
+ * The tables in scim_schema_user.c and scim_schema_role.c are the single
+ * source of truth about attributes.  Validation, PATCH, filters, SQL,
+ * projection and /Schemas read them; nothing about an attribute is written
+ * twice.
+ */
+#ifndef SCIM_SCHEMA_H
+#define SCIM_SCHEMA_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "values/scim_error.h"
+#include "scim_filter.h"
+#include "values/scim_work.h"
+
+#define SCIM_URN_USER "urn:ietf:params:scim:schemas:core:2.0:User"
+#define SCIM_URN_ROLE "urn:ietf:params:scim:schemas:core:2.0:Role"
+#define SCIM_URN_ENTERPRISE \
+    "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+/* The two switches of a deployment, SCIMProfile and SCIMStrict, and what the
+ * request at hand may still cost. */
+typedef struct {
+    int managed;              /* profile managed (else open): data */
+    int strict;               /* SCIMStrict On (else Off): dialect */
+    scim_work_t *work;        /* NULL: there is no end to it */
+} scim_rules_t;
+
+typedef enum {
+    SCIM_STRING, SCIM_BOOLEAN, SCIM_DECIMAL, SCIM_INTEGER, SCIM_DATETIME,
+    SCIM_REFERENCE, SCIM_BINARY, SCIM_COMPLEX
+} scim_type_e;
+
+typedef enum {
+    SCIM_READ_WRITE, SCIM_READ_ONLY, SCIM_IMMUTABLE, SCIM_WRITE_ONLY
+} scim_mutability_e;
+
+typedef enum {
+    SCIM_RETURNED_DEFAULT, SCIM_RETURNED_ALWAYS, SCIM_RETURNED_NEVER,
+    SCIM_RETURNED_REQUEST
+} scim_returned_e;
+
+typedef enum {
+    SCIM_UNIQUE_NONE, SCIM_UNIQUE_SERVER, SCIM_UNIQUE_GLOBAL
+} scim_uniqueness_e;
+
+/* Set in the profile managed, beside the plain characteristics. */
+#define SCIM_MANAGED_REQUIRED  1
+#define SCIM_MANAGED_IMMUTABLE 2
+
+typedef struct scim_attribute_t scim_attribute_t;
+struct scim_attribute_t {
+    const char *name;         /* NULL ends a table */
+    const char *description;
+    scim_type_e type;
+    int multi_valued;
+    int required;
+    int case_exact;
+    scim_mutability_e mutability;
+    scim_returned_e returned;
+    scim_uniqueness_e uniqueness;
+    int managed;              /* SCIM_MANAGED_ bits */
+    int unlisted;             /* common attribute that /Schemas does not list
+                               * (RFC 7643 section 3.1) */
+    const char *const *canonical_values;   /* NULL-terminated, or NULL */
+    const char *const *reference_types;
+    const scim_attribute_t *subs;          /* of a complex attribute */
+    const char *column;       /* SQL expression on the row "a" that gives the
+                               * value (for multi-valued: a jsonb array);
+                               * NULL: a member of a.attributes */
+    int is_location;          /* column is an id, the value the URL of the
+                               * resource that has it */
+    const char *key;          /* SQL expression of the stored comparison key,
+                               * or NULL: scim.fold(column) */
+};
+
+typedef struct {
+    const char *urn;
+    const char *name;
+    const char *description;
+    const scim_attribute_t *attributes;
+} scim_schema_t;
+
+typedef struct {
+    const char *name;                       /* "User" */
+    const char *endpoint;                   /* "/Users" */
+    const char *description;
+    const scim_attribute_t *common;         /* schemas, id, meta and, where
+                                             * clients may set it, externalId
+                                             * (RFC 7643 section 3.1) */
+    const scim_schema_t *core;
+    const scim_schema_t *const *extensions; /* NULL-terminated */
+} scim_resource_type_t;
+
+/* The resource types that this server offers; the first is User. */
+extern const scim_resource_type_t scim_user_type;
+extern const scim_resource_type_t scim_role_type;
+#define SCIM_RESOURCE_TYPES 2
+extern const scim_resource_type_t
+    *const scim_resource_types[SCIM_RESOURCE_TYPES + 1]; /* NULL ends */
+
+/* The resource type called name, as meta.resourceType gives it, or NULL. */
+const scim_resource_type_t *scim_resource_type_named(const char *name);
+
+/* Resolve a name of type's schemas or a common one: any case, with or without
+ * URN; an extension's attribute without its URN where no other has the name
+ * (ATTR-05).  baton of the resolver is the type.  */
+scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
+                                     const scim_rules_t *rules);
+
+/* The same for lists of all types: a name that type does not have, but another
+ * type has, is that one's.  Such an attribute has no value here (RFC 7644
+ * section 3.4.2.1). */
+scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
+                                         const scim_rules_t *rules);
+
+/* What of a request was ignored, for the log: const char *, which live as long
+ * as notes.  Only the first SCIM_MAX_NOTES are kept, a client cannot flood the
+ * log. */
+#define SCIM_MAX_NOTES 20
+void scim_note(apr_array_header_t *notes, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* SCIM_E_INVALID_VALUE when a multi-valued attribute has more elements than
+ * SCIM_MAX_ELEMENTS. */
+#define SCIM_MAX_ELEMENTS 1000
+scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
+                                     apr_pool_t *pool) SCIM_CHECKED;
+
+/* The table row for a member name, any case, or NULL. */
+const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
+                                            const char *name);
+
+/* Whether the attribute must be present, and whether a client may change it
+ * once it is set, in this profile. */
+int scim_attribute_is_required(const scim_attribute_t *attribute,
+                               const scim_rules_t *rules);
+scim_mutability_e scim_attribute_mutability(const scim_attribute_t *attribute,
+                                            const scim_rules_t *rules);
+
+/* A value that a client sent for attribute, in the schema's spelling and
+ * types, as a new tree for the caller to place; *normal is NULL when the value
+ * is absent.  Strict off takes what scim_shape.h and clients.md H9, H14-H16,
+ * H36 and H37 list: booleans as strings and as 1 and 0, numbers for strings,
+ * a string for a complex value (its "value").  Unknown and readOnly members
+ * are left out; a note (scim_note) is added to notes for each unknown one.
+ * where is the attribute's name for messages.  What fits no type is
+ * SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_schema_normalise(cJSON **normal,
+                                    const scim_attribute_t *attribute,
+                                    const cJSON *value, const char *where,
+                                    const scim_rules_t *rules,
+                                    apr_array_header_t *notes,
+                                    apr_pool_t *pool) SCIM_CHECKED;
+
+/* Let object, a complex value of attribute in the schema's spelling, have the
+ * id that its "$ref" ends with as its "value", if it has none, and no "$ref".
+ * An id that cannot be a value is SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_schema_settle_reference(cJSON *object,
+                                           const scim_attribute_t *attribute,
+                                           const scim_rules_t *rules,
+                                           apr_array_header_t *notes,
+                                           apr_pool_t *pool) SCIM_CHECKED;
+
+/* The body of a POST or PUT as a resource in the schema's spelling (a new
+ * root owned by pool), without id, meta, schemas and other readOnly members.
+ * *rest, owned by pool, holds the members whose names are no attribute's but
+ * may be paths (scim_patch_read); it refers to body.
+ * Checks that body is an object and what "schemas" says: strict On requires
+ * the core URN and known URNs only (RES-01, RES-02, RES-05), Off none. */
+scim_error_t *scim_schema_read(cJSON **resource, cJSON **rest,
+                               const cJSON *body,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* Check a whole resource as it would be stored: required attributes, one
+ * primary an attribute (ATTR-25).  Duplicate elements, by type and value, are
+ * collapsed to the first (ATTR-27).  What is as it was in before, the stored
+ * resource or NULL, is not looked at: applications write it, too. */
+scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,
+                                   const scim_resource_type_t *type,
+                                   const scim_rules_t *rules,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* Which attributes an answer holds (RFC 7644 section 3.9). */
+typedef struct scim_projection_t scim_projection_t;
+
+/* From the values of the query parameters attributes and excludedAttributes,
+ * comma-separated, NULL when absent; *projection is NULL when there is no name
+ * in either.  Unknown names are ignored; a name with a filter, as in a PATCH
+ * path, stands for the attribute without it, but is excluded in no part.  Both
+ * given, or a filter without end: SCIM_E_INVALID_VALUE. */
+scim_error_t *scim_projection_make(scim_projection_t **projection,
+                                   const char *attributes,
+                                   const char *excluded,
+                                   const scim_resource_type_t *type,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* An Error message (RFC 7644 section 3.12) in pool; scim_type may be NULL. */
+cJSON *scim_schema_error(int status, const char *scim_type,
+                         const char *detail, apr_pool_t *pool);
+
+/* A ListResponse (RFC 7644 section 3.4.2) in pool: resources, an array that
+ * becomes part of it, out of total, from start_index. */
+cJSON *scim_schema_list(apr_int64_t total, apr_int64_t start_index,
+                        cJSON *resources, apr_pool_t *pool);
+
+/* resource as it is answered: a new tree for the caller to place, which shares
+ * resource's strings and must not outlive it; members in the order of the
+ * tables, "schemas" computed from the extensions present
+ * (RES-06), id and meta taken from resource; nothing unassigned, nothing
+ * returned=never; only what projection (may be NULL) wants. */
+cJSON *scim_schema_present(const cJSON *resource,
+                           const scim_resource_type_t *type,
+                           const scim_projection_t *projection,
+                           apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,245 @@
+/* scimctl activity: what happened in an organization. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "resources/scim_activity.h"
+#include "values/scim_json.h"
+#include "scimctl/scimctl_print.h"
+#include "scimctl/scimctl_run.h"
+
+#define ACTIVITY_COLUMNS 5
+#define MAX_ENTRIES 100000
+#define MIN_LOOK 100             /* entries: late ones are among them */
+#define FOLLOW_INTERVAL apr_time_from_sec(1)
+
+/* What an entry is about: what changed, which token, or which request was
+ * refused why. */
+static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
+{
+    const char *token = scim_json_text(scim_json_member(entry, "data"),
+                                       "name");
+    const cJSON *name;
+    const char *text = token ? token : "";
+
+    if (scim_json_text(entry, "detail")) {
+        return apr_psprintf(pool, "%s %s: %s", scim_json_text(entry, "method"),
+                            scim_json_text(entry, "path"),
+                            scim_json_text(entry, "detail"));
+    }
+    cJSON_ArrayForEach(name, scim_json_member(entry, "attributes")) {
+        text = apr_pstrcat(pool, text, *text ? ", " : "", name->valuestring,
+                           NULL);
+    }
+    return text;
+}
+
+/* The last words of an event URI; the status of a refused request. */
+static const char *entry_kind(const cJSON *entry, apr_pool_t *pool)
+{
+    const char *kind = scim_json_text(entry, "kind");
+    const char *event = kind ? strstr(kind, ":event:") : NULL;
+
+    if (!kind) {
+        return apr_psprintf(pool, "refused %d",
+                            scim_json_member(entry, "status")->valueint);
+    }
+    return event ? event + strlen(":event:") : kind;
+}
+
+static void put_cells(apr_array_header_t *cells, const cJSON *entry,
+                      apr_pool_t *pool)
+{
+    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
+    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
+    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "userName");
+    APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, pool);
+    APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, pool);
+}
+
+static void print_list(const scimctl_run_t *run, const cJSON *entries)
+{
+    static const char *const heads[ACTIVITY_COLUMNS] = {
+        "TIME", "ACTOR", "ACCOUNT", "WHAT", "DETAIL"
+    };
+    apr_array_header_t *cells = apr_array_make(run->pool, 64,
+                                               sizeof(const char *));
+    const cJSON *entry;
+    int i;
+
+    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
+        APR_ARRAY_PUSH(cells, const char *) = heads[i];
+    }
+    cJSON_ArrayForEach(entry, entries) {
+        put_cells(cells, entry, run->pool);
+    }
+    scimctl_print_table(cells, ACTIVITY_COLUMNS);
+}
+
+/* Following */
+
+static void print_entry(const scimctl_run_t *run, const cJSON *entry,
+                        apr_pool_t *pool)
+{
+    apr_array_header_t *cells;
+    int i;
+
+    if (run->options.json) {
+        scimctl_print_json(entry, pool);
+        return;
+    }
+    cells = apr_array_make(pool, ACTIVITY_COLUMNS, sizeof(const char *));
+    put_cells(cells, entry, pool);
+    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
+        fputs(i > 0 ? "  " : "", stdout);
+        scimctl_print_text(APR_ARRAY_IDX(cells, i, const char *), pool);
+    }
+    putchar('\n');
+}
+
+/* What the looks so far have seen.  Transactions commit in another order than
+ * they take their sequences, so the latest sequence alone would miss some. */
+typedef struct {
+    apr_hash_t *sequences;       /* from floor on */
+    apr_int64_t floor;           /* what is not above it is not looked at */
+} seen_t;
+
+static apr_int64_t sequence_of(const cJSON *entry)
+{
+    return apr_atoi64(scim_json_text(entry, "sequence"));
+}
+
+/* The latest entries down to floor: more of them, as long as it takes, when
+ * more has happened since the last look. */
+static scim_error_t *look(const cJSON **entries, scimctl_run_t *run,
+                          const scim_activity_query_t *query,
+                          apr_int64_t floor, apr_pool_t *pool)
+{
+    scim_activity_query_t wide = *query;
+
+    for (;;) {
+        const cJSON *first;
+        cJSON *list;
+
+        SCIM_ERR(scim_activity_list(&list,
+                                    scim_db_within(run->call.db, pool),
+                                    run->call.principal->organization_id,
+                                    &wide, pool));
+        *entries = scim_json_member(list, "entries");
+        first = (*entries)->child;
+        if (!scim_json_member(list, "next") || wide.count >= MAX_ENTRIES
+            || sequence_of(first->prev) <= floor) {
+            return NULL;
+        }
+        wide.count = wide.count < MAX_ENTRIES / 2 ? wide.count * 2
+                                                  : MAX_ENTRIES;
+    }
+}
+
+/* Print the unseen entries, the oldest first. */
+static void print_unseen(const scimctl_run_t *run, const cJSON *entries,
+                         const seen_t *seen, apr_pool_t *pool)
+{
+    const cJSON *first = entries->child;
+    const cJSON *entry = first ? first->prev : NULL;
+
+    while (entry) {
+        if (sequence_of(entry) > seen->floor
+            && !apr_hash_get(seen->sequences,
+                             scim_json_text(entry, "sequence"),
+                             APR_HASH_KEY_STRING)) {
+            print_entry(run, entry, pool);
+        }
+        entry = entry == first ? NULL : entry->prev;
+    }
+}
+
+/* Remember the latest entries, as many as a look begins with. */
+static void remember(seen_t *seen, const cJSON *entries, int count,
+                     apr_pool_t *pool)
+{
+    const cJSON *entry;
+    int left = count;
+
+    seen->sequences = apr_hash_make(pool);
+    seen->floor = 0;
+    cJSON_ArrayForEach(entry, entries) {
+        if (left-- == 0) {
+            return;
+        }
+        apr_hash_set(seen->sequences, scim_json_text(entry, "sequence"),
+                     APR_HASH_KEY_STRING, entry);
+        seen->floor = left == 0 ? sequence_of(entry) : 0;
+    }
+}
+
+/* The first look prints so many. */
+static void start_at(seen_t *seen, const cJSON *entries, int count)
+{
+    const cJSON *before = cJSON_GetArrayItem(entries, count);
+
+    seen->floor = before ? sequence_of(before) : 0;
+}
+
+/* Until the reader is gone.  Two pools take turns: what was seen last time is
+ * needed once more. */
+static scim_error_t *follow(scimctl_run_t *run,
+                            const scim_activity_query_t *query)
+{
+    scim_activity_query_t again = *query;
+    seen_t seen = { apr_hash_make(run->pool), 0 };
+    apr_int64_t floor = APR_INT64_MAX;
+    apr_pool_t *pools[2];
+    int turn = 0;
+
+    if (again.count < MIN_LOOK) {
+        again.count = MIN_LOOK;
+    }
+    apr_pool_create(&pools[0], run->pool);
+    apr_pool_create(&pools[1], run->pool);
+    for (;;) {
+        apr_pool_t *pool = pools[turn];
+        const cJSON *entries;
+
+        apr_pool_clear(pool);
+        SCIM_ERR(look(&entries, run, &again, floor, pool));
+        if (floor == APR_INT64_MAX) {
+            start_at(&seen, entries, query->count);
+        }
+        print_unseen(run, entries, &seen, pool);
+        remember(&seen, entries, again.count, pool);
+        floor = seen.floor;
+        if (fflush(stdout) != 0) {
+            return NULL;
+        }
+        turn = !turn;
+        apr_sleep(FOLLOW_INTERVAL);
+    }
+}
+
+scim_error_t *scimctl_activity_list(scimctl_run_t *run)
+{
+    scim_activity_query_t query = { run->options.outcome,
+                                    run->options.account, NULL, 0 };
+    apr_int64_t count;
+    scim_rows_t *rows;
+    cJSON *list;
+
+    SCIM_ERR(scimctl_number(&count, run, run->options.count, 100));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    query.count = count < MAX_ENTRIES ? (int) count : MAX_ENTRIES;
+    if (run->options.follow) {
+        return follow(run, &query);
+    }
+    SCIM_ERR(scim_activity_list(&list, run->call.db,
+                                run->call.principal->organization_id, &query,
+                                run->pool));
+    if (run->options.json) {
+        scimctl_print_json(scim_json_member(list, "entries"), run->pool);
+        return NULL;
+    }
+    print_list(run, scim_json_member(list, "entries"));
+    return NULL;
+}

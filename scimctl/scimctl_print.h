@@ -1,0 +1,50 @@
+/* scimctl_print: what scimctl prints, as tables for people and as JSON for
+ * programs.  What is not a constant is printed by these functions alone, so
+ * that a terminal shows it and never obeys it. */
+#ifndef SCIMCTL_PRINT_H
+#define SCIMCTL_PRINT_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "storage/scim_db.h"
+
+#define SCIMCTL_MAX_COLUMNS 16
+
+typedef enum { SCIMCTL_TEXT, SCIMCTL_BOOLEAN, SCIMCTL_NUMBER } scimctl_as_e;
+
+/* One column of a list: its head, its JSON name, its place in the rows.  A
+ * NULL head ends a table of them. */
+typedef struct {
+    const char *head;
+    const char *name;
+    int column;
+    scimctl_as_e as;
+} scimctl_column_t;
+
+/* text in pool, with "?" for each character that could steer a terminal and
+ * each byte that is not UTF-8 (scim_text_step). */
+const char *scimctl_shown(const char *text, apr_pool_t *pool);
+
+/* text (NULL for none) on standard output, as it is shown. */
+void scimctl_print_text(const char *text, apr_pool_t *pool);
+
+/* A line on standard error, as it is shown; white space becomes a blank. */
+void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A table of as many columns (at most SCIMCTL_MAX_COLUMNS), each as wide as
+ * its widest cell; cells are const char *, the first row being the heads. */
+void scimctl_print_table(const apr_array_header_t *cells, int columns);
+
+/* JSON, in which what could steer a terminal is escaped. */
+void scimctl_print_json(const cJSON *value, apr_pool_t *pool);
+void scimctl_print_json_text(const char *text);
+
+/* rows as a table, or as a list of JSON objects. */
+void scimctl_print_rows(const scim_rows_t *rows,
+                        const scimctl_column_t *columns, int json,
+                        apr_pool_t *pool);
+
+#endif

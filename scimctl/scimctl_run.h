@@ -1,0 +1,96 @@
+/* scimctl_run: one run of the command, and what its parts share. */
+#ifndef SCIMCTL_RUN_H
+#define SCIMCTL_RUN_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+#include "resources/scim_call.h"
+#include "values/scim_error.h"
+#include "resources/scim_feed.h"
+#include "scimctl/scimctl_print.h"
+
+#define SCIMCTL_MAX_ARGUMENTS 4
+
+/* Of a relay whose receiver wants no more events: to be started again by
+ * people alone. */
+#define SCIMCTL_EXIT_GONE 3
+
+typedef struct {
+    const char *db;
+    int json;
+    int help;
+    int version;
+    int dry_run;
+    int follow;
+    const char *name;
+    const char *issuer;
+    const char *expires;
+    const char *days;
+    const char *filter;
+    const char *start;
+    const char *count;
+    const char *account;
+    const char *outcome;
+    const char *base;
+    const char *after;
+    const char *url;
+    const char *secret_file;
+    apr_array_header_t *domains;
+} scimctl_options_t;
+
+/* One run of the command. */
+typedef struct {
+    apr_pool_t *pool;
+    scimctl_options_t options;
+    const char *arguments[SCIMCTL_MAX_ARGUMENTS];
+    int count;
+    scim_call_t call;            /* its db, and the organization's principal */
+    int exit_status;             /* after an error; 0: as after any other */
+} scimctl_run_t;
+
+/* A command of scimctl: prints what it has to say; its errors are printed by
+ * main. */
+typedef scim_error_t *scimctl_command_fn(scimctl_run_t *run);
+
+/* The organization named by the first argument, as the one that the run acts
+ * in, in the operator's name; *rows is its row.  SCIM_E_NOT_FOUND without
+ * one. */
+scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
+                                          scimctl_run_t *run) SCIM_CHECKED;
+
+/* text as a number from 1, or otherwise where it is NULL. */
+scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
+                             const char *text, apr_int64_t otherwise)
+    SCIM_CHECKED;
+
+/* SCIM_E_INVALID_VALUE without the option's value. */
+scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
+                           const char *option) SCIM_CHECKED;
+
+/* Where --after says, "0" without it; the operator is told when that event is
+ * not there.  organization_id as in scim_feed_reader_t. */
+scim_error_t *scimctl_find_position(scim_feed_position_t *position,
+                                    scimctl_run_t *run,
+                                    const char *organization_id)
+    SCIM_CHECKED;
+
+/* rows as the options say, as a table or as JSON. */
+void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
+                  const scimctl_column_t *columns);
+
+/* Tell the operator that the history of the database went back. */
+void scimctl_say_went_back(const scim_feed_position_t *from);
+
+/* Tell the operator that the database is away and will be asked again; for
+ * scim_feed_reader_t. */
+void scimctl_say_waiting(void *baton, const scim_error_t *error);
+
+scimctl_command_fn scimctl_events;         /* events */
+scimctl_command_fn scimctl_relay;          /* relay */
+scimctl_command_fn scimctl_relay_list;     /* relay list */
+scimctl_command_fn scimctl_relay_skip;     /* relay skip */
+scimctl_command_fn scimctl_import;         /* account import */
+scimctl_command_fn scimctl_activity_list;  /* activity list */
+
+#endif

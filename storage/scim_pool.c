@@ -1,0 +1,289 @@
+#include "storage/scim_pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_atomic.h>
+#include <apr_dbd.h>
+#include <apr_optional.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#include <httpd.h>
+#include <mod_dbd.h>
+
+#include "values/scim_places.h"
+
+#define OPEN_AGAIN apr_time_from_msec(200)
+
+/* A connection that came back is on top of returned until somebody takes it or
+ * it is in mod_dbd again. */
+struct scim_pool_t {
+    apr_pool_t *pool;
+    server_rec *server;
+    const char *params;
+    scim_places_t *places;
+    int is_unprepared;           /* a statement's text is sent each time */
+    scim_pool_advise_fn *advise; /* or NULL */
+    volatile apr_uint32_t advised; /* a bit for each advice given */
+    apr_thread_mutex_t *mutex;   /* of all below */
+    apr_thread_cond_t *changed;
+    int is_busy;                 /* somebody is in mod_dbd */
+    apr_time_t again;            /* when PostgreSQL may have a place again */
+    int lent;
+    int waiting;
+    int count;
+    ap_dbd_t **returned;
+};
+
+static APR_OPTIONAL_FN_TYPE(ap_dbd_open) *dbd_open;
+static APR_OPTIONAL_FN_TYPE(ap_dbd_close) *dbd_close;
+
+int scim_pool_is_available(void)
+{
+    dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
+    dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
+    /* mod_dbd connects where no deadline of ours holds. */
+    setenv("PGCONNECT_TIMEOUT", APR_STRINGIFY(SCIM_POOL_CONNECT_SECONDS), 0);
+    return dbd_open && dbd_close;
+}
+
+scim_pool_t *scim_pool_make(apr_pool_t *pool, server_rec *server, int max,
+                            const char *params)
+{
+    scim_pool_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->pool = pool;
+    made->server = server;
+    made->params = params;
+    made->places = scim_places_make(pool, max);
+    made->returned = apr_pcalloc(pool, (apr_size_t) max
+                                       * sizeof(*made->returned));
+    apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    apr_thread_cond_create(&made->changed, pool);
+    return made;
+}
+
+void scim_pool_share(scim_pool_t *pool, int is_unprepared,
+                     scim_pool_advise_fn *advise)
+{
+    pool->is_unprepared = is_unprepared;
+    pool->advise = advise;
+}
+
+int scim_pool_is_unprepared(const scim_pool_t *pool)
+{
+    return pool->is_unprepared;
+}
+
+void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
+                      const char *what)
+{
+    apr_uint32_t bit = 1U << advice;
+    apr_uint32_t before;
+
+    if (!pool->advise) {
+        return;
+    }
+    do {
+        before = apr_atomic_read32(&pool->advised);
+        if (before & bit) {
+            return;
+        }
+    } while (apr_atomic_cas32(&pool->advised, before | bit, before)
+             != before);
+    pool->advise(pool->server, advice, what);
+}
+
+/* The mutex is held, here and below, but by nobody in mod_dbd. */
+static void enter_mod_dbd(scim_pool_t *from)
+{
+    from->is_busy = 1;
+    apr_thread_mutex_unlock(from->mutex);
+}
+
+static void leave_mod_dbd(scim_pool_t *from)
+{
+    apr_thread_mutex_lock(from->mutex);
+    from->is_busy = 0;
+    if (from->waiting > 0) {
+        apr_thread_cond_broadcast(from->changed);
+    }
+}
+
+/* mod_dbd tells only its log why it has none.  A server that is there, and
+ * says so at once, has no place for one more. */
+static int has_no_place(const scim_pool_t *from, apr_time_t begin)
+{
+    return from->params && scim_wait_now() - begin < OPEN_AGAIN
+           && scim_wait_is_there(from->params);
+}
+
+static ap_dbd_t *open_one(scim_pool_t *from)
+{
+    apr_time_t begin = scim_wait_now();
+    int is_full = 0;
+    ap_dbd_t *dbd;
+
+    enter_mod_dbd(from);
+    dbd = dbd_open(from->pool, from->server);
+    if (!dbd) {
+        is_full = has_no_place(from, begin);
+    }
+    leave_mod_dbd(from);
+    from->again = is_full ? scim_wait_now() + OPEN_AGAIN : 0;
+    return dbd;
+}
+
+/* What nobody waits for goes back to mod_dbd, whose other users find it
+ * there. */
+static void put_away(scim_pool_t *from)
+{
+    while (from->count > 0 && from->waiting == 0 && !from->is_busy) {
+        ap_dbd_t *dbd = from->returned[--from->count];
+
+        enter_mod_dbd(from);
+        dbd_close(from->server, dbd);
+        leave_mod_dbd(from);
+    }
+}
+
+static void wait_for_change(scim_pool_t *from, apr_interval_time_t most)
+{
+    from->waiting++;
+    apr_thread_cond_timedwait(from->changed, from->mutex, most);
+    from->waiting--;
+}
+
+/* Where PostgreSQL has no place for one more, those that are lent come back,
+ * or another process gives one up.  The first try has all the time that it
+ * takes. */
+static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
+{
+    int is_refused = 0;
+    ap_dbd_t *dbd;
+
+    while (from->count == 0) {
+        apr_time_t now = scim_wait_now();
+
+        if (!from->is_busy && now >= from->again && (!is_refused
+                                                     || now < end)) {
+            dbd = open_one(from);
+            if (dbd || (!from->again && from->lent == 0)) {
+                return dbd;
+            }
+            is_refused = 1;
+        }
+        else if (now >= end) {
+            return NULL;
+        }
+        else {
+            wait_for_change(from, end - now < OPEN_AGAIN ? end - now
+                                                         : OPEN_AGAIN);
+        }
+    }
+    return from->returned[--from->count];
+}
+
+static ap_dbd_t *take_connection(scim_pool_t *from, apr_time_t end)
+{
+    ap_dbd_t *dbd;
+
+    apr_thread_mutex_lock(from->mutex);
+    dbd = find_one(from, end);
+    from->lent += dbd != NULL;
+    put_away(from);
+    apr_thread_mutex_unlock(from->mutex);
+    return dbd;
+}
+
+static void return_connection(scim_pool_t *from, ap_dbd_t *dbd)
+{
+    apr_thread_mutex_lock(from->mutex);
+    from->lent--;
+    from->returned[from->count++] = dbd;
+    if (from->waiting > 0) {
+        apr_thread_cond_broadcast(from->changed);
+    }
+    put_away(from);
+    apr_thread_mutex_unlock(from->mutex);
+}
+
+/* For who has a place already. */
+static scim_error_t *take_in_place(ap_dbd_t **dbd, scim_pool_t *from,
+                                   apr_time_t end, apr_pool_t *pool)
+{
+    *dbd = take_connection(from, end);
+    if (!*dbd) {
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
+                                 "mod_dbd gave no connection");
+    }
+    /* What .htaccess asks for, configtest has not seen. */
+    if (strcmp(apr_dbd_name((*dbd)->driver), "pgsql") != 0) {
+        return_connection(from, *dbd);
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
+                                 "the DBDriver of this server is not pgsql");
+    }
+    return NULL;
+}
+
+static scim_error_t *take(ap_dbd_t **dbd, scim_pool_t *from,
+                          const char *organization, apr_interval_time_t most,
+                          apr_pool_t *pool)
+{
+    apr_time_t end = scim_wait_now() + most;
+    scim_error_t *error;
+
+    if (!scim_places_take(from->places, organization, most, pool)) {
+        return scim_error_caused(pool, SCIM_E_UNAVAILABLE,
+                                 "The server is working on too many requests"
+                                 " at the moment. Please try again.",
+                                 "no database connection became free in time"
+                                 " (DBDMax, of which one organization has"
+                                 " half, beside others a quarter)");
+    }
+    error = take_in_place(dbd, from, end, pool);
+    if (error) {
+        scim_places_leave(from->places, organization);
+    }
+    return error;
+}
+
+/* The second half of a request's patience is for who connects and asks. */
+static apr_interval_time_t time_to_wait(const scim_patience_t *patience)
+{
+    apr_interval_time_t most = apr_time_from_sec(SCIM_POOL_WAIT_SECONDS);
+    apr_interval_time_t left = patience->left - patience->most / 2;
+
+    if (left < 0) {
+        return 0;
+    }
+    return left < most ? left : most;
+}
+
+scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
+                             const char *organization,
+                             scim_patience_t *patience, apr_pool_t *pool)
+{
+    apr_time_t begin = scim_wait_now();
+    scim_error_t *error;
+    ap_dbd_t *dbd = NULL;
+
+    error = take(&dbd, from, organization, time_to_wait(patience), pool);
+    scim_wait_spend(patience, begin);
+    if (!error) {
+        loan->connection = apr_dbd_native_handle(dbd->driver, dbd->handle);
+        loan->pool = dbd->pool;
+        loan->dbd = dbd;
+    }
+    return error;
+}
+
+/* The place is left last: who takes it must find the connection. */
+void scim_pool_give_back(scim_pool_t *from, const scim_loan_t *loan,
+                         const char *organization)
+{
+    return_connection(from, loan->dbd);
+    scim_places_leave(from->places, organization);
+}

@@ -1,0 +1,97 @@
+#include "storage/scim_prepared.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "storage/scim_digest.h"
+
+#define KEPT_QUERIES 32          /* query texts prepared on a connection */
+#define PREFIX "scim_"
+#define NAME_BYTES 20            /* of the hash; names have 63 at most */
+
+scim_prepared_t *scim_prepared_make(apr_pool_t *owner)
+{
+    scim_prepared_t *prepared = apr_pcalloc(owner, sizeof(*prepared));
+
+    prepared->owner = owner;
+    apr_pool_create(&prepared->kept_pool, owner);
+    prepared->kept = apr_hash_make(prepared->kept_pool);
+    return prepared;
+}
+
+void scim_prepared_forget(scim_prepared_t *prepared)
+{
+    apr_pool_clear(prepared->kept_pool);
+    prepared->kept = apr_hash_make(prepared->kept_pool);
+    memset(prepared->fixed, 0, sizeof(prepared->fixed));
+    prepared->backend = 0;
+    prepared->fits = 0;
+}
+
+/* SHA-256, cut: nobody finds two texts of one name. */
+static const char *name_of(const char *text, apr_pool_t *pool)
+{
+    const char *hash = scim_digest_hex(text, NAME_BYTES, pool);
+
+    return hash ? apr_pstrcat(pool, PREFIX, hash, NULL) : NULL;
+}
+
+const char *scim_prepared_fixed(scim_prepared_t *prepared,
+                                scim_statement_e statement,
+                                const char *text)
+{
+    if (!prepared->names[statement]) {
+        prepared->names[statement] = name_of(text, prepared->owner);
+    }
+    return prepared->names[statement];
+}
+
+/* $n with the highest n. */
+static int count_parameters(const char *text)
+{
+    int most = 0;
+
+    while ((text = strchr(text, '$')) != NULL) {
+        int n = atoi(++text);
+
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* The texts are long, and what reads them drives other things out of the
+ * processor's cache. */
+int scim_prepared_parameters(scim_prepared_t *prepared,
+                             scim_statement_e statement, const char *text)
+{
+    if (!prepared->parameters[statement]) {
+        prepared->parameters[statement] = count_parameters(text);
+    }
+    return prepared->parameters[statement];
+}
+
+const char *scim_prepared_query(unsigned char *is_prepared,
+                                const scim_prepared_t *prepared,
+                                const char *text, apr_pool_t *pool)
+{
+    const char *name = apr_hash_get(prepared->kept, text,
+                                    APR_HASH_KEY_STRING);
+
+    *is_prepared = name != NULL;
+    if (!name && apr_hash_count(prepared->kept) < KEPT_QUERIES) {
+        name = name_of(text, pool);
+    }
+    return name;
+}
+
+void scim_prepared_keep(scim_prepared_t *prepared, const char *text,
+                        const char *name)
+{
+    if (apr_hash_get(prepared->kept, text, APR_HASH_KEY_STRING)) {
+        return;
+    }
+    apr_hash_set(prepared->kept, apr_pstrdup(prepared->kept_pool, text),
+                 APR_HASH_KEY_STRING, apr_pstrdup(prepared->kept_pool, name));
+}

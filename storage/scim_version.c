@@ -1,0 +1,92 @@
+#include "storage/scim_version.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* One row: the version, the oldest that works with it, and whether the
+ * database is whole.  pg_restore makes primary keys and triggers when all rows
+ * of their table are there, and gives roles their privileges at the very end.
+ * Version 5 has no column "needs", and event_ring for event_before_insert. */
+static const char question[] =
+    "SELECT v.version, pg_catalog.to_jsonb(v) ->> 'needs',"
+    " (SELECT pg_catalog.count(*) = 7 FROM pg_catalog.pg_index i"
+    " JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
+    " WHERE i.indisprimary"
+    " AND c.relnamespace = 'scim'::pg_catalog.regnamespace"
+    " AND c.relname IN ('account', 'event', 'organization', 'refusal',"
+    " 'relay', 'schema_version', 'token'))"
+    " AND (SELECT pg_catalog.count(*) = 5 FROM pg_catalog.pg_trigger t"
+    " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
+    " WHERE c.relnamespace = 'scim'::pg_catalog.regnamespace"
+    " AND t.tgname IN ('account_before_write', 'event_ring',"
+    " 'event_before_insert', 'account_keep_token_issuer_delete',"
+    " 'account_keep_token_issuer_update', 'token_needs_admin'))"
+    " FROM scim.schema_version v ORDER BY v.version DESC LIMIT 1";
+
+static scim_error_t *unfit(const char *cause, apr_pool_t *pool)
+{
+    return scim_error_caused(pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE, cause);
+}
+
+static scim_error_t *compare(int version, int needs, const char *program,
+                             apr_pool_t *pool)
+{
+    if (version < SCIM_SCHEMA_LEAST) {
+        return unfit(apr_psprintf(pool, "The database has schema version %d,"
+                                  " this %s needs %d: apply schema.sql",
+                                  version, program, SCIM_SCHEMA_KNOWN), pool);
+    }
+    if (needs > SCIM_SCHEMA_KNOWN) {
+        return unfit(apr_psprintf(pool, "The database has schema version %d,"
+                                  " this %s knows %d: install the release"
+                                  " whose schema.sql was applied",
+                                  version, program, SCIM_SCHEMA_KNOWN), pool);
+    }
+    return NULL;
+}
+
+scim_error_t *scim_version_check(scim_db_t *db, const char *program,
+                                 apr_pool_t *pool)
+{
+    const char *needs;
+    scim_rows_t *rows;
+    int version;
+
+    SCIM_ERR(scim_db_query(&rows, db, question, 0, NULL, 0));
+    if (scim_rows_count(rows) == 0 || !scim_rows_true(rows, 0, 2)) {
+        return unfit("The database is being restored, or was restored in"
+                     " part: when pg_restore has ended, apply schema.sql",
+                     pool);
+    }
+    version = atoi(scim_rows_value(rows, 0, 0));
+    needs = scim_rows_value(rows, 0, 1);
+    return compare(version, needs ? atoi(needs) : version, program, pool);
+}
+
+static const struct {
+    const char *sqlstate;
+    const char *advice;
+} states[] = {
+    { "3F000", "apply schema.sql to this database" },
+    { "42P01", "apply schema.sql to this database" },
+    { "42703", "apply schema.sql of this release to this database" },
+    { "42883", "apply schema.sql of this release to this database" },
+    { "42704", "apply schema.sql of this release to this database" },
+    { "42P10", "apply schema.sql of this release to this database" },
+    { "42501", "the database is being restored, or its role for httpd is not"
+               " the one in DBDParams, or schema.sql was not applied" }
+};
+
+const char *scim_version_advice(const char *sqlstate)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(states) / sizeof(*states); i++) {
+        if (strcmp(states[i].sqlstate, sqlstate) == 0) {
+            return states[i].advice;
+        }
+    }
+    return NULL;
+}

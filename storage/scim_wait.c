@@ -1,0 +1,324 @@
+#include "storage/scim_wait.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <libpq-fe.h>
+
+#define LOOK_AROUND apr_time_from_msec(500) /* whether somebody waits */
+#define MAX_CANCELS 64           /* that wait to be sent; more are left out */
+#define MAX_READS 64             /* of what a closed connection still has */
+
+void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most)
+{
+    patience->most = patience->left = most;
+    patience->end = SCIM_WAIT_GOES_ON;
+}
+
+apr_time_t scim_wait_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+static int is_endless(const scim_patience_t *patience)
+{
+    return patience->most == SCIM_WAIT_FOR_EVER;
+}
+
+void scim_wait_spend(scim_patience_t *patience, apr_time_t begin)
+{
+    apr_interval_time_t spent = scim_wait_now() - begin;
+
+    if (!is_endless(patience)) {
+        patience->left = spent < patience->left ? patience->left - spent : 0;
+    }
+}
+
+/* Cancelling */
+
+/* Of the process.  To tell a server that a statement is of no use any more
+ * takes a connection of its own, which may be as silent: a thread does so, and
+ * nobody waits for it. */
+static struct {
+    pthread_mutex_t mutex;
+    PGcancel *waiting[MAX_CANCELS];
+    int count;
+    int runs;
+} canceller = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static PGcancel *next_to_cancel(void)
+{
+    PGcancel *next = NULL;
+
+    pthread_mutex_lock(&canceller.mutex);
+    if (canceller.count > 0) {
+        next = canceller.waiting[--canceller.count];
+    }
+    else {
+        canceller.runs = 0;
+    }
+    pthread_mutex_unlock(&canceller.mutex);
+    return next;
+}
+
+static void *cancel_all(void *unused)
+{
+    char problem[256];
+    PGcancel *next;
+
+    while ((next = next_to_cancel()) != NULL) {
+        PQcancel(next, problem, sizeof(problem));
+        PQfreeCancel(next);
+    }
+    return NULL;
+}
+
+static int start_canceller(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, cancel_all, NULL) != 0) {
+        return 0;
+    }
+    pthread_detach(thread);
+    return 1;
+}
+
+/* A commit that waits for a standby would keep its server process for as long
+ * as that is away, and one after the other all that PostgreSQL has. */
+static void cancel(PGconn *connection)
+{
+    PGcancel *made = PQgetCancel(connection);
+
+    pthread_mutex_lock(&canceller.mutex);
+    if (made && canceller.count < MAX_CANCELS) {
+        canceller.waiting[canceller.count++] = made;
+        made = NULL;
+    }
+    if (canceller.count > 0 && !canceller.runs) {
+        canceller.runs = start_canceller();
+    }
+    pthread_mutex_unlock(&canceller.mutex);
+    PQfreeCancel(made);
+}
+
+/* Waiting */
+
+/* libpq would say goodbye, and wait until that is sent; it learns from the end
+ * of what it reads that the connection is gone. */
+void scim_wait_close(PGconn *connection)
+{
+    int reads = 0;
+
+    if (PQstatus(connection) != CONNECTION_OK) {
+        return;
+    }
+    shutdown(PQsocket(connection), SHUT_RDWR);
+    while (PQstatus(connection) == CONNECTION_OK && reads++ < MAX_READS
+           && PQconsumeInput(connection)) {
+        continue;
+    }
+}
+
+/* Until something happens to the connection, also its end. */
+static int wait_for(PGconn *connection, short events,
+                    scim_patience_t *patience, apr_time_t end)
+{
+    struct pollfd socket = { PQsocket(connection), events, 0 };
+    apr_interval_time_t left;
+
+    while (socket.fd >= 0) {
+        left = is_endless(patience) ? LOOK_AROUND : end - scim_wait_now();
+        if (left <= 0) {
+            patience->end = SCIM_WAIT_TOO_LONG;
+            return 0;
+        }
+        left = left > LOOK_AROUND ? LOOK_AROUND : left;
+        if (poll(&socket, 1, (int) apr_time_as_msec(left) + 1) > 0) {
+            return 1;
+        }
+        if (patience->is_gone && patience->is_gone(patience->baton)) {
+            patience->end = SCIM_WAIT_FOR_NOBODY;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* What is lost is an answer: PQgetResult has it. */
+static int wait_for_answer(PGconn *connection, scim_patience_t *patience,
+                           apr_time_t end)
+{
+    int unsent;
+
+    while ((unsent = PQflush(connection)) > 0 || PQisBusy(connection)) {
+        if (!wait_for(connection, unsent > 0 ? POLLIN | POLLOUT : POLLIN,
+                      patience, end)) {
+            return 0;
+        }
+        if (!PQconsumeInput(connection)) {
+            return 1;
+        }
+    }
+    return 1;
+}
+
+static void give_up(scim_patience_t *patience)
+{
+    scim_wait_end_e end = patience->end;
+
+    for (; patience; patience = patience->whole) {
+        patience->left = 0;
+        patience->end = end;
+    }
+}
+
+int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
+{
+    apr_time_t begin = scim_wait_now();
+
+    if (wait_for_answer(connection, patience, begin + patience->left)) {
+        scim_wait_spend(patience, begin);
+        return 1;
+    }
+    give_up(patience);
+    cancel(connection);
+    scim_wait_close(connection);
+    return 0;
+}
+
+/* What is sent must not wait, either. */
+static void prepare_to_send(PGconn *connection,
+                            const scim_patience_t *patience)
+{
+    PQsetnonblocking(connection, !is_endless(patience));
+}
+
+/* The last result, as of PQexec, or the first error. */
+static PGresult *result_of(PGconn *connection, scim_patience_t *patience,
+                           int is_sent)
+{
+    PGresult *kept = NULL;
+    PGresult *next;
+
+    while (is_sent && scim_wait_until_ready(connection, patience)) {
+        next = PQgetResult(connection);
+        if (!next) {
+            return kept;
+        }
+        if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+            PQclear(next);
+        }
+        else {
+            PQclear(kept);
+            kept = next;
+        }
+    }
+    PQclear(kept);
+    return NULL;
+}
+
+PGresult *scim_wait_exec(PGconn *connection, scim_patience_t *patience,
+                         const char *text)
+{
+    prepare_to_send(connection, patience);
+    return result_of(connection, patience, PQsendQuery(connection, text));
+}
+
+PGresult *scim_wait_prepare(PGconn *connection, scim_patience_t *patience,
+                            const char *name, const char *text)
+{
+    prepare_to_send(connection, patience);
+    return result_of(connection, patience,
+                     PQsendPrepare(connection, name, text, 0, NULL));
+}
+
+PGresult *scim_wait_params(PGconn *connection, scim_patience_t *patience,
+                           const char *text, int count,
+                           const char *const *values)
+{
+    prepare_to_send(connection, patience);
+    return result_of(connection, patience,
+                     PQsendQueryParams(connection, text, count, NULL, values,
+                                       NULL, NULL, 0));
+}
+
+PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
+                             const char *name, int count,
+                             const char *const *values)
+{
+    prepare_to_send(connection, patience);
+    return result_of(connection, patience,
+                     PQsendQueryPrepared(connection, name, count, values,
+                                         NULL, NULL, 0));
+}
+
+/* PQresetStart would stay with a silent host, where PQreset goes on to the
+ * next; so it is begun while there is time for its connect_timeout. */
+int scim_wait_reset(PGconn *connection, scim_patience_t *patience)
+{
+    apr_time_t begin = scim_wait_now();
+
+    scim_wait_close(connection);
+    if (!is_endless(patience) && patience->left < patience->most / 2) {
+        return 0;
+    }
+    PQreset(connection);
+    scim_wait_spend(patience, begin);
+    return PQstatus(connection) == CONNECTION_OK;
+}
+
+int scim_wait_is_there(const char *conninfo)
+{
+    return PQping(conninfo) == PQPING_OK;
+}
+
+/* A server that ended while the connection was idle has said so: that is
+ * waiting to be read.  A write on such a connection could not be repeated. */
+int scim_wait_is_alive(PGconn *connection)
+{
+    struct pollfd socket = { PQsocket(connection), POLLIN, 0 };
+
+    while (PQstatus(connection) == CONNECTION_OK
+           && poll(&socket, 1, 0) > 0) {
+        if (!PQconsumeInput(connection)) {
+            return 0;
+        }
+    }
+    return PQstatus(connection) == CONNECTION_OK;
+}
+
+/* A socket of another kind has no such options, and does not need them. */
+void scim_wait_watch(PGconn *connection)
+{
+    static const struct {
+        int level;
+        int name;
+        int value;
+    } options[] = {
+        { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, SCIM_WAIT_SILENCE - 2 },
+        { IPPROTO_TCP, TCP_KEEPINTVL, 1 },
+        { IPPROTO_TCP, TCP_KEEPCNT, 2 },
+        { IPPROTO_TCP, TCP_USER_TIMEOUT, SCIM_WAIT_SILENCE * 1000 }
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(options) / sizeof(*options); i++) {
+        setsockopt(PQsocket(connection), options[i].level, options[i].name,
+                   &options[i].value, sizeof(options[i].value));
+    }
+}
+
+void scim_wait_leave(PGconn *connection)
+{
+    PQsetnonblocking(connection, 0);
+}

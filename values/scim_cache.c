@@ -1,0 +1,179 @@
+#include "values/scim_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#define STRIPES 16               /* locks, each for every 16th slot */
+
+/* bytes: the key with its NUL, then the value. */
+typedef struct {
+    char *bytes;
+    apr_size_t key_size;
+    apr_size_t length;           /* of the value */
+    apr_time_t at;               /* when it was true; when the wait began */
+    int is_awaited;              /* somebody is looking it up */
+} slot_t;
+
+typedef struct {
+    apr_thread_mutex_t *mutex;
+    apr_thread_cond_t *changed;
+} stripe_t;
+
+struct scim_cache_t {
+    int count;
+    slot_t *slots;
+    stripe_t stripes[STRIPES];
+};
+
+static apr_status_t free_slots(void *cache_)
+{
+    scim_cache_t *cache = cache_;
+    int i;
+
+    for (i = 0; i < cache->count; i++) {
+        free(cache->slots[i].bytes);
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t scim_cache_make(scim_cache_t **cache, int slots,
+                             apr_pool_t *pool)
+{
+    scim_cache_t *made = apr_pcalloc(pool, sizeof(*made));
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    made->count = slots;
+    made->slots = apr_pcalloc(pool, slots * sizeof(*made->slots));
+    apr_pool_cleanup_register(pool, made, free_slots,
+                              apr_pool_cleanup_null);
+    for (i = 0; i < STRIPES && rv == APR_SUCCESS; i++) {
+        rv = apr_thread_mutex_create(&made->stripes[i].mutex,
+                                     APR_THREAD_MUTEX_DEFAULT, pool);
+        if (rv == APR_SUCCESS) {
+            rv = apr_thread_cond_create(&made->stripes[i].changed, pool);
+        }
+    }
+    *cache = made;
+    return rv;
+}
+
+static slot_t *lock_slot(stripe_t **stripe, scim_cache_t *cache,
+                         const char *key)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    unsigned int i = apr_hashfunc_default(key, &length) % cache->count;
+
+    *stripe = &cache->stripes[i % STRIPES];
+    apr_thread_mutex_lock((*stripe)->mutex);
+    return &cache->slots[i];
+}
+
+static int has_key(const slot_t *slot, const char *key)
+{
+    return slot->bytes && strcmp(slot->bytes, key) == 0;
+}
+
+/* A clock that was put back makes nothing live longer. */
+static int is_within(apr_time_t at, apr_interval_time_t span)
+{
+    apr_time_t now = apr_time_now();
+
+    return now >= at && now < at + span;
+}
+
+/* What does not fit, or finds no memory, is forgotten. */
+static void fill(slot_t *slot, const char *key, const char *value,
+                 apr_size_t length, apr_time_t at)
+{
+    apr_size_t key_size = strlen(key) + 1;
+
+    free(slot->bytes);
+    memset(slot, 0, sizeof(*slot));
+    if (key_size + length <= SCIM_CACHE_MAX_BYTES) {
+        slot->bytes = malloc(key_size + length);
+    }
+    if (slot->bytes) {
+        memcpy(slot->bytes, key, key_size);
+        memcpy(slot->bytes + key_size, value, length);
+        slot->key_size = key_size;
+        slot->length = length;
+        slot->at = at;
+    }
+}
+
+/* Wait until nobody looks key up any more. */
+static void await(const slot_t *slot, stripe_t *stripe, const char *key)
+{
+    while (has_key(slot, key) && slot->is_awaited
+           && is_within(slot->at, SCIM_CACHE_WAIT)) {
+        apr_thread_cond_timedwait(stripe->changed, stripe->mutex,
+                                  SCIM_CACHE_WAIT);
+    }
+}
+
+const char *scim_cache_get(scim_cache_t *cache, const char *key,
+                           apr_interval_time_t ttl, apr_pool_t *pool)
+{
+    const char *value = NULL;
+    stripe_t *stripe;
+    slot_t *slot = lock_slot(&stripe, cache, key);
+
+    await(slot, stripe, key);
+    if (has_key(slot, key) && !slot->is_awaited
+        && is_within(slot->at, ttl)) {
+        value = apr_pmemdup(pool, slot->bytes + slot->key_size,
+                            slot->length);
+    }
+    else {
+        fill(slot, key, "", 0, apr_time_now());
+        slot->is_awaited = 1;
+    }
+    apr_thread_mutex_unlock(stripe->mutex);
+    return value;
+}
+
+const char *scim_cache_peek(scim_cache_t *cache, const char *key,
+                            apr_interval_time_t ttl, apr_pool_t *pool)
+{
+    const char *value = NULL;
+    stripe_t *stripe;
+    slot_t *slot = lock_slot(&stripe, cache, key);
+
+    if (has_key(slot, key) && !slot->is_awaited
+        && is_within(slot->at, ttl)) {
+        value = apr_pmemdup(pool, slot->bytes + slot->key_size,
+                            slot->length);
+    }
+    apr_thread_mutex_unlock(stripe->mutex);
+    return value;
+}
+
+void scim_cache_put(scim_cache_t *cache, const char *key, const char *value,
+                    apr_size_t length, apr_time_t at)
+{
+    stripe_t *stripe;
+    slot_t *slot = lock_slot(&stripe, cache, key);
+
+    fill(slot, key, value, length, at);
+    apr_thread_cond_broadcast(stripe->changed);
+    apr_thread_mutex_unlock(stripe->mutex);
+}
+
+void scim_cache_give_up(scim_cache_t *cache, const char *key)
+{
+    stripe_t *stripe;
+    slot_t *slot = lock_slot(&stripe, cache, key);
+
+    if (has_key(slot, key) && slot->is_awaited) {
+        slot->is_awaited = 0;
+        slot->at = 0;
+        apr_thread_cond_broadcast(stripe->changed);
+    }
+    apr_thread_mutex_unlock(stripe->mutex);
+}

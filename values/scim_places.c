@@ -1,0 +1,209 @@
+#include "values/scim_places.h"
+
+#include <apr_hash.h>
+#include <apr_thread_cond.h>
+#include <apr_thread_mutex.h>
+
+#define RECENT apr_time_from_sec(1)
+
+/* One of the organizations that have places, by the hash of its name: two of
+ * the same would have the share of one together, no more. */
+typedef struct {
+    unsigned int organization;
+    int taken;                   /* 0: the entry is free */
+} share_t;
+
+typedef struct waiter_t waiter_t;
+struct waiter_t {
+    unsigned int organization;
+    int is_served;
+    apr_thread_cond_t *served;
+    waiter_t *next;
+};
+
+/* While a place is free, those who wait are of organizations that have their
+ * share already. */
+struct scim_places_t {
+    apr_thread_mutex_t *mutex;
+    int free;
+    int count;
+    share_t *shares;             /* count of them: no more can have places */
+    waiter_t *first;
+    unsigned int latest;         /* who took a place last */
+    apr_time_t latest_time;
+    apr_time_t other_time;       /* when somebody else did */
+};
+
+#define OF_NOBODY 0
+
+static unsigned int hash_of(const char *organization)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+    unsigned int hash;
+
+    if (!organization) {
+        return OF_NOBODY;
+    }
+    hash = apr_hashfunc_default(organization, &length);
+    return hash == OF_NOBODY ? OF_NOBODY + 1 : hash;
+}
+
+scim_places_t *scim_places_make(apr_pool_t *pool, int count)
+{
+    scim_places_t *made = apr_pcalloc(pool, sizeof(*made));
+
+    made->free = made->count = count;
+    made->shares = apr_pcalloc(pool, (apr_size_t) count
+                                     * sizeof(*made->shares));
+    apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
+    return made;
+}
+
+/* The share of organization, which may be a free entry; NULL: all entries are
+ * others'. */
+static share_t *share_of(scim_places_t *places, unsigned int organization)
+{
+    share_t *unused = NULL;
+    int i;
+
+    for (i = 0; i < places->count; i++) {
+        share_t *share = places->shares + i;
+
+        if (share->taken && share->organization == organization) {
+            return share;
+        }
+        unused = share->taken ? unused : share;
+    }
+    return unused;
+}
+
+/* How many places organization may have: half of them, and beside somebody
+ * else a quarter.  More of its worst statements at once would keep the
+ * processors from all others, whatever connections are left. */
+static int most_of(const scim_places_t *places, unsigned int organization,
+                   apr_time_t now)
+{
+    apr_time_t other = organization == places->latest ? places->other_time
+                                                      : places->latest_time;
+    int most = (places->count + 1) / (now - other < RECENT ? 4 : 2);
+
+    return most > 0 ? most : 1;
+}
+
+static void remember(scim_places_t *places, unsigned int organization,
+                     apr_time_t now)
+{
+    if (organization != places->latest) {
+        places->other_time = places->latest_time;
+        places->latest = organization;
+    }
+    places->latest_time = now;
+}
+
+/* The mutex is held, here and below. */
+static int try_to_take(scim_places_t *places, unsigned int organization)
+{
+    share_t *share = share_of(places, organization);
+    apr_time_t now = apr_time_now();
+
+    if (places->free == 0) {
+        return 0;
+    }
+    if (organization != OF_NOBODY) {
+        if (share->taken >= most_of(places, organization, now)) {
+            return 0;
+        }
+        share->organization = organization;
+        share->taken++;
+    }
+    remember(places, organization, now);
+    places->free--;
+    return 1;
+}
+
+static void append(scim_places_t *places, waiter_t *waiter)
+{
+    waiter_t **end = &places->first;
+
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = waiter;
+}
+
+static void take_out(scim_places_t *places, const waiter_t *waiter)
+{
+    waiter_t **link = &places->first;
+
+    while (*link != waiter) {
+        link = &(*link)->next;
+    }
+    *link = waiter->next;
+}
+
+/* Give those who wait what they may have, by turns: of places that were left,
+ * and of shares that have grown since. */
+static void serve(scim_places_t *places)
+{
+    waiter_t *waiter = places->first;
+
+    while (waiter && places->free > 0) {
+        waiter_t *next = waiter->next;
+
+        if (try_to_take(places, waiter->organization)) {
+            take_out(places, waiter);
+            waiter->is_served = 1;
+            apr_thread_cond_signal(waiter->served);
+        }
+        waiter = next;
+    }
+}
+
+static int wait_for_place(scim_places_t *places, unsigned int organization,
+                          apr_interval_time_t most, apr_pool_t *pool)
+{
+    apr_time_t end = apr_time_now() + most;
+    apr_time_t left = most;
+    waiter_t waiter = { organization, 0, NULL, NULL };
+
+    if (apr_thread_cond_create(&waiter.served, pool) != APR_SUCCESS) {
+        return 0;
+    }
+    append(places, &waiter);
+    while (!waiter.is_served && left > 0) {
+        apr_thread_cond_timedwait(waiter.served, places->mutex,
+                                  left < RECENT ? left : RECENT);
+        serve(places);
+        left = end - apr_time_now();
+    }
+    if (!waiter.is_served) {
+        take_out(places, &waiter);
+    }
+    return waiter.is_served;
+}
+
+int scim_places_take(scim_places_t *places, const char *organization,
+                     apr_interval_time_t most, apr_pool_t *pool)
+{
+    unsigned int hash = hash_of(organization);
+    int taken;
+
+    apr_thread_mutex_lock(places->mutex);
+    taken = try_to_take(places, hash)
+            || wait_for_place(places, hash, most, pool);
+    apr_thread_mutex_unlock(places->mutex);
+    return taken;
+}
+
+void scim_places_leave(scim_places_t *places, const char *organization)
+{
+    unsigned int hash = hash_of(organization);
+
+    apr_thread_mutex_lock(places->mutex);
+    places->free++;
+    if (hash != OF_NOBODY) {
+        share_of(places, hash)->taken--;
+    }
+    serve(places);
+    apr_thread_mutex_unlock(places->mutex);
+}

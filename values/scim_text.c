@@ -1,0 +1,617 @@
+#include "values/scim_text.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <unicode/uchar.h>
+#include <unicode/uidna.h>
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
+#include <unicode/utf8.h>
+
+#define MAX_DOMAIN_LENGTH 253    /* RFC 1035 section 2.3.4, as text */
+
+/* UTF-8 beyond ASCII: the first byte says how many follow; the bounds of the
+ * second one exclude overlong forms, surrogates and what is above U+10FFFF. */
+static const struct {
+    unsigned char first, last;       /* range of the first byte */
+    unsigned char low, high;         /* range of the second byte */
+    int following;
+} sequences[] = {
+    { 0xc2, 0xdf, 0x80, 0xbf, 1 },
+    { 0xe0, 0xe0, 0xa0, 0xbf, 2 },
+    { 0xe1, 0xec, 0x80, 0xbf, 2 },
+    { 0xed, 0xed, 0x80, 0x9f, 2 },
+    { 0xee, 0xef, 0x80, 0xbf, 2 },
+    { 0xf0, 0xf0, 0x90, 0xbf, 3 },
+    { 0xf1, 0xf3, 0x80, 0xbf, 3 },
+    { 0xf4, 0xf4, 0x80, 0x8f, 3 }
+};
+#define SEQUENCES (sizeof(sequences) / sizeof(*sequences))
+
+/* The length of the sequence at the start of bytes, 0 when ill-formed. */
+static apr_size_t sequence_length(const unsigned char *bytes,
+                                  apr_size_t length)
+{
+    apr_size_t i = 0;
+    int k;
+
+    while (i < SEQUENCES && (bytes[0] < sequences[i].first
+                             || bytes[0] > sequences[i].last)) {
+        i++;
+    }
+    if (i == SEQUENCES || length <= (apr_size_t) sequences[i].following) {
+        return 0;
+    }
+    for (k = 1; k <= sequences[i].following; k++) {
+        unsigned char low = k == 1 ? sequences[i].low : 0x80;
+        unsigned char high = k == 1 ? sequences[i].high : 0xbf;
+
+        if (bytes[k] < low || bytes[k] > high) {
+            return 0;
+        }
+    }
+    return 1 + sequences[i].following;
+}
+
+static apr_size_t character_length(const char *bytes, apr_size_t length)
+{
+    return *bytes & 0x80
+           ? sequence_length((const unsigned char *) bytes, length) : 1;
+}
+
+int scim_text_is_utf8(const char *bytes, apr_size_t length)
+{
+    while (length > 0) {
+        apr_size_t step = character_length(bytes, length);
+
+        if (step == 0) {
+            return 0;
+        }
+        bytes += step;
+        length -= step;
+    }
+    return 1;
+}
+
+void scim_text_mend(char *text)
+{
+    apr_size_t length = strlen(text);
+    const char *from = text;
+    char *to = text;
+
+    while (length > 0) {
+        apr_size_t step = character_length(from, length);
+
+        memmove(to, from, step);
+        to += step;
+        step = step ? step : 1;
+        from += step;
+        length -= step;
+    }
+    *to = '\0';
+}
+
+static int is_ascii(const char *text)
+{
+    while (*text && !(*text & 0x80)) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+static const char *fold_ascii(apr_pool_t *pool, const char *text)
+{
+    const char *c = text;
+    char *folded;
+
+    while (*c && !apr_isupper(*c)) {
+        c++;
+    }
+    if (!*c) {
+        return text;
+    }
+    folded = apr_pstrdup(pool, text);
+    for (char *to = folded; *to; to++) {
+        *to = (char) apr_tolower(*to);
+    }
+    return folded;
+}
+
+/* A string in UTF-16, as ICU works on it. */
+typedef struct {
+    UChar *units;
+    int32_t length;
+} utf16_t;
+
+/* ICU's way to say how much room it needs is to be called without any. */
+
+static int normalise(utf16_t *text, const UNormalizer2 *form,
+                     apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    utf16_t to = { NULL, 0 };
+
+    if (unorm2_isNormalized(form, text->units, text->length, &status)) {
+        return 1;
+    }
+    to.length = unorm2_normalize(form, text->units, text->length, NULL, 0,
+                                 &status);
+    if (status != U_BUFFER_OVERFLOW_ERROR) {
+        return 0;
+    }
+    status = U_ZERO_ERROR;
+    to.units = apr_palloc(pool, to.length * sizeof(*to.units));
+    unorm2_normalize(form, text->units, text->length, to.units, to.length,
+                     &status);
+    *text = to;
+    return U_SUCCESS(status);
+}
+
+static int fold_case(utf16_t *text, apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    utf16_t to = { NULL, 0 };
+
+    to.length = u_strFoldCase(NULL, 0, text->units, text->length,
+                              U_FOLD_CASE_DEFAULT, &status);
+    if (status != U_BUFFER_OVERFLOW_ERROR) {
+        return 0;
+    }
+    status = U_ZERO_ERROR;
+    to.units = apr_palloc(pool, to.length * sizeof(*to.units));
+    u_strFoldCase(to.units, to.length, text->units, text->length,
+                  U_FOLD_CASE_DEFAULT, &status);
+    *text = to;
+    return U_SUCCESS(status);
+}
+
+static int from_utf8(utf16_t *to, const char *text, apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t room = (int32_t) strlen(text) + 1;
+
+    to->units = apr_palloc(pool, room * sizeof(*to->units));
+    u_strFromUTF8(to->units, room, &to->length, text, -1, &status);
+    return U_SUCCESS(status);
+}
+
+static const char *to_utf8(const utf16_t *from, apr_pool_t *pool)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    int32_t room = from->length * 3 + 1;
+    char *text = apr_palloc(pool, room);
+
+    u_strToUTF8(text, room, NULL, from->units, from->length, &status);
+    return U_SUCCESS(status) ? text : NULL;
+}
+
+/* What ICU cannot work on is its own key: nothing ill-formed gets here. */
+static const char *key_of(apr_pool_t *pool, const char *text,
+                          const UNormalizer2 *first)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
+    const char *key = NULL;
+    utf16_t folded;
+
+    if (U_SUCCESS(status) && from_utf8(&folded, text, pool)
+        && normalise(&folded, first, pool) && fold_case(&folded, pool)
+        && normalise(&folded, nfc, pool)) {
+        key = to_utf8(&folded, pool);
+    }
+    return key ? key : text;
+}
+
+const char *scim_text_fold(apr_pool_t *pool, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    return is_ascii(text) ? fold_ascii(pool, text)
+                          : key_of(pool, text, unorm2_getNFCInstance(&status));
+}
+
+const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+
+    return is_ascii(text) ? fold_ascii(pool, text)
+                          : key_of(pool, text,
+                                   unorm2_getNFKCInstance(&status));
+}
+
+int scim_text_is_unambiguous(apr_pool_t *pool, const char *text)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2 *nfkc = unorm2_getNFKCInstance(&status);
+    const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
+    utf16_t units;
+
+    return is_ascii(text)
+           || (U_SUCCESS(status) && from_utf8(&units, text, pool)
+               && normalise(&units, nfc, pool)
+               && unorm2_isNormalized(nfkc, units.units, units.length,
+                                      &status)
+               && U_SUCCESS(status));
+}
+
+/* What a name cannot have */
+
+/* Symbols for Unicode, gaps on paper. */
+#define BRAILLE_BLANK 0x2800
+#define OBJECT_REPLACEMENT 0xfffc
+#define NULL_NOTEHEAD 0x1d159
+
+/* No characters at all; scim.fold_case needs one that no name has. */
+#define FIRST_NONCHARACTER 0xfdd0
+#define LAST_NONCHARACTER 0xfdef
+
+#define ZERO_WIDTH_JOINER 0x200d
+#define ZERO_WIDTH_NON_JOINER 0x200c
+#define VIRAMA 9                 /* its combining class */
+
+static int is_space(UChar32 c)
+{
+    return u_isUWhiteSpace(c) || c == BRAILLE_BLANK;
+}
+
+static int is_invisible(UChar32 c)
+{
+    return u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT)
+           || c == OBJECT_REPLACEMENT || c == NULL_NOTEHEAD
+           || (c >= FIRST_NONCHARACTER && c <= LAST_NONCHARACTER)
+           || (u_charType(c) == U_FORMAT_CHAR
+               && !u_hasBinaryProperty(c, UCHAR_PREPENDED_CONCATENATION_MARK));
+}
+
+static int is_control(UChar32 c)
+{
+    int8_t type = u_charType(c);
+
+    return type == U_CONTROL_CHAR || type == U_LINE_SEPARATOR
+           || type == U_PARAGRAPH_SEPARATOR;
+}
+
+apr_size_t scim_text_step(const char *text, unsigned *harm)
+{
+    apr_size_t length = character_length(text, strnlen(text, 4));
+    int32_t i = 0;
+    UChar32 c;
+
+    if (length == 0) {
+        *harm = 0xfffd;
+        return 1;
+    }
+    U8_NEXT_OR_FFFD((const uint8_t *) text, i, (int32_t) length, c);
+    *harm = is_control(c) || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL)
+            ? (unsigned) c : 0;
+    return length;
+}
+
+static int is_blank(UChar32 c)
+{
+    return is_space(c) || is_control(c) || is_invisible(c);
+}
+
+/* Whether next stands for a letter that joins with what is before it. */
+static int joins(UChar32 c, int before)
+{
+    int type = u_getIntPropertyValue(c, UCHAR_JOINING_TYPE);
+
+    return type == U_JT_DUAL_JOINING || type == U_JT_TRANSPARENT
+           || type == (before ? U_JT_LEFT_JOINING : U_JT_RIGHT_JOINING);
+}
+
+/* Invisible characters that names are written with because they change how
+ * their neighbours look: joiners in Persian and Indic names (RFC 5892 appendix
+ * A.1) and in emoji, variation selectors behind ideographs (Japanese) and
+ * emoji.  before and after are 0 at the ends. */
+static int shapes_neighbours(UChar32 before, UChar32 c, UChar32 after)
+{
+    int is_emoji = u_hasBinaryProperty(before, UCHAR_EXTENDED_PICTOGRAPHIC)
+                   || u_hasBinaryProperty(before, UCHAR_EMOJI_COMPONENT)
+                   || u_hasBinaryProperty(before, UCHAR_VARIATION_SELECTOR);
+
+    if (u_hasBinaryProperty(c, UCHAR_VARIATION_SELECTOR)) {
+        return u_hasBinaryProperty(before, UCHAR_IDEOGRAPHIC)
+               || u_hasBinaryProperty(before, UCHAR_EMOJI);
+    }
+    if (c != ZERO_WIDTH_JOINER && c != ZERO_WIDTH_NON_JOINER) {
+        return 0;
+    }
+    return u_getCombiningClass(before) == VIRAMA
+           || (joins(before, 1) && joins(after, 0))
+           || (is_emoji && u_hasBinaryProperty(after,
+                                               UCHAR_EXTENDED_PICTOGRAPHIC));
+}
+
+/* What is wrong with c in a name, as a format for its code point; NULL for
+ * nothing. */
+static const char *flaw_of(UChar32 before, UChar32 c, UChar32 after,
+                           scim_text_name_e kind)
+{
+    if (is_control(c) || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL)) {
+        return "must not contain control characters (U+%04X)";
+    }
+    if (kind == SCIM_TEXT_IDENTIFIER && is_space(c)
+        && (c != ' ' || !before || !after || is_space(after))) {
+        return "must not contain blanks (U+%04X)";
+    }
+    return is_invisible(c) && (kind == SCIM_TEXT_IDENTIFIER
+                               || !shapes_neighbours(before, c, after))
+           ? "must not contain invisible characters (U+%04X)" : NULL;
+}
+
+const char *scim_text_flaw(apr_pool_t *pool, const char *text,
+                           scim_text_name_e kind)
+{
+    const uint8_t *bytes = (const uint8_t *) text;
+    UChar32 before = 0;
+    UChar32 c = 0;
+    UChar32 after = 0;
+    int32_t i = 0;
+
+    if (scim_text_is_blank(text)) {
+        return "must not be empty";
+    }
+    do {
+        const char *flaw = c ? flaw_of(before, c, after, kind) : NULL;
+
+        if (flaw) {
+            return apr_psprintf(pool, flaw, (unsigned) c);
+        }
+        before = c;
+        c = after;
+        after = 0;
+        if (bytes[i]) {
+            U8_NEXT_OR_FFFD(bytes, i, -1, after);
+        }
+    } while (c || after);
+    return NULL;
+}
+
+/* Whether every character is as is() says. */
+static int consists_of(const char *text, int (*is)(UChar32 c))
+{
+    const uint8_t *bytes = (const uint8_t *) text;
+    int32_t i = 0;
+    UChar32 c;
+
+    while (bytes[i]) {
+        U8_NEXT_OR_FFFD(bytes, i, -1, c);
+        if (!is(c)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+apr_size_t scim_text_length(const char *text)
+{
+    const uint8_t *bytes = (const uint8_t *) text;
+    apr_size_t count = 0;
+    int32_t i = 0;
+
+    while (bytes[i]) {
+        U8_FWD_1(bytes, i, -1);
+        count++;
+    }
+    return count;
+}
+
+int scim_text_is_blank(const char *text)
+{
+    return consists_of(text, is_blank);
+}
+
+const char *scim_text_trim(apr_pool_t *pool, const char *text)
+{
+    const uint8_t *bytes = (const uint8_t *) text;
+    int32_t start = 0;
+    int32_t end = 0;
+    int32_t i = 0;
+    UChar32 c;
+
+    while (bytes[i]) {
+        int32_t at = i;
+
+        U8_NEXT_OR_FFFD(bytes, i, -1, c);
+        if (!is_blank(c)) {
+            start = end ? start : at;
+            end = i;
+        }
+    }
+    return apr_pstrmemdup(pool, text + start, end - start);
+}
+
+/* Domains */
+
+const char *scim_text_domain(apr_pool_t *pool, const char *domain)
+{
+    UErrorCode status = U_ZERO_ERROR;
+    UIDNAInfo info = UIDNA_INFO_INITIALIZER;
+    UIDNA *idna = uidna_openUTS46(UIDNA_USE_STD3_RULES | UIDNA_CHECK_BIDI
+                                  | UIDNA_CHECK_CONTEXTJ
+                                  | UIDNA_NONTRANSITIONAL_TO_ASCII, &status);
+    char ascii[MAX_DOMAIN_LENGTH + 1];
+    int32_t length;
+
+    if (U_FAILURE(status)) {
+        return NULL;
+    }
+    length = uidna_nameToASCII_UTF8(idna, domain, -1, ascii, sizeof(ascii),
+                                    &info, &status);
+    uidna_close(idna);
+    return U_SUCCESS(status) && info.errors == 0 && length > 0
+           && length <= MAX_DOMAIN_LENGTH
+           ? apr_pstrmemdup(pool, ascii, length) : NULL;
+}
+
+int scim_text_boolean(const char *text, int *value)
+{
+    *value = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    return *value || strcasecmp(text, "false") == 0 || strcmp(text, "0") == 0;
+}
+
+/* Read exactly count digits. */
+static int read_digits(const char **at, int count, int *number)
+{
+    *number = 0;
+    while (count-- > 0) {
+        if (!apr_isdigit(**at)) {
+            return 0;
+        }
+        *number = *number * 10 + (*(*at)++ - '0');
+    }
+    return 1;
+}
+
+static int read_char(const char **at, char wanted)
+{
+    return *(*at)++ == wanted;
+}
+
+/* Up to the microsecond; further digits are dropped. */
+static int read_fraction(const char **at, int *microseconds)
+{
+    int unit = 100000;
+
+    *microseconds = 0;
+    if (**at != '.') {
+        return 1;
+    }
+    if (!apr_isdigit(*++*at)) {
+        return 0;
+    }
+    for (; apr_isdigit(**at); ++*at, unit /= 10) {
+        *microseconds += (**at - '0') * unit;
+    }
+    return 1;
+}
+
+/* "Z", "+05:30" or nothing, in seconds; and then the end. */
+static int read_zone(const char **at, int *offset)
+{
+    int sign = **at == '-' ? -1 : 1;
+    int hours, minutes;
+
+    *offset = 0;
+    if (**at == '\0') {
+        return 1;
+    }
+    if (**at == 'Z') {
+        return (*at)[1] == '\0';
+    }
+    if (**at != '+' && **at != '-') {
+        return 0;
+    }
+    ++*at;
+    if (!read_digits(at, 2, &hours) || !read_char(at, ':')
+        || !read_digits(at, 2, &minutes) || **at || minutes > 59
+        || hours * 60 + minutes > 14 * 60) {
+        return 0;
+    }
+    *offset = sign * (hours * 3600 + minutes * 60);
+    return 1;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = { 31, 28, 31, 30, 31, 30,
+                                31, 31, 30, 31, 30, 31 };
+    int leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* Days since 1970-01-01 in the Gregorian calendar. */
+static apr_int64_t days_since_epoch(int year, int month, int day)
+{
+    apr_int64_t years = year - (month <= 2);
+    apr_int64_t era_days = years * 365 + years / 4 - years / 100
+                           + years / 400;
+    int shifted = month > 2 ? month - 3 : month + 9;
+
+    return era_days + (153 * shifted + 2) / 5 + day - 1 - 719468;
+}
+
+int scim_text_instant(const char *text, apr_time_t *instant)
+{
+    const char *at = text;
+    int year, month, day, hour, minute, second, microseconds, offset;
+
+    if (!read_digits(&at, 4, &year) || !read_char(&at, '-')
+        || !read_digits(&at, 2, &month) || !read_char(&at, '-')
+        || !read_digits(&at, 2, &day) || !read_char(&at, 'T')
+        || !read_digits(&at, 2, &hour) || !read_char(&at, ':')
+        || !read_digits(&at, 2, &minute) || !read_char(&at, ':')
+        || !read_digits(&at, 2, &second)
+        || !read_fraction(&at, &microseconds) || !read_zone(&at, &offset)) {
+        return 0;
+    }
+    if (year < 1 || month < 1 || month > 12 || day < 1
+        || day > days_in_month(year, month) || minute > 59 || second > 59
+        || hour > 24 || (hour == 24 && (minute || second || microseconds))) {
+        return 0;
+    }
+    *instant = apr_time_from_sec(days_since_epoch(year, month, day) * 86400
+                                 + hour * 3600 + minute * 60 + second
+                                 - offset) + microseconds;
+    return 1;
+}
+
+const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)
+{
+    apr_time_t microseconds = instant % APR_USEC_PER_SEC;
+    apr_time_exp_t t;
+
+    /* APR would give an instant before 1970 a negative fraction. */
+    if (microseconds < 0) {
+        microseconds += APR_USEC_PER_SEC;
+    }
+    apr_time_exp_gmt(&t, instant - microseconds);
+    return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ",
+                        t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
+                        t.tm_min, t.tm_sec, (int) microseconds);
+}
+
+int scim_text_is_base64(const char *text)
+{
+    apr_size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "abcdefghijklmnopqrstuvwxyz"
+                                     "0123456789+/");
+    apr_size_t padding = strspn(text + digits, "=");
+
+    return text[digits + padding] == '\0' && digits % 4 != 1
+           && (padding == 0 || (padding < 3 && (digits + padding) % 4 == 0));
+}
+
+int scim_text_is_uuid(const char *text)
+{
+    int i;
+
+    for (i = 0; i < 36; i++) {
+        int hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+        int digit = apr_isdigit(text[i])
+                    || (text[i] >= 'a' && text[i] <= 'f');
+
+        if (hyphen ? text[i] != '-' : !digit) {
+            return 0;
+        }
+    }
+    return text[36] == '\0';
+}
+
+int scim_text_is_uri(const char *text)
+{
+    const char *c;
+
+    for (c = text; *c; c++) {
+        if (apr_iscntrl(*c) || strchr(" <>\"\\^`{|}", *c)) {
+            return 0;
+        }
+    }
+    return c != text;
+}

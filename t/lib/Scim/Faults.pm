@@ -213,7 +213,7 @@ sub apply_schema {
 sub schema_beside_reader {
     my ($cluster, $seconds) = @_;
     my $reader = Scim::Process->start([$cluster->{primary}->psql('-qX', '-c',
-        "BEGIN; SELECT count(*) FROM scim.account, scim.event, scim.token; SELECT pg_sleep($seconds); COMMIT")], out => '/dev/null');
+        "BEGIN; LOCK TABLE scim.account, scim.event, scim.token IN ACCESS SHARE MODE; SELECT pg_sleep($seconds); COMMIT")], out => '/dev/null');
     sleep 0.5;
     apply_schema($cluster);
     $reader->wait;

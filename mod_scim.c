@@ -30,11 +30,11 @@
 #include "httpd/scim_http.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
+#include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
 #include "values/scim_text.h"
 #include "httpd/scim_tls.h"
 #include "scim_tokens.h"
-#include "scim_users.h"
 
 #define PROTOCOL_VERSION "v2"
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
@@ -63,6 +63,9 @@ typedef enum {
     SEARCH                       /* /Users/.search, /.search */
 } shape_e;
 
+#define EACH NULL                /* an endpoint of scim_resources, where the
+                                  * type offers the operation */
+
 static const struct {
     const char *endpoint;
     shape_e shape;
@@ -70,24 +73,18 @@ static const struct {
     int needs;
     scim_endpoint_fn *serve;
 } routes[] = {
+    { EACH, COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
+    { EACH, COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
+      scim_endpoint_create },
+    { EACH, RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get },
+    { EACH, RESOURCE, M_PUT, USES_DATABASE | HAS_BODY,
+      scim_endpoint_replace },
+    { EACH, RESOURCE, M_PATCH, USES_DATABASE | HAS_BODY,
+      scim_endpoint_patch },
+    { EACH, RESOURCE, M_DELETE, USES_DATABASE, scim_endpoint_delete },
+    { EACH, SEARCH, M_POST, USES_DATABASE | HAS_BODY, scim_endpoint_list },
     { "", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
     { "", SEARCH, M_POST, USES_DATABASE | HAS_BODY, scim_endpoint_list },
-    { "Users", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
-    { "Users", COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
-      scim_endpoint_create_user },
-    { "Users", RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get },
-    { "Users", RESOURCE, M_PUT, USES_DATABASE | HAS_BODY,
-      scim_endpoint_replace_user },
-    { "Users", RESOURCE, M_PATCH, USES_DATABASE | HAS_BODY,
-      scim_endpoint_patch_user },
-    { "Users", RESOURCE, M_DELETE, USES_DATABASE,
-      scim_endpoint_delete_user },
-    { "Users", SEARCH, M_POST, USES_DATABASE | HAS_BODY,
-      scim_endpoint_list },
-    { "Roles", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
-    { "Roles", RESOURCE, M_GET, USES_DATABASE, scim_endpoint_get },
-    { "Roles", SEARCH, M_POST, USES_DATABASE | HAS_BODY,
-      scim_endpoint_list },
     { "Groups", COLLECTION, M_GET, 0, scim_endpoint_list_groups },
     { "Groups", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
     { "Groups", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
@@ -114,10 +111,44 @@ static shape_e shape_of(const scim_target_t *target)
     return strcmp(target->id, SCIM_SEARCH) == 0 ? SEARCH : RESOURCE;
 }
 
+static const scim_resource_t *resource_of(const scim_target_t *target)
+{
+    return scim_resource_at(target->endpoint, strlen(target->endpoint));
+}
+
+static scim_operation_e operation_of(apr_size_t route)
+{
+    int is_resource = routes[route].shape == RESOURCE;
+
+    switch (routes[route].method) {
+    case M_POST:
+        return routes[route].shape == SEARCH ? SCIM_LIST : SCIM_CREATE;
+    case M_PUT:
+        return SCIM_REPLACE;
+    case M_PATCH:
+        return SCIM_PATCH;
+    case M_DELETE:
+        return SCIM_DELETE;
+    default:
+        return is_resource ? SCIM_GET : SCIM_LIST;
+    }
+}
+
+static int is_endpoint_of(apr_size_t route, const scim_target_t *target)
+{
+    const scim_resource_t *resource;
+
+    if (routes[route].endpoint != EACH) {
+        return strcmp(routes[route].endpoint, target->endpoint) == 0;
+    }
+    resource = resource_of(target);
+    return resource && scim_resource_offers(resource, operation_of(route));
+}
+
 static int is_path_of(apr_size_t route, const scim_target_t *target)
 {
-    return strcmp(routes[route].endpoint, target->endpoint) == 0
-           && routes[route].shape == shape_of(target) && !target->rest;
+    return routes[route].shape == shape_of(target) && !target->rest
+           && is_endpoint_of(route, target);
 }
 
 /* The methods of the target's path for an Allow header; NULL: no such path. */
@@ -139,25 +170,40 @@ static const char *allowed_methods(const scim_target_t *target,
     return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
 }
 
+/* The endpoint whose name name is but for its case, or NULL. */
+static const char *nearly(const char *name)
+{
+    const scim_resource_t *const *resource = scim_resources;
+    apr_size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        if (routes[i].endpoint != EACH
+            && strcasecmp(routes[i].endpoint, name) == 0) {
+            return routes[i].endpoint;
+        }
+    }
+    for (; *resource; resource++) {
+        if (strcasecmp((*resource)->type->endpoint + 1, name) == 0) {
+            return (*resource)->type->endpoint + 1;
+        }
+    }
+    return NULL;
+}
+
 /* Paths are case-sensitive: httpd's own <Location> sections for one of ours
  * would not hold for another spelling of it.  Who is only that far from an
  * endpoint is told. */
 static scim_error_t *no_endpoint(const scim_target_t *target,
                                  apr_pool_t *pool)
 {
-    apr_size_t i;
+    const char *meant = nearly(target->endpoint);
 
-    for (i = 0; i < ROUTES; i++) {
-        if (strcasecmp(routes[i].endpoint, target->endpoint) == 0
-            && strcmp(routes[i].endpoint, target->endpoint) != 0) {
-            return scim_error(pool, SCIM_E_NOT_FOUND,
-                              "There is no endpoint /%s: upper and lower"
-                              " case differ, it is /%s.", target->endpoint,
-                              routes[i].endpoint);
-        }
-    }
-    return scim_error(pool, SCIM_E_NOT_FOUND, "There is no endpoint /%.60s.",
-                      target->endpoint);
+    return meant && strcmp(meant, target->endpoint) != 0
+           ? scim_error(pool, SCIM_E_NOT_FOUND,
+                        "There is no endpoint /%s: upper and lower case"
+                        " differ, it is /%s.", target->endpoint, meant)
+           : scim_error(pool, SCIM_E_NOT_FOUND,
+                        "There is no endpoint /%.60s.", target->endpoint);
 }
 
 /* ROUTES when there is none. */
@@ -395,7 +441,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
                                        SCIM_DEFAULT_MAX_OPERATIONS);
     x->work = scim_work_begin();
     x->target = &state->target;
-    x->type = scim_endpoint_type(x->target);
+    x->resource = resource_of(x->target);
     x->call.pool = r->pool;
     x->call.rules = scim_config_rules(config);
     x->call.rules.work = &x->work;

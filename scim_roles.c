@@ -161,7 +161,7 @@ static scim_error_t *read_counts(scim_rows_t **counts, scim_call_t *call)
     return scim_db_run(counts, call->db, SCIM_SQL_ROLE_COUNTS, values);
 }
 
-scim_error_t *scim_roles_get(cJSON **role, scim_call_t *call, const char *id)
+static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)
 {
     scim_rows_t *counts;
     int i = 0;
@@ -266,8 +266,8 @@ static const char *cursor_to(scim_call_t *call, const scim_page_t *page,
     return scim_cursor_make(&position, call->principal, page, call->pool);
 }
 
-scim_error_t *scim_roles_list(scim_list_t *list, scim_call_t *call,
-                              const scim_page_t *page)
+static scim_error_t *list_roles(scim_list_t *list, scim_call_t *call,
+                                const scim_page_t *page)
 {
     selection_t s;
     int first, end;
@@ -295,3 +295,7 @@ scim_error_t *scim_roles_list(scim_list_t *list, scim_call_t *call,
     }
     return NULL;
 }
+
+const scim_resource_t scim_roles = {
+    .type = &scim_role_type, .list = list_roles, .get = get
+};

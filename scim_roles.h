@@ -7,15 +7,12 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
-#include "resources/scim_call.h"
+#include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
 
 /* GET /Roles and /Roles/{id}: what roles.value of a User can be (draft-ietf-
- * scim-roles-entitlements), with the number of accounts that have each.  An
- * unknown id is SCIM_E_NOT_FOUND. */
-scim_list_fn scim_roles_list;
-scim_error_t *scim_roles_get(cJSON **role, scim_call_t *call, const char *id)
-    SCIM_CHECKED;
+ * scim-roles-entitlements), with the number of accounts that have each. */
+extern const scim_resource_t scim_roles;
 
 /* Bring resource's "roles" into the form that is stored, and return the role
  * that it amounts to, a static string.

@@ -4,14 +4,15 @@
 
 #include <apr_strings.h>
 
-#include "values/scim_etag.h"
+#include "resources/scim_accounts.h"
 #include "resources/scim_events.h"
-#include "values/scim_json.h"
 #include "resources/scim_names.h"
-#include "rules/scim_patch.h"
-#include "scim_roles.h"
-#include "rules/scim_shape.h"
 #include "resources/scim_size.h"
+#include "rules/scim_patch.h"
+#include "rules/scim_shape.h"
+#include "scim_roles.h"
+#include "values/scim_etag.h"
+#include "values/scim_json.h"
 #include "values/scim_text.h"
 
 /* Each lost race means that another writer got through, so this many
@@ -102,9 +103,8 @@ static scim_error_t *unreadable(scim_call_t *call, const char *id)
                                           " account %s cannot be read", id));
 }
 
-scim_error_t *scim_users_from_row(cJSON **user, scim_call_t *call,
-                                  const scim_rows_t *rows, int row,
-                                  int column)
+scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
+                                 const scim_rows_t *rows, int row, int column)
 {
     const char *text = scim_rows_value(rows, row, column
                                                   + SCIM_COLUMN_ATTRIBUTES);
@@ -162,10 +162,10 @@ static scim_error_t *read_account(account_t *account, scim_call_t *call,
     account->managed = scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED);
     account->sync_eligible = scim_rows_true(rows, 0,
                                             SCIM_COLUMN_SYNC_ELIGIBLE);
-    return scim_users_from_row(&account->resource, call, rows, 0, 0);
+    return scim_accounts_read(&account->resource, call, rows, 0, 0);
 }
 
-scim_error_t *scim_users_get(cJSON **user, scim_call_t *call, const char *id)
+static scim_error_t *get(cJSON **user, scim_call_t *call, const char *id)
 {
     account_t account;
 
@@ -444,7 +444,7 @@ static scim_error_t *read_inserted(cJSON **user, scim_call_t *call,
 {
     return scim_rows_count(rows) == 0
            ? conflict(call, wanted)
-           : scim_users_from_row(user, call, rows, 0, 1);
+           : scim_accounts_read(user, call, rows, 0, 1);
 }
 
 /* What is not enough for a new account may be the name of an old one: a client
@@ -482,19 +482,19 @@ static scim_error_t *insert(cJSON **user, scim_call_t *call,
     return read_inserted(user, call, rows, wanted);
 }
 
-scim_error_t *scim_users_create(cJSON **user, scim_call_t *call,
-                                const cJSON *body)
+static scim_error_t *create(cJSON **user, scim_call_t *call,
+                            const cJSON *body)
 {
     return insert(user, call, body, 1, 1, 1);
 }
 
-scim_error_t *scim_users_begin_creations(scim_call_t *call)
+static scim_error_t *begin_creations(scim_call_t *call)
 {
     return scim_db_begin_pipeline(call->db, SCIM_SQL_ACCOUNT_INSERT);
 }
 
-scim_error_t *scim_users_send_creation(cJSON **wanted, scim_call_t *call,
-                                       const cJSON *body)
+static scim_error_t *send_creation(cJSON **wanted, scim_call_t *call,
+                                   const cJSON *body)
 {
     const char *values[INSERT_VALUES];
 
@@ -502,8 +502,8 @@ scim_error_t *scim_users_send_creation(cJSON **wanted, scim_call_t *call,
     return scim_db_send(call->db, SCIM_SQL_ACCOUNT_INSERT, values);
 }
 
-scim_error_t *scim_users_receive_creation(cJSON **user, scim_call_t *call,
-                                          const cJSON *wanted)
+static scim_error_t *receive_creation(cJSON **user, scim_call_t *call,
+                                      const cJSON *wanted)
 {
     scim_rows_t *rows;
 
@@ -511,9 +511,9 @@ scim_error_t *scim_users_receive_creation(cJSON **user, scim_call_t *call,
     return read_inserted(user, call, rows, wanted);
 }
 
-scim_error_t *scim_users_import(cJSON **user, scim_call_t *call,
-                                const cJSON *body, int managed,
-                                int sync_eligible)
+scim_error_t *scim_accounts_import(cJSON **user, scim_call_t *call,
+                                   const cJSON *body, int managed,
+                                   int sync_eligible)
 {
     return insert(user, call, body, managed, sync_eligible, 0);
 }
@@ -608,7 +608,7 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     }
     SCIM_ERR(error);
     *lost = scim_rows_count(rows) == 0;
-    return *lost ? NULL : scim_users_from_row(user, call, rows, 0, 1);
+    return *lost ? NULL : scim_accounts_read(user, call, rows, 0, 1);
 }
 
 /* One try, with memory of its own. */
@@ -686,8 +686,30 @@ static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
     return NULL;
 }
 
-scim_error_t *scim_users_patch(cJSON **user, scim_call_t *call,
-                               const char *id, const cJSON *message)
+/* Of the body it was created from, the manager alone. */
+static scim_error_t *apply_manager(cJSON **wanted, scim_call_t *call,
+                                   const account_t *account,
+                                   const cJSON *body)
+{
+    cJSON *created = NULL;
+    cJSON *enterprise;
+
+    SCIM_ERR(scim_patch_read(&created, body, &scim_user_type, &call->rules,
+                             call->notes, call->pool));
+    SCIM_ERR(resolve_manager(call, created, NULL));
+    scim_json_drop(manager_of(created), "$ref");
+    *wanted = scim_json_copy(account->resource, call->pool);
+    enterprise = scim_json_member(*wanted, SCIM_URN_ENTERPRISE);
+    if (!enterprise) {
+        enterprise = cJSON_AddObjectToObject(*wanted, SCIM_URN_ENTERPRISE);
+    }
+    scim_json_put(enterprise, "manager",
+                  cJSON_Duplicate(manager_of(created), 1));
+    return NULL;
+}
+
+scim_error_t *scim_accounts_patch(cJSON **user, scim_call_t *call,
+                                  const char *id, const cJSON *message)
 {
     return change_account(user, call, id, apply_patch, message,
                           SCIM_EVENT_PATCH);
@@ -757,8 +779,8 @@ static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
     return NULL;
 }
 
-scim_error_t *scim_users_replace(cJSON **user, scim_call_t *call,
-                                 const char *id, const cJSON *body)
+static scim_error_t *replace(cJSON **user, scim_call_t *call, const char *id,
+                             const cJSON *body)
 {
     return change_account(user, call, id, apply_replacement, body,
                           SCIM_EVENT_PUT);
@@ -782,7 +804,7 @@ static scim_error_t *try_to_delete(int *lost, scim_call_t *call,
     return NULL;
 }
 
-scim_error_t *scim_users_delete(scim_call_t *call, const char *id)
+static scim_error_t *delete(scim_call_t *call, const char *id)
 {
     int i;
 
@@ -817,7 +839,7 @@ static scim_error_t *try_to_make_eligible(int *done, scim_call_t *call,
                                       SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE, values);
 }
 
-scim_error_t *scim_users_make_eligible(scim_call_t *call, const char *id)
+scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)
 {
     int done = 0;
     int i;
@@ -833,3 +855,21 @@ scim_error_t *scim_users_make_eligible(scim_call_t *call, const char *id)
     }
     return too_many_writers(call);
 }
+
+/* A manager that was made by the same bulk request, but later. */
+static scim_error_t *complete(cJSON **user, scim_call_t *call, const char *id,
+                              const cJSON *body)
+{
+    return change_account(user, call, id, apply_manager, body,
+                          SCIM_EVENT_PATCH);
+}
+
+static const scim_creations_t creations = {
+    begin_creations, send_creation, receive_creation
+};
+
+const scim_resource_t scim_users = {
+    .type = &scim_user_type, .list = scim_users_list, .get = get,
+    .create = create, .replace = replace, .patch = scim_accounts_patch,
+    .remove = delete, .complete = complete, .creations = &creations
+};

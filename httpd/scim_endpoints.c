@@ -10,10 +10,8 @@
 #include "rules/scim_discovery.h"
 #include "values/scim_etag.h"
 #include "httpd/scim_limits.h"
-#include "resources/scim_resources.h"
-#include "scim_roles.h"
+#include "resources/scim_root.h"
 #include "rules/scim_shape.h"
-#include "scim_users.h"
 
 #define SEARCH_URN "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
@@ -45,12 +43,12 @@ static scim_error_t *read_projections(scim_exchange_t *x)
 {
     int i;
 
-    for (i = 0; scim_resource_types[i]; i++) {
-        if (!x->type || x->type == scim_resource_types[i]) {
+    for (i = 0; scim_resources[i]; i++) {
+        if (!x->resource || x->resource == scim_resources[i]) {
             SCIM_ERR(scim_projection_make(&x->projections[i],
                                           parameter(x, "attributes"),
                                           parameter(x, "excludedAttributes"),
-                                          scim_resource_types[i],
+                                          scim_resources[i]->type,
                                           x->r->pool));
         }
     }
@@ -217,44 +215,12 @@ static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
 
 /* Resources */
 
-const scim_resource_type_t *scim_endpoint_type(const scim_target_t *target)
-{
-    const scim_resource_type_t *const *type = scim_resource_types;
-
-    while (*type && strcmp((*type)->endpoint + 1, target->endpoint) != 0) {
-        type++;
-    }
-    return *type;
-}
-
-/* What is read of a resource type. */
-static const struct {
-    const scim_resource_type_t *type;
-    scim_list_fn *list;
-    scim_error_t *(*get)(cJSON **resource, scim_call_t *call,
-                         const char *id);
-} readers[] = {
-    { &scim_user_type, scim_users_list, scim_users_get },
-    { &scim_role_type, scim_roles_list, scim_roles_get },
-    { NULL, scim_resources_list, NULL }
-};
-
-static int reader_of(const scim_exchange_t *x)
-{
-    int i = 0;
-
-    while (readers[i].type && readers[i].type != x->type) {
-        i++;
-    }
-    return i;
-}
-
 static cJSON *present(scim_exchange_t *x, const cJSON *resource,
                       const scim_resource_type_t *type)
 {
     int i = 0;
 
-    while (scim_resource_types[i] != type) {
+    while (scim_resources[i]->type != type) {
         i++;
     }
     return scim_schema_present(resource, type, x->projections[i],
@@ -269,6 +235,7 @@ static const scim_resource_type_t *type_of(const cJSON *resource)
 
 scim_error_t *scim_endpoint_list(scim_exchange_t *x)
 {
+    scim_list_fn *list_fn = x->resource ? x->resource->list : scim_root_list;
     cJSON *resources;
     const cJSON *resource;
     scim_list_t list;
@@ -276,12 +243,11 @@ scim_error_t *scim_endpoint_list(scim_exchange_t *x)
     cJSON *body;
 
     SCIM_ERR(get_page(&page, x));
-    SCIM_ERR(readers[reader_of(x)].list(&list, &x->call, &page));
+    SCIM_ERR(list_fn(&list, &x->call, &page));
     resources = cJSON_CreateArray();
     cJSON_ArrayForEach(resource, list.resources) {
         cJSON_AddItemToArray(resources,
-                             present(x, resource,
-                                     x->type ? x->type : type_of(resource)));
+                             present(x, resource, type_of(resource)));
     }
     body = scim_schema_list(list.total, page.start_index, resources,
                             x->r->pool);
@@ -300,7 +266,8 @@ static void reply_resource(scim_exchange_t *x, const cJSON *resource)
 
     x->reply.location = scim_json_text(meta, "location");
     x->reply.etag = scim_json_text(meta, "version");
-    x->reply.body = scim_json_own(present(x, resource, x->type), x->r->pool);
+    x->reply.body = scim_json_own(present(x, resource, x->resource->type),
+                                  x->r->pool);
 }
 
 /* If-Match goes before If-None-Match (RFC 9110 §13.2.2). */
@@ -325,47 +292,47 @@ scim_error_t *scim_endpoint_get(scim_exchange_t *x)
 
     if (parameter(x, "filter") && x->call.rules.strict) {
         return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
-                          "A single %s takes no filter.", x->type->name);
+                          "A single %s takes no filter.",
+                          x->resource->type->name);
     }
-    SCIM_ERR(readers[reader_of(x)].get(&resource, &x->call, x->target->id));
+    SCIM_ERR(x->resource->get(&resource, &x->call, x->target->id));
     reply_resource(x, resource);
     return consider_conditions(x);
 }
 
-scim_error_t *scim_endpoint_create_user(scim_exchange_t *x)
+scim_error_t *scim_endpoint_create(scim_exchange_t *x)
 {
-    cJSON *user;
+    cJSON *resource;
 
-    SCIM_ERR(scim_users_create(&user, &x->call, x->body));
-    reply_resource(x, user);
+    SCIM_ERR(x->resource->create(&resource, &x->call, x->body));
+    reply_resource(x, resource);
     x->reply.status = HTTP_CREATED;
     return NULL;
 }
 
-scim_error_t *scim_endpoint_replace_user(scim_exchange_t *x)
+static scim_error_t *change(scim_exchange_t *x, scim_change_fn *how)
 {
-    cJSON *user;
+    cJSON *resource;
 
-    SCIM_ERR(scim_users_replace(&user, &x->call, x->target->id,
-                                x->body));
-    reply_resource(x, user);
+    SCIM_ERR(how(&resource, &x->call, x->target->id, x->body));
+    reply_resource(x, resource);
     return NULL;
 }
 
-scim_error_t *scim_endpoint_patch_user(scim_exchange_t *x)
+scim_error_t *scim_endpoint_replace(scim_exchange_t *x)
 {
-    cJSON *user;
-
-    SCIM_ERR(scim_users_patch(&user, &x->call, x->target->id,
-                              x->body));
-    reply_resource(x, user);
-    return NULL;
+    return change(x, x->resource->replace);
 }
 
-scim_error_t *scim_endpoint_delete_user(scim_exchange_t *x)
+scim_error_t *scim_endpoint_patch(scim_exchange_t *x)
+{
+    return change(x, x->resource->patch);
+}
+
+scim_error_t *scim_endpoint_delete(scim_exchange_t *x)
 {
     x->reply.status = HTTP_NO_CONTENT;
-    return scim_users_delete(&x->call, x->target->id);
+    return x->resource->remove(&x->call, x->target->id);
 }
 
 /* An operation costs as much as a request of its own, or a bulk would be a way

@@ -9,14 +9,14 @@
 
 #include "httpd/scim_http.h"
 #include "rules/scim_schema.h"
-#include "scim_users.h"
+#include "resources/scim_resource.h"
 
 /* One request being served. */
 typedef struct {
     request_rec *r;
     const scim_target_t *target;
-    const scim_resource_type_t *type; /* whose resources the path is of; NULL:
-                                       * of all, or of none */
+    const scim_resource_t *resource; /* whose endpoint the path is of; NULL: of
+                                      * all types, or of none */
     int max_results;             /* SCIMMaxResults */
     int max_body_size;           /* SCIMMaxBodySize */
     int max_operations;          /* SCIMBulkMaxOperations */
@@ -38,14 +38,14 @@ typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
 scim_endpoint_fn scim_endpoint_read_query;
 scim_endpoint_fn scim_endpoint_read_search;
 
-/* Of the resource type of the path; of all types where it names none. */
+/* Of the resource type of the path, which offers it; lists of all types where
+ * it names none. */
 scim_endpoint_fn scim_endpoint_list;
 scim_endpoint_fn scim_endpoint_get;
-
-scim_endpoint_fn scim_endpoint_create_user;
-scim_endpoint_fn scim_endpoint_replace_user;
-scim_endpoint_fn scim_endpoint_patch_user;
-scim_endpoint_fn scim_endpoint_delete_user;
+scim_endpoint_fn scim_endpoint_create;
+scim_endpoint_fn scim_endpoint_replace;
+scim_endpoint_fn scim_endpoint_patch;
+scim_endpoint_fn scim_endpoint_delete;
 
 /* SCIM_E_NOT_IMPLEMENTED when SCIMBulkMaxOperations is 0. */
 scim_endpoint_fn scim_endpoint_bulk;
@@ -60,8 +60,5 @@ scim_endpoint_fn scim_endpoint_get_resource_types;
 
 /* SCIM_E_NOT_IMPLEMENTED. */
 scim_endpoint_fn scim_endpoint_not_offered;
-
-/* The resource type whose endpoint target is, or NULL. */
-const scim_resource_type_t *scim_endpoint_type(const scim_target_t *target);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "values/scim_json.h"
 #include "values/scim_text.h"
-#include "scim_users.h"
+#include "resources/scim_accounts.h"
 
 #define MAX_SEARCH 200           /* characters */
 #define MAX_DISPLAY_NAME 256     /* characters */
@@ -123,7 +123,7 @@ scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
         return not_found(call);
     }
     SCIM_ERR(parse(member, rows, 0, SCIM_COLUMN_COUNT, call->pool));
-    SCIM_ERR(scim_users_from_row(&user, call, rows, 0, 0));
+    SCIM_ERR(scim_accounts_read(&user, call, rows, 0, 0));
     scim_json_put(*member, "user", cJSON_Duplicate(user, 1));
     return NULL;
 }
@@ -253,8 +253,8 @@ scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
     SCIM_ERR(read_changes(operations, field, call, is_own, changes));
     /* First what can be refused, so that a refusal has changed nothing. */
     if (cJSON_GetArraySize(operations) > 0) {
-        SCIM_ERR(scim_users_patch(&user, call, id, message));
+        SCIM_ERR(scim_accounts_patch(&user, call, id, message));
     }
     return cJSON_IsTrue(scim_json_member(changes, "eligible"))
-           ? scim_users_make_eligible(call, id) : NULL;
+           ? scim_accounts_make_eligible(call, id) : NULL;
 }

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "resources/scim_accounts.h"
 #include "resources/scim_cursor.h"
 #include "values/scim_json.h"
 #include "rules/scim_query.h"
@@ -269,7 +270,7 @@ static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
         cJSON *user;
 
         SCIM_ERR(scim_work_check(l->call->rules.work, l->pool));
-        error = scim_users_from_row(&user, l->call, rows,
+        error = scim_accounts_read(&user, l->call, rows,
                                     backward ? count - 1 - i : i,
                                     COLUMN_ACCOUNT);
         if (!error) {

@@ -10,9 +10,10 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
+#define POINT(schema, operations) &scim_##schema##_type,
 const scim_resource_type_t
     *const scim_resource_types[SCIM_RESOURCE_TYPES + 1] = {
-    &scim_user_type, &scim_role_type, NULL
+    SCIM_RESOURCE_TABLE(POINT) NULL
 };
 
 const scim_resource_type_t *scim_resource_type_named(const char *name)

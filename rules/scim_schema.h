@@ -12,8 +12,9 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
-#include "values/scim_error.h"
+#include "rules/scim_resource_table.h"
 #include "scim_filter.h"
+#include "values/scim_error.h"
 #include "values/scim_work.h"
 
 #define SCIM_URN_USER "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -95,10 +96,12 @@ typedef struct {
     const scim_schema_t *const *extensions; /* NULL-terminated */
 } scim_resource_type_t;
 
-/* The resource types that this server offers; the first is User. */
-extern const scim_resource_type_t scim_user_type;
-extern const scim_resource_type_t scim_role_type;
-#define SCIM_RESOURCE_TYPES 2
+/* The resource types that this server offers (scim_resource_table.h). */
+#define SCIM_DECLARE_TYPE(schema, operations) \
+    extern const scim_resource_type_t scim_##schema##_type;
+SCIM_RESOURCE_TABLE(SCIM_DECLARE_TYPE)
+#define SCIM_ADD_ONE(schema, operations) + 1
+#define SCIM_RESOURCE_TYPES (0 SCIM_RESOURCE_TABLE(SCIM_ADD_ONE))
 extern const scim_resource_type_t
     *const scim_resource_types[SCIM_RESOURCE_TYPES + 1]; /* NULL ends */
 

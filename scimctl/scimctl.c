@@ -16,6 +16,7 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 #include "scim_tokens.h"
+#include "resources/scim_accounts.h"
 #include "scim_users.h"
 #include "storage/scim_version.h"
 #include "scimctl/scimctl_print.h"
@@ -444,7 +445,7 @@ static scim_error_t *account_list(scimctl_run_t *run)
     SCIM_ERR(scimctl_number(&page.start_index, run, run->options.start, 1));
     SCIM_ERR(scimctl_number(&page.count, run, run->options.count, 100));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    SCIM_ERR(scim_users_list(&list, &run->call, &page));
+    SCIM_ERR(scim_users.list(&list, &run->call, &page));
     warn_of_left_out(run);
     if (run->options.json) {
         scimctl_print_json(list.resources, run->pool);
@@ -497,7 +498,7 @@ static scim_error_t *account_show(scimctl_run_t *run)
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
-    SCIM_ERR(scim_users_from_row(&user, &run->call, rows, 0, 0));
+    SCIM_ERR(scim_accounts_read(&user, &run->call, rows, 0, 0));
     if (run->options.json) {
         scimctl_print_json(user, run->pool);
     }
@@ -513,7 +514,7 @@ static scim_error_t *account_eligible(scimctl_run_t *run)
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
-    SCIM_ERR(scim_users_make_eligible(&run->call,
+    SCIM_ERR(scim_accounts_make_eligible(&run->call,
                                       scim_rows_value(rows, 0,
                                                       SCIM_COLUMN_ID)));
     return account_show(run);

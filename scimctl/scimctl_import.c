@@ -7,7 +7,7 @@
 
 #include "values/scim_json.h"
 #include "values/scim_text.h"
-#include "scim_users.h"
+#include "resources/scim_accounts.h"
 #include "scimctl/scimctl_csv.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
@@ -237,7 +237,8 @@ static const char *import_record(import_t *import,
     if (problem) {
         return problem;
     }
-    error = scim_users_import(&user, &import->call, body, managed, eligible);
+    error = scim_accounts_import(&user, &import->call, body, managed,
+                                 eligible);
     import->stopped = error && error->cause;
     if (!error) {
         count(import, user);

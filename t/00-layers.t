@@ -31,15 +31,20 @@ my %owner = (
     qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr{^(?:mod_scim\.c|httpd/\w+\.[ch]|storage/scim_pool\.c)$},
 );
 
-my (@upwards, @unknown, @foreign);
+# What can be done with Users and Roles is known by scim_resource.h.
+my $TYPES = qr{^scim_(?:users|roles)\.h$};
+my $MAY_KNOW = qr{^(?:scim_(?:users|roles)\.[ch]|resources/scim_users_list\.c|scimctl/.*)$};
+
+my (@upwards, @unknown, @foreign, @typed);
 for my $file (sort glob '*.[ch] {httpd,resources,rules,scimctl,storage,values}/*.[ch]') {
     my $layer = layer_of($file);
     push @unknown, $file unless defined $layer;
     open my $in, '<', $file or die "$file: $!";
     while (<$in>) {
-        if (/^#\s*include "(.*)"/) {
-            push @unknown, "$1, included by $file" unless -e $1;
-            push @upwards, "$file includes $1" if (layer_of($1) // 99) > ($layer // 0);
+        if (my ($included) = /^#\s*include "(.*)"/) {
+            push @unknown, "$included, included by $file" unless -e $included;
+            push @typed, "$file includes $included" if $included =~ $TYPES && $file !~ $MAY_KNOW;
+            push @upwards, "$file includes $included" if (layer_of($included) // 99) > ($layer // 0);
         }
         elsif (my ($header) = /^#\s*include <([^>]+)>/) {
             for my $library (keys %owner) {
@@ -50,6 +55,7 @@ for my $file (sort glob '*.[ch] {httpd,resources,rules,scimctl,storage,values}/*
 }
 is_deeply \@unknown, [], 'every source has its place in the house';
 is_deeply \@upwards, [], 'no include points upwards';
+is_deeply \@typed, [], 'resource types are known as values';
 is_deeply \@foreign, [], 'libpq, mod_dbd, ICU, OpenSSL and httpd are known to their owners alone';
 
 # libscim, layers 0 and 1, is usable without a server.

@@ -1,14 +1,7 @@
 /* Bulk requests: every operation is answered once, whatever refers to what.
  * Accounts are made up: what a request says of them decides what happens. */
-#include "../../scim_users.h"
+#include "../../resources/scim_resource.h"
 
-#define scim_users_create fuzz_create
-#define scim_users_begin_creations fuzz_begin_creations
-#define scim_users_send_creation fuzz_send
-#define scim_users_receive_creation fuzz_receive
-#define scim_users_replace fuzz_write
-#define scim_users_patch fuzz_write
-#define scim_users_delete fuzz_delete
 #define scim_db_within fuzz_within
 #define scim_db_end_pipeline fuzz_end_pipeline
 #define scim_db_has_pipeline fuzz_has_pipeline
@@ -16,16 +9,6 @@
 #define scim_db_defer_flush fuzz_flush
 #define scim_db_flush fuzz_flush
 
-static scim_error_t *fuzz_create(cJSON **user, scim_call_t *call,
-                                 const cJSON *body);
-static scim_error_t *fuzz_begin_creations(scim_call_t *call);
-static scim_error_t *fuzz_send(cJSON **wanted, scim_call_t *call,
-                               const cJSON *body);
-static scim_error_t *fuzz_receive(cJSON **user, scim_call_t *call,
-                                  const cJSON *wanted);
-static scim_error_t *fuzz_write(cJSON **user, scim_call_t *call,
-                                const char *id, const cJSON *body);
-static scim_error_t *fuzz_delete(scim_call_t *call, const char *id);
 static scim_db_t *fuzz_within(scim_db_t *db, apr_pool_t *pool);
 static void fuzz_end_pipeline(scim_db_t *db);
 static int fuzz_has_pipeline(const scim_db_t *db);
@@ -33,6 +16,7 @@ static void fuzz_allow_again(scim_db_t *db);
 static scim_error_t *fuzz_flush(scim_db_t *db);
 
 #include "../../resources/scim_bulk.c"
+#include "../../resources/scim_bulk_message.c"
 
 #include "fuzz.h"
 
@@ -132,6 +116,31 @@ static scim_error_t *fuzz_delete(scim_call_t *call, const char *id)
 {
     must(!is_open && id, "an account that is deleted is known");
     return NULL;
+}
+
+static const scim_creations_t fuzz_creations = {
+    fuzz_begin_creations, fuzz_send, fuzz_receive
+};
+
+static const scim_resource_t fuzz_users = {
+    .type = &scim_user_type, .create = fuzz_create, .replace = fuzz_write,
+    .patch = fuzz_write, .remove = fuzz_delete, .complete = fuzz_write,
+    .creations = &fuzz_creations
+};
+
+const scim_resource_t *const scim_resources[] = { &fuzz_users, NULL };
+
+const scim_resource_t *scim_resource_at(const char *endpoint,
+                                        apr_size_t length)
+{
+    return strncmp(endpoint, "Users", length) == 0 && length == 5
+           ? &fuzz_users : NULL;
+}
+
+int scim_resource_offers(const scim_resource_t *resource,
+                         scim_operation_e operation)
+{
+    return 1;
 }
 
 static scim_db_t *fuzz_within(scim_db_t *db, apr_pool_t *pool)

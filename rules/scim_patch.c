@@ -5,6 +5,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "rules/scim_patch_message.h"
 #include "scim_filter.h"
 #include "values/scim_json.h"
 #include "rules/scim_shape.h"
@@ -12,7 +13,7 @@
 
 #define EQUAL_WORK 250           /* units, to compare two elements */
 
-typedef enum { ADD, REPLACE, REMOVE } verb_e;
+typedef scim_patch_change_t change_t;
 
 typedef struct {
     cJSON *resource;
@@ -21,17 +22,7 @@ typedef struct {
     apr_array_header_t *notes;
     apr_pool_t *pool;
     apr_pool_t *scratch;         /* cleared for each element */
-    int changes;
 } patch_t;
-
-/* One change of one path.  value is NULL when there is none. */
-typedef struct {
-    verb_e verb;
-    scim_path_t path;
-    const char *name;            /* the path as it was sent */
-    const cJSON *value;
-    int in_value;                /* a member of a value without path */
-} change_t;
 
 /* Notes and errors */
 
@@ -68,7 +59,7 @@ static scim_error_t *clear(patch_t *p, change_t *c, cJSON *holder,
                            const scim_attribute_t *attribute)
 {
     if (scim_attribute_is_required(attribute, p->rules)) {
-        return refuse(p, c->verb == REMOVE ? SCIM_E_MUTABILITY
+        return refuse(p, c->verb == SCIM_PATCH_REMOVE ? SCIM_E_MUTABILITY
                                            : SCIM_E_INVALID_VALUE,
                       attribute->name, "is required and cannot be removed");
     }
@@ -142,7 +133,7 @@ static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
 {
     cJSON *normal;
 
-    if (c->verb == REMOVE) {
+    if (c->verb == SCIM_PATCH_REMOVE) {
         return clear(p, c, holder, attribute);
     }
     if (attribute->type == SCIM_COMPLEX) {
@@ -165,7 +156,7 @@ static scim_error_t *set_sub(patch_t *p, change_t *c, cJSON *holder)
     cJSON *parent = scim_json_member(holder, o->name);
 
     if (!parent) {
-        if (c->verb == REMOVE) {
+        if (c->verb == SCIM_PATCH_REMOVE) {
             return NULL;
         }
         parent = cJSON_AddObjectToObject(holder, o->name);
@@ -335,17 +326,17 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     cJSON *list = scim_json_member(holder, attribute->name);
     cJSON *values;
 
-    if (c->verb == REMOVE && is_absent(p, c->value)) {
+    if (c->verb == SCIM_PATCH_REMOVE && is_absent(p, c->value)) {
         scim_json_drop(holder, attribute->name);
         return NULL;
     }
     SCIM_ERR(list_of(&values, p, c));
-    if (c->verb == REPLACE
-        || (c->verb == ADD && keeps_one(p, attribute)
+    if (c->verb == SCIM_PATCH_REPLACE
+        || (c->verb == SCIM_PATCH_ADD && keeps_one(p, attribute)
             && (values->child || !is_absent(p, c->value)))) {
         scim_json_put(holder, attribute->name, cJSON_Duplicate(values, 1));
     }
-    else if (c->verb == ADD) {
+    else if (c->verb == SCIM_PATCH_ADD) {
         list = list ? list : cJSON_AddArrayToObject(holder, attribute->name);
         SCIM_ERR(append(p, list, values));
         return scim_schema_check_size(list, attribute->name, p->pool);
@@ -410,7 +401,8 @@ static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
                       "selects elements one by one, each of which takes one"
                       " value");
     }
-    while ((c->verb == REPLACE || is_absent(p, sent)) && element->child) {
+    while ((c->verb == SCIM_PATCH_REPLACE || is_absent(p, sent))
+           && element->child) {
         cJSON_Delete(cJSON_DetachItemViaPointer(element, element->child));
     }
     merge(element, cJSON_IsObject(sent) ? sent : NULL, values->child,
@@ -427,7 +419,7 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
     if (o->sub) {
         return set_single(p, c, element, o->sub_attribute);
     }
-    if (c->verb == REMOVE) {
+    if (c->verb == SCIM_PATCH_REMOVE) {
         cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         return NULL;
     }
@@ -461,8 +453,8 @@ static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
         if (is_match) {
             *found = 1;
             SCIM_ERR(change_element(&one, c, list, element));
-            primary = c->verb != REMOVE && is_primary(element) ? element
-                                                               : primary;
+            primary = c->verb != SCIM_PATCH_REMOVE && is_primary(element)
+                      ? element : primary;
         }
         element = next;
     }
@@ -530,7 +522,8 @@ static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
     change_t making = *c;
     cJSON *element;
 
-    if (p->rules->strict && (c->verb == REPLACE || !c->path.filter)) {
+    if (p->rules->strict
+        && (c->verb == SCIM_PATCH_REPLACE || !c->path.filter)) {
         return no_target(p, c);
     }
     list = list ? list : cJSON_AddArrayToObject(holder, o->name);
@@ -540,7 +533,7 @@ static scim_error_t *create_element(patch_t *p, change_t *c, cJSON *holder)
         element = cJSON_Duplicate(element, 1);
         cJSON_AddItemToArray(list, element);
     }
-    making.verb = ADD;
+    making.verb = SCIM_PATCH_ADD;
     SCIM_ERR(change_element(p, &making, list, element));
     claim_primary(list, element);
     return NULL;
@@ -552,7 +545,7 @@ static scim_error_t *change_elements(patch_t *p, change_t *c, cJSON *holder)
 
     SCIM_ERR(change_matches(&found, p, c,
                             scim_json_member(holder, c->path.operand.name)));
-    if (found || c->verb == REMOVE) {
+    if (found || c->verb == SCIM_PATCH_REMOVE) {
         return NULL;
     }
     /* Nothing is made only to be empty (clients.md G16, V14). */
@@ -624,9 +617,9 @@ static int is_read_only(const scim_operand_t *operand)
 
 static int drops_schema(const change_t *c, const char *urn)
 {
-    return c->verb == REMOVE ? !c->value || scim_json_names(c->value, urn)
-                             : c->verb == REPLACE
-                               && !scim_json_names(c->value, urn);
+    return c->verb == SCIM_PATCH_REMOVE
+           ? !c->value || scim_json_names(c->value, urn)
+           : c->verb == SCIM_PATCH_REPLACE && !scim_json_names(c->value, urn);
 }
 
 /* schemas follows from the data: to drop an extension's URN is to drop its
@@ -661,38 +654,28 @@ static cJSON *holder_of(patch_t *p, const char *container)
     return holder ? holder : cJSON_AddObjectToObject(p->resource, container);
 }
 
-static scim_error_t *apply_members(patch_t *p, verb_e verb,
-                                   const cJSON *value, const char *prefix)
-    SCIM_CHECKED;
-
 /* A schema as a whole: an extension's data, or with the core URN the resource
- * itself, which only takes members. */
-static scim_error_t *change_schema(patch_t *p, change_t *c)
+ * itself. */
+static scim_error_t *drop_schema(patch_t *p, const change_t *c)
 {
     const char *urn = c->path.operand.container;
-    const cJSON *value = scim_shape_of_object(c->value, p->rules, p->pool);
 
     if (!urn) {
-        return c->verb == REMOVE
-               ? refuse(p, SCIM_E_MUTABILITY, c->name,
-                        "is the resource and cannot be removed")
-               : apply_members(p, c->verb, value, "");
+        return refuse(p, SCIM_E_MUTABILITY, c->name,
+                      "is the resource and cannot be removed");
     }
-    if (c->verb == REMOVE || is_absent(p, value)) {
-        scim_json_drop(p->resource, urn);
-        return NULL;
-    }
-    return apply_members(p, c->verb, value,
-                         apr_pstrcat(p->pool, urn, ":", NULL));
+    scim_json_drop(p->resource, urn);
+    return NULL;
 }
 
-static scim_error_t *change_path(patch_t *p, change_t *c)
+static scim_error_t *change(void *baton, scim_patch_change_t *c)
 {
+    patch_t *p = baton;
     const scim_operand_t *o = &c->path.operand;
     cJSON *holder;
 
     if (!o->name) {
-        return change_schema(p, c);
+        return drop_schema(p, c);
     }
     if (strcmp(o->name, "schemas") == 0) {
         return change_schemas(p, c);
@@ -700,7 +683,8 @@ static scim_error_t *change_path(patch_t *p, change_t *c)
     if (is_read_only(o)) {
         return skip_read_only(p, c);
     }
-    if (cJSON_IsNull(c->value) && c->verb == ADD && p->rules->strict) {
+    if (cJSON_IsNull(c->value) && c->verb == SCIM_PATCH_ADD
+        && p->rules->strict) {
         return refuse(p, SCIM_E_INVALID_VALUE, c->name,
                       "cannot be added as null");
     }
@@ -712,172 +696,16 @@ static scim_error_t *change_path(patch_t *p, change_t *c)
     return NULL;
 }
 
-/* Whether the schema has what a name begins with. */
-static int begins_with_attribute(const patch_t *p, const char *name)
-{
-    scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
-    scim_operand_t operand;
-    scim_error_t *error;
-
-    memset(&operand, 0, sizeof(operand));
-    error = resolver.resolve(&operand, resolver.baton, name,
-                             scim_path_name_length(name), NULL, 0, p->pool);
-    return error == NULL;
-}
-
-/* Whether an error in a path is to be passed over: Entra ID sends every
- * mapped attribute, and one that this server does not have must not fail the
- * others (clients.md E43, E45).  A member's name need not be a path, unless it
- * is one to an attribute. */
-static int is_ignorable(patch_t *p, const change_t *c,
-                        const scim_error_t *error)
-{
-    if (c->in_value && error->kind == SCIM_E_INVALID_PATH) {
-        return !begins_with_attribute(p, c->name);
-    }
-    return error->kind == SCIM_E_UNKNOWN_ATTRIBUTE
-           && (c->in_value || !p->rules->strict);
-}
-
-static scim_error_t *change(patch_t *p, change_t *c)
-{
-    scim_resolver_t resolver = scim_schema_resolver(p->type, p->rules);
-    scim_error_t *error;
-
-    if (++p->changes > SCIM_PATCH_MAX_CHANGES) {
-        return scim_error(p->pool, SCIM_E_TOO_LARGE,
-                          "A PATCH takes at most %d changes.",
-                          SCIM_PATCH_MAX_CHANGES);
-    }
-    scim_work_take(p->rules->work, 1, SCIM_WORK_CHANGE);
-    scim_work_take(p->rules->work, strlen(c->name), SCIM_WORK_KEY);
-    SCIM_ERR(scim_work_check(p->rules->work, p->pool));
-    error = scim_path_parse(&c->path, c->name, &resolver, p->pool);
-    if (error && is_ignorable(p, c, error)) {
-        if (strcasecmp(c->name, "password") != 0) {
-            note(p, "unknown attribute", c->name);
-        }
-        return NULL;
-    }
-    SCIM_ERR(error);
-    return change_path(p, c);
-}
-
-/* A value without path: each member's name is one, be it dotted, with URN or
- * with brackets (clients.md E51, E52, H11). */
-static scim_error_t *apply_members(patch_t *p, verb_e verb,
-                                   const cJSON *value, const char *prefix)
-{
-    const cJSON *member;
-
-    value = scim_shape_of_object(value, p->rules, p->pool);
-    if (!p->rules->strict && is_absent(p, value)) {
-        return NULL;
-    }
-    if (!cJSON_IsObject(value)) {
-        return scim_error(p->pool, SCIM_E_INVALID_VALUE,
-                          "Without a path the value must be an object.");
-    }
-    cJSON_ArrayForEach(member, value) {
-        change_t c = { .verb = verb };
-
-        c.name = apr_pstrcat(p->pool, prefix, member->string, NULL);
-        c.value = member;
-        c.in_value = 1;
-        SCIM_ERR(change(p, &c));
-    }
-    return NULL;
-}
-
-/* Messages */
-
-static scim_error_t *read_verb(verb_e *verb, patch_t *p, const cJSON *op)
-{
-    static const char *const names[] = { "add", "replace", "remove" };
-    const char *name = cJSON_GetStringValue(op);
-    int i;
-
-    for (i = ADD; name && i <= REMOVE; i++) {
-        if (strcasecmp(name, names[i]) == 0) {
-            *verb = (verb_e) i;
-            return NULL;
-        }
-    }
-    return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
-                      "op must be add, replace or remove, not '%.20s'.",
-                      name ? name : "");
-}
-
-static scim_error_t *apply_operation(patch_t *p, const cJSON *operation)
-{
-    const cJSON *path = scim_json_member_nocase(operation, "path");
-    change_t c = { .verb = ADD };
-
-    SCIM_ERR(read_verb(&c.verb, p, scim_json_member_nocase(operation,
-                                                           "op")));
-    c.value = scim_json_member_nocase(operation, "value");
-    if (!c.value && c.verb != REMOVE) {
-        return scim_error(p->pool, SCIM_E_INVALID_VALUE,
-                          "add and replace need a value.");
-    }
-    if (path && !cJSON_IsNull(path)
-        && (p->rules->strict || !is_absent(p, path))) {
-        if (!cJSON_IsString(path)) {
-            return scim_error(p->pool, SCIM_E_INVALID_PATH,
-                              "path must be a string.");
-        }
-        c.name = path->valuestring;
-        return change(p, &c);
-    }
-    if (c.verb == REMOVE) {
-        return scim_error(p->pool, SCIM_E_NO_TARGET,
-                          "remove needs a path.");
-    }
-    return apply_members(p, c.verb, c.value, "");
-}
-
-static scim_error_t *check_message(patch_t *p, const cJSON *operations,
-                                   const cJSON *message)
-{
-    if (!cJSON_IsArray(operations)
-        || (!operations->child && p->rules->strict)) {
-        return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
-                          "The body must have a list 'Operations'.");
-    }
-    if (p->rules->strict
-        && !scim_json_names(scim_json_member_nocase(message, "schemas"),
-                            SCIM_PATCH_URN)) {
-        return scim_error(p->pool, SCIM_E_INVALID_SYNTAX,
-                          "'schemas' must have %s.", SCIM_PATCH_URN);
-    }
-    return NULL;
-}
-
 scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
                                const scim_resource_type_t *type,
                                const scim_rules_t *rules,
                                apr_array_header_t *notes, apr_pool_t *pool)
 {
-    const cJSON *operations = scim_json_member_nocase(message, "Operations");
-    patch_t p = { resource, type, rules, notes, pool, NULL, 0 };
-    const cJSON *operation;
-    int number = 0;
+    patch_t p = { resource, type, rules, notes, pool, NULL };
 
     apr_pool_create(&p.scratch, pool);
-    operations = scim_shape_listed(operations, rules, pool);
-    SCIM_ERR(check_message(&p, operations, message));
-    cJSON_ArrayForEach(operation, operations) {
-        scim_error_t *error
-            = apply_operation(&p, scim_shape_of_object(operation, rules,
-                                                       pool));
-
-        number++;
-        if (error) {
-            return scim_error(pool, error->kind, "Operation %d: %s", number,
-                              error->detail);
-        }
-    }
-    return NULL;
+    return scim_patch_message_read(change, &p, message, type, rules, notes,
+                                   pool);
 }
 
 scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
@@ -885,12 +713,13 @@ scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
                               const scim_rules_t *rules,
                               apr_array_header_t *notes, apr_pool_t *pool)
 {
-    patch_t p = { NULL, type, rules, notes, pool, NULL, 0 };
+    patch_t p = { NULL, type, rules, notes, pool, NULL };
     cJSON *rest;
 
     SCIM_ERR(scim_schema_read(resource, &rest, body, type, rules, notes,
                               pool));
     apr_pool_create(&p.scratch, pool);
     p.resource = *resource;
-    return apply_members(&p, ADD, rest, "");
+    return scim_patch_members_read(change, &p, rest, type, rules, notes,
+                                   pool);
 }

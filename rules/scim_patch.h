@@ -10,11 +10,6 @@
 #include "values/scim_error.h"
 #include "rules/scim_schema.h"
 
-/* The most operations of a message, the members of values without a path
- * counted one by one. */
-#define SCIM_PATCH_URN "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-#define SCIM_PATCH_MAX_CHANGES 1000
-
 /* Apply message to resource, which is in the schema's spelling (as
  * scim_schema_read makes it) and is changed in place, operation by operation.
  * After an error resource is half changed: the caller throws it away, which

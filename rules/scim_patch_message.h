@@ -1,0 +1,60 @@
+/* scim_patch_message: what a PatchOp message (RFC 7644 section 3.5.2) asks
+ * for, change by change, read apart from what is done about it: scim_patch.c
+ * applies the changes to a tree; a type whose members are rows can fold them
+ * instead. */
+#ifndef SCIM_PATCH_MESSAGE_H
+#define SCIM_PATCH_MESSAGE_H
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+#include <cjson/cJSON.h>
+
+#include "rules/scim_schema.h"
+#include "scim_filter.h"
+#include "values/scim_error.h"
+
+#define SCIM_PATCH_URN "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+/* The most changes of a message, the members of values without a path counted
+ * one by one. */
+#define SCIM_PATCH_MAX_CHANGES 1000
+
+typedef enum {
+    SCIM_PATCH_ADD, SCIM_PATCH_REPLACE, SCIM_PATCH_REMOVE
+} scim_patch_verb_e;
+
+/* One change of one path. */
+typedef struct {
+    scim_patch_verb_e verb;
+    scim_path_t path;            /* its operand without a name: a schema as a
+                                  * whole, which is taken away */
+    const char *name;            /* the path as it was sent */
+    const cJSON *value;          /* as it was sent; NULL: none */
+    int in_value;                /* a member of a value without path */
+} scim_patch_change_t;
+
+/* Told of each change, in order; an error ends the reading. */
+typedef scim_error_t *scim_patch_change_fn(void *baton,
+                                           scim_patch_change_t *change)
+    SCIM_CHECKED;
+
+/* The changes of message.  Each is told before the next is read, so what comes
+ * after a mistake is not looked at.  An error says which operation it is of.
+ * Attributes that type does not have are ignored with a note unless strict. */
+scim_error_t *scim_patch_message_read(scim_patch_change_fn *change,
+                                      void *baton, const cJSON *message,
+                                      const scim_resource_type_t *type,
+                                      const scim_rules_t *rules,
+                                      apr_array_header_t *notes,
+                                      apr_pool_t *pool) SCIM_CHECKED;
+
+/* The members of value as changes that add, as a message without a path has
+ * them: each name is a path. */
+scim_error_t *scim_patch_members_read(scim_patch_change_fn *change,
+                                      void *baton, const cJSON *value,
+                                      const scim_resource_type_t *type,
+                                      const scim_rules_t *rules,
+                                      apr_array_header_t *notes,
+                                      apr_pool_t *pool) SCIM_CHECKED;
+
+#endif

@@ -433,20 +433,16 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
 
     memset(x, 0, sizeof(*x));
     x->r = r;
-    x->max_results = scim_config_or(config->max_results,
-                                    SCIM_DEFAULT_MAX_RESULTS);
-    x->max_body_size = scim_config_or(config->max_body_size,
-                                      SCIM_DEFAULT_MAX_BODY_SIZE);
-    x->max_operations = scim_config_or(config->max_operations,
-                                       SCIM_DEFAULT_MAX_OPERATIONS);
+    x->max_results = scim_config_number(config, max_results);
+    x->max_body_size = scim_config_number(config, max_body_size);
+    x->max_operations = scim_config_number(config, max_operations);
     x->work = scim_work_begin();
     x->target = &state->target;
     x->resource = resource_of(x->target);
     x->call.pool = r->pool;
     x->call.rules = scim_config_rules(config);
     x->call.rules.work = &x->work;
-    x->call.max_resource_size = scim_config_or(config->max_resource_size,
-                                               SCIM_DEFAULT_MAX_RESOURCE_SIZE);
+    x->call.max_resource_size = scim_config_number(config, max_resource_size);
     x->call.is_gone = scim_http_is_gone;
     x->call.is_gone_baton = r;
     x->call.principal = state->principal;

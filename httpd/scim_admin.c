@@ -609,8 +609,8 @@ static scim_error_t *serve_api(visit_t *v)
     SCIM_ERR(read_input(v));
     v->call.pool = v->r->pool;
     v->call.rules = scim_config_rules(v->config);
-    v->call.max_resource_size = scim_config_or(v->config->max_resource_size,
-                                               SCIM_DEFAULT_MAX_RESOURCE_SIZE);
+    v->call.max_resource_size = scim_config_number(v->config,
+                                                   max_resource_size);
     v->call.principal = &v->person->principal;
     v->call.base = scim_url(v);
     v->call.notes = apr_array_make(v->r->pool, 4, sizeof(const char *));

@@ -17,23 +17,16 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
 {
     scim_dir_config_t *config = apr_palloc(pool, sizeof(*config));
 
+#define UNSET(field, ...) config->field = SCIM_UNSET;
+    SCIM_NUMBERS(UNSET)
     config->base_url = NULL;
     config->managed = SCIM_UNSET;
     config->strict = SCIM_UNSET;
-    config->max_results = SCIM_UNSET;
-    config->max_body_size = SCIM_UNSET;
-    config->max_operations = SCIM_UNSET;
-    config->rate_limit = SCIM_UNSET;
-    config->rate_burst = SCIM_UNSET;
-    config->max_resource_size = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
     config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
     config->account_value = NULL;
     config->organization = NULL;
-    config->gate_cache = SCIM_UNSET;
-    config->gate_grace = SCIM_UNSET;
-    config->database_timeout = SCIM_UNSET;
     config->headers = NULL;
     config->headers_encoded = 0;
     config->door = NULL;
@@ -51,17 +44,11 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     const scim_dir_config_t *add = add_;
     scim_dir_config_t *config = apr_palloc(pool, sizeof(*config));
 
+#define MERGE(field, ...) config->field = merged(base->field, add->field);
+    SCIM_NUMBERS(MERGE)
     config->base_url = add->base_url ? add->base_url : base->base_url;
     config->managed = merged(base->managed, add->managed);
     config->strict = merged(base->strict, add->strict);
-    config->max_results = merged(base->max_results, add->max_results);
-    config->max_body_size = merged(base->max_body_size, add->max_body_size);
-    config->max_operations = merged(base->max_operations,
-                                    add->max_operations);
-    config->rate_limit = merged(base->rate_limit, add->rate_limit);
-    config->rate_burst = merged(base->rate_burst, add->rate_burst);
-    config->max_resource_size = merged(base->max_resource_size,
-                                       add->max_resource_size);
     config->require_sso = merged(base->require_sso, add->require_sso);
     config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
@@ -70,10 +57,6 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
                                                : base->account_value;
     config->organization = add->organization ? add->organization
                                              : base->organization;
-    config->gate_cache = merged(base->gate_cache, add->gate_cache);
-    config->gate_grace = merged(base->gate_grace, add->gate_grace);
-    config->database_timeout = merged(base->database_timeout,
-                                      add->database_timeout);
     config->headers = add->headers ? add->headers : base->headers;
     config->headers_encoded = add->headers ? add->headers_encoded
                                            : base->headers_encoded;
@@ -215,48 +198,34 @@ static const char *set_admin_files(cmd_parms *cmd, void *unused,
     return wrong;
 }
 
-/* Limits of the directives that take a number. */
-static const struct {
-    const char *name;
+/* A directive that takes a number. */
+typedef struct {
     int least;
     int most;
     size_t offset;
-} numbers[] = {
-    { "SCIMMaxResults", 1, 10000, offsetof(scim_dir_config_t, max_results) },
-    { "SCIMMaxBodySize", 1024, 67108864,
-      offsetof(scim_dir_config_t, max_body_size) },
-    { "SCIMBulkMaxOperations", 0, 10000,
-      offsetof(scim_dir_config_t, max_operations) },
-    { "SCIMRateLimit", 0, 100000, offsetof(scim_dir_config_t, rate_limit) },
-    { "SCIMRateBurst", 1, 1000000, offsetof(scim_dir_config_t, rate_burst) },
-    { "SCIMMaxResourceSize", 4096, 16777216,
-      offsetof(scim_dir_config_t, max_resource_size) },
-    { "SCIMGateCache", 0, 60, offsetof(scim_dir_config_t, gate_cache) },
-    { "SCIMGateGrace", 0, 300, offsetof(scim_dir_config_t, gate_grace) },
-    { "SCIMDatabaseTimeout", 1, 300,
-      offsetof(scim_dir_config_t, database_timeout) },
-    { NULL, 0, 0, 0 }
-};
+} number_t;
+
+#define NUMBER(field, directive, least, most, usual, help)                  \
+    static const number_t number_##field                                    \
+        = { least, most, offsetof(scim_dir_config_t, field) };
+SCIM_NUMBERS(NUMBER)
 
 static const char *set_number(cmd_parms *cmd, void *config,
                               const char *value)
 {
+    const number_t *allowed = cmd->info;
     apr_int64_t number;
     char *end;
-    int i = 0;
 
-    while (strcasecmp(numbers[i].name, cmd->cmd->name) != 0) {
-        i++;
-    }
     number = apr_strtoi64(value, &end, 10);
-    if (*end || end == value || number < numbers[i].least
-        || number > numbers[i].most) {
+    if (*end || end == value || number < allowed->least
+        || number > allowed->most) {
         return not_allowed(cmd, value,
                            apr_psprintf(cmd->pool,
                                         "it must be a number from %d to %d",
-                                        numbers[i].least, numbers[i].most));
+                                        allowed->least, allowed->most));
     }
-    *(int *) ((char *) config + numbers[i].offset) = (int) number;
+    *(int *) ((char *) config + allowed->offset) = (int) number;
     return NULL;
 }
 
@@ -323,7 +292,12 @@ static const char *see_handler(cmd_parms *cmd, void *config_,
 /* In a <Location>, or in the server's configuration for all of them. */
 #define ANYWHERE (RSRC_CONF | ACCESS_CONF)
 
+#define DIRECTIVE(field, directive, least, most, usual, help)               \
+    AP_INIT_TAKE1(directive, set_number, (void *) &number_##field, ANYWHERE, \
+                  help),
+
 const command_rec scim_directives[] = {
+    SCIM_NUMBERS(DIRECTIVE)
     AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ANYWHERE,
                   "The public URL of the Location, when a proxy in front"
                   " makes it another than this server knows."),
@@ -334,23 +308,6 @@ const command_rec scim_directives[] = {
                  (void *) offsetof(scim_dir_config_t, strict), ANYWHERE,
                  "On: the plain reading of the RFCs; Off (default): the"
                  " dialects of the identity providers as well."),
-    AP_INIT_TAKE1("SCIMMaxResults", set_number, NULL, ANYWHERE,
-                  "The most resources in one answer (default 1000)."),
-    AP_INIT_TAKE1("SCIMMaxBodySize", set_number, NULL, ANYWHERE,
-                  "The largest request body in bytes (default 1048576)."),
-    AP_INIT_TAKE1("SCIMBulkMaxOperations", set_number, NULL, ANYWHERE,
-                  "The most operations in one bulk request (default 1000);"
-                  " 0: no bulk requests."),
-    AP_INIT_TAKE1("SCIMRateLimit", set_number, NULL, ANYWHERE,
-                  "The requests a second that an organization may send"
-                  " (default 1000), each operation of a bulk request for"
-                  " one; 0: any number."),
-    AP_INIT_TAKE1("SCIMRateBurst", set_number, NULL, ANYWHERE,
-                  "The requests that it may send at once (default: those of"
-                  " ten seconds)."),
-    AP_INIT_TAKE1("SCIMMaxResourceSize", set_number, NULL, ANYWHERE,
-                  "The largest account in bytes of its JSON text (default"
-                  " 262144)."),
     AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
                   "What joins who signed in to an account: userName (default)"
                   " or externalId."),
@@ -360,16 +317,6 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ANYWHERE,
                   "The key of the organization whose accounts Require"
                   " scim-account and scim-role let in."),
-    AP_INIT_TAKE1("SCIMGateCache", set_number, NULL, ANYWHERE,
-                  "For how many seconds a process remembers an account that"
-                  " it looked up for Require (default 1); 0: never."),
-    AP_INIT_TAKE1("SCIMGateGrace", set_number, NULL, ANYWHERE,
-                  "For how many seconds a process that cannot reach the"
-                  " database goes on letting in whom it has let in (default"
-                  " 0)."),
-    AP_INIT_TAKE1("SCIMDatabaseTimeout", set_number, NULL, ANYWHERE,
-                  "For how many seconds a request waits for the database"
-                  " (default 15)."),
     AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
                    "How the names of the headers begin that tell the"
                    " application who passed the gate, such as X-; encoded"

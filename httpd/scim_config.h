@@ -6,19 +6,46 @@
 #include <httpd.h>
 #include <http_config.h>
 
-#include "storage/scim_db.h"
 #include "httpd/scim_door.h"
+#include "resources/scim_call.h"
 #include "rules/scim_schema.h"
+#include "storage/scim_db.h"
 
 #define SCIM_UNSET (-1)
 
-#define SCIM_DEFAULT_MAX_RESULTS 1000
-#define SCIM_DEFAULT_MAX_BODY_SIZE 1048576
-#define SCIM_DEFAULT_MAX_OPERATIONS 1000
-#define SCIM_DEFAULT_RATE_LIMIT 1000
-#define SCIM_DEFAULT_RATE_SECONDS 10 /* of it, at once */
-#define SCIM_DEFAULT_GATE_CACHE 1
-#define SCIM_DEFAULT_GATE_GRACE 0
+/* The directives that take a number, in a Location or for all of them:
+ * X(field, directive, least, most, default, what it is).  To add one is to add
+ * a line here and to ask for it with scim_config_number. */
+#define SCIM_NUMBERS(X)                                                     \
+    X(max_results, "SCIMMaxResults", 1, 10000, 1000,                        \
+      "The most resources in one answer (default 1000).")                   \
+    X(max_body_size, "SCIMMaxBodySize", 1024, 67108864, 1048576,            \
+      "The largest request body in bytes (default 1048576).")               \
+    X(max_operations, "SCIMBulkMaxOperations", 0, 10000, 1000,              \
+      "The most operations in one bulk request (default 1000); 0: no bulk"  \
+      " requests.")                                                         \
+    X(rate_limit, "SCIMRateLimit", 0, 100000, 1000,                         \
+      "The requests a second that an organization may send (default 1000)," \
+      " each operation of a bulk request for one; 0: any number.")          \
+    X(rate_burst, "SCIMRateBurst", 1, 1000000, SCIM_UNSET,                  \
+      "The requests that it may send at once (default: those of ten"        \
+      " seconds).")                                                         \
+    X(max_resource_size, "SCIMMaxResourceSize", 4096, 16777216,             \
+      SCIM_DEFAULT_MAX_RESOURCE_SIZE,                                       \
+      "The largest account in bytes of its JSON text (default 262144).")    \
+    X(gate_cache, "SCIMGateCache", 0, 60, 1,                                \
+      "For how many seconds a process remembers an account that it looked"  \
+      " up for Require (default 1); 0: never.")                             \
+    X(gate_grace, "SCIMGateGrace", 0, 300, 0,                               \
+      "For how many seconds a process that cannot reach the database goes"  \
+      " on letting in whom it has let in (default 0).")                     \
+    X(database_timeout, "SCIMDatabaseTimeout", 1, 300, SCIM_DB_SECONDS,     \
+      "For how many seconds a request waits for the database (default 15).")
+
+#define SCIM_USUAL(field, directive, least, most, usual, help)              \
+    SCIM_USUAL_##field = usual,
+enum { SCIM_NUMBERS(SCIM_USUAL) };
+
 #define SCIM_DEFAULT_DBD_MAX 10  /* mod_dbd's own */
 
 /* What holds in a Location; SCIM_UNSET and NULL: nothing was said. */
@@ -26,20 +53,13 @@ typedef struct {
     const char *base_url;        /* without a slash at the end */
     int managed;
     int strict;
-    int max_results;
-    int max_body_size;
-    int max_operations;
-    int rate_limit;              /* requests a second */
-    int rate_burst;              /* requests */
-    int max_resource_size;
+#define SCIM_FIELD(field, directive, least, most, usual, help) int field;
+    SCIM_NUMBERS(SCIM_FIELD)
     int require_sso;
     int require_tls;             /* unset: but for loopback addresses */
     int by_external_id;          /* how people are joined to accounts */
     const ap_expr_info_t *account_value; /* NULL: r->user */
     const char *organization;    /* of the gate: its key */
-    int gate_cache;              /* seconds */
-    int gate_grace;              /* seconds */
-    int database_timeout;        /* seconds */
     const char *headers;         /* how their names begin; "" for none */
     int headers_encoded;         /* said with it */
     const scim_door_t *door;     /* where a SetHandler that may be ours is */
@@ -72,6 +92,10 @@ scim_rules_t scim_config_rules(const scim_dir_config_t *config);
 
 /* value, or otherwise where nothing was said. */
 int scim_config_or(int value, int otherwise);
+
+/* What a directive of SCIM_NUMBERS says, by its field. */
+#define scim_config_number(config, field)                                   \
+    scim_config_or((config)->field, SCIM_USUAL_##field)
 
 /* The connections for this request's server: a virtual host without DBD
  * directives of its own shares those of the main server, as in mod_dbd. */

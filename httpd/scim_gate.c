@@ -210,7 +210,7 @@ static scim_error_t *ask(visitor_t *visitor, request_rec *r,
                          const scim_dir_config_t *config, const char *key,
                          const char *value)
 {
-    int grace = scim_config_or(config->gate_grace, SCIM_DEFAULT_GATE_GRACE);
+    int grace = scim_config_number(config, gate_grace);
     apr_time_t now = apr_time_now();
     const char *packed;
     scim_error_t *error;
@@ -252,7 +252,7 @@ static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
                              const char *key, const char *value)
 {
     apr_interval_time_t ttl = apr_time_from_sec(
-        scim_config_or(config->gate_cache, SCIM_DEFAULT_GATE_CACHE));
+        scim_config_number(config, gate_cache));
     apr_time_t now = apr_time_now();
     const char *packed;
     apr_size_t length;

@@ -652,8 +652,8 @@ int scim_http_is_gone(void *r_)
 scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
                                const char *organization)
 {
-    int seconds = scim_config_or(scim_config_of(r)->database_timeout,
-                                 SCIM_DB_SECONDS);
+    int seconds = scim_config_number(scim_config_of(r),
+                                     database_timeout);
 
     scim_db_allow(r->pool, apr_time_from_sec(seconds), scim_http_is_gone, r);
     return scim_db_borrow_for(db, scim_config_connections(r), organization,

@@ -22,6 +22,9 @@
 #define WRONG_PER_SECOND 10
 #define WRONG_AT_ONCE 100
 
+/* Without SCIMRateBurst, the requests of so many seconds may come at once. */
+#define BURST_SECONDS 10
+
 #define TOP_ORGANIZATIONS 5      /* in mod_status */
 
 /* With another layout, another name: a graceful restart may load another
@@ -85,8 +88,7 @@ static scim_rate_place_t *place_of_address(request_rec *r)
 
 static int limit_of(request_rec *r)
 {
-    return scim_config_or(scim_config_of(r)->rate_limit,
-                          SCIM_DEFAULT_RATE_LIMIT);
+    return scim_config_number(scim_config_of(r), rate_limit);
 }
 
 static scim_rate_t rate_of(request_rec *r)
@@ -95,7 +97,7 @@ static scim_rate_t rate_of(request_rec *r)
 
     return scim_rate(limit,
                      scim_config_or(scim_config_of(r)->rate_burst,
-                                    limit * SCIM_DEFAULT_RATE_SECONDS));
+                                    limit * BURST_SECONDS));
 }
 
 static scim_rate_t rate_of_wrong_tokens(void)

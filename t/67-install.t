@@ -1,10 +1,12 @@
-# make dist, make install and make uninstall, in a folder of their own.
+# make dist, make install, make uninstall and make distcheck, in a folder of
+# their own.
 use strict;
 use warnings;
 use File::Find ();
 use File::Temp ();
 use lib 't/lib';
 use Scim::Process;
+use Scim::Server;
 use Test::More;
 
 my $dir = File::Temp::tempdir('scim-install-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -91,6 +93,21 @@ is $configured->{status}, 0, 'configure --with-mods-available=no' or diag $confi
 like make('-s', 'install-httpd-conf', "DESTDIR=$root/other"), qr/^httpd's configuration is left alone/,
     "make install leaves httpd's configuration alone and says so";
 ok !-e "$root/other", 'where there is no a2enmod';
+
+# Root may write what is read-only, so that distcheck would prove less.
+my @as_user;
+if (my $user = Scim::Server::database_user()) {
+    my ($uid, $gid) = (getpwnam $user)[2, 3];
+    File::Find::find(sub { chown $uid, $gid, $_ }, $dir);
+    @as_user = ('setpriv', "--reuid=$uid", "--regid=$gid", '--clear-groups');
+}
+my $checked = Scim::Process::run([@as_user, 'make', '-s', '-j2', 'distcheck',
+    'DISTCHECK_CONFIGURE_FLAGS=-q CFLAGS=-O0 --disable-dependency-tracking'], err => 'out');
+is $checked->{status}, 0, 'make distcheck: what make dist packs is built, tested, installed and packed again beside its sources,'
+    . ' which are read-only' or diag $checked->{out};
+my @unit_tests = map { s/\.c$//r } glob 't/unit/*_test.c';
+is_deeply [sort $checked->{out} =~ m{^(t/unit/\w+_test) \.+ ok$}mg], \@unit_tests, 'every unit test runs there';
+
 $configured = Scim::Process::run(['./configure', '-q', '--with-mods-available=conf']);
 isnt $configured->{status}, 0, 'configure refuses a relative folder';
 like $configured->{out} . $configured->{err}, qr/--with-mods-available needs an absolute path, or no/, 'and says what it needs';

@@ -1,0 +1,54 @@
+# What a project has beside its code: its license, its news, and commits that say
+# why.
+use strict;
+use warnings;
+use lib 't/lib';
+use Digest::SHA ();
+use Encode ();
+use Scim::Process;
+use Test::More;
+
+# The last commit before the rules of commits.
+my $BASE = '25d8795388ae6be24cbb7d111c51ad16d2b1117b';
+
+sub content {
+    my ($file) = @_;
+    open my $in, '<:utf8', $file or die "$file: $!";
+    local $/;
+    return scalar <$in>;
+}
+
+sub git {
+    my $done = Scim::Process::run(['git', @_]);
+    return $done->{status} == 0 ? $done->{out} : undef;
+}
+
+is +Digest::SHA->new(256)->addfile('LICENSE')->hexdigest,
+    'cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30',
+    'LICENSE is the Apache License, Version 2.0, to the letter';
+
+# Chapters of NEWS, newest first
+my ($version) = sort { $b <=> $a } map { /(\d+)/g } content('schema.sql') =~ /INTO scim\.schema_version \([^)]*\) VALUES ([^;]*?)(?: ON|;)/g;
+my @chapters = content('NEWS') =~ /^(?:Changes with schema|Schema) version (\d+)\n-+$/mg;
+is_deeply \@chapters, [reverse 1 .. $chapters[0]], 'NEWS has a chapter for each version of the schema, newest first';
+is $chapters[0], $version, 'and one for that of schema.sql';
+
+my @named = content('SECURITY.md') =~ m{\b((?:docs|t)/[\w.-]+\.(?:md|t))\b}g;
+is_deeply [grep { !-e } @named], [], 'the places that SECURITY.md names are there';
+is_deeply [grep { index(content('README'), "\n$_\n--") < 0 } content('SECURITY.md') =~ /README,\s+"([^"]+)"/g], [],
+    "and so are the README's chapters";
+
+# Commits.  A tarball has none, and a shallow clone not those up to the base.
+SKIP: {
+    skip 'no history that goes back to the base', 1 unless -e '.git' && defined git('merge-base', '--is-ancestor', $BASE, 'HEAD');
+    my @bad;
+    for my $commit (split /\0\n?/, git('log', '--no-merges', '--encoding=UTF-8', '--format=%h%n%B%x00', "$BASE..HEAD")) {
+        my ($hash, $subject, $blank, @body) = split /\n/, $commit;
+        my $length = length Encode::decode_utf8($subject);
+        push @bad, "$hash: $subject: $length characters" if $length >= 72;
+        push @bad, "$hash: $subject: no empty line below" if length($blank // '');
+        push @bad, "$hash: $subject: does not say why" unless grep { /\S/ && !/^[\w-]+-by: / } @body;
+    }
+    is_deeply \@bad, [], 'the subject of a commit has less than 72 characters, and its body says why' or diag map { "$_\n" } @bad;
+}
+done_testing;

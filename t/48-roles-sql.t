@@ -206,7 +206,7 @@ may_not('scim', $_) for 'DROP TABLE scim.refusal', 'DROP SCHEMA scim CASCADE', '
 is +(as('scim', 'SHOW search_path; SHOW enable_seqscan; SHOW default_transaction_isolation;'))[1], "pg_catalog, pg_temp\noff\nread committed\n", 'its sessions find the names of PostgreSQL and read no table as a whole';
 
 # scimctl
-sub scimctl_as { my ($role, @arguments) = @_; return Scim::Process::run(["$ENV{PWD}/scimctl", '--db', "host=$server->{pghost} dbname=scim user=$role", @arguments]) }
+sub scimctl_as { my ($role, @arguments) = @_; return Scim::Process::run(["$ENV{PWD}/scimctl/scimctl", '--db', "host=$server->{pghost} dbname=scim user=$role", @arguments]) }
 my $new = 'new' . random_name();
 my $done = scimctl_as('scim', 'org', 'add', $new);
 is $done->{status}, 1, 'scimctl as httpd adds no organization';

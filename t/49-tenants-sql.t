@@ -173,7 +173,7 @@ stays_inside('a search that is asked ten times', sub { page('big', 'members?sear
 cmp_ok $visited, '<=', 10 * 10, 'reads what it finds each time';
 
 # scimctl
-my $scimctl = sub { my (@arguments) = @_; return Scim::Process::run(["$ENV{PWD}/scimctl", '--db', "host=$server->{pghost} dbname=scim user=scim", @arguments]) };
+my $scimctl = sub { my (@arguments) = @_; return Scim::Process::run(["$ENV{PWD}/scimctl/scimctl", '--db', "host=$server->{pghost} dbname=scim user=scim", @arguments]) };
 for my $size (qw(small middle big)) {
     my $of = $org{$size};
     $own = own_rows($of);

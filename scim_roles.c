@@ -5,18 +5,14 @@
 #include <apr_strings.h>
 
 #include "resources/scim_cursor.h"
-#include "values/scim_json.h"
 #include "rules/scim_query.h"
+#include "values/scim_json.h"
+#include "values/scim_role.h"
 
-#define ROLE_GUEST "GUEST"
-
-static const struct {
-    const char *value;
-    const char *display;
-} known_roles[] = {
-    { "ADMIN", "Administrator" }, { "USER", "User" }, { ROLE_GUEST, "Guest" }
+/* In the order of scim_role_names. */
+static const char *const displays[SCIM_ROLE_COUNT] = {
+    "Administrator", "User", "Guest"
 };
-#define ROLES ((int) (sizeof(known_roles) / sizeof(*known_roles)))
 
 /* What accounts have of them */
 
@@ -26,9 +22,9 @@ static const char *known_role(const cJSON *element)
     const char *value = scim_json_text(element, "value");
     int i;
 
-    for (i = 0; value && i < ROLES; i++) {
-        if (strcasecmp(value, known_roles[i].value) == 0) {
-            return known_roles[i].value;
+    for (i = 0; value && i < SCIM_ROLE_COUNT; i++) {
+        if (strcasecmp(value, scim_role_names[i]) == 0) {
+            return scim_role_names[i];
         }
     }
     return NULL;
@@ -99,7 +95,7 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
         && note_unknown(roles, notes) > 0) {
         chosen = choose(scim_json_member(before, "roles"));
     }
-    role = chosen ? known_role(chosen) : ROLE_GUEST;
+    role = chosen ? known_role(chosen) : SCIM_ROLE_GUEST;
     if (rules->managed) {
         put_single(resource, chosen, role);
     }
@@ -110,7 +106,7 @@ void scim_roles_read(cJSON *resource, const char *role)
 {
     const cJSON *chosen = choose(scim_json_member(resource, "roles"));
 
-    if (strcmp(chosen ? known_role(chosen) : ROLE_GUEST, role) != 0) {
+    if (strcmp(chosen ? known_role(chosen) : SCIM_ROLE_GUEST, role) != 0) {
         put_single(resource, NULL, role);
     }
 }
@@ -132,7 +128,7 @@ static double assignments_of(const char *role, const scim_rows_t *counts)
 static cJSON *role_resource(scim_call_t *call, int i,
                             const scim_rows_t *counts)
 {
-    const char *value = known_roles[i].value;
+    const char *value = scim_role_names[i];
     cJSON *role = scim_json_own(cJSON_CreateObject(), call->pool);
     cJSON *meta = cJSON_CreateObject();
 
@@ -140,7 +136,7 @@ static cJSON *role_resource(scim_call_t *call, int i,
                          cJSON_CreateString(scim_role_type.core->urn));
     scim_json_put_text(role, "id", value);
     scim_json_put_text(role, "value", value);
-    scim_json_put_text(role, "display", known_roles[i].display);
+    scim_json_put_text(role, "display", displays[i]);
     scim_json_put(role, "supported", cJSON_CreateTrue());
     scim_json_put(role, "limitedAssignmentsPermitted", cJSON_CreateFalse());
     scim_json_put(role, "totalAssignmentsUsed",
@@ -164,12 +160,9 @@ static scim_error_t *read_counts(scim_rows_t **counts, scim_call_t *call)
 static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)
 {
     scim_rows_t *counts;
-    int i = 0;
+    int i = scim_role_of(id);
 
-    while (i < ROLES && strcmp(id, known_roles[i].value) != 0) {
-        i++;
-    }
-    if (i == ROLES) {
+    if (i < 0) {
         return scim_error(call->pool, SCIM_E_NOT_FOUND,
                           "There is no Role with the id '%.60s'.", id);
     }
@@ -180,7 +173,7 @@ static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)
 
 /* The roles that a list selects, in its order. */
 typedef struct {
-    cJSON *roles[ROLES];
+    cJSON *roles[SCIM_ROLE_COUNT];
     int count;
     scim_operand_t order;        /* name NULL: as they come */
     int descending;
@@ -226,7 +219,7 @@ static scim_error_t *select_roles(selection_t *s, scim_call_t *call,
                                          call->pool));
     }
     SCIM_ERR(read_counts(&counts, call));
-    for (i = 0; i < ROLES; i++) {
+    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
         cJSON *role = role_resource(call, i, counts);
 
         if (!filter || scim_filter_match(filter, role, call->pool)) {

@@ -22,6 +22,7 @@
 #include "rules/scim_shape.h"
 #include "values/scim_text.h"
 #include "scim_tokens.h"
+#include "values/scim_role.h"
 
 #define MAX_BODY 65536
 #define MAX_FILE 65536
@@ -645,7 +646,8 @@ static scim_error_t *find_person(visit_t *v)
                              v->config->by_external_id == 1, value,
                              v->r->pool);
     scim_db_return(db);
-    if (!error && (!person->active || strcmp(person->role, "ADMIN") != 0)) {
+    if (!error && (!person->active
+                   || strcmp(person->role, SCIM_ROLE_ADMIN) != 0)) {
         error = scim_error(v->r->pool, SCIM_E_FORBIDDEN,
                            "'%.120s' is not an active administrator of"
                            " '%.63s'.", person->user_name, v->organization);

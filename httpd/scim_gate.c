@@ -18,6 +18,7 @@
 #include "values/scim_json.h"
 #include "httpd/scim_log.h"
 #include "resources/scim_people.h"
+#include "values/scim_role.h"
 
 #define CACHE_SLOTS 2048
 #define MAX_REPORTED 32          /* unknown organizations that are logged */
@@ -533,8 +534,7 @@ static const char *parse_role(cmd_parms *cmd, const char *line,
     const char *role;
 
     while (*(role = ap_getword_conf(cmd->pool, &line))) {
-        if (is_managed_here(cmd) && strcmp(role, "ADMIN") != 0
-            && strcmp(role, "USER") != 0 && strcmp(role, "GUEST") != 0) {
+        if (is_managed_here(cmd) && scim_role_of(role) < 0) {
             return apr_psprintf(cmd->pool, "Require scim-role: '%s' is not"
                                 " allowed; it must be ADMIN, USER or GUEST"
                                 " (any role with SCIMProfile open before"

@@ -4,6 +4,7 @@
 
 #include "storage/scim_db.h"
 #include "values/scim_json.h"
+#include "values/scim_role.h"
 
 /* A comparison under way: the names that differ and both sides' values. */
 typedef struct {
@@ -56,42 +57,33 @@ static int is_active(const cJSON *resource)
     return cJSON_IsTrue(scim_json_member(resource, "active"));
 }
 
-static const struct {
-    const char *role;
-    const char *kind;
-} role_kinds[] = {
-    { "ADMIN", SCIM_EVENT_ROLE_ADMIN },
-    { "USER", SCIM_EVENT_ROLE_USER },
-    { "GUEST", SCIM_EVENT_ROLE_GUEST }
+/* In the order of scim_role_names. */
+static const char *const role_kinds[SCIM_ROLE_COUNT] = {
+    SCIM_EVENT_ROLE_ADMIN, SCIM_EVENT_ROLE_USER, SCIM_EVENT_ROLE_GUEST
 };
-#define ROLE_KINDS (sizeof(role_kinds) / sizeof(*role_kinds))
 
-/* The row of the role; ROLE_KINDS: it is none of them. */
-static apr_size_t role_of(const cJSON *resource)
+/* -1: it is none of them. */
+static int role_of(const cJSON *resource)
 {
     const cJSON *roles = scim_json_member(resource, "roles");
     const char *role = roles ? scim_json_text(roles->child, "value") : NULL;
-    apr_size_t i = 0;
 
-    while (i < ROLE_KINDS && (!role || strcmp(role, role_kinds[i].role))) {
-        i++;
-    }
-    return i;
+    return role ? scim_role_of(role) : -1;
 }
 
 static const char *kinds_of(const cJSON *before, const cJSON *after,
                             const char *kind, apr_pool_t *pool)
 {
     apr_array_header_t *kinds = apr_array_make(pool, 3, sizeof(kind));
-    apr_size_t role = role_of(after);
+    int role = role_of(after);
 
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
         APR_ARRAY_PUSH(kinds, const char *) = is_active(after)
             ? SCIM_EVENT_ACTIVATE : SCIM_EVENT_DEACTIVATE;
     }
-    if (before && after && role < ROLE_KINDS && role != role_of(before)) {
-        APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role].kind;
+    if (before && after && role >= 0 && role != role_of(before)) {
+        APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role];
     }
     return scim_db_array(pool, kinds);
 }

@@ -8,13 +8,13 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 #include "resources/scim_accounts.h"
+#include "values/scim_role.h"
 
 #define MAX_SEARCH 200           /* characters */
 #define MAX_DISPLAY_NAME 256     /* characters */
 
 /* The choices that each part of a query has; all of them where none is
  * made. */
-static const char *const roles[] = { "ADMIN", "USER", "GUEST", NULL };
 static const char *const states[] = { "true", "false", NULL };
 static const char *const labels[] = { "provisioned", "managed", "ineligible",
                                       "unmanaged", NULL };
@@ -69,7 +69,8 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                               apr_itoa(call->pool, query->count + 1) };
     scim_rows_t *rows;
 
-    SCIM_ERR(choose(&values[2], query->role, "role", roles, call->pool));
+    SCIM_ERR(choose(&values[2], query->role, "role", scim_role_names,
+                    call->pool));
     SCIM_ERR(choose(&values[3], query->active, "active", states,
                     call->pool));
     SCIM_ERR(choose(&values[4], query->label, "label", labels, call->pool));
@@ -152,16 +153,12 @@ static scim_error_t *check_role(scim_call_t *call, const cJSON *value,
                                 int is_own)
 {
     const char *role = cJSON_GetStringValue(value);
-    const char *const *known = roles;
 
-    while (role && *known && strcmp(role, *known) != 0) {
-        known++;
-    }
-    if (!role || !*known) {
+    if (!role || scim_role_of(role) < 0) {
         return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                           "The role must be ADMIN, USER or GUEST.");
     }
-    return is_own && strcmp(role, "ADMIN") != 0
+    return is_own && strcmp(role, SCIM_ROLE_ADMIN) != 0
            ? scim_error(call->pool, SCIM_E_FORBIDDEN,
                         "You cannot take the role ADMIN from yourself."
                         " Another administrator can.")

@@ -11,6 +11,7 @@
 #include "scimctl/scimctl_csv.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "values/scim_role.h"
 
 /* So often the progress is shown. */
 #define RECORDS_PER_SIGN 100
@@ -28,9 +29,6 @@ static const struct {
 };
 #define IMPORT_COLUMNS (sizeof(import_columns) / sizeof(*import_columns))
 
-static const char *const roles[] = { "ADMIN", "USER", "GUEST" };
-#define ROLES ((int) (sizeof(roles) / sizeof(*roles)))
-
 typedef struct {
     scimctl_run_t *run;
     const char *file;
@@ -38,7 +36,7 @@ typedef struct {
     apr_array_header_t *columns; /* of int: index in import_columns */
     apr_pool_t *pool;            /* of the record at hand */
     scim_call_t call;            /* run's, for the record at hand */
-    int imported[ROLES];
+    int imported[SCIM_ROLE_COUNT];
     int problems;
     int stopped;                 /* the transaction takes no more */
     int signs;                   /* somebody is watching */
@@ -149,16 +147,6 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
     }
 }
 
-static int is_role(const char *text)
-{
-    int i = 0;
-
-    while (i < ROLES && strcmp(roles[i], text) != 0) {
-        i++;
-    }
-    return i < ROLES;
-}
-
 static void put_role(cJSON *body, const char *role)
 {
     cJSON *list = cJSON_AddArrayToObject(body, "roles");
@@ -180,7 +168,7 @@ static const char *put_field(cJSON *body, int *managed, int *eligible,
         scim_json_put_text(body, import_columns[index].name, text);
         return NULL;
     case TO_ROLE:
-        if (!is_role(text)) {
+        if (scim_role_of(text) < 0) {
             return "role must be ADMIN, USER or GUEST";
         }
         put_role(body, text);
@@ -207,8 +195,8 @@ static void count(import_t *import, const cJSON *user)
         scim_json_member(user, "roles")->child, "value");
     int i;
 
-    for (i = 0; i < ROLES; i++) {
-        import->imported[i] += strcmp(role, roles[i]) == 0;
+    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
+        import->imported[i] += strcmp(role, scim_role_names[i]) == 0;
     }
 }
 
@@ -296,13 +284,14 @@ static void print_summary(const import_t *import)
     int all = 0;
     int i;
 
-    for (i = 0; i < ROLES; i++) {
+    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
         all += import->imported[i];
     }
     printf("%d account(s) %s:", all, import->run->options.dry_run
                                      ? "could be imported" : "imported");
-    for (i = 0; i < ROLES; i++) {
-        printf("%s %d %s", i > 0 ? "," : "", import->imported[i], roles[i]);
+    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
+        printf("%s %d %s", i > 0 ? "," : "", import->imported[i],
+               scim_role_names[i]);
     }
     putchar('\n');
 }

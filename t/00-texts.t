@@ -30,4 +30,10 @@ $sources .= join '', map { qq("The name $_.") } $sources =~ /"(must not [^"]*)"/
 $sources =~ s/U\+%04X/{code}/g;
 is_deeply [grep { index($sources, qq("$_")) < 0 } $messages =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg], [],
     'every translated message is one that the server sends';
+
+# What C, SQL and the page each have to write down is the same.
+my @roles = content('values/scim_role.h') =~ /^#define SCIM_ROLE_[A-Z]+ "([A-Z]+)"/mg;
+is scalar @roles, 3, 'values/scim_role.h has three roles';
+is_deeply [(content('schema.sql') =~ /new\.role NOT IN \(([^)]*)\)/)[0] =~ /'(\w+)'/g], \@roles, 'schema.sql has the same';
+is_deeply [(content('admin/admin.js') =~ /^const roles = (\[\[.*\]\]);/m)[0] =~ /\['(\w+)'/g], \@roles, 'and the settings page';
 done_testing;

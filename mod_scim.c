@@ -36,7 +36,6 @@
 #include "httpd/scim_tls.h"
 #include "scim_tokens.h"
 
-#define PROTOCOL_VERSION "v2"
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 
 module AP_MODULE_DECLARE_DATA scim_module;
@@ -335,10 +334,11 @@ static scim_error_t *check_switch(const scim_exchange_t *x)
 static scim_error_t *check_request(scim_exchange_t *x)
 {
     SCIM_ERR(check_switch(x));
-    if (strcmp(x->target->version, PROTOCOL_VERSION) != 0) {
+    if (strcmp(x->target->version, SCIM_PROTOCOL_VERSION) != 0) {
         return scim_error(x->r->pool, SCIM_E_INVALID_VERSION,
                           "The protocol version '%.20s' is not supported,"
-                          " only " PROTOCOL_VERSION ".", x->target->version);
+                          " only " SCIM_PROTOCOL_VERSION ".",
+                          x->target->version);
     }
     return NULL;
 }

@@ -34,10 +34,6 @@ static const struct {
 };
 #define TEXT_COLUMNS (sizeof(text_columns) / sizeof(*text_columns))
 
-/* In characters; a cursor, and with it a URL, holds the column that a list is
- * sorted by. */
-#define MAX_COLUMN_LENGTH 512
-
 /* An account as it was read. */
 typedef struct {
     cJSON *resource;
@@ -239,13 +235,6 @@ static scim_error_t *settle_immutable(scim_call_t *call, cJSON *resource,
     return NULL;
 }
 
-static const char *last_segment(const char *url)
-{
-    const char *slash = strrchr(url, '/');
-
-    return slash ? slash + 1 : url;
-}
-
 static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
                                      const char *reference)
 {
@@ -267,7 +256,7 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
     cJSON *manager = manager_of(resource);
     int is_new = scim_json_text(manager, "$ref") != NULL;
     const char *id_before = scim_json_text(manager_of(before), "value");
-    const char *id;
+    const char *id, *last;
 
     if (!manager) {
         return NULL;
@@ -285,8 +274,9 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
         put_manager_reference(call, resource);
         return NULL;
     }
-    if (strncmp(last_segment(id), SCIM_BULK_ID, strlen(SCIM_BULK_ID)) == 0) {
-        SCIM_ERR(resolve_bulk_id(&id, call, last_segment(id)));
+    last = scim_text_last_segment(id);
+    if (strncmp(last, SCIM_BULK_ID, strlen(SCIM_BULK_ID)) == 0) {
+        SCIM_ERR(resolve_bulk_id(&id, call, last));
     }
     scim_json_put_text(manager, "value", id);
     put_manager_reference(call, resource);
@@ -303,11 +293,11 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
 
         if (text && scim_names_is_changed(resource, before,
                                           text_columns[i].name)
-            && scim_text_length(text) > MAX_COLUMN_LENGTH) {
+            && scim_text_length(text) > SCIM_COLUMN_MAX) {
             return scim_error(call->pool, SCIM_E_INVALID_VALUE,
                               "Attribute '%s' must not be longer than %d"
                               " characters.", text_columns[i].name,
-                              MAX_COLUMN_LENGTH);
+                              SCIM_COLUMN_MAX);
         }
     }
     return NULL;

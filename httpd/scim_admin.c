@@ -281,7 +281,8 @@ static const char *scim_url(const visit_t *v)
         base = apr_pstrcat(v->r->pool, scim_http_server_url(v->r),
                            SCIM_LOCATION, NULL);
     }
-    return apr_pstrcat(v->r->pool, base, "/", v->organization, "/v2", NULL);
+    return apr_pstrcat(v->r->pool, base, "/", v->organization,
+                       "/" SCIM_PROTOCOL_VERSION, NULL);
 }
 
 static cJSON *administrator_of(const visit_t *v)
@@ -430,11 +431,10 @@ static const char *typed_parameter(const visit_t *v, const char *name)
 static scim_error_t *count_parameter(int *count, visit_t *v)
 {
     const char *text = parameter(v, "count");
-    char *end;
-    apr_int64_t number = text ? apr_strtoi64(text, &end, 10)
-                              : DEFAULT_COUNT;
+    apr_int64_t number = DEFAULT_COUNT;
 
-    if ((text && *end) || number < 1 || number > SCIM_MEMBERS_MAX_COUNT) {
+    if ((text && !scim_text_integer(text, &number)) || number < 1
+        || number > SCIM_MEMBERS_MAX_COUNT) {
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
                           "'count' must be a number from 1 to %d.",
                           SCIM_MEMBERS_MAX_COUNT);

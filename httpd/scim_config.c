@@ -10,6 +10,7 @@
 #include <http_log.h>
 
 #include "httpd/scim_headers.h"
+#include "values/scim_text.h"
 
 APLOG_USE_MODULE(scim);
 
@@ -157,11 +158,8 @@ static const char *set_organization(cmd_parms *cmd, void *config_,
                                     const char *value)
 {
     scim_dir_config_t *config = config_;
-    apr_size_t length = strlen(value);
 
-    if (length < 1 || length > 63 || value[0] == '-'
-        || value[length - 1] == '-'
-        || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") < length) {
+    if (!scim_text_is_key(value)) {
         return not_allowed(cmd, value, "it must be the key of an"
                            " organization: 1 to 63 lower-case letters,"
                            " digits and hyphens");
@@ -215,10 +213,8 @@ static const char *set_number(cmd_parms *cmd, void *config,
 {
     const number_t *allowed = cmd->info;
     apr_int64_t number;
-    char *end;
 
-    number = apr_strtoi64(value, &end, 10);
-    if (*end || end == value || number < allowed->least
+    if (!scim_text_integer(value, &number) || number < allowed->least
         || number > allowed->most) {
         return not_allowed(cmd, value,
                            apr_psprintf(cmd->pool,

@@ -1,6 +1,5 @@
 #include "httpd/scim_endpoints.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <apr_hash.h>
@@ -12,6 +11,7 @@
 #include "httpd/scim_limits.h"
 #include "resources/scim_root.h"
 #include "rules/scim_shape.h"
+#include "values/scim_text.h"
 
 #define SEARCH_URN "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
@@ -146,15 +146,9 @@ static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
                                 const char *name, apr_int64_t otherwise)
 {
     const char *text = parameter(x, name);
-    char *end;
 
     *number = otherwise;
-    if (!text) {
-        return NULL;
-    }
-    errno = 0;
-    *number = apr_strtoi64(text, &end, 10);
-    if (errno || end == text || *end || *number > MAX_NUMBER) {
+    if (text && (!scim_text_integer(text, number) || *number > MAX_NUMBER)) {
         return scim_error(x->r->pool, parameter(x, "cursor")
                                       ? SCIM_E_INVALID_COUNT
                                       : SCIM_E_INVALID_VALUE,

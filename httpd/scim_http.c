@@ -21,8 +21,6 @@
 #include "values/scim_text.h"
 
 #define ERROR_FILTER "SCIM_ERROR"
-#define MAX_KEY 63
-#define KEY_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
 #define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
 #define DRAIN_SECONDS 10         /* and in HTTP/2 what comes in this time */
 
@@ -42,15 +40,6 @@ static int is_version(const char *segment)
 const char *scim_http_method_name(apr_pool_t *pool, int method)
 {
     return method == M_GET ? "GET, HEAD" : ap_method_name_of(pool, method);
-}
-
-/* The key of an organization (schema.sql). */
-static int is_key(const char *segment)
-{
-    apr_size_t length = segment ? strlen(segment) : 0;
-
-    return length > 0 && length <= MAX_KEY
-           && strspn(segment, KEY_CHARACTERS) == length;
 }
 
 /* What follows the version, as far as it has names. */
@@ -79,7 +68,8 @@ scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
         target->organization = scim_door_segment(&path, r->pool);
         target->version = scim_door_segment(&path, r->pool);
     }
-    if (!path || !is_key(target->organization) || !target->version
+    if (!path || !target->organization
+        || !scim_text_is_key(target->organization) || !target->version
         || !is_version(target->version)) {
         return scim_error(r->pool, SCIM_E_NOT_FOUND,
                           "There is nothing at this URL. A SCIM URL ends in"

@@ -14,11 +14,14 @@
 #define SCIM_SEARCH ".search"
 #define SCIM_RETRY_AFTER_SECONDS 5
 
+/* Of SCIM, in URLs. */
+#define SCIM_PROTOCOL_VERSION "v2"
+
 /* Where a request points: {prefix}/{organization}/{version}/{segments}. */
 typedef struct {
     const char *prefix;          /* "/scim", or "": escaped */
     const char *organization;
-    const char *version;         /* "v2" */
+    const char *version;         /* SCIM_PROTOCOL_VERSION, if we know it */
     const char *endpoint;        /* "Users"; "" for the base itself */
     const char *id;              /* NULL without one; SCIM_SEARCH */
     const char *rest;            /* what follows the id, or NULL */

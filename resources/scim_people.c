@@ -7,8 +7,6 @@
 
 #include "values/scim_text.h"
 
-#define MAX_VALUE 512            /* characters of a userName: schema.sql */
-
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_ORGANIZATION_NAME, COLUMN_ENABLED,
     COLUMN_DOMAINS, COLUMN_ID, COLUMN_USER_NAME, COLUMN_DISPLAY_NAME,
@@ -31,7 +29,7 @@ static int is_possible(const char *value, int by_external_id,
         }
     }
     return length > 0 && scim_text_is_utf8(value, length)
-           && scim_text_length(value) <= MAX_VALUE
+           && scim_text_length(value) <= SCIM_COLUMN_MAX
            && (by_external_id || scim_text_is_unambiguous(pool, value));
 }
 

@@ -244,12 +244,11 @@ static scim_error_t *settle_reference(cJSON *object, context_t *c,
                                       const char *where)
 {
     const char *reference = scim_json_text(object, "$ref");
-    const char *slash = reference ? strrchr(reference, '/') : NULL;
     cJSON *said;
 
     if (reference && !scim_json_text(object, "value")) {
         said = scim_json_own(cJSON_CreateObject(), c->pool);
-        scim_json_put_text(said, "value", slash ? slash + 1 : reference);
+        scim_json_put_text(said, "value", scim_text_last_segment(reference));
         SCIM_ERR(put_members(object, c, attribute, said, where));
     }
     scim_json_drop(object, "$ref");

@@ -272,15 +272,14 @@ static scim_error_t *day_or_instant(const char **at, scimctl_run_t *run)
 /* When the token ends, as SQL takes it; NULL: never. */
 static scim_error_t *expiry(const char **at, scimctl_run_t *run)
 {
-    char *end;
     apr_int64_t days;
 
     *at = run->options.expires;
     if (!run->options.days) {
         return *at ? day_or_instant(at, run) : NULL;
     }
-    days = apr_strtoi64(run->options.days, &end, 10);
-    if (*end || days < 1 || days > 36500) {
+    if (!scim_text_integer(run->options.days, &days) || days < 1
+        || days > 36500) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "--days must be a number from 1 to 36500.");
     }
@@ -416,10 +415,8 @@ static void print_accounts(scimctl_run_t *run, const cJSON *users,
 scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
                              const char *text, apr_int64_t otherwise)
 {
-    char *end;
-
-    *number = text ? apr_strtoi64(text, &end, 10) : otherwise;
-    return text && (*end || *number < 1)
+    *number = otherwise;
+    return text && (!scim_text_integer(text, number) || *number < 1)
            ? scim_error(run->pool, SCIM_E_INVALID_VALUE,
                         "'%.20s' is not a number from 1.", text)
            : NULL;

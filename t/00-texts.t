@@ -36,4 +36,6 @@ my @roles = content('values/scim_role.h') =~ /^#define SCIM_ROLE_[A-Z]+ "([A-Z]+
 is scalar @roles, 3, 'values/scim_role.h has three roles';
 is_deeply [(content('schema.sql') =~ /new\.role NOT IN \(([^)]*)\)/)[0] =~ /'(\w+)'/g], \@roles, 'schema.sql has the same';
 is_deeply [(content('admin/admin.js') =~ /^const roles = (\[\[.*\]\]);/m)[0] =~ /\['(\w+)'/g], \@roles, 'and the settings page';
+my ($most) = content('values/scim_text.h') =~ /^#define SCIM_COLUMN_MAX (\d+)/m;
+like content('schema.sql'), qr/length\(new\.user_name\) > $most /, 'a userName has the same limit in C and in SQL';
 done_testing;

@@ -1,5 +1,6 @@
 #include "values/scim_text.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <apr_lib.h>
@@ -614,4 +615,29 @@ int scim_text_is_uri(const char *text)
         }
     }
     return c != text;
+}
+
+int scim_text_is_key(const char *text)
+{
+    apr_size_t length = strlen(text);
+
+    return length > 0 && length <= 63 && text[0] != '-'
+           && text[length - 1] != '-'
+           && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+int scim_text_integer(const char *text, apr_int64_t *number)
+{
+    char *end;
+
+    errno = 0;
+    *number = apr_strtoi64(text, &end, 10);
+    return errno == 0 && end != text && !*end;
+}
+
+const char *scim_text_last_segment(const char *url)
+{
+    const char *slash = strrchr(url, '/');
+
+    return slash ? slash + 1 : url;
 }

@@ -2,7 +2,7 @@
  *
  * Events are numbered when they are written and seen when their transaction
  * commits, so a reader that asks for what is beyond the last number misses
- * some (DESIGN.md, trap 8).  The feed goes by transaction, then by sequence,
+ * some (design.md, trap 8).  The feed goes by transaction, then by sequence,
  * up to the oldest transaction that is still open.  Events of one account come
  * in the order of its versions: each change is a transaction of its own that
  * begins with the version it follows.

@@ -135,7 +135,7 @@ static scim_error_t *resolve_within(scim_operand_t *operand,
 }
 
 /* How much of name is urn: 0 when it does not start with it.  Old jobs of
- * Entra ID write a dot behind it (clients.md 2.9). */
+ * Entra ID write a dot behind it (clients.md E48). */
 static apr_size_t urn_length(const char *name, const char *urn)
 {
     apr_size_t length = strlen(urn);

@@ -175,7 +175,7 @@ static int is_usable(scim_db_t *db, const PGresult *result)
 }
 
 /* A reset connection, by us or by mod_dbd's check, has another backend, which
- * knows none of our statements (DESIGN.md, trap 1) and settings.  A pooler
+ * knows none of our statements (design.md, trap 1) and settings.  A pooler
  * that lends sessions for a transaction shows the same one, whatever it leads
  * to.  Whether it may be asked. */
 static int prepared_check(scim_db_t *db)

@@ -1,4 +1,4 @@
-# The worked exchanges of clients.md section 2.12, request by request, as Entra
+# The exchanges EX1 to EX12 of clients.md, request by request, as Entra
 # ID sends them: no User-Agent, no Accept, blanks as plus signs.
 use strict;
 use warnings;

@@ -69,8 +69,8 @@ my $open = $org->get('/Schemas/' . CORE, profile => 'open')->{json};
 my %open = map { $_->{name} => $_ } @{ $open->{attributes} };
 is_deeply [$open{preferredLanguage}{mutability}, $open{displayName}{required}], ['readWrite', FALSE], 'DISC-29: but not in profile open';
 
-# E4: how Entra ID flattens the schemas to the targets that it offers
-# (clients.md section 2.5).
+# How Entra ID flattens the schemas to the targets that it offers
+# (clients.md E4).
 sub targets {
     my ($prefix, @attributes) = @_;
     my @targets;

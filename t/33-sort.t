@@ -1,5 +1,5 @@
 # Sorting (RFC 7644 section 3.4.2.3), on the standard fixture of
-# rfc-checklist.md.
+# t/checklist.tsv.
 use strict;
 use warnings;
 use utf8;

@@ -283,7 +283,7 @@ static void test_paths(apr_pool_t *pool)
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        const char *name = apr_pstrcat(pool, "PATH-01: '", cases[i].text,
+        const char *name = apr_pstrcat(pool, "as a path: '", cases[i].text,
                                        "'", NULL);
         scim_path_t path;
         scim_error_t *error = scim_path_parse(&path, cases[i].text,

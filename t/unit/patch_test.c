@@ -1,5 +1,5 @@
 /* PATCH on JSON: every form of clients.md E30-E59 and the matrix of
- * rfc-checklist.md, lenient and strict. */
+ * t/checklist.tsv, lenient and strict. */
 #include "tap.h"
 
 #include <apr_strings.h>

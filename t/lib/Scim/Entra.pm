@@ -50,7 +50,7 @@ sub new {
     return $self;
 }
 
-# Form encoding: a blank is a plus (clients.md section 2.1).
+# Form encoding: a blank is a plus (clients.md E1).
 sub encode {
     my ($text) = @_;
     utf8::encode($text) if utf8::is_utf8($text);

@@ -1,0 +1,67 @@
+# What is written about the sources: whatever a comment, a test or a document
+# cites is there.
+use strict;
+use warnings;
+use File::Basename qw(dirname);
+use Test::More;
+
+my @C = glob('*.c *.h {httpd,resources,rules,scimctl,storage,values,t/unit,t/fuzz,bench}/*.[ch]');
+my @TEXTS = (@C, glob('README *.sql docs/*.md t/*.t t/lib/Scim/*.pm t/*.tsv t/corpus/* t/browser/*.mjs script/* admin/*.js'
+    . ' bench/run conf/* examples/* examples/*/*'));
+
+my %content;
+sub content {
+    my ($file) = @_;
+    return $content{$file} //= do {
+        open my $in, '<:utf8', $file or die "$file: $!";
+        local $/;
+        <$in> // '';
+    };
+}
+@TEXTS = grep { -f && $_ ne 't/00-docs.t' } @TEXTS;
+
+# Documents: a name with .md is that of a file, from here, from where it is
+# cited, or in docs/.
+my @missing;
+for my $file (@TEXTS) {
+    for my $name (content($file) =~ m{(?<![\w./\$-])((?:[\w-]+/|\.\./)*[\w-]+\.md)\b}g) {
+        push @missing, "$file: $name" unless grep { -e } $name, dirname($file) . "/$name", "docs/$name";
+    }
+}
+is_deeply \@missing, [], 'every document that is cited is in the repository'
+    or diag join "\n", @missing;
+
+# Ids: in the first column of a table, one or more.
+my %home;
+sub rows_of {
+    my ($file) = @_;
+    return map { [split /, /, $_] } content($file) =~ /^\| ([A-Z][\w -]*(?:, [A-Z]\w*)*) \|/mg;
+}
+for my $file ('docs/clients.md', 'docs/design.md') {
+    for my $id (grep { /\d/ } map { @$_ } rows_of($file)) {
+        $home{$id}{$file}++;
+    }
+}
+$home{$_}{'t/checklist.tsv'}++ for content('t/checklist.tsv') =~ /^([A-Z]+-\d+)\t/mg;
+my @twice = grep { keys %{ $home{$_} } > 1 || grep { $_ > 1 } values %{ $home{$_} } } sort keys %home;
+is_deeply \@twice, [], 'every id has one meaning';
+cmp_ok scalar keys %home, '>', 900, 'the ids are found';
+
+# What looks like an id of a client's habit, an item of the checklist, a ruling
+# or a trap is one.
+my $HABIT = qr/(?:EX|OT|[EVGOLNH])\d{1,2}[a-d]?/;
+my @unknown;
+for my $file (@TEXTS) {
+    my $text = content($file);
+    my @ids = grep { !/^UTF-/ } $text =~ /(?<![\w-])([A-Z]{2,5}-\d\d)\b/g;
+    push @ids, map { "Trap $_" } $text =~ /design\.md, trap (\d+)/g;
+    # Not in the midst of data: of a URL, an escape, an option.
+    while ($file !~ /\.(?:tsv|js|sql)$/ && $text =~ /(?<![\w%\\+&#.\/"'-])($HABIT)(?:(?:-| to )($HABIT))?(?![\w%(])/g) {
+        push @ids, grep { defined } $1, $2;
+    }
+    push @ids, $text =~ /["'](?:[A-Z]+-\d+, )?($HABIT)(?:, $HABIT)*:? /g if $file =~ /\.(?:t|pm|c)$/;
+    push @unknown, map { "$file: $_" } grep { !$home{$_} } @ids;
+}
+is_deeply \@unknown, [], 'every id that is cited is explained'
+    or diag join "\n", @unknown;
+done_testing;

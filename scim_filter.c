@@ -1,3 +1,11 @@
+/* The parser of filters and paths, see scim_filter.h.
+ *
+ * By recursive descent, a function for each rule of the grammar, which is
+ * quoted above it.  A name is resolved as soon as it is read, so that operator
+ * and literal are checked against the attribute where they stand, and an error
+ * has its position.  Paths of PATCH share everything below the level of and,
+ * or and not.
+ */
 #include "scim_filter.h"
 
 #include <string.h>

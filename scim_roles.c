@@ -1,3 +1,10 @@
+/* ADMIN, USER and GUEST, see scim_roles.h.
+ *
+ * The first half decides what the roles of an account amount to, before it is
+ * stored and after it was read.  The second half is the resource type Role:
+ * there are three resources, so lists are filtered, sorted and cut into pages
+ * in memory, by scim_match.c.
+ */
 #include "scim_roles.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* Bearer tokens, see scim_tokens.h.
+ *
+ * A token is "scim_" and 64 hexadecimal digits, at random.  The database has
+ * its SHA-256 alone, which is computed here, so no statement ever holds a
+ * token.
+ */
 #include "scim_tokens.h"
 
 #include <string.h>

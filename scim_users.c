@@ -1,3 +1,12 @@
+/* Accounts as Users, see scim_users.h.
+ *
+ * From the top: a row becomes a resource; settle and what it calls are the
+ * rules that a resource must meet before it is stored; then the writes.  PUT
+ * and PATCH share change_account, which reads the account, transforms it,
+ * settles it and writes it on the condition that it still has the version that
+ * was read, and starts again when another writer was faster.  Each write is
+ * one statement that stores the events as well.
+ */
 #include "scim_users.h"
 
 #include <string.h>

@@ -1,3 +1,11 @@
+/* The settings page: files, JSON API and access to both, see scim_admin.h.
+ *
+ * The files are read once, at start, and answered from memory.  A request is a
+ * visit_t: read_path finds organization and route, find_person asks httpd who
+ * has signed in and the database for the account, check_origin refuses writes
+ * that another site's page sends, and serve_api calls the function of the
+ * route, which fills in the answer.
+ */
 #include "httpd/scim_admin.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* The directives: how they are read, merged and asked for, see scim_config.h.
+ *
+ * Numbers have a table of their least and greatest values.  Beside its own
+ * directives, the module is told of some of mod_dbd's and of core's
+ * SetHandler: httpd calls every module that names a directive.
+ */
 #include "httpd/scim_config.h"
 
 #include <stddef.h>

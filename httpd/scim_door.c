@@ -1,3 +1,9 @@
+/* Where the handlers work, see scim_door.h.
+ *
+ * The handler of a request is looked up when its URL is translated, before any
+ * .htaccess is read, and kept with the request; two hooks then keep httpd from
+ * looking for a file.  The second half is what configtest says of SetHandler.
+ */
 #include "httpd/scim_door.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* The functions of the endpoints, see scim_endpoints.h.
+ *
+ * A function of an endpoint is given the exchange, with parameters and body
+ * that have been read, calls the resource type, and fills in the reply.
+ * Parameters of a query and of a search come in one table, so nothing else
+ * knows the difference.
+ */
 #include "httpd/scim_endpoints.h"
 
 #include <string.h>

@@ -1,3 +1,12 @@
+/* Access control for applications by account, see scim_gate.h.
+ *
+ * find_active is what both Require lines share: the value that httpd knows of
+ * the person, the account for it, and whether that is active.  An account is
+ * looked up once for a request (its pool's userdata), then in a cache of this
+ * process (SCIMGateCache), then in the database; when the database is away, in
+ * what was remembered of those who were let in before (SCIMGateGrace).  The
+ * hooks at the end turn what httpd would answer into 403 and 503.
+ */
 #include "httpd/scim_gate.h"
 
 #include <string.h>

@@ -1,3 +1,8 @@
+/* The check of the gate's Require lines by configtest (scim_gate.h): for those
+ * that let in people without an account, those for which no organization is
+ * known, and Satisfy Any, which leaves all of them out.  It walks the tree of
+ * directives, in which sections are nodes with children, before httpd makes
+ * anything of it. */
 #include "httpd/scim_gate.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* The account's data as request headers, see scim_headers.h.
+ *
+ * It works right before the handler, after everything else that changes
+ * headers: what the client sent under our names, or under names that an
+ * application would take for ours, is dropped; what it wants to have dropped
+ * by naming it in Connection is kept; then ours are set.
+ */
 #include "httpd/scim_headers.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* Requests in, answers out, see scim_http.h.
+ *
+ * In the order of a request: what its URL points to and what the public URL
+ * is; headers and parameters; the body, which is read within its limit or,
+ * when it is not wanted, away, so that the connection can go on; answers;
+ * refusals.  At the end is the filter that replaces httpd's own error pages.
+ */
 #include "httpd/scim_http.h"
 
 #include <poll.h>

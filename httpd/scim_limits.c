@@ -1,3 +1,10 @@
+/* Limits of requests and of wrong tokens, see scim_limits.h.
+ *
+ * All counters are in one piece of anonymous shared memory, made by the parent
+ * process and kept over restarts: one table of buckets for organizations and
+ * one for addresses (scim_rate.h).  Refusals are logged at most once in
+ * some seconds, with the number of those between.
+ */
 #include "httpd/scim_limits.h"
 
 #include <string.h>

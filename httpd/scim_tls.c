@@ -1,3 +1,9 @@
+/* Secrets travel by TLS, see scim_tls.h.
+ *
+ * scim_tls_check looks at the connection of a request.  All else is for
+ * configtest: for each Location of ours and each server, whether the server
+ * can be reached without TLS there, and what that would mean.
+ */
 #include "httpd/scim_tls.h"
 
 #include <string.h>

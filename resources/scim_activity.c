@@ -1,3 +1,10 @@
+/* Changes and refusals as one list, see scim_activity.h.
+ *
+ * Both tables take their numbers from one sequence, so the statement merges
+ * them in order, and a page goes on before the last number of the page above.
+ * Texts of a refusal come from a client and are shortened before they are
+ * stored.
+ */
 #include "resources/scim_activity.h"
 
 #include <string.h>

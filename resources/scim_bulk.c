@@ -1,3 +1,10 @@
+/* Bulk requests, see scim_bulk.h for states, passes and the pipeline.
+ *
+ * In this order: the message is read into operations; references are resolved
+ * (resolve, which scim_users calls when it meets one); an operation is checked
+ * and performed; its result is kept; creations go together; the second pass;
+ * and run_all, which goes through the list.
+ */
 #include "resources/scim_bulk.h"
 
 #include <string.h>

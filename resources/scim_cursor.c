@@ -1,3 +1,10 @@
+/* Cursors, see scim_cursor.h.
+ *
+ * A cursor is base64url of a MAC and a JSON payload: the direction, the key
+ * and id of a row, the total, the count, and when it ends.  The MAC is
+ * HMAC-SHA-256 by the organization's key over the payload and over what the
+ * list was asked for.
+ */
 #include "resources/scim_cursor.h"
 
 #include <string.h>

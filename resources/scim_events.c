@@ -1,3 +1,8 @@
+/* The difference that a change makes, see scim_events.h.
+ *
+ * Both sides are compared attribute by attribute; an attribute that differs
+ * goes into "changed" as a name and into "data" with both values.
+ */
 #include "resources/scim_events.h"
 
 #include <string.h>

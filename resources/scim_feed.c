@@ -1,3 +1,10 @@
+/* Reading the change feed, see scim_feed.h.
+ *
+ * scim_feed_read asks for a batch of events behind a position, gives each to
+ * the reader, moves the position, and asks again, at once or after a pause.
+ * Where the order of events begins and ends is decided in SQL (schema.sql,
+ * scim.feed and scim.feed_position).
+ */
 #include "resources/scim_feed.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* Members for the settings page, see scim_members.h.
+ *
+ * A list has one statement for each kind of search, over the ranges of an
+ * index that the chosen roles, states and labels are.  A member is edited by a
+ * PATCH of the User, made of what was entered, so all of its rules hold here
+ * as well.
+ */
 #include "resources/scim_members.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
-/* What accounts can be called: see scim_names.h. */
+/* Names of accounts, see scim_names.h.  Each rule is asked about a
+ * value that changes, and its error names the attribute and the character. */
 #include "resources/scim_names.h"
 
 #include <string.h>

@@ -1,3 +1,10 @@
+/* The account of a sign-in, see scim_people.h.
+ *
+ * One statement gives organization and account together, so that an
+ * organization that does not exist is told apart from an account that does
+ * not.  Names are compared here once more, for the comparison in SQL is wider
+ * than a sign-in may be.
+ */
 #include "resources/scim_people.h"
 
 #include <string.h>

@@ -1,3 +1,5 @@
+/* How large an account may be, see scim_size.h: the bytes of its JSON text,
+ * without what the server makes, which is measured and taken off. */
 #include "resources/scim_size.h"
 
 #include <string.h>

@@ -1,4 +1,32 @@
-/* scim_users_list: pages of accounts, by index or by cursor. */
+/* Pages of accounts, by index or by cursor (scim_users.h, scim_users_list).
+ *
+ * A list is one statement, put together from texts and run once; it gives the
+ * page and the total.  start parses the filter to a condition (scim_query) and
+ * finds the sort key, read_position opens the cursor, compose chooses one of
+ * three templates, and the rows become resources and cursors.
+ *
+ *     UNIQUE  a filter that at most one row can match, from the beginning: the
+ *             row is the page, and the number of rows is the total.
+ *     ANSWER  pages by index, and the first by cursor.  With a filter, m has
+ *             the ids and keys of all matches, computed once; t counts them; p
+ *             is the page, taken from m, or without a filter from the index of
+ *             the order.  Its rows are joined to t from the right, so that the
+ *             total is there when the page is empty.
+ *     NEXT    pages behind a cursor, which has the total: p alone, from the
+ *             cursor on.
+ *
+ * The order is the key k and then the id, so no two rows are equal.  Rows
+ * without a key are the last when ascending and the first when descending.
+ * Rows with and without are asked for separately and joined by UNION ALL,
+ * because each is then a range of an index:
+ *
+ *     (... AND k IS NOT NULL AND (k, id) > ($3, $4) ORDER BY k, id LIMIT $2)
+ *     UNION ALL (... AND k IS NULL ORDER BY k, id LIMIT $2) LIMIT $2
+ *
+ * A page by cursor asks for one row more than it shows: if it is there, there
+ * is another page.  A cursor that leads back reads in the other direction, and
+ * the page is turned round before it is answered.
+ */
 #include "scim_users.h"
 
 #include <string.h>

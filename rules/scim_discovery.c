@@ -1,3 +1,9 @@
+/* The discovery documents, see scim_discovery.h.
+ *
+ * Schemas are printed from the attribute tables by describe, which is called
+ * for each attribute and, within it, for its sub-attributes.  Below the tables
+ * of the discovery resources' own schemas is a function for each document.
+ */
 #include "rules/scim_discovery.h"
 
 #include <string.h>

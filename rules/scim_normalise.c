@@ -1,5 +1,12 @@
-/* scim_schema_normalise and scim_schema_read: what clients send, brought into
- * the schema's spelling and types. */
+/* Requests in the schema's spelling and types: scim_schema_normalise
+ * for one attribute, scim_schema_read for a body (scim_schema.h).
+ *
+ * A value goes down by its attribute: a list to its elements, a complex value
+ * to its members, each found by name in any case, a simple value to its type.
+ * On the way, scim_shape says what is meant where the shape is another one.  A
+ * member that no table has is noted and left out, or, where its name may be a
+ * path, put into "rest" for scim_patch_read.
+ */
 #include "rules/scim_schema.h"
 
 #include <math.h>

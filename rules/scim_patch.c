@@ -1,3 +1,6 @@
+/* PATCH on JSON, see scim_patch.h for the plan.  A change goes down the levels
+ * message, operation, path, attribute, list, element, value; each level is a
+ * section here, the lowest first. */
 #include "rules/scim_patch.h"
 
 #include <string.h>

@@ -1,5 +1,22 @@
 /* scim_patch: PatchOp messages (RFC 7644 section 3.5.2) applied to JSON, with
- * every form that clients.md E30-E59 lists. */
+ * every form that clients.md E30-E59 lists.
+ *
+ * A message is a list of operations, each of which is one change of one path;
+ * without a path, each member of the value is a change, whose path is its
+ * name.  scim_filter parses the path to an attribute, a filter in brackets and
+ * a sub-attribute.  Then it depends on the attribute:
+ *
+ *   single, simple    the value is set or dropped
+ *   single, complex   members are merged, or one of them is set
+ *   list              add appends what is not there, replace takes its place,
+ *                     remove takes it away, or the elements that a value names
+ *   list[filter]      each element that matches is changed; where none does,
+ *                     add and (unless strict) replace make one of what the
+ *                     filter demands (AMB-02, AMB-03)
+ *
+ * Values are brought into the schema's spelling by scim_schema_normalise
+ * first.  Anything that was made empty is dropped.  A new primary element
+ * takes that from the old one. */
 #ifndef SCIM_PATCH_H
 #define SCIM_PATCH_H
 

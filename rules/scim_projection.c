@@ -1,5 +1,10 @@
-/* scim_projection_make, scim_schema_present, scim_schema_list and
- * scim_schema_error: what an answer holds. */
+/* The content of answers: scim_projection_make, scim_schema_present,
+ * scim_schema_list and scim_schema_error (scim_schema.h).
+ *
+ * A projection is the list of attributes that "attributes" or
+ * "excludedAttributes" name.  A resource is written along the tables, common
+ * attributes first, each as far as "returned" and the projection want it.
+ */
 #include "rules/scim_schema.h"
 
 #include <string.h>

@@ -1,3 +1,51 @@
+/* A filter's tree as SQL.
+ *
+ * scim_filter has parsed the text and resolved its names by the attribute
+ * tables, so every comparison here has an operator and a literal that fit.
+ * The tree is written from the root down, each function returning the text of
+ * a boolean expression; writer_t collects the values, and parameter() gives
+ * each its $n.  The text depends on the shape of the filter only, never on its
+ * values.
+ *
+ * The attribute table says where a value is stored, and that decides among
+ * three kinds of comparison:
+ *
+ * 1. In a column (column_condition; column_list_condition for schemas).  The
+ *    stored comparison key where there is one, else the column, folded where
+ *    case does not count:
+ *        userName eq "B"      (a.user_name_key = <key of $2>)
+ *        displayName co "b"   (strpos((scim.fold(a.display_name) COLLATE "C"),
+ *                                     scim.fold($2)) > 0)
+ *    The id is compared as a uuid, meta.location as the id behind its prefix.
+ *
+ * 2. Equal to something in the JSON (contained_value).  A small document with
+ *    the literal in its place must be contained in the account's, both folded,
+ *    which the GIN index answers; where case counts, also as they are:
+ *        title eq "x"         scim.fold_json(a.attributes) @>
+ *                             scim.fold_json($2::jsonb)     $2 {"title": "x"}
+ *
+ * 3. Any other comparison in the JSON.  Of a single value (value_condition)
+ *    with a.attributes->>'title'; of a list (any_value_condition) with each
+ *    element:
+ *        emails.value ew "x"  EXISTS (SELECT FROM jsonb_path_query(
+ *                             a.attributes, '$."emails"[*]') AS e(v)
+ *                             WHERE ... (e.v->>'value') ...)
+ *    Presence (pr) is a jsonpath, for which an empty string is not present.
+ *
+ * Brackets (element_condition) ask for one element that meets the whole inner
+ * filter.  The equalities that it demands are put into one element, for
+ * containment; that is all where there is nothing else in it, and else it
+ * finds candidates, which EXISTS then looks at, with e.v in the place of
+ * a.attributes.
+ *
+ * NULL: a comparison whose operand is unassigned may be NULL instead of false.
+ * Under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So
+ * nothing stands between a comparison and its index.  "ne" is IS DISTINCT
+ * FROM, true for what is unassigned.
+ *
+ * At the end: note_keys tells the caller which plan to expect, and scim_query_
+ * order makes a sort key by the same rules.
+ */
 #include "rules/scim_query.h"
 
 #include <string.h>
@@ -7,10 +55,6 @@
 #include "values/scim_json.h"
 #include "rules/scim_schema.h"
 #include "values/scim_text.h"
-
-/* A comparison whose operand is unassigned may be NULL instead of false:
- * under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So
- * nothing stands between a comparison and its index. */
 
 typedef struct {
     scim_query_t *query;

@@ -1,3 +1,11 @@
+/* Names and validation by the attribute tables, see scim_schema.h.
+ *
+ * The resolver turns a name of a filter, a path or a list of attributes, with
+ * or without URN, into the row of a table.  Validation walks a resource along
+ * the tables: required values, one primary element, no element twice.
+ * Requests are brought into shape before (scim_normalise.c), answers are made
+ * after (scim_projection.c).
+ */
 #include "rules/scim_schema.h"
 
 #include <stdarg.h>

@@ -1,6 +1,7 @@
-/* What is meant by values that have not the shape of their attribute: see
- * scim_shape.h.  scim_normalise.c and scim_patch.c ask here before they look
- * at a value's type. */
+/* Values that have not the shape of their attribute, see scim_shape.h.
+ * scim_normalise.c and scim_patch.c ask here before they look at a value's
+ * type.  Husks are elements that say nothing; misfits are stored values that
+ * applications have written in a type that the attribute does not have. */
 #include "rules/scim_shape.h"
 
 #include <string.h>

@@ -1,4 +1,9 @@
-/* scimctl: organizations, tokens and accounts, for operators. */
+/* scimctl: organizations, tokens and accounts, for operators.
+ *
+ * main reads the options, finds the command in a table, connects, and runs it
+ * with a scimctl_run_t.  Commands of more than a page are in files of their
+ * own; all print by scimctl_print.h.
+ */
 #include <locale.h>
 #include <pwd.h>
 #include <stdarg.h>

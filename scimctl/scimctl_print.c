@@ -1,3 +1,9 @@
+/* The output of scimctl, see scimctl_print.h.
+ *
+ * Every text goes through scimctl_shown, which writes characters that steer a
+ * terminal as escapes.  Tables are aligned by the width of characters in the
+ * user's locale.
+ */
 #include "scimctl/scimctl_print.h"
 
 #include <stdarg.h>

@@ -1,3 +1,11 @@
+/* PostgreSQL, see scim_db.h for connections, sessions and what is repeated.
+ *
+ * From the top: SQLSTATEs and the errors that they become; the session of a
+ * connection, set up when its server process is new; borrowing and returning;
+ * errors; then perform, by which every statement goes: attempt sends it,
+ * prepared if need be, and may_repeat decides whether it is sent again.
+ * Pipelines and the deferred flush follow.
+ */
 #include "storage/scim_db.h"
 
 #include <poll.h>

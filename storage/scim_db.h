@@ -6,6 +6,40 @@
  * client's bytes are read or written.  Statements are prepared on first use
  * and again after the connection came to another server process; or not at
  * all, behind a pooler that lends sessions for one transaction each.
+ *
+ * Sessions.  With the first statement on a new server process, settings are
+ * made (no JIT, a lock_timeout) and it is asked whether it is a standby: if
+ * so, the connection is closed, and nothing is read from it.  Once for each
+ * process it is asked whether the tables fit this release (scim_version).
+ *
+ * Repetition.  Each statement of the table says whether it may be: what
+ * reads, and what does as much twice as once.  A write is a transaction of its
+ * own; when its answer is lost, nobody knows whether it was committed.
+ *
+ *                                      may be repeated      a write
+ *   closed while nobody used it        noticed by sending,  noticed before it
+ *                                      then as below        is sent: opened,
+ *                                                           sent once
+ *   lost before it was sent (set-up,   opened again,        opened again,
+ *   PREPARE)                           sent again once      sent again once
+ *   lost after it was sent             opened again,        503
+ *                                      sent again once
+ *   refused, not executed: 26000 (the  opened again,        opened again,
+ *   name is unknown), 0A000 (the plan  sent again once      sent again once
+ *   no longer fits), 25006 (the server
+ *   takes no changes)
+ *   no answer in time, or the client   closed, cancelled,   closed, cancelled,
+ *   has gone                           503                  503
+ *   within BEGIN, or in a pipeline     503                  503
+ *   anything on the second try         503                  503
+ *
+ * Time.  All waits of a request together (for a place, a connection, answers)
+ * have SCIMDatabaseTimeout; a connection is only opened again while half of it
+ * is left.
+ *
+ * Errors come by SQLSTATE, from one table in scim_db.c.  PostgreSQL's texts go
+ * to the log alone, and of them the primary message, since others may quote
+ * values.
  */
 #ifndef SCIM_DB_H
 #define SCIM_DB_H

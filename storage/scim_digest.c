@@ -1,3 +1,4 @@
+/* SHA-256 by libcrypto, see scim_digest.h. */
 #include "storage/scim_digest.h"
 
 #include <string.h>

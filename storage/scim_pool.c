@@ -1,3 +1,10 @@
+/* Connections of mod_dbd, see scim_pool.h.
+ *
+ * A request first takes a place (scim_places), then a connection: one that
+ * came back and is not in mod_dbd yet, else one that mod_dbd opens.  One
+ * thread at a time is in mod_dbd; the others wait for a connection to come
+ * back or for their turn.  The mutex is never held while mod_dbd works.
+ */
 #include "storage/scim_pool.h"
 
 #include <stdlib.h>

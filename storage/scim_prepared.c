@@ -1,3 +1,8 @@
+/* Names of prepared statements, see scim_prepared.h.
+ *
+ * A name is the beginning of the text's SHA-256, made once for a statement of
+ * the table.  Of queries, the first 32 texts on a connection are kept.
+ */
 #include "storage/scim_prepared.h"
 
 #include <stdlib.h>

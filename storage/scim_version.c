@@ -1,3 +1,6 @@
+/* Whether the database fits, see scim_version.h: one question, which reads the
+ * version of schema.sql and whether all keys and triggers are there, and a
+ * table of what to do about errors that a database without them gives. */
 #include "storage/scim_version.h"
 
 #include <stdlib.h>

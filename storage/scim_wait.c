@@ -1,3 +1,10 @@
+/* libpq with an end to each wait, see scim_wait.h.
+ *
+ * Every function sends without blocking, then polls the socket in steps of
+ * half a second, after each of which it asks whether the client is still
+ * there.  When patience ends, the connection is shut down, and a thread of its
+ * own sends the server a request to cancel.
+ */
 #include "storage/scim_wait.h"
 
 #include <errno.h>

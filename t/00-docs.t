@@ -64,4 +64,13 @@ for my $file (@TEXTS) {
 }
 is_deeply \@unknown, [], 'every id that is cited is explained'
     or diag join "\n", @unknown;
+
+# Each source begins by saying what it is for.
+my @silent;
+for my $file (@C) {
+    my ($head) = content($file) =~ m{\A((?:\s|/\*.*?\*/)*)}s;
+    $head =~ s{/\*\s*SPDX.*?\*/}{}gs;
+    push @silent, $file unless $head =~ /\w(?:[^.]|\.\w){20,}[.:]/;
+}
+is_deeply \@silent, [], 'every source begins with what it is for' or diag join "\n", @silent;
 done_testing;

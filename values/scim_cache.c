@@ -1,3 +1,10 @@
+/* The cache, see scim_cache.h.
+ *
+ * A slot is chosen by the hash of the key and has room for one key.  Slots are
+ * divided among 16 locks.  A slot that somebody looks up for is marked, and
+ * others who want its key wait on the condition of its lock.  Values are on
+ * the heap, as a pool would never give their memory back.
+ */
 #include "values/scim_cache.h"
 
 #include <stdlib.h>

@@ -1,3 +1,11 @@
+/* Strict JSON, see scim_json.h.
+ *
+ * The text is checked by a reader of RFC 8259 (read_value and what it calls),
+ * with limits of depth and size and no number that cJSON would change.  Then
+ * cJSON builds the tree, in which check_tree looks for names that occur twice.
+ * The rest are small functions on trees; a tree has one owner, a clean-up of a
+ * pool.
+ */
 #include "values/scim_json.h"
 
 #include <math.h>

@@ -1,3 +1,10 @@
+/* Places for connections, see scim_places.h.
+ *
+ * Waiters are a list in the order in which they came.  When a place becomes
+ * free, the first whose organization has less than its share gets it and is
+ * woken; each waits on a condition of its own.  Organizations are known by the
+ * hash of their names.
+ */
 #include "values/scim_places.h"
 
 #include <apr_hash.h>

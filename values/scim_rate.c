@@ -1,3 +1,9 @@
+/* Buckets and places in shared memory, see scim_rate.h.
+ *
+ * Everything that other processes see is read and written by atomic operations
+ * on one word.  A name has a small set of places, by its hash; within the set
+ * it is found or claims the place that is missed least.
+ */
 #include "values/scim_rate.h"
 
 #include <string.h>

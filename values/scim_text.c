@@ -1,3 +1,5 @@
+/* Text, see scim_text.h: keys by ICU, with a short way for ASCII; what a name
+ * cannot have; then the formats of single values. */
 #include "values/scim_text.h"
 
 #include <errno.h>

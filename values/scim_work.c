@@ -1,3 +1,4 @@
+/* The work of a request, see scim_work.h: a number that becomes smaller. */
 #include "values/scim_work.h"
 
 #include "values/scim_json.h"

@@ -73,4 +73,25 @@ for my $file (@C) {
     push @silent, $file unless $head =~ /\w(?:[^.]|\.\w){20,}[.:]/;
 }
 is_deeply \@silent, [], 'every source begins with what it is for' or diag join "\n", @silent;
+
+# Each message of the log is in docs/messages.md, with its levels.
+my (%in_code, %in_doc);
+for my $file (@C) {
+    for my $call (content($file) =~ /\bap_log_r?error\(APLOG_MARK,(.*?SCIM_LOGNO\(\d+\))/sg) {
+        my ($number) = $call =~ /SCIM_LOGNO\((\d+)\)/;
+        $in_code{$number} = join ' ', sort map { lc } $call =~ /\bAPLOG_([A-Z]+\d?)\b/g;
+    }
+}
+for my $row (content('docs/messages.md') =~ /^\| (SCIM\d{4} \|.*)/mg) {
+    my ($number, $levels, @texts) = map { s/^\s+|\s+$//gr } split /\|/, $row;
+    my %name = (warn => 'warning', error => 'err');
+    fail "docs/messages.md has $number twice" if $in_doc{ substr $number, 4 };
+    $in_doc{ substr $number, 4 } = join ' ', sort map { $name{$_} // $_ } split /, /, $levels;
+    is scalar(grep { length } @texts), 3, "$number has a text, a cause and what to do";
+}
+cmp_ok scalar keys %in_code, '>=', scalar(() = map { content($_) =~ /SCIM_LOGNO\(\d/g } @C), 'every call is understood';
+is_deeply \%in_doc, \%in_code, 'docs/messages.md has every message with its levels, and no other'
+    or diag explain [\%in_doc, \%in_code];
+my @none = grep { !$in_doc{$_} } map { content($_) =~ /\bSCIM(\d{4})\b/g } @TEXTS;
+is_deeply \@none, [], 'every number that is cited is there';
 done_testing;

@@ -1,9 +1,9 @@
 /* Bulk requests, see scim_bulk.h for states, passes and the pipeline.
  *
- * In this order: the message is read into operations; references are resolved
- * (resolve, which scim_users calls when it meets one); an operation is checked
- * and performed; its result is kept; creations go together; the second pass;
- * and run_all, which goes through the list.
+ * scim_bulk_message.c has read the message into operations.  In this order:
+ * references are resolved (resolve, which a resource type calls when it meets
+ * one); an operation is checked and performed; its result is kept; creations
+ * go together; the second pass; and run_all, which goes through the list.
  */
 #include "resources/scim_bulk.h"
 

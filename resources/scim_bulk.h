@@ -2,7 +2,8 @@
  *
  * Each operation is answered as if it had been a request of its own.  A POST
  * has a bulkId, and other operations may refer to what it makes as "bulkId:x",
- * in their path or as manager: from before it, from behind it, and in circles.
+ * in their path or in their data (the manager of a User): from before it, from
+ * behind it, and in circles.
  *
  * States.  An operation is waiting, running, done or failed.  It runs once,
  * with memory of its own, and leaves behind its result and its notes.
@@ -10,21 +11,23 @@
  * First pass.  Operations run in the order of the list.  One that refers to a
  * POST which still waits has that one run first, within itself, up to a depth
  * of 32.  If the POST is running already (a circle), or would be too deep, a
- * creation is made without its manager and marked incomplete.  A PUT, PATCH or
- * DELETE needs an account that is finished: the POST that it refers to is run
- * together with its second pass.
+ * creation is made without that reference and marked incomplete.  A PUT, PATCH
+ * or DELETE needs a resource that is finished: the POST that it refers to is
+ * run together with its second pass.
  *
  * Second pass, after each operation and what it needed:
  * 1. POSTs that were too deep run, until none waits that a creation needs.
  * 2. A creation that needed one which failed is deleted again and becomes 409,
  *    and so do those that needed it, until nothing changes any more.
- * 3. A PATCH puts their manager into those that are incomplete.
+ * 3. Those that are incomplete get their references ("complete" of their
+ *    resource type).
  *
- * Pipeline.  Creations in a row that refer to nothing are sent together, 64 at
- * most, before the first answer is read; each is a transaction of its own.
- * Not with failOnErrors, which may stop before any of them, nor through a
- * pooler in transaction mode.  A creation that is refused before it was sent
- * runs alone afterwards: its answer may need a look into the database.
+ * Pipeline.  Creations of one type in a row that refer to nothing are sent
+ * together, 64 at most, before the first answer is read; each is a transaction
+ * of its own.  Not with failOnErrors, which may stop before any of them, nor
+ * through a pooler in transaction mode.  A creation that is refused before it
+ * was sent runs alone afterwards: its answer may need a look into the
+ * database.
  *
  * Disk.  Commits do not wait for it one by one, but all at the end, before
  * anything is answered.  Was PostgreSQL restarted in between, all is 503.

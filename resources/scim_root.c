@@ -1,3 +1,9 @@
+/* Lists over all resource types, see scim_root.h.
+ *
+ * Each type is a source with its list function.  A page by index asks one
+ * source after the other for what is missing; a page by cursor has the rows of
+ * one source, and its cursors name it.
+ */
 #include "resources/scim_root.h"
 
 #include <string.h>

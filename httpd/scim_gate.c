@@ -273,9 +273,13 @@ static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
     }
     packed = scim_cache_get(cache, key, ttl, r->pool);
     if (packed) {
+        ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0097)
+                      "the account is in the cache of this process");
         unpack(visitor, packed);
         return NULL;
     }
+    ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0098)
+                  "the account is not in the cache of this process");
     error = ask(visitor, r, config, key, value);
     if (error) {
         scim_cache_give_up(cache, key);

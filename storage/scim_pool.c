@@ -274,11 +274,16 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
                              scim_patience_t *patience, apr_pool_t *pool)
 {
     apr_time_t begin = scim_wait_now();
+    scim_wait_trace_t trace = { .what = SCIM_WAIT_BORROWED,
+                                .took = patience->left, .sqlstate = "" };
     scim_error_t *error;
     ap_dbd_t *dbd = NULL;
 
     error = take(&dbd, from, organization, time_to_wait(patience), pool);
     scim_wait_spend(patience, begin);
+    trace.took -= patience->left;
+    trace.is_success = !error;
+    scim_wait_tell(patience, &trace);
     if (!error) {
         loan->connection = apr_dbd_native_handle(dbd->driver, dbd->handle);
         loan->pool = dbd->pool;

@@ -49,6 +49,40 @@ void scim_wait_spend(scim_patience_t *patience, apr_time_t begin)
     }
 }
 
+/* Tracing */
+
+static scim_wait_trace_fn *tracer;   /* set by scim_wait_set_trace */
+
+void scim_wait_set_trace(scim_wait_trace_fn *trace)
+{
+    tracer = trace;
+}
+
+void scim_wait_tell(const scim_patience_t *patience,
+                    const scim_wait_trace_t *trace)
+{
+    if (tracer && patience->baton) {
+        tracer(patience->baton, trace);
+    }
+}
+
+/* What was waited in all is known without another look at the clock. */
+static PGresult *told(const scim_patience_t *patience,
+                      apr_interval_time_t left_before, scim_wait_for_e what,
+                      const char *name, const char *text, PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    ExecStatusType status = PQresultStatus(result);
+    scim_wait_trace_t trace = {
+        what, name, text, left_before - patience->left,
+        status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK,
+        PQntuples(result), sqlstate ? sqlstate : ""
+    };
+
+    scim_wait_tell(patience, &trace);
+    return result;
+}
+
 /* Cancelling */
 
 /* Of the process.  To tell a server that a statement is of no use any more
@@ -236,36 +270,49 @@ static PGresult *result_of(PGconn *connection, scim_patience_t *patience,
 PGresult *scim_wait_exec(PGconn *connection, scim_patience_t *patience,
                          const char *text)
 {
+    apr_interval_time_t left = patience->left;
+
     prepare_to_send(connection, patience);
-    return result_of(connection, patience, PQsendQuery(connection, text));
+    return told(patience, left, SCIM_WAIT_RAN, NULL, text,
+                result_of(connection, patience,
+                          PQsendQuery(connection, text)));
 }
 
 PGresult *scim_wait_prepare(PGconn *connection, scim_patience_t *patience,
                             const char *name, const char *text)
 {
+    apr_interval_time_t left = patience->left;
+
     prepare_to_send(connection, patience);
-    return result_of(connection, patience,
-                     PQsendPrepare(connection, name, text, 0, NULL));
+    return told(patience, left, SCIM_WAIT_PREPARED, name, text,
+                result_of(connection, patience,
+                          PQsendPrepare(connection, name, text, 0, NULL)));
 }
 
 PGresult *scim_wait_params(PGconn *connection, scim_patience_t *patience,
                            const char *text, int count,
                            const char *const *values)
 {
+    apr_interval_time_t left = patience->left;
+
     prepare_to_send(connection, patience);
-    return result_of(connection, patience,
-                     PQsendQueryParams(connection, text, count, NULL, values,
-                                       NULL, NULL, 0));
+    return told(patience, left, SCIM_WAIT_RAN, NULL, text,
+                result_of(connection, patience,
+                          PQsendQueryParams(connection, text, count, NULL,
+                                            values, NULL, NULL, 0)));
 }
 
 PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
                              const char *name, int count,
                              const char *const *values)
 {
+    apr_interval_time_t left = patience->left;
+
     prepare_to_send(connection, patience);
-    return result_of(connection, patience,
-                     PQsendQueryPrepared(connection, name, count, values,
-                                         NULL, NULL, 0));
+    return told(patience, left, SCIM_WAIT_RAN, name, NULL,
+                result_of(connection, patience,
+                          PQsendQueryPrepared(connection, name, count, values,
+                                              NULL, NULL, 0)));
 }
 
 /* PQresetStart would stay with a silent host, where PQreset goes on to the
@@ -273,6 +320,8 @@ PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
 int scim_wait_reset(PGconn *connection, scim_patience_t *patience)
 {
     apr_time_t begin = scim_wait_now();
+    apr_interval_time_t left = patience->left;
+    scim_wait_trace_t trace = { .what = SCIM_WAIT_OPENED, .sqlstate = "" };
 
     scim_wait_close(connection);
     if (!is_endless(patience) && patience->left < patience->most / 2) {
@@ -280,7 +329,10 @@ int scim_wait_reset(PGconn *connection, scim_patience_t *patience)
     }
     PQreset(connection);
     scim_wait_spend(patience, begin);
-    return PQstatus(connection) == CONNECTION_OK;
+    trace.took = left - patience->left;
+    trace.is_success = PQstatus(connection) == CONNECTION_OK;
+    scim_wait_tell(patience, &trace);
+    return trace.is_success;
 }
 
 int scim_wait_is_there(const char *conninfo)

@@ -39,6 +39,33 @@ struct scim_patience_t {
 
 void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most);
 
+/* A wait that is over, for a trace.  No value that a client sent is in it. */
+typedef enum {
+    SCIM_WAIT_BORROWED,          /* a connection */
+    SCIM_WAIT_OPENED,            /* one that was lost */
+    SCIM_WAIT_PREPARED,          /* text, as name */
+    SCIM_WAIT_RAN                /* the statement called name, or text */
+} scim_wait_for_e;
+
+typedef struct {
+    scim_wait_for_e what;
+    const char *name;            /* NULL: none */
+    const char *text;            /* SQL, with $n for values; NULL: name says
+                                  * it */
+    apr_interval_time_t took;
+    int is_success;
+    int rows;
+    const char *sqlstate;        /* "" when there was no answer */
+} scim_wait_trace_t;
+
+/* Called after each wait of a patience with a baton, which is that of
+ * is_gone, in the thread that waited.  There is one for the process; it is to
+ * be set before any thread waits. */
+typedef void scim_wait_trace_fn(void *baton, const scim_wait_trace_t *trace);
+void scim_wait_set_trace(scim_wait_trace_fn *trace);
+void scim_wait_tell(const scim_patience_t *patience,
+                    const scim_wait_trace_t *trace);
+
 /* The time of a clock that nobody puts forward or back. */
 apr_time_t scim_wait_now(void);
 

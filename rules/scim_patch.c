@@ -1,6 +1,7 @@
-/* PATCH on JSON, see scim_patch.h for the plan.  A change goes down the levels
- * message, operation, path, attribute, list, element, value; each level is a
- * section here, the lowest first. */
+/* PATCH on JSON, see scim_patch.h for the plan.  scim_patch_message.c reads
+ * the message and calls change for each change in it, which goes down the
+ * levels path, attribute, element, list, value; each level is a section here,
+ * the lowest first. */
 #include "rules/scim_patch.h"
 
 #include <string.h>

@@ -2,9 +2,9 @@
  * every form that clients.md E30-E59 lists.
  *
  * A message is a list of operations, each of which is one change of one path;
- * without a path, each member of the value is a change, whose path is its
- * name.  scim_filter parses the path to an attribute, a filter in brackets and
- * a sub-attribute.  Then it depends on the attribute:
+ * without a path, each member of the value is a change, whose path is its name
+ * (scim_patch_message.h).  scim_filter parses the path to an attribute, a
+ * filter in brackets and a sub-attribute.  Then it depends on the attribute:
  *
  *   single, simple    the value is set or dropped
  *   single, complex   members are merged, or one of them is set

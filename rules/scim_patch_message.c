@@ -1,5 +1,6 @@
-/* Three ways lead to a change: an operation with a path, the members of a
- * value without one, and those of a schema's URN as a path. */
+/* The reader of PatchOp messages, see scim_patch_message.h.  Three ways lead
+ * to a change: an operation with a path, the members of a value without one,
+ * and those of a schema's URN as a path. */
 #include "rules/scim_patch_message.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The log of waits, see scim_trace.h.  Nothing is put together unless its
  * level is on; the lines have texts of SQL and names, never a value. */
 #include "httpd/scim_trace.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_trace: what requests wait for in the database, in the error log at the
  * levels debug, trace1 and trace2.
  *

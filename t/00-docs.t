@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What is written about the sources: whatever a comment, a test or a document
 # cites is there.
 use strict;

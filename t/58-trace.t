@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The error log at debug and trace tells what a request waited for, and never a
 # value that somebody sent.
 use strict;

@@ -8,7 +8,8 @@ use File::Temp ();
 use Scim::Test;
 
 own_server();           # whose log is long
-my $httpd = Scim::Server->new(dir => File::Temp::tempdir('scim-trace-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(),
+my $httpd = Scim::Server->new(
+    dir => File::Temp::tempdir('scim-trace-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(),
     conf => Scim::Test::locations() . <<'CONF');
 LogLevel scim:trace2
 StartServers 1
@@ -44,21 +45,26 @@ sub lines_of {
 
 my ($name, $secret) = (user_name(), 'wZq7' . random_name());
 my $said = lines_of(sub {
-    is $traced->post('/Users', { userName => $name, displayName => "D$secret", title => "T$secret", password => "P$secret" })->{status},
-        201, 'an account is created';
-    is $traced->get('/Users?filter=' . uri(qq(title co "T$secret")))->{json}{totalResults}, 1, 'and found by a filter';
+    my %user = (userName => $name, displayName => "D$secret", title => "T$secret", password => "P$secret");
+    is $traced->post('/Users', \%user)->{status}, 201, 'an account is created';
+    my $found = $traced->get('/Users?filter=' . uri(qq(title co "T$secret")))->{json};
+    is $found->{totalResults}, 1, 'and found by a filter';
 });
-like $said, qr/\[scim:trace1\] .*SCIM0095: scim_[0-9a-f]+: \d+ rows in \d+\.\d{3} ms$/m, 'each statement has a line with its time';
+like $said, qr/\[scim:trace1\] .*SCIM0095: scim_[0-9a-f]+: \d+ rows in \d+\.\d{3} ms$/m,
+    'each statement has a line with its time';
 like $said, qr/\[scim:trace2\] .*SCIM0093: scim_[0-9a-f]+ is prepared in .* ms: .*INSERT INTO scim\.account/m,
     'a statement that is prepared has its text';
 like $said, qr/\[scim:trace2\] .*SCIM0094: sent without a name: .*strpos\(.*'title'.*\$2/m, 'a filter has its SQL';
-like $said, qr/\[scim:trace1\] .*SCIM0091: a connection was there after \d+\.\d{3} ms$/m, 'a connection that was borrowed has its time';
+like $said, qr/\[scim:trace1\] .*SCIM0091: a connection was there after \d+\.\d{3} ms$/m,
+    'a connection that was borrowed has its time';
 for my $value ($secret, $name, $org->{token}, substr $org->{token}, 5) {
     unlike $said, qr/\Q$value/, 'no value, name or token is in it';
 }
 
 # A Location with a level of its own
-$said = lines_of(sub { is $traced->get('', target => "/quiet/$org->{key}/v2/Users?count=1")->{status}, 200, 'at debug' });
+$said = lines_of(sub {
+    is $traced->get('', target => "/quiet/$org->{key}/v2/Users?count=1")->{status}, 200, 'at debug';
+});
 unlike $said, qr/SCIM009[13-8]/, 'nothing is traced at debug';
 
 # The gate
@@ -71,6 +77,9 @@ unlike $said, qr/SCIM009[56]/, 'and that nothing was asked then';
 
 # A connection that is lost
 sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim'");
-$said = lines_of(sub { is $traced->get('/Users?count=1')->{status}, 200, 'with connections that the server has ended' });
-like $said, qr/\[scim:debug\] .*SCIM0092: the connection to PostgreSQL was lost and is open again/, 'it is opened again, which is told';
+$said = lines_of(sub {
+    is $traced->get('/Users?count=1')->{status}, 200, 'with connections that the server has ended';
+});
+like $said, qr/\[scim:debug\] .*SCIM0092: the connection to PostgreSQL was lost and is open again/,
+    'it is opened again, which is told';
 done_testing;

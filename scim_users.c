@@ -17,17 +17,13 @@
 #include "resources/scim_events.h"
 #include "resources/scim_names.h"
 #include "resources/scim_size.h"
+#include "resources/scim_store.h"
 #include "rules/scim_patch.h"
 #include "rules/scim_shape.h"
 #include "scim_roles.h"
 #include "values/scim_etag.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
-
-/* Each lost race means that another writer got through, so this many
- * concurrent writers of one account are served before anybody is asked to
- * come back. */
-#define MAX_RACES 200
 
 /* Attributes that are columns of their own; all others are in
  * account.attributes. */
@@ -566,20 +562,6 @@ static scim_error_t *read_writable(account_t *account, scim_call_t *call,
     return check_writable(call, account);
 }
 
-static scim_error_t *check_presence(scim_call_t *call)
-{
-    return call->is_gone && call->is_gone(call->is_gone_baton)
-           ? scim_error(call->pool, SCIM_E_TIMEOUT,
-                        "The client has gone away.") : NULL;
-}
-
-static scim_error_t *too_many_writers(scim_call_t *call)
-{
-    return scim_error(call->pool, SCIM_E_UNAVAILABLE,
-                      "Too many clients change this account at the same"
-                      " time. Please try again.");
-}
-
 /* Whether the write was lost to another one: no row had the version. */
 static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                             const account_t *account, const cJSON *wanted,
@@ -610,55 +592,36 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     return *lost ? NULL : scim_accounts_read(user, call, rows, 0, 1);
 }
 
-/* One try, with memory of its own. */
-static scim_call_t round_of(const scim_call_t *call)
-{
-    scim_call_t round = *call;
+/* What a request makes of an account. */
+typedef struct {
+    cJSON **user;
+    const char *id;
+    transform_fn *transform;
+    const cJSON *body;
+    const char *kind;            /* of the event */
+} change_t;
 
-    apr_pool_create(&round.pool, call->pool);
-    round.db = scim_db_within(call->db, round.pool);
-    return round;
-}
-
-/* Read, transform, write on the condition that nobody else wrote in
- * between. */
-static scim_error_t *try_to_change(cJSON **user, int *lost,
-                                   scim_call_t *call, const char *id,
-                                   transform_fn *transform,
-                                   const cJSON *body, const char *kind)
+static scim_error_t *try_to_change(int *lost, scim_call_t *call, void *baton)
 {
+    const change_t *change = baton;
     const char *role;
     account_t account;
     cJSON *wanted;
 
-    apr_array_clear(call->notes);
-    SCIM_ERR(read_writable(&account, call, id));
-    SCIM_ERR(transform(&wanted, call, &account, body));
+    SCIM_ERR(read_writable(&account, call, change->id));
+    SCIM_ERR(change->transform(&wanted, call, &account, change->body));
     SCIM_ERR(settle(&role, call, wanted, account.resource));
-    return update(user, lost, call, &account, wanted, role, kind);
+    return update(change->user, lost, call, &account, wanted, role,
+                  change->kind);
 }
 
-/* A lost race starts again from the read.  What the last round gives back
- * lives as long as the request. */
 static scim_error_t *change_account(cJSON **user, scim_call_t *call,
                                     const char *id, transform_fn *transform,
                                     const cJSON *body, const char *kind)
 {
-    int i;
+    change_t change = { user, id, transform, body, kind };
 
-    for (i = 0; i < MAX_RACES; i++) {
-        scim_call_t round = round_of(call);
-        int lost = 0;
-
-        SCIM_ERR(try_to_change(user, &lost, &round, id, transform, body,
-                               kind));
-        if (!lost) {
-            return NULL;
-        }
-        apr_pool_destroy(round.pool);
-        SCIM_ERR(check_presence(call));
-    }
-    return too_many_writers(call);
+    return scim_store_change(call, try_to_change, &change);
 }
 
 /* A new $ref beside the old value names another manager. */
@@ -785,17 +748,17 @@ static scim_error_t *replace(cJSON **user, scim_call_t *call, const char *id,
                           SCIM_EVENT_PUT);
 }
 
-static scim_error_t *try_to_delete(int *lost, scim_call_t *call,
-                                   const char *id)
+static scim_error_t *try_to_delete(int *lost, scim_call_t *call, void *baton)
 {
-    const char *values[10] = { call->principal->organization_id, id };
+    const char *values[10] = { call->principal->organization_id };
     const scim_change_t *change;
     account_t account;
     scim_rows_t *rows;
 
-    SCIM_ERR(read_writable(&account, call, id));
+    SCIM_ERR(read_writable(&account, call, baton));
     change = scim_events_compare(account.resource, NULL, SCIM_EVENT_DELETE,
                                  call->pool);
+    values[1] = account.id;
     values[2] = account.version;
     put_events(values + 3, call, change);
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE, values));
@@ -805,54 +768,33 @@ static scim_error_t *try_to_delete(int *lost, scim_call_t *call,
 
 static scim_error_t *delete(scim_call_t *call, const char *id)
 {
-    int i;
-
-    for (i = 0; i < MAX_RACES; i++) {
-        scim_call_t round = round_of(call);
-        int lost = 0;
-
-        SCIM_ERR(try_to_delete(&lost, &round, id));
-        if (!lost) {
-            return NULL;
-        }
-        apr_pool_destroy(round.pool);
-        SCIM_ERR(check_presence(call));
-    }
-    return too_many_writers(call);
+    return scim_store_change(call, try_to_delete, (void *) id);
 }
 
-static scim_error_t *try_to_make_eligible(int *done, scim_call_t *call,
-                                          const char *id)
+static scim_error_t *try_to_make_eligible(int *lost, scim_call_t *call,
+                                          void *baton)
 {
     const scim_principal_t *actor = call->principal;
-    const char *values[] = { actor->organization_id, id, actor->actor_kind,
+    const char *values[] = { actor->organization_id, NULL, actor->actor_kind,
                              actor->actor_id, actor->actor_name, NULL };
     account_t account;
     scim_rows_t *rows;
 
-    SCIM_ERR(read_account(&account, call, id));
+    SCIM_ERR(read_account(&account, call, baton));
     SCIM_ERR(check_managed(call, &account));
-    *done = account.sync_eligible;
+    if (account.sync_eligible) {
+        return NULL;
+    }
+    *lost = 1;                   /* the next look tells */
+    values[1] = account.id;
     values[5] = account.version;
-    return *done ? NULL : scim_db_run(&rows, call->db,
-                                      SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE, values);
+    return scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
+                       values);
 }
 
 scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)
 {
-    int done = 0;
-    int i;
-
-    for (i = 0; i < MAX_RACES; i++) {
-        scim_call_t round = round_of(call);
-
-        SCIM_ERR(try_to_make_eligible(&done, &round, id));
-        apr_pool_destroy(round.pool);
-        if (done) {
-            return NULL;
-        }
-    }
-    return too_many_writers(call);
+    return scim_store_change(call, try_to_make_eligible, (void *) id);
 }
 
 /* A manager that was made by the same bulk request, but later. */

@@ -75,6 +75,11 @@ for my $file (@C) {
 }
 is_deeply \@silent, [], 'every source begins with what it is for' or diag join "\n", @silent;
 
+# The table of docs/design.md has all of them.
+my %base = map { m{([^/]+)\.[ch]$} ? ($1 => 1) : () } grep { !m{^(?:t|bench|scimctl)/} } @C;
+my $design = content('docs/design.md');
+is_deeply [grep { $design !~ /\b$_\b/ } sort keys %base], [], 'docs/design.md says what each source is for';
+
 # Each message of the log is in docs/messages.md, with its levels.
 my (%in_code, %in_doc);
 for my $file (@C) {

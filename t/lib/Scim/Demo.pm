@@ -8,7 +8,28 @@ use Scim::Entra;
 use Scim::Process;
 use Scim::Server;
 
-my $ADMIN = 'admin@example.com';
+our $ADMIN = 'admin@example.com';
+
+# Of httpd.conf, for a server in dir; more is for both of them.
+sub locations {
+    my ($dir, $more) = @_;
+    return <<"CONF";
+<Location /scim>
+    SetHandler scim
+    Require all granted
+    $more
+</Location>
+<Location /organizations>
+    SetHandler scim-admin
+    AuthType Basic
+    AuthName "Organization settings"
+    AuthBasicProvider file
+    AuthUserFile $dir/httpd/passwords
+    Require valid-user
+    $more
+</Location>
+CONF
+}
 
 sub server {
     my ($port) = @_;
@@ -20,20 +41,7 @@ sub server {
         own_folder($target);
         symlink $target, $dir unless -e $dir;
     }
-    return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => <<"CONF");
-<Location /scim>
-    SetHandler scim
-    Require all granted
-</Location>
-<Location /organizations>
-    SetHandler scim-admin
-    AuthType Basic
-    AuthName "Organization settings"
-    AuthBasicProvider file
-    AuthUserFile $dir/httpd/passwords
-    Require valid-user
-</Location>
-CONF
+    return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => locations($dir, ''));
 }
 
 # Everybody can write to /var/tmp: what another user has put there under this

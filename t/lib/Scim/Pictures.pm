@@ -1,0 +1,31 @@
+package Scim::Pictures;
+# What script/pictures does once mod_scim is built: the demo's organization, on
+# a server of its own at an address that everybody can read.
+use strict;
+use warnings;
+use File::Temp ();
+use JSON::PP ();
+use Scim::Demo;
+use Scim::Process;
+use Scim::Server;
+
+sub main {
+    my $root = Scim::Server::root();
+    my $dir = File::Temp::tempdir('scim-pictures-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+    chmod 0755, $dir;
+    my $server = Scim::Server->new(dir => $dir, conf => Scim::Demo::locations($dir, 'SCIMBaseURL https://scim.example.com/scim'))->start;
+    my $token = Scim::Demo::furnish($server, {});
+    my $password = Scim::Demo::make_password($server, {});
+    Scim::Demo::play("$server->{url}/scim/acme/v2", $token);
+    my $member = Scim::Process::run([$server->psql('-qAtX', '-c', q{SELECT id FROM scim.account WHERE user_name LIKE 'taro.%'})])->{out};
+    chomp $member;
+    local $ENV{SCIM_BROWSER} = JSON::PP->new->utf8->encode({
+        url => "$server->{url}/organizations/acme/", user => $Scim::Demo::ADMIN, password => $password, member => $member });
+    local $ENV{SCIM_PICTURES} = "$root/docs/pictures";
+    my $folder = "$root/t/browser";
+    my $status = Scim::Process->start(['node', "--test-reporter=$folder/tap.mjs", "$folder/pictures.mjs"])->wait(240);
+    $server->stop;
+    exit($status ? 1 : 0);
+}
+
+1;

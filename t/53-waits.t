@@ -24,6 +24,11 @@ MaxRequestWorkers 25
     SCIMDatabaseTimeout 60
     Require all granted
 </Location>
+<Location /steady>
+    SetHandler scim
+    SCIMDatabaseTimeout 60
+    Require all granted
+</Location>
 CONF
 $httpd->start;
 END { $httpd->stop if $httpd }
@@ -130,24 +135,75 @@ for my $what ('both', 'answers') {
     is post($name)->{status}, $kept =~ /^1/ ? 409 : 201, "$what silent: and who tries again is told";
 }
 
-# A write that is made, and whose answer is lost.
-{
-    my $name = user_name();
+# A session that has locked the accounts in this mode, once it has.
+sub locker {
+    my ($mode) = @_;
     my $locker = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
-    $locker->say('BEGIN; LOCK TABLE scim.account IN SHARE ROW EXCLUSIVE MODE;');
-    $locker->say(q{SELECT 'locked';});
+    $locker->say("BEGIN; LOCK TABLE scim.account IN $mode MODE; SELECT 'locked';");
+    return $locker;
+}
+
+sub wait_for_waiting {
+    my ($count) = @_;
+    Scim::Server::wait_until('who waits for a lock', 5, sub {
+        (sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'}))[0][0] == $count;
+    });
+}
+
+# A write that is made, and whose answer is lost: none comes, or the connection
+# ends before it, while there is time to do it again.
+for my $how ('silence', 'a cut') {
+    my $name = user_name();
+    is post(user_name())->{status}, 201, "$how: the statement is prepared, which would wait for the lock, too";
+    my $locker = locker('SHARE ROW EXCLUSIVE');
     $locker->line;
     my $writer = Scim::Process->start(sub { printf "%d %.2f\n", @{ post($name) }{qw(status seconds)} }, out => 'pipe');
-    Scim::Server::wait_until('the write', 5, sub { (sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'}))[0][0] });
+    wait_for_waiting(1);
     $proxy->stall('answers');
     $locker->say('COMMIT;');
+    if ($how eq 'a cut') {
+        Scim::Server::wait_until('the write', 5, sub { stored($name) eq '1 1 1' });
+        $proxy->cut;
+        $proxy->resume;
+    }
     my ($status, $seconds) = split ' ', $writer->line;
-    is $status, 503, 'a write whose answer is lost is 503';
-    cmp_ok $seconds, '<', $TIMEOUT + 1, 'in time';
+    is $status, 503, "$how: a write whose answer is lost is 503, and is not done again";
+    cmp_ok $seconds, '<', $TIMEOUT + 1, "$how: in time";
     $proxy->resume;
-    is_back('a lost answer');
-    is stored($name), '1 1 1', 'and it was made once';
+    is_back("a lost answer by $how");
+    is stored($name), '1 1 1', "$how: and it was made once";
     $locker->stop;
+}
+like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as an error';
+
+# Between two operations of a bulk request PostgreSQL is started anew, which
+# loses commits that did not wait for the disk.  The second one begins with a
+# read, which is done again on a new connection, so that nothing has failed.
+{
+    my ($made, $deleted) = (user_name(), $org->create);
+    my $first = locker('SHARE ROW EXCLUSIVE');
+    $first->line;
+    my $bulk = Scim::Process->start(sub {
+        my $r = $org->post('/Bulk', { schemas => [BULK], Operations => [
+            { method => 'POST', path => '/Users', bulkId => 'a', data => { userName => $made, displayName => 'Bulk' } },
+            { method => 'DELETE', path => "/Users/$deleted->{id}" }] }, profile => 'steady');
+        printf "%d %s\n", $r->{status}, join ' ', map { $_->{status} } @{ $r->{json}{Operations} || [] };
+    }, out => 'pipe');
+    wait_for_waiting(1);
+    my $second = locker('ACCESS EXCLUSIVE');
+    wait_for_waiting(2);
+    $first->say('COMMIT;');
+    is $second->line, 'locked', 'the first operation of a bulk request is done';
+    wait_for_waiting(1);
+    $proxy->stall('both');      # who connects meanwhile waits
+    $server->restart_database('immediate');
+    $proxy->cut;
+    $proxy->resume;
+    is $bulk->line, '503 ', 'a bulk request that PostgreSQL was restarted within is 503, though no operation failed';
+    is $org->get("/Users/$deleted->{id}")->{status}, 404, 'for the second one was done';
+    like log_of(), qr/PostgreSQL was restarted between the operations/, 'and the log says why';
+    $_->stop for $first, $second;
+    is_back('a restart');
 }
 
 # A frozen server, from the postmaster to the backends.

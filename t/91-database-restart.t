@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use File::Temp ();
 use Scim::Journal;
 use Scim::Process;
 use Scim::Test;
@@ -53,6 +54,42 @@ cmp_ok $status{200} // 0, '>', 3, 'and there were some';
 my %there = map { $_->[0] => 1 } sql(q{SELECT user_name FROM scim.account WHERE organization_id = $1 AND display_name = 'Bulk'}, $org->{id});
 is_deeply [grep { $said{$_} eq '201' && !$there{$_} } sort keys %said], [], 'every operation that is said to be done is';
 is_deeply [grep { $said{$_} !~ /^(?:201|503)$/ } sort keys %said], [], 'the others are 503';
+
+# A connection that ends when the token has been looked up and the body is not
+# there yet: what comes first on it is the write.  What took longer than 0.1 s was
+# looked up again, which is a read, so it takes a few.  The one connection of an
+# httpd of its own is whole again, with what is prepared on it, before each.
+my $dir = File::Temp::tempdir('scim-single-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $conf = Scim::Test::locations() . "StartServers 1\nServerLimit 1\nMaxRequestWorkers 25\nSCIMRateLimit 0\n";
+my $single = Scim::Server->new(dir => $dir, database => server(), dbd_max => 1, conf => $conf)->start;
+END { $single->stop if $single }
+my $late = organization(http => Scim::Http->new($single->{url}));
+my $psql = Scim::Process->start([server()->psql('-qAtX')], in => 'pipe', out => 'pipe');
+my $answer_to = sub { $psql->say("$_[0];"); return $psql->line };
+my $ITS = q{FROM pg_stat_activity WHERE usename = 'scim'};
+my @written;
+for (1 .. 12) {
+    $late->create;
+    my $body = JSON::PP::encode_json({ userName => user_name(), displayName => 'Late' });
+    my $head = join "\r\n", 'POST ' . $late->path . '/Users HTTP/1.1', 'Host: x', "Authorization: Bearer $late->{token}",
+        'Content-Type: application/scim+json', 'Content-Length: ' . length $body, 'Connection: close', '', '';
+    my $socket = Scim::Http->new($single->{url})->connect;
+    my $begin = $answer_to->('SELECT clock_timestamp()');
+    $socket->syswrite($head);
+    Scim::Process::until_true(5, sub {
+        $answer_to->("SELECT count(*) $ITS AND state = 'idle' AND query LIKE '%t.hash = %' AND query_start > '$begin'");
+    });
+    # PostgreSQL would look each 0.1 s whether they have ended, and not whether they
+    # have closed their sockets.
+    my $ends = "SELECT string_agg(pid::text, ' ') FROM (SELECT pid, pg_terminate_backend(pid) $ITS) b";
+    my @ended = split ' ', $answer_to->($ends);
+    Scim::Process::until_true(5, sub { !grep { kill(0, $_) || $!{EPERM} } @ended });
+    $socket->syswrite($body);
+    push @written, (split ' ', <$socket> // '')[1];
+}
+is_deeply \@written, [('201') x 12],
+    'a connection that has ended is noticed before a write, which could not be done again';
+$single->stop;
 
 # What is set for the session in a change that is undone is not unset, but empty.
 my $event = "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id, actor_name) VALUES ('$org->{id}', 'x', 'token', '$org->{token_id}', 'x');";

@@ -123,6 +123,23 @@ is statuses(bulk([add('a'), @bad, add('b')], failOnErrors => 1)), '201 404', 'BU
 is stored(), $before + 1, 'BULK-21: what was done stays';
 is statuses(bulk([add('a'), $bad[0], add('b'), $bad[1], add('c')], failOnErrors => 2)), '201 404 201 404', 'BULK-19: or the second';
 
+# Creations side by side, which else go out together
+$before = stored();
+is statuses(bulk([add('a', userName => $org->{issuer_name}), add('b'), add('c')], failOnErrors => 1)), '409',
+    'BULK-18: the first error stops creations side by side, too';
+is stored(), $before, 'BULK-18: and those behind it are not made';
+
+# A failure of the server
+sql(<<'SQL');
+CREATE FUNCTION scim.fail() RETURNS trigger LANGUAGE plpgsql AS
+$$BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = 'P0002'; END$$;
+CREATE TRIGGER fail BEFORE INSERT ON scim.account FOR EACH ROW WHEN (NEW.display_name = 'Fails') EXECUTE FUNCTION scim.fail();
+SQL
+$before = stored();
+is statuses(bulk([add('a'), add('b', displayName => 'Fails'), add('c')], failOnErrors => 9)), '201 500', 'BULK-17: a 5xx stops it, however many errors are allowed';
+is stored(), $before + 1, 'BULK-17: and what comes behind is not tried';
+sql('DROP TRIGGER fail ON scim.account; DROP FUNCTION scim.fail');
+
 # References
 sub check_manager {
     my ($r, $of, $is, $name) = @_;

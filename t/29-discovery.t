@@ -16,6 +16,8 @@ is_deeply [map { $config->{$_}{supported} } qw(patch bulk filter changePassword 
 is_deeply $org->get('/ServiceProviderConfig', profile => 'small')->{json}{bulk}, { supported => FALSE, maxOperations => 0, maxPayloadSize => 2048 },
     'DISC-03: bulk has its numbers even when it is off';
 is $config->{filter}{maxResults}, 1000, 'DISC-11: filter.maxResults';
+is_deeply [@{ $org->get('/ServiceProviderConfig', profile => 'small')->{json}{pagination} }{qw(defaultPageSize maxPageSize)}], [5, 5],
+    'DISC-11: defaultPageSize is never more than SCIMMaxResults';
 is_deeply [map { $_->{type} } @{ $config->{authenticationSchemes} }], ['oauthbearertoken'], 'DISC-04: the bearer token';
 is_deeply [map { length($_->{name}) && length($_->{description}) ? 1 : 0 } @{ $config->{authenticationSchemes} }], [1],
     'DISC-04: with name and description';

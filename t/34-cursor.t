@@ -59,6 +59,9 @@ for my $query ('count=2', 'count=5', 'count=23', 'count=100', 'count=3&sortBy=di
 my $cursor = page('count=2&cursor')->{nextCursor};
 is_error($org->get("/Users?count=2&cursor=$cursor&$_"), 400, 'invalidCursor', "CUR-06, CUR-27: with another $_")
     for 'filter=title+pr', 'sortBy=userName', 'attributes=userName', 'excludedAttributes=title';
+my $sorted = page('count=2&sortBy=userName&cursor')->{nextCursor};
+is_error($org->get("/Users?count=2&sortBy=userName&sortOrder=descending&cursor=$sorted"), 400, 'invalidCursor',
+         'CUR-06: a cursor of an ascending list is none of a descending one');
 is_error($org->get("/Users?count=3&cursor=$cursor"), 400, 'invalidCount', 'CUR-07: with another count');
 is_error($org->get("/Users?count=abc&cursor=$cursor"), 400, 'invalidCount', 'CUR-10: count=abc');
 is_error($org->get("/Users?count=2&cursor=$cursor&startIndex=1"), 400, 'invalidValue', 'CUR-17: with startIndex');

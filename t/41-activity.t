@@ -80,6 +80,12 @@ is +(entries())[0]{kind}, 'urn:mod_scim:event:token:delete', 'and deleted';
 # Bounds
 $org->post('/Users', { userName => 'x' x 100_000, displayName => 'x' });
 cmp_ok length((entries())[0]{userName}), '<', 600, 'a long name is shortened';
+# Four bytes a character, so that whatever the limit is, one of these has it within one.
+for my $shift (0 .. 3) {
+    $org->post('/Users', { userName => 'x' x $shift . "\x{1F600}" x 400, displayName => 'x' });
+    my ($cut) = entries();
+    like $cut->{userName}, qr/\Ax{$shift}\x{1F600}{100,200}\.\.\.\z/, "a name that is shortened ends with a whole character ($shift)";
+}
 sql(q{INSERT INTO scim.refusal (organization_id, actor_name, method, path, status, detail, occurred_at)
       SELECT $1, 'x', 'GET', '/', 400, 'x', now() - interval '31 days' * (n % 2) FROM generate_series(1, 3000) n}, $org->{id});
 $org->get('/Users?filter=broken');

@@ -96,6 +96,11 @@ for my $how (['GET', "/Users/$id->{U1}?"], ['GET', '/Users?filter=' . uri('userN
     $r = $r->{Resources}[0] if $r->{Resources};
     ok !$r->{emails} && $r->{name}, "INTOP-20: excludedAttributes on $how->[1]";
 }
+# Strictly "" is a value, but nothing that is present.
+my $hollow = $org->post('/Users', { schemas => [CORE], userName => 'hollow', title => '' }, profile => 'open-strict')->{json};
+is $hollow->{title}, '', 'FLT-11: an attribute has the empty text';
+is $org->filter(qq(userName eq "hollow" and $_->[0]))->{json}{totalResults}, $_->[1], "FLT-11: $_->[0]: the empty text is not present"
+    for ['title pr', 0], ['not (title pr)', 1];
 for my $path ('/Users/.search', '/.search') {
     my $r = $org->post($path, { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'], filter => 'userName eq "bjensen"', attributes => ['title'] })->{json};
     is_deeply [sort keys %{ $r->{Resources}[0] }], [qw(id schemas title)], "INTOP-20: attributes on $path";

@@ -38,6 +38,7 @@ sub is_refused {
 my $r = call(GET => '');
 is $r->{status}, 200, 'an administrator sees the page';
 like $r->{headers}{'content-security-policy'}, qr/default-src 'none'; script-src 'self'; style-src 'self'/, 'with a strict Content-Security-Policy';
+like $r->{headers}{'content-security-policy'}, qr/frame-ancestors 'none'/, 'which lets no other page frame it';
 unlike $r->{content}, qr/<script(?![^>]* src=)|\son\w+=|\sstyle=/, 'and no inline script or style';
 unlike $r->{content}, qr{https?://}, 'and no other host';
 my $total = 0;

@@ -109,6 +109,9 @@ static const read_t reads[] = {
       "'active':false,'emails':[{'value':'x','primary':true}]}", 0 },
     { "H37: a number for a string", 0, "{'userName':'a','externalId':701984}",
       READ, "{'userName':'a','externalId':'701984'}", 0 },
+    { "H37: with all its digits", 0, "{'userName':'a','externalId':"
+      "9007199254740991}", READ,
+      "{'userName':'a','externalId':'9007199254740991'}", 0 },
     { "H15: null and \"\" are absent", 0, "{'userName':'a','title':'',"
       "'nickName':null,'emails':[],'name':{'givenName':''},'roles':[null]}",
       READ, "{'userName':'a'}", 0 },
@@ -309,6 +312,50 @@ static void test_integers(apr_pool_t *pool)
     }
 }
 
+/* Whether a body with this member is taken. */
+static int is_taken(const char *member, apr_pool_t *pool)
+{
+    scim_work_t work = scim_work_begin();
+    scim_rules_t rules = { 0, 0, &work };
+    apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
+    const char *body = apr_psprintf(pool, "{'userName':'a',%s}", member);
+    cJSON *resource = NULL;
+    cJSON *rest = NULL;
+    scim_error_t *error = scim_schema_read(&resource, &rest,
+                                           json_of(body, pool),
+                                           &scim_user_type, &rules, notes,
+                                           pool);
+
+    if (error) {
+        is_int(error->kind, SCIM_E_INVALID_VALUE, error->detail);
+    }
+    return error == NULL;
+}
+
+static const char *emails(int count, apr_pool_t *pool)
+{
+    apr_array_header_t *all = apr_array_make(pool, count, sizeof(char *));
+    int i;
+
+    for (i = 0; i < count; i++) {
+        APR_ARRAY_PUSH(all, const char *) = apr_psprintf(pool, "'e%d'", i);
+    }
+    return apr_psprintf(pool, "'emails':[%s]",
+                        apr_array_pstrcat(pool, all, ','));
+}
+
+static void test_bounds(apr_pool_t *pool)
+{
+    ok(is_taken(apr_psprintf(pool, "'title':'%065536d'", 0), pool),
+       "a text of 65536 bytes is taken");
+    ok(!is_taken(apr_psprintf(pool, "'title':'%065537d'", 0), pool),
+       "a longer one is refused");
+    ok(is_taken(emails(SCIM_MAX_ELEMENTS, pool), pool),
+       "a list of as many elements as there may be is taken");
+    ok(!is_taken(emails(SCIM_MAX_ELEMENTS + 1, pool), pool),
+       "a list of one more is refused");
+}
+
 static void test_validate(apr_pool_t *pool)
 {
     static const struct {
@@ -410,6 +457,7 @@ int main(void)
     test_read(pool);
     test_work(pool);
     test_integers(pool);
+    test_bounds(pool);
     test_validate(pool);
     test_present(pool);
     return tap_done(pool);

@@ -34,6 +34,7 @@ my %LOCATION = (
     open => "SCIMOrganization $open->{key}\nSCIMProfile open\nRequire scim-role Manager",
     nowhere => "SCIMOrganization nosuchorganization\nRequire scim-account",
     cached => "SCIMGateCache 60\nRequire scim-account",
+    'cached/other' => "SCIMOrganization $other->{key}",
 );
 my $conf = "<Directory $dir/httpd/htdocs>\nRequire all granted\nLimitRequestBody 0\n</Directory>\n<Directory $dir/httpd/htdocs/account>\nRewriteEngine On\nRewriteRule ^moved /external/x.txt\n</Directory>\nSCIMOrganization $org->{key}\nSCIMGateCache 0\n" . join '', map {
     "<Location /$_>\n" . ($_ eq 'account/inner' ? '' : $BASIC) . "$LOCATION{$_}\n</Location>\n" } sort keys %LOCATION;
@@ -152,6 +153,8 @@ my $http = Scim::Http->new($gate->{url});
 my $authorization = 'Basic ' . MIME::Base64::encode("$name{ADMIN}:x", '');
 @statements = grep { /o\.key/ } query_plans(sub { $http->request(GET => '/cached/x.txt', [Authorization => $authorization], undef) for 1 .. 100 });
 cmp_ok scalar @statements, '<=', 2, 'with the cache, a page of 100 assets is one look-up in a process';
+my $elsewhere = $http->request(GET => '/cached/other/x.txt', [Authorization => $authorization], undef);
+is $elsewhere->{status}, 403, 'who is remembered for one organization is not let in for another';
 $org->patch_ops($user{ADMIN}{id}, { op => 'replace', path => 'active', value => 'False' });
 is $http->request(GET => '/cached/x.txt', [Authorization => $authorization], undef)->{status}, 200, 'within the bound of the cache he is still in';
 is status($name{ADMIN}, 'account'), 403, 'where there is none he is out';

@@ -36,7 +36,7 @@ my %LOCATION = (
     cached => "SCIMGateCache 60\nRequire scim-account",
     'cached/other' => "SCIMOrganization $other->{key}",
 );
-my $conf = "<Directory $dir/httpd/htdocs>\nRequire all granted\nLimitRequestBody 0\n</Directory>\n<Directory $dir/httpd/htdocs/account>\nRewriteEngine On\nRewriteRule ^moved /external/x.txt\n</Directory>\nSCIMOrganization $org->{key}\nSCIMGateCache 0\n" . join '', map {
+my $conf = "<Directory $dir/httpd/htdocs>\nRequire all granted\nLimitRequestBody 0\n</Directory>\nMaxKeepAliveRequests 0\n<Directory $dir/httpd/htdocs/account>\nRewriteEngine On\nRewriteRule ^moved /external/x.txt\n</Directory>\nSCIMOrganization $org->{key}\nSCIMGateCache 0\n" . join '', map {
     "<Location /$_>\n" . ($_ eq 'account/inner' ? '' : $BASIC) . "$LOCATION{$_}\n</Location>\n" } sort keys %LOCATION;
 my $gate = Scim::Server->new(dir => $dir, database => server(), conf => $conf);
 for my $name (keys %LOCATION) {
@@ -143,7 +143,8 @@ ok $long && length $long < 300, 'and logged shortened';
 is scalar(() = gate_log() =~ /SCIM0006.*nosuchorganization/g) <= 4, 1, 'an organization that does not exist is an error in the log, once in a process';
 is scalar(() = gate_log() =~ /nosuchorganization.*\n/g) > 5, 1, 'not each time';
 
-# One statement a request
+# One statement a request; a connection stays with its process, and that one's
+# cache, for more than a hundred of them.
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name) SELECT $1, 'many' || n || '@example.com', 'x' FROM generate_series(1, 5000) n}, $org->{id});
 sql('ANALYZE scim.account');
 my @statements = grep { /o\.key/ } query_plans(sub { status($name{ADMIN}, 'all') });

@@ -980,7 +980,7 @@ $$;
 
 -- What each role may do, of those that exist.  It is given anew each time, so what
 -- else one of them was given here is taken away; who needs more gets it under
--- a name of his own.  Statements in storage/scim_statements.h are run as scim.
+-- a name of his own.  Statements in storage/statements.sql are run as scim.
 -- Row level security would be a second wall between organizations, but behind it
 -- PostgreSQL uses no index for what is not leakproof, as containment of jsonb is
 -- not, and an eq filter would read and fold every row of the organization.

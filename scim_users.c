@@ -386,7 +386,7 @@ static int put_columns(const char **values, scim_call_t *call,
     return n;
 }
 
-/* The parameters of SCIM_SQL_EVENTS. */
+/* The parameters of :events (statements.sql). */
 static void put_events(const char **values, scim_call_t *call,
                        const scim_change_t *change)
 {

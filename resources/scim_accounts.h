@@ -25,7 +25,7 @@ scim_error_t *scim_accounts_patch(cJSON **user, scim_call_t *call,
 scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)
     SCIM_CHECKED;
 
-/* The User in one row of SCIM_ACCOUNT_COLUMNS that starts at column. */
+/* The User in one row of scim_account_columns that starts at column. */
 scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
                                  const scim_rows_t *rows, int row, int column)
     SCIM_CHECKED;

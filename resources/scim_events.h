@@ -17,7 +17,7 @@
 #define SCIM_EVENT_ROLE_USER  "urn:mod_scim:event:role:user"
 #define SCIM_EVENT_ROLE_GUEST "urn:mod_scim:event:role:guest"
 
-/* The events of one change, as the parameters of SCIM_SQL_EVENTS. */
+/* The events of one change, as parameters of :events (statements.sql). */
 typedef struct {
     const char *kinds;       /* array of text */
     const char *changed;     /* array of text: names of attributes */

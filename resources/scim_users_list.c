@@ -53,20 +53,19 @@
     "scim.account a ON a.organization_id = p.organization_id AND a.id = p.id"
 
 /* By a unique key: the row is the page and the total. */
-#define UNIQUE \
-    "SELECT 1, " SCIM_ACCOUNT_COLUMNS ", NULL" FROM_MINE " AND (%s)"
+#define UNIQUE "SELECT 1, %s, NULL" FROM_MINE " AND (%s)"
 
 /* A page behind a cursor that knows the total: only p is looked for, from the
  * cursor on. */
 #define NEXT                                                                \
-    "WITH p AS (%s) SELECT NULL, " SCIM_ACCOUNT_COLUMNS ", p.k::text"       \
+    "WITH p AS (%s) SELECT NULL, %s, p.k::text"                             \
     " FROM p JOIN " ROWS_OF_P " ORDER BY p.k %s, p.id %s"
 
 /* The ids and keys of the page are p; its rows come with the total, which is
  * there even if they are not. */
 #define ANSWER                                                              \
     "WITH %st AS (SELECT count(*) AS total %s), p AS (%s)"                  \
-    " SELECT t.total, " SCIM_ACCOUNT_COLUMNS ", p.k::text"                  \
+    " SELECT t.total, %s, p.k::text"                                        \
     " FROM t LEFT JOIN p ON true LEFT JOIN " ROWS_OF_P                      \
     " ORDER BY p.k %s, p.id %s"
 
@@ -237,21 +236,22 @@ static void compose(listing_t *l)
 
     if (l->condition && l->query.at_most_one && !l->by_cursor
         && l->page->count > 0 && l->page->start_index == 1) {
-        l->sql = apr_psprintf(l->pool, UNIQUE, l->condition);
+        l->sql = apr_psprintf(l->pool, UNIQUE, scim_account_columns,
+                              l->condition);
         return;
     }
     l->from_matches = l->condition && !l->position.id;
     page = l->by_cursor ? page_by_cursor(l) : page_by_index(l);
     if (l->position.id) {
-        l->sql = apr_psprintf(l->pool, NEXT, page, direction(l),
-                              direction(l));
+        l->sql = apr_psprintf(l->pool, NEXT, page, scim_account_columns,
+                              direction(l), direction(l));
         return;
     }
     l->sql = apr_psprintf(l->pool, ANSWER, l->condition
                           ? apr_psprintf(l->pool, MATCHES, l->order.key,
                                          l->condition) : "",
                           l->condition ? "FROM m" : FROM_MINE, page,
-                          direction(l), direction(l));
+                          scim_account_columns, direction(l), direction(l));
 }
 
 static const char *cursor_at(const scim_list_t *list, const listing_t *l,

@@ -7,7 +7,7 @@
  * holds.
  *
  * Of several relays of one name one works, the one whose session has the lock
- * (scim_statements.h, RELAY_IS_OURS); the others wait.  Whatever goes wrong
+ * (statements.sql, relay_is_ours); the others wait.  Whatever goes wrong
  * with its row, it begins anew with what the row says.
  */
 #include <string.h>

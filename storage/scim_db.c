@@ -21,18 +21,6 @@
 
 #define MAX_VALUES 1024          /* parameters of a query */
 
-typedef struct {
-    const char *text;
-    int repeatable;
-} statement_t;
-
-#define STATEMENT_ROW(id, repeatable, text) { text, repeatable },
-static const statement_t statements[] = {
-    SCIM_STATEMENT_MAP(STATEMENT_ROW)
-};
-#undef STATEMENT_ROW
-
-
 struct scim_db_t {
     PGconn *connection;
     scim_prepared_t *prepared;
@@ -627,14 +615,12 @@ static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
 static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
                                 const char *const *values)
 {
-    const statement_t *row = &statements[statement];
-    execution_t what = { NULL, row->text,
-                         scim_prepared_parameters(db->prepared, statement,
-                                                  row->text),
-                         values, row->repeatable, 0 };
+    const scim_statement_t *row = scim_statement(statement);
+    execution_t what = { NULL, row->text, row->parameters, values,
+                         row->is_repeatable, 0 };
 
     if (!is_unprepared(db)) {
-        what.name = scim_prepared_fixed(db->prepared, statement, row->text);
+        what.name = scim_prepared_fixed(db->prepared, statement);
     }
     return what;
 }

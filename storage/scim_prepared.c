@@ -5,7 +5,6 @@
  */
 #include "storage/scim_prepared.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -44,37 +43,13 @@ static const char *name_of(const char *text, apr_pool_t *pool)
 }
 
 const char *scim_prepared_fixed(scim_prepared_t *prepared,
-                                scim_statement_e statement,
-                                const char *text)
+                                scim_statement_e statement)
 {
     if (!prepared->names[statement]) {
-        prepared->names[statement] = name_of(text, prepared->owner);
+        prepared->names[statement] = name_of(scim_statement(statement)->text,
+                                             prepared->owner);
     }
     return prepared->names[statement];
-}
-
-/* $n with the highest n. */
-static int count_parameters(const char *text)
-{
-    int most = 0;
-
-    while ((text = strchr(text, '$')) != NULL) {
-        int n = atoi(++text);
-
-        most = n > most ? n : most;
-    }
-    return most;
-}
-
-/* The texts are long, and what reads them drives other things out of the
- * processor's cache. */
-int scim_prepared_parameters(scim_prepared_t *prepared,
-                             scim_statement_e statement, const char *text)
-{
-    if (!prepared->parameters[statement]) {
-        prepared->parameters[statement] = count_parameters(text);
-    }
-    return prepared->parameters[statement];
 }
 
 const char *scim_prepared_query(unsigned char *is_prepared,

@@ -19,7 +19,6 @@ typedef struct {
     apr_hash_t *kept;            /* query text -> its name */
     apr_pool_t *kept_pool;       /* cleared with them */
     const char *names[SCIM_SQL_COUNT]; /* NULL: not asked for yet */
-    int parameters[SCIM_SQL_COUNT]; /* 0: none, or not counted yet */
     apr_pool_t *owner;
 } scim_prepared_t;
 
@@ -30,12 +29,7 @@ void scim_prepared_forget(scim_prepared_t *prepared);
 
 /* The name of a statement of the table; NULL when libcrypto fails. */
 const char *scim_prepared_fixed(scim_prepared_t *prepared,
-                                scim_statement_e statement,
-                                const char *text);
-
-/* How many parameters a statement of the table has. */
-int scim_prepared_parameters(scim_prepared_t *prepared,
-                             scim_statement_e statement, const char *text);
+                                scim_statement_e statement);
 
 /* The name under which text is, or is to be, prepared; NULL when enough texts
  * are kept, or when libcrypto fails. */

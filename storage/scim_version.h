@@ -9,8 +9,8 @@
 
 #include "storage/scim_db.h"
 
-/* Versions of schema.sql that the statements in scim_statements.h work with;
- * and with a later one whose column "needs" says so. */
+/* Versions of schema.sql that the statements in statements.sql work with; and
+ * with a later one whose column "needs" says so. */
 #define SCIM_SCHEMA_LEAST 5
 #define SCIM_SCHEMA_KNOWN 6
 

@@ -6,7 +6,7 @@ CC = gcc
 PACKAGES = apr-1 apr-util-1 libcjson icu-uc libpq libcrypto
 APXS := $(firstword $(shell PATH=$$PATH:/usr/sbin; \
 	command -v apxs2 || command -v apxs))
-CFLAGS = -std=gnu99 -g -O1 -w -fPIC -fno-omit-frame-pointer -I. \
+CFLAGS = -std=gnu99 -g -O1 -w -fPIC -fno-omit-frame-pointer -I. -I$(OUT) \
 	-fsanitize=$(SANITIZE) -DSCIM_VERSION='"0"' -DSCIM_DATA_DIR='"."' \
 	-I$(shell $(APXS) -q INCLUDEDIR) $(shell pkg-config --cflags $(PACKAGES))
 ifneq ($(findstring undefined,$(SANITIZE)),)
@@ -19,6 +19,13 @@ OBJECTS = $(patsubst %.c,$(OUT)/%.o,$(call sources,libscim) \
 
 $(OUT)/mod_scim.so: $(OBJECTS)
 	$(CC) -shared -fsanitize=$(SANITIZE) -o $@ $(OBJECTS) $(LIBS)
+
+$(OUT)/storage/statement_%.inc: storage/statements.awk storage/statements.sql
+	@mkdir -p $(@D)
+	awk -v to=$* -f $^ > $@.tmp && mv $@.tmp $@
+
+$(OBJECTS): $(OUT)/storage/statement_ids.inc \
+	$(OUT)/storage/statement_texts.inc
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)

@@ -5,8 +5,8 @@ CC = clang
 PACKAGES = apr-1 apr-util-1 libcjson icu-uc libcrypto
 SANITIZE = -fsanitize=address,undefined,float-cast-overflow \
 	-fno-sanitize-recover=undefined,float-cast-overflow
-CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -I. \
-	-fno-omit-frame-pointer $(SANITIZE) \
+CFLAGS = -std=gnu99 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter \
+	-I. -I$(OUT) -fno-omit-frame-pointer $(SANITIZE) \
 	$(shell pkg-config --cflags $(PACKAGES))
 LIBS := $(shell pkg-config --libs $(PACKAGES)) -ldl
 SOURCES := $(filter %.c,$(shell \
@@ -22,6 +22,12 @@ $(HARNESSES:%=$(OUT)/%): $(OUT)/%: $(OUT)/t/fuzz/%.o $(OUT)/libscim.a
 
 $(OUT)/libscim.a: $(OBJECTS)
 	ar -crs $@ $?
+
+$(OUT)/storage/statement_%.inc: storage/statements.awk storage/statements.sql
+	@mkdir -p $(@D)
+	awk -v to=$* -f $^ > $@.tmp && mv $@.tmp $@
+
+$(HARNESSES:%=$(OUT)/t/fuzz/%.o): $(OUT)/storage/statement_ids.inc
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)

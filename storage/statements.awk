@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+# statements.sql as C or as SQL, on standard output; "to" says what:
+#
+#   ids    the enum of the statements, and the numbers that C needs, too
+#   texts  the table of the statements, in the enum's order, and the fragments
+#          without arguments as macros
+#   psql   PREPARE for each of them
+#
+# Texts are put on one line, without comments, so that PostgreSQL's log is
+# easily read.
+
+function fail(what) {
+    if (!failed) {
+        print FILENAME ": " current ": " what > "/dev/stderr"
+    }
+    failed = 1
+    exit 1
+}
+
+# What text begins with: a quoted text, a comment, the use of a fragment, a
+# parameter, or anything in between.
+function token_of(text) {
+    match(text, /^('[^']*'|"[^"]*"|--.*|::|:[a-z_]+|[$][0-9]+|[^'":$(),;-]+|.)/)
+    return substr(text, 1, RLENGTH)
+}
+
+function is_quote(token) {
+    return token ~ /^['"]/
+}
+
+# One blank where there are many, none inside of parentheses.
+function joined(text, token) {
+    if (!is_quote(token)) {
+        gsub(/[ \t]+/, " ", token)
+        if (text == "" || text ~ /[ (]$/) {
+            sub(/^ /, "", token)
+        }
+        if (token ~ /^[),;]/) {
+            sub(/ $/, "", text)
+        }
+    }
+    return text token
+}
+
+function trimmed(text) {
+    sub(/^[ \t]+/, "", text)
+    sub(/[ \t]+$/, "", text)
+    return text
+}
+
+# A line of SQL without its comment.
+function sql_of(line,    sql, token) {
+    while (line != "") {
+        token = token_of(line)
+        line = substr(line, length(token) + 1)
+        if (token ~ /^--/) {
+            break
+        }
+        if (token == "'" || token == "\"") {
+            fail("a quoted text ends on its line")
+        }
+        sql = sql token
+    }
+    return sql
+}
+
+# The length of the arguments that text begins with, and of their parentheses.
+function length_of_arguments(text,    depth, token, at) {
+    do {
+        token = token_of(substr(text, at + 1))
+        at += length(token)
+        depth += (token == "(") - (token == ")")
+    } while (depth > 0 && at < length(text))
+    if (depth != 0 || at < 2) {
+        fail("arguments are missing")
+    }
+    return at
+}
+
+# text, which is the arguments of a fragment, into values by its names.
+function read_arguments(values, fragment, text,    names, count, i, depth, token) {
+    count = split(parameters[fragment], names, / *, */)
+    for (i = 1; i <= count; i++) {
+        values[names[i]] = ""
+    }
+    for (i = 1; text != ""; ) {
+        token = token_of(text)
+        text = substr(text, length(token) + 1)
+        depth += (token == "(") - (token == ")")
+        if (token == "," && depth == 0 && i < count) {
+            i++
+        }
+        else {
+            values[names[i]] = joined(values[names[i]], token)
+        }
+    }
+    for (i = 1; i <= count; i++) {
+        values[names[i]] = trimmed(values[names[i]])
+        if (values[names[i]] == "") {
+            fail(":" fragment " has " count " arguments")
+        }
+    }
+}
+
+# What stands for a fragment with arguments.
+function applied(fragment, arguments,    values) {
+    read_arguments(values, fragment, arguments)
+    return expanded(body[fragment], values)
+}
+
+# text with values and fragments put in.
+function expanded(text, values,    sql, token, name, arguments) {
+    while (text != "") {
+        token = token_of(text)
+        text = substr(text, length(token) + 1)
+        if (token ~ /^:[a-z_]/) {
+            name = substr(token, 2)
+            if (name in values) {
+                token = values[name]
+            }
+            else if (!(name in parameters)) {
+                fail("there is no fragment " name)
+            }
+            else {
+                arguments = ""
+                if (parameters[name] != "") {
+                    arguments = substr(text, 1, length_of_arguments(text))
+                    text = substr(text, length(arguments) + 1)
+                    arguments = substr(arguments, 2, length(arguments) - 2)
+                }
+                used[name] = 1
+                token = applied(name, expanded(arguments, values))
+            }
+        }
+        sql = joined(sql, token)
+    }
+    return trimmed(sql)
+}
+
+# The highest n of the parameters $n.
+function parameters_of(text,    token, most) {
+    for (most = 0; text != ""; text = substr(text, length(token) + 1)) {
+        token = token_of(text)
+        if (token ~ /^[$][0-9]/ && substr(token, 2) + 0 > most) {
+            most = substr(token, 2) + 0
+        }
+    }
+    return most
+}
+
+function quoted(text) {
+    gsub(/\\/, "&&", text)
+    gsub(/"/, "\\\"", text)
+    return "\"" text "\""
+}
+
+/^-- name: [A-Z_]+( :repeatable)?$/ {
+    current = $3
+    if (current in repeatable) {
+        fail("there are two of them")
+    }
+    statements[++statement_count] = current
+    repeatable[current] = $4 == ":repeatable" ? 1 : 0
+    next
+}
+
+/^-- fragment: [a-z_]+([(][a-z_, ]+[)])?$/ {
+    current = $3
+    sub(/[(].*/, "", current)
+    if (current in parameters) {
+        fail("there are two of them")
+    }
+    fragments[++fragment_count] = current
+    parameters[current] = match($0, /[(].*[)]/) \
+        ? substr($0, RSTART + 1, RLENGTH - 2) : ""
+    next
+}
+
+/^-- *(name|fragment):/ {
+    fail("\"" $0 "\" is not understood")
+}
+
+{
+    line = sql_of($0)
+    if (line ~ /[^ \t]/) {
+        if (current == "") {
+            fail("SQL before the first name")
+        }
+        body[current] = joined(body[current], " " line)
+    }
+}
+
+function has_semicolon(text,    token) {
+    for (; text != ""; text = substr(text, length(token) + 1)) {
+        token = token_of(text)
+        if (token == ";") {
+            return 1
+        }
+    }
+    return 0
+}
+
+function read_all(    none, i, sql) {
+    split("", none)
+    for (i = 1; i <= statement_count; i++) {
+        current = statements[i]
+        sql = expanded(body[current], none)
+        if (!sub(/;$/, "", sql) || has_semicolon(sql)) {
+            fail("a statement ends with its only semicolon")
+        }
+        texts[current] = sql
+    }
+    for (i = 1; i <= fragment_count; i++) {
+        current = fragments[i]
+        if (!(current in used)) {
+            fail("no statement uses it")
+        }
+        if (parameters[current] == "") {
+            texts[current] = expanded(body[current], none)
+        }
+    }
+}
+
+function print_ids(    i) {
+    print "typedef enum {"
+    for (i = 1; i <= statement_count; i++) {
+        print "    SCIM_SQL_" statements[i] ","
+    }
+    print "    SCIM_SQL_COUNT\n} scim_statement_e;"
+    for (i = 1; i <= fragment_count; i++) {
+        if (texts[fragments[i]] ~ /^[0-9]+$/) {
+            print "#define SCIM_" toupper(fragments[i]), texts[fragments[i]]
+        }
+    }
+}
+
+function print_texts(    i, name) {
+    print "static const scim_statement_t statements[] = {"
+    for (i = 1; i <= statement_count; i++) {
+        name = statements[i]
+        print "    { " quoted(name) ", " parameters_of(texts[name]) ", " \
+            repeatable[name] ",\n      " quoted(texts[name]) " },"
+    }
+    print "};"
+    for (i = 1; i <= fragment_count; i++) {
+        name = fragments[i]
+        if (name in texts) {
+            print "#define TEXT_" toupper(name), quoted(texts[name])
+        }
+    }
+}
+
+function print_psql(    i) {
+    for (i = 1; i <= statement_count; i++) {
+        print "PREPARE \"" statements[i] "\" AS " texts[statements[i]] ";"
+    }
+}
+
+END {
+    if (failed) {
+        exit 1
+    }
+    read_all()
+    if (to == "psql") {
+        print_psql()
+        exit
+    }
+    print "/* Made of statements.sql by statements.awk. */"
+    if (to == "ids") {
+        print_ids()
+    }
+    else if (to == "texts") {
+        print_texts()
+    }
+    else {
+        fail("to=ids, to=texts or to=psql")
+    }
+}

@@ -1,0 +1,667 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Every fixed statement that mod_scim runs, as the role scim (schema.sql).
+--
+-- A statement begins with "-- name: NAME" and ends with a semicolon.  In C it
+-- is SCIM_SQL_NAME; scim_db_run takes it and the values of $1, $2, ..., all of
+-- them text.  It is a transaction of its own.
+--
+-- :repeatable  it may be run again when the connection was lost.  Of a write
+--              whose answer was lost nobody knows whether it was committed, so
+--              it is never repeated.
+--
+-- What many statements have in common is a fragment: "-- fragment: f" or
+-- "-- fragment: f(a, b)", used as :f or :f(x, y).  x stands wherever the
+-- fragment says :a, as it is; the last argument may have commas of its own.
+-- A fragment that is a number is one in C, too: f is SCIM_F there.
+--
+-- statements.awk makes C of this file, and SQL that psql prepares:
+--
+--     awk -v to=psql -f storage/statements.awk storage/statements.sql
+
+
+-- Times as SCIM answers them, so that C need not know time zones.
+-- fragment: timestamp(column)
+to_char(:column AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+
+-- A text as a uuid, NULL when it is none.
+-- fragment: uuid(text)
+CASE WHEN :text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+     THEN :text::uuid END
+
+-- What scim_users reads of an account, in the order of SCIM_COLUMN_...
+-- (scim_statements.h).
+-- fragment: account_columns
+a.id, a.user_name, a.display_name, a.external_id, a.preferred_language,
+a.timezone, a.active, a.managed, a.sync_eligible, a.version,
+:timestamp(a.created_at), :timestamp(a.updated_at), a.attributes, a.role
+
+-- One event a kind, in the order given, beside the write of the row "source".
+-- commits is NULL or what synchronous_commit is to be for this transaction
+-- alone: a setting of the session would be that of others, behind a pooler.
+-- fragment: events(source, kinds, actor_kind, actor, name, changed, data, commits)
+INSERT INTO scim.event (organization_id, account_id, kind, actor_kind,
+                        actor_id, actor_name, attributes, version, data)
+SELECT s.organization_id, s.id, unnest(:kinds::text[]), :actor_kind,
+       :actor::uuid, :name, :changed::text[], s.version, :data::jsonb
+FROM :source s
+WHERE :commits::text IS NULL
+   OR set_config('synchronous_commit', :commits, true) IS NOT NULL
+
+-- An event of the organization itself, beside the write of the row "source".
+-- fragment: own_event(source, kind, actor_kind, actor, name, data)
+INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                        actor_name, data)
+SELECT s.organization_id, :kind, :actor_kind, :actor::uuid, :name, :data
+FROM :source s
+
+
+-- Tokens
+
+-- Whom a token stands for.
+-- fragment: principal
+o.id, o.provisioning_enabled, array_to_string(o.domains, ' '), t.id, t.name,
+coalesce(t.last_used_at < now() - interval '1 minute', true),
+encode(o.cursor_key, 'hex')
+
+-- fragment: token_is_valid
+(t.expires_at IS NULL OR t.expires_at > now())
+
+-- name: AUTHENTICATE :repeatable
+SELECT :principal, NULL, NULL
+FROM scim.organization o
+JOIN scim.token t ON t.organization_id = o.id
+WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid;
+
+-- The same with what the token's issuer gives to accounts that are made with
+-- it.
+-- name: AUTHENTICATE_CREATOR :repeatable
+SELECT :principal, a.preferred_language, a.timezone
+FROM scim.organization o
+JOIN scim.token t ON t.organization_id = o.id
+JOIN scim.account a
+    ON a.organization_id = t.organization_id AND a.id = t.issuer
+WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid;
+
+-- It waits for nobody: a token whose row another transaction holds is used
+-- without being noted, and the commit waits for no disk or standby.
+-- name: TOKEN_USED :repeatable
+WITH quick AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true) AS commit
+)
+UPDATE scim.token t SET last_used_at = now()
+FROM quick,
+     (SELECT organization_id, id FROM scim.token
+      WHERE organization_id = $1::uuid AND id = $2::uuid
+        AND coalesce(last_used_at < now() - interval '1 minute', true)
+      FOR NO KEY UPDATE SKIP LOCKED) free
+WHERE t.organization_id = free.organization_id AND t.id = free.id
+  AND quick.commit = 'off';
+
+-- fragment: token_data
+jsonb_build_object('id', s.id, 'name', s.name, 'prefix', s.prefix)
+
+-- name: TOKEN_INSERT
+WITH made AS (
+    INSERT INTO scim.token (organization_id, issuer, name, prefix, hash,
+                            expires_at)
+    VALUES ($1::uuid, $2::uuid, $3, $4, $5::bytea, $6::timestamptz)
+    RETURNING *
+),
+event AS (:own_event(made, 'urn:mod_scim:event:token:generate', $7, $8, $9,
+                     :token_data))
+SELECT id FROM made;
+
+-- name: TOKEN_LIST :repeatable
+SELECT t.id, t.name, t.prefix, a.user_name, :timestamp(t.created_at),
+       :timestamp(t.expires_at), :timestamp(t.last_used_at)
+FROM scim.token t
+JOIN scim.account a
+    ON a.organization_id = t.organization_id AND a.id = t.issuer
+WHERE t.organization_id = $1::uuid
+ORDER BY t.created_at, t.id;
+
+-- name: TOKEN_DELETE
+WITH gone AS (
+    DELETE FROM scim.token WHERE organization_id = $1::uuid AND id = $2::uuid
+    RETURNING *
+),
+event AS (:own_event(gone, 'urn:mod_scim:event:token:delete', $3, $4, $5,
+                     :token_data))
+SELECT name FROM gone;
+
+
+-- Organizations
+
+-- fragment: organization_columns
+o.id, o.key, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
+:timestamp(o.created_at)
+
+-- Organizations with the numbers of their accounts and live tokens.
+-- fragment: counted_organizations(condition)
+SELECT :organization_columns,
+       (SELECT count(*) FROM scim.account a WHERE a.organization_id = o.id),
+       (SELECT count(*) FROM scim.token t
+        WHERE t.organization_id = o.id AND :token_is_valid)
+FROM scim.organization o
+WHERE :condition
+ORDER BY o.key
+
+-- name: ORGANIZATION_INSERT
+INSERT INTO scim.organization (key, name, domains)
+VALUES ($1, $2, lower($3)::text[])
+ON CONFLICT (key) DO NOTHING
+RETURNING id;
+
+-- name: ORGANIZATION_LIST :repeatable
+:counted_organizations(true);
+
+-- name: ORGANIZATION_SHOW :repeatable
+:counted_organizations(o.key = $1);
+
+-- name: ORGANIZATION_BY_KEY :repeatable
+SELECT :organization_columns FROM scim.organization o WHERE o.key = $1;
+
+-- name: ORGANIZATION_ENABLE
+WITH switched AS (
+    UPDATE scim.organization SET provisioning_enabled = $2::boolean
+    WHERE id = $1::uuid AND provisioning_enabled <> $2::boolean
+    RETURNING id AS organization_id
+),
+event AS (:own_event(switched,
+    CASE WHEN $2::boolean THEN 'urn:mod_scim:event:provisioning:enable'
+         ELSE 'urn:mod_scim:event:provisioning:disable' END,
+    $3, $4, $5, '{}'::jsonb))
+SELECT organization_id FROM switched;
+
+
+-- What happened: changes and refusals
+
+-- The last $10 refusals of 30 days are kept.  A client that asks for the same
+-- again and again is noted once an hour.
+-- name: REFUSAL_INSERT
+WITH old AS (
+    DELETE FROM scim.refusal
+    WHERE organization_id = $1::uuid
+      AND (occurred_at < now() - interval '30 days'
+           OR sequence <= (SELECT k.sequence FROM scim.refusal k
+                           WHERE k.organization_id = $1::uuid
+                           ORDER BY k.sequence DESC
+                           OFFSET $10::bigint - 1 LIMIT 1))
+)
+INSERT INTO scim.refusal (organization_id, account_id, user_name, actor_name,
+                          method, path, status, scim_type, detail)
+SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7::smallint, $8, $9
+WHERE $5 <> 'GET'
+   OR NOT EXISTS (SELECT FROM (SELECT * FROM scim.refusal
+                               WHERE organization_id = $1::uuid
+                               ORDER BY sequence DESC LIMIT 1) l
+                  WHERE l.method = 'GET' AND l.path = $6
+                    AND l.status = $7::smallint AND l.detail = $9
+                    AND l.occurred_at > now() - interval '1 hour');
+
+-- The members of an event e, with its account a, as JSON.
+-- fragment: event_members
+'at', :timestamp(e.occurred_at), 'kind', e.kind, 'actorKind', e.actor_kind,
+'actor', e.actor_name, 'accountId', e.account_id, 'userName',
+coalesce(a.user_name, e.data #>> '{after,userName}',
+         e.data #>> '{before,userName}'),
+'attributes', e.attributes, 'data', e.data
+
+-- One entry of the activity as JSON; rows that are changes, or refusals, of
+-- organization $1, earlier than $3 where given, at most $4.
+-- fragment: changes(condition)
+(SELECT e.sequence,
+        jsonb_build_object('sequence', e.sequence::text,
+                           'outcome', 'changed', :event_members) AS entry
+ FROM scim.event e
+ LEFT JOIN scim.account a
+     ON a.organization_id = e.organization_id AND a.id = e.account_id
+ WHERE e.organization_id = $1::uuid AND :condition
+   AND e.sequence < coalesce($3::bigint, 9223372036854775807)
+ ORDER BY e.sequence DESC LIMIT $4::bigint)
+
+-- fragment: refusals(condition)
+(SELECT r.sequence,
+        jsonb_build_object('sequence', r.sequence::text,
+                           'at', :timestamp(r.occurred_at),
+                           'outcome', 'refused', 'actorKind', 'token',
+                           'actor', r.actor_name, 'accountId', r.account_id,
+                           'userName', coalesce(a.user_name, r.user_name),
+                           'method', r.method, 'path', r.path,
+                           'status', r.status, 'scimType', r.scim_type,
+                           'detail', r.detail) AS entry
+ FROM scim.refusal r
+ LEFT JOIN scim.account a
+     ON a.organization_id = r.organization_id AND a.id = r.account_id
+ WHERE r.organization_id = $1::uuid AND :condition
+   AND r.sequence < coalesce($3::bigint, 9223372036854775807)
+ ORDER BY r.sequence DESC LIMIT $4::bigint)
+
+-- fragment: latest(entries)
+SELECT sequence, entry
+FROM (:entries) AS latest
+ORDER BY sequence DESC LIMIT $4::bigint
+
+-- name: ACTIVITY :repeatable
+:latest(:changes($2::text IS NULL) UNION ALL :refusals(true));
+
+-- name: ACTIVITY_CHANGED :repeatable
+:latest(:changes($2::text IS NULL));
+
+-- name: ACTIVITY_REFUSED :repeatable
+:latest(:refusals($2::text IS NULL));
+
+-- name: ACTIVITY_GUEST :repeatable
+:latest(:changes($2::text IS NULL
+                 AND e.kind = 'urn:mod_scim:event:role:guest'));
+
+-- The events that deleted an account; the index event_deleted has them by its
+-- userName.
+-- fragment: deletions
+scim.event d
+WHERE d.organization_id = $1::uuid
+  AND d.kind = 'urn:ietf:params:scim:event:prov:delete'
+
+-- fragment: deleted_name
+scim.user_name_key(d.data #>> '{before,userName}')
+
+-- The accounts that $2 names, by id or userName: one that is there, and those
+-- that are gone.
+-- fragment: named_accounts
+SELECT n.id FROM scim.account n
+WHERE n.organization_id = $1::uuid
+  AND n.user_name_key = scim.user_name_key($2)
+UNION
+SELECT d.account_id FROM :deletions
+  AND :deleted_name = scim.user_name_key($2)
+UNION
+SELECT :uuid($2)
+
+-- The userName of the account that $2 names.
+-- fragment: named_key
+coalesce((SELECT n.user_name_key FROM scim.account n
+          WHERE n.organization_id = $1::uuid AND n.id = :uuid($2)),
+         (SELECT :deleted_name FROM :deletions
+            AND d.account_id = :uuid($2) LIMIT 1),
+         scim.user_name_key($2))
+
+-- $5 is one of changed, refused and guest, or NULL.
+-- name: ACTIVITY_OF_ACCOUNT :repeatable
+:latest((SELECT c.* FROM (:named_accounts) named(id)
+         CROSS JOIN LATERAL :changes(
+             e.account_id = named.id
+             AND ($5::text IS NULL OR $5 = 'changed'
+                  OR $5 = 'guest'
+                     AND e.kind = 'urn:mod_scim:event:role:guest')) c)
+        UNION ALL
+        :refusals(coalesce($5, 'refused') = 'refused'
+                  AND (r.account_id = ANY (ARRAY(:named_accounts))
+                       OR scim.user_name_key(r.user_name) = :named_key)));
+
+
+-- Who signed in
+
+-- fragment: person(condition)
+SELECT o.id, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
+       a.id, a.user_name, a.display_name, a.role, a.active,
+       a.preferred_language, a.timezone, a.attributes -> 'roles'
+FROM scim.organization o
+LEFT JOIN scim.account a ON a.organization_id = o.id AND :condition
+WHERE o.key = $1
+LIMIT 2
+
+-- name: PERSON_BY_USER_NAME :repeatable
+:person(a.user_name_key = scim.user_name_key($2)
+        AND scim.fold(a.user_name) = scim.fold($2));
+
+-- name: PERSON_BY_EXTERNAL_ID :repeatable
+:person(a.external_id = $2);
+
+
+-- Members, for administrators
+
+-- fragment: label
+scim.account_label(a.managed, a.sync_eligible, a.provisioned_at)
+
+-- fragment: member_json
+jsonb_build_object(
+    'id', a.id, 'userName', a.user_name, 'displayName', a.display_name,
+    'email', coalesce(
+        jsonb_path_query_first(a.attributes,
+            '$.emails[*] ? (@.primary == true).value') #>> '{}',
+        a.attributes #>> '{emails,0,value}',
+        CASE WHEN a.user_name LIKE '%@%' THEN a.user_name END),
+    'role', a.role, 'active', a.active, 'label', :label,
+    'provisionedAt', :timestamp(a.provisioned_at))
+
+-- The members of organization $1 that are chosen by $3 roles, $4 states of
+-- active and $5 labels: one range of account_by_label for each choice.
+-- fragment: chosen_ranges(condition, columns)
+SELECT p.*
+FROM unnest($3::text[]) r(role)
+CROSS JOIN unnest($4::boolean[]) s(active)
+CROSS JOIN unnest($5::text[]) l(label)
+CROSS JOIN LATERAL (
+    SELECT :columns FROM scim.account a
+    WHERE a.organization_id = $1::uuid AND a.role = r.role
+      AND a.active = s.active AND :label = l.label AND :condition
+    ORDER BY a.user_name_key LIMIT $2::bigint) p
+
+-- What an index finds, then chosen; so many at most that it costs little.
+-- Only a range in the order of its index (which the condition then ends with)
+-- is never read as a whole table.
+-- fragment: chosen_among(condition)
+SELECT a.id
+FROM (SELECT * FROM scim.account a
+      WHERE a.organization_id = $1::uuid AND :condition
+      LIMIT 2000) a
+WHERE a.role = ANY ($3::text[]) AND a.active = ANY ($4::boolean[])
+  AND :label = ANY ($5::text[])
+
+-- name: MEMBER_LIST :repeatable
+:chosen_ranges(a.user_name_key > $6, a.user_name_key, :member_json)
+ORDER BY p.user_name_key LIMIT $2::bigint;
+
+-- fragment: has_name(part)
+scim.fold_json(a.attributes) @> scim.fold_json(
+    jsonb_build_object('name', jsonb_build_object(:part, $6::text)))
+
+-- name: MEMBER_SEARCH :repeatable
+WITH found AS (
+    :chosen_ranges(a.user_name_key > $7
+                   AND a.user_name_key >= scim.user_name_key($6)
+                   AND a.user_name_key
+                       < scim.user_name_key($6) || chr(1114111),
+                   a.id)
+    UNION
+    :chosen_among(scim.fold(a.display_name) COLLATE "C" >= scim.fold($6)
+                  AND scim.fold(a.display_name) COLLATE "C"
+                      < scim.fold($6) || chr(1114111)
+                  ORDER BY scim.fold(a.display_name) COLLATE "C")
+    UNION
+    :chosen_among(:has_name('familyName'))
+    UNION
+    :chosen_among(:has_name('givenName'))
+    UNION
+    :chosen_among(scim.fold_json(a.attributes) @> scim.fold_json(
+        jsonb_build_object('emails', jsonb_build_array(
+            jsonb_build_object('value', $6::text)))))
+    UNION
+    :chosen_among(a.external_id = $6)
+    UNION
+    :chosen_among(a.id = :uuid($6))
+)
+SELECT a.user_name_key, :member_json
+FROM found f
+CROSS JOIN LATERAL (SELECT * FROM scim.account b
+                    WHERE b.organization_id = $1::uuid AND b.id = f.id
+                    LIMIT 1) a
+WHERE a.user_name_key > $7
+ORDER BY a.user_name_key LIMIT $2::bigint;
+
+-- name: MEMBER :repeatable
+SELECT :account_columns, :member_json
+FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
+
+-- fragment: counted(condition)
+coalesce(sum(n) FILTER (WHERE active AND :condition), 0)
+
+-- name: MEMBER_COUNTS :repeatable
+SELECT jsonb_build_object(
+    'seats', :counted(true),
+    'inactive', coalesce(sum(n) FILTER (WHERE NOT active), 0),
+    'roles', jsonb_build_object(
+        'ADMIN', :counted(role = 'ADMIN'),
+        'USER', :counted(role = 'USER'),
+        'GUEST', :counted(role = 'GUEST')),
+    'labels', jsonb_build_object(
+        'provisioned', :counted(label = 'provisioned'),
+        'managed', :counted(label = 'managed'),
+        'ineligible', :counted(label = 'ineligible'),
+        'unmanaged', :counted(label = 'unmanaged')))
+FROM (SELECT a.role, a.active, :label AS label, count(*) AS n
+      FROM scim.account a
+      WHERE a.organization_id = $1::uuid
+      GROUP BY 1, 2, 3) counted;
+
+-- name: ACCOUNT_MAKE_ELIGIBLE
+WITH changed AS (
+    UPDATE scim.account a SET sync_eligible = true
+    WHERE a.organization_id = $1::uuid AND a.id = $2::uuid AND a.managed
+      AND NOT a.sync_eligible AND a.version = $6::bigint
+    RETURNING a.organization_id, a.id, a.version
+),
+event AS (:events(changed, ARRAY['urn:mod_scim:event:account:eligible'],
+                  $3, $4, $5, '{}', '{}', NULL))
+SELECT id FROM changed;
+
+
+-- The feed of events
+
+-- How many events are read at once.
+-- fragment: feed_batch
+500
+
+-- What names an event for ever, for whoever throws away what has come before.
+-- After a promotion or a restore its sequence is that of others, too; after a
+-- crash, in one history, that of an event whose commit did not wait for the
+-- disk.
+-- fragment: event_id
+CASE WHEN e.history = 0 THEN e.sequence::text
+     ELSE concat_ws('.', e.sequence, e.history,
+                    (extract(epoch FROM e.occurred_at) * 1000)::bigint) END
+
+-- A batch of the feed behind transaction $1, sequence $2 in history $3.
+-- fragment: feed_of(organization)
+SELECT p.went_back, p.transaction_id, p.sequence,
+       e.history, e.transaction_id, e.sequence, :event_id,
+       jsonb_build_object(
+           'id', :event_id, 'sequence', e.sequence, 'organization', o.key,
+           'version', e.version,
+           'externalId', coalesce(a.external_id,
+                                  e.data #>> '{after,externalId}',
+                                  e.data #>> '{before,externalId}'),
+           :event_members)
+FROM scim.feed_position(:organization, $3::bigint, $1::xid8, $2::bigint) p
+LEFT JOIN LATERAL scim.feed(:organization, p.transaction_id, p.sequence,
+                            :feed_batch) e ON true
+LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o
+                   WHERE o.id = e.organization_id LIMIT 1) o ON true
+LEFT JOIN LATERAL (SELECT * FROM scim.account a
+                   WHERE a.organization_id = e.organization_id
+                     AND a.id = e.account_id LIMIT 1) a ON true
+ORDER BY e.transaction_id, e.sequence
+
+-- name: FEED :repeatable
+:feed_of(NULL);
+
+-- name: FEED_OF_ORGANIZATION :repeatable
+:feed_of($4::uuid);
+
+-- name: FEED_POSITION :repeatable
+SELECT e.history, e.transaction_id, e.sequence
+FROM scim.organization o
+CROSS JOIN LATERAL (SELECT * FROM scim.event e
+                    WHERE e.organization_id = o.id AND e.sequence <= $1::bigint
+                    ORDER BY e.sequence DESC LIMIT 1) e
+ORDER BY e.sequence DESC LIMIT 1;
+
+-- name: FEED_POSITION_IN_ORGANIZATION :repeatable
+SELECT e.history, e.transaction_id, e.sequence
+FROM scim.event e
+WHERE e.sequence = $1::bigint AND e.organization_id = $2::uuid;
+
+-- name: FEED_POSITION_BEFORE :repeatable
+SELECT e.history, e.transaction_id, e.sequence
+FROM scim.event e
+WHERE e.organization_id = $3::uuid
+  AND (e.transaction_id, e.sequence) <= ($1::xid8, $2::bigint)
+ORDER BY e.organization_id DESC, e.transaction_id DESC, e.sequence DESC
+LIMIT 1;
+
+
+-- Relays
+
+-- Whether this session is the one that works as relay $1: the first that asks
+-- is, until it ends.
+-- fragment: relay_is_ours
+pg_try_advisory_lock(hashtext('scim.relay'), hashtext($1))
+
+-- The row of relay $1, as this session left it: behind sequence $2 in history
+-- $3.
+-- fragment: relay_as_left
+name = $1 AND sequence = $2::bigint AND history = $3::bigint
+AND :relay_is_ours
+
+-- Whether a session works as relay r.
+-- fragment: relay_runs
+EXISTS (SELECT FROM pg_locks l
+        WHERE l.locktype = 'advisory' AND l.granted
+          AND l.database = (SELECT d.oid FROM pg_database d
+                            WHERE d.datname = current_database())
+          AND l.classid = (hashtext('scim.relay')::bigint & 4294967295)::oid
+          AND l.objid = (hashtext(r.name)::bigint & 4294967295)::oid)
+
+-- name: RELAY_INSERT
+INSERT INTO scim.relay (name, history, transaction_id, sequence)
+VALUES ($1, $2::bigint, $3::xid8, $4::bigint)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: RELAY_TAKE
+UPDATE scim.relay SET organization_id = $2::uuid
+WHERE name = $1 AND :relay_is_ours
+RETURNING history, transaction_id, sequence,
+          set_config('tcp_keepalives_idle', '5', false),
+          set_config('tcp_keepalives_interval', '5', false),
+          set_config('tcp_keepalives_count', '3', false);
+
+-- name: RELAY_IS_AS_LEFT :repeatable
+SELECT FROM scim.relay WHERE :relay_as_left;
+
+-- name: RELAY_ADVANCE
+UPDATE scim.relay
+SET history = $4::bigint, transaction_id = $5::xid8, sequence = $6::bigint,
+    updated_at = now(), refused = NULL, attempts = 0
+WHERE :relay_as_left
+RETURNING name;
+
+-- name: RELAY_REFUSED
+UPDATE scim.relay
+SET refused = $4::bigint,
+    attempts = CASE WHEN refused = $4::bigint THEN attempts + 1 ELSE 1 END,
+    last_error = $5, last_error_at = now()
+WHERE :relay_as_left
+RETURNING name;
+
+-- Of the events that a relay has still to send, no more than 100000 are
+-- counted.
+-- name: RELAY_LIST :repeatable
+SELECT r.name, o.key, :relay_runs, r.sequence, lag.events, lag.seconds,
+       r.refused, r.attempts, r.last_error, :timestamp(r.last_error_at),
+       r.skipped, :timestamp(r.skipped_at)
+FROM scim.relay r
+LEFT JOIN scim.organization o ON o.id = r.organization_id
+CROSS JOIN LATERAL scim.feed_position(r.organization_id, r.history,
+                                      coalesce(r.transaction_id, '0'),
+                                      r.sequence) p
+CROSS JOIN LATERAL (
+    SELECT count(*) AS events,
+           coalesce(greatest(extract(epoch FROM now() - min(occurred_at)), 0)
+                    ::bigint, 0) AS seconds
+    FROM (SELECT e.occurred_at FROM scim.event e
+          WHERE (e.transaction_id, e.sequence)
+                > (p.transaction_id, p.sequence)
+            AND (r.organization_id IS NULL
+                 OR e.organization_id = r.organization_id)
+          LIMIT 100000) e) lag
+ORDER BY r.name;
+
+-- name: RELAY_SKIP
+UPDATE scim.relay r
+SET history = e.history, transaction_id = e.transaction_id,
+    sequence = e.sequence, updated_at = now(), refused = NULL, attempts = 0,
+    skipped = e.sequence, skipped_at = now()
+FROM (SELECT e.*, o.key
+      FROM scim.relay r
+      CROSS JOIN scim.organization o
+      JOIN scim.event e ON e.organization_id = o.id AND e.sequence = r.refused
+      WHERE r.name = $1) e
+WHERE r.name = $1 AND r.refused = e.sequence
+RETURNING e.sequence, e.key, e.kind, e.account_id, r.last_error;
+
+
+-- Accounts and roles
+
+-- name: ROLE_COUNTS :repeatable
+SELECT a.role, count(*) FROM scim.account a
+WHERE a.organization_id = $1::uuid
+GROUP BY a.role;
+
+-- name: ACCOUNT_BY_ID :repeatable
+SELECT :account_columns FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
+
+-- name: ACCOUNT_BY_USER_NAME :repeatable
+SELECT :account_columns FROM scim.account a
+WHERE a.organization_id = $1::uuid
+  AND a.user_name_key = scim.user_name_key($2);
+
+-- A userName that is taken is no row.
+-- name: ACCOUNT_INSERT
+WITH created AS (
+    INSERT INTO scim.account AS a (
+        organization_id, user_name, display_name, external_id,
+        preferred_language, timezone, role, active, attributes, managed,
+        sync_eligible, provisioned_at)
+    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8::boolean, $9::jsonb,
+            $10::boolean, $11::boolean,
+            CASE WHEN $12::boolean THEN now() END)
+    ON CONFLICT (organization_id, user_name_key) DO NOTHING
+    RETURNING a.organization_id, :account_columns
+),
+event AS (:events(created, $13, $14, $15, $16, $17, $18, $19))
+SELECT * FROM created;
+
+-- On the condition that version $3 is still there.
+-- name: ACCOUNT_UPDATE
+WITH changed AS (
+    UPDATE scim.account a
+    SET user_name = $4, display_name = $5, external_id = $6,
+        preferred_language = $7, timezone = $8, role = $9,
+        active = $10::boolean, attributes = $11::jsonb,
+        provisioned_at = CASE WHEN $13 = 'token' THEN now()
+                              ELSE a.provisioned_at END,
+        sync_eligible = a.sync_eligible OR $13 <> 'token'
+    WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
+      AND a.version = $3::bigint
+    RETURNING a.organization_id, :account_columns
+),
+event AS (:events(changed, $12, $13, $14, $15, $16, $17, $18))
+SELECT * FROM changed;
+
+-- name: ACCOUNT_DELETE
+WITH gone AS (
+    DELETE FROM scim.account a
+    WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
+      AND a.version = $3::bigint
+    RETURNING a.organization_id, a.id, a.version
+),
+event AS (:events(gone, $4, $5, $6, $7, $8, $9, $10))
+SELECT id FROM gone;
+
+
+-- Commits that are flushed together (scim_db_defer_flush)
+
+-- Another text after each crash, which loses commits that did not wait for the
+-- disk, and on another server.  A crash of one process restarts all but the
+-- first; the statistics, which do not survive it, tell.
+-- fragment: life_of_server
+concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+          (SELECT extract(epoch FROM stats_reset) FROM pg_stat_wal))
+
+-- name: LIFE :repeatable
+SELECT :life_of_server;
+
+-- name: FLUSH :repeatable
+SELECT :life_of_server, pg_logical_emit_message(true, 'mod_scim', '');

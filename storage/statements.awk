@@ -24,20 +24,17 @@ function token_of(text) {
     return substr(text, 1, RLENGTH)
 }
 
-function is_quote(token) {
-    return token ~ /^['"]/
-}
-
-# One blank where there are many, none inside of parentheses.
+# One blank where there are many, none inside of parentheses; token may be what
+# was put in, which has been joined before.
 function joined(text, token) {
-    if (!is_quote(token)) {
+    if (token !~ /['"]/) {
         gsub(/[ \t]+/, " ", token)
-        if (text == "" || text ~ /[ (]$/) {
-            sub(/^ /, "", token)
-        }
-        if (token ~ /^[),;]/) {
-            sub(/ $/, "", text)
-        }
+    }
+    if (text == "" || text ~ /[ (]$/) {
+        sub(/^ /, "", token)
+    }
+    if (token ~ /^[),;]/) {
+        sub(/ $/, "", text)
     }
     return text token
 }
@@ -186,7 +183,7 @@ function quoted(text) {
         if (current == "") {
             fail("SQL before the first name")
         }
-        body[current] = joined(body[current], " " line)
+        body[current] = body[current] " " line
     }
 }
 

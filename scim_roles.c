@@ -161,7 +161,8 @@ static scim_error_t *read_counts(scim_rows_t **counts, scim_call_t *call)
 {
     const char *values[] = { call->principal->organization_id };
 
-    return scim_db_run(counts, call->db, SCIM_SQL_ROLE_COUNTS, values);
+    return scim_db_run(counts, call->db, SCIM_SQL_ROLE_COUNTS,
+                       SCIM_VALUES(values));
 }
 
 static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)

@@ -56,7 +56,7 @@ static void note_use(scim_db_t *db, const scim_principal_t *principal)
                              principal->actor_id };
     scim_rows_t *rows;
     scim_error_t *ignored = scim_db_run(&rows, db, SCIM_SQL_TOKEN_USED,
-                                        values);
+                                        SCIM_VALUES(values));
 
     (void) ignored;
 }
@@ -96,7 +96,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     }
     SCIM_ERR(scim_db_run(&rows, db, may_create ? SCIM_SQL_AUTHENTICATE_CREATOR
                                                : SCIM_SQL_AUTHENTICATE,
-                         values));
+                         SCIM_VALUES(values)));
     if (scim_rows_count(rows) != 1) {
         SCIM_ERR(scim_version_check(db, "mod_scim", pool));
         return refused(pool);
@@ -169,7 +169,8 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
     values[6] = actor->actor_kind;
     values[7] = actor->actor_id;
     values[8] = actor->actor_name;
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_INSERT, values));
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_INSERT,
+                         SCIM_VALUES(values)));
     *secret = made;
     *id = scim_rows_value(rows, 0, 0);
     return NULL;
@@ -184,7 +185,8 @@ scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
     scim_rows_t *rows = NULL;
 
     if (scim_text_is_uuid(id)) {
-        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_DELETE, values));
+        SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_DELETE,
+                             SCIM_VALUES(values)));
     }
     if (!rows || scim_rows_count(rows) == 0) {
         return scim_error(pool, SCIM_E_NOT_FOUND,

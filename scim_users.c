@@ -154,7 +154,8 @@ static scim_error_t *read_account(account_t *account, scim_call_t *call,
     if (!scim_text_is_uuid(id)) {
         return not_found(call, id);
     }
-    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_ID, values));
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_ID,
+                         SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return not_found(call, id);
     }
@@ -455,7 +456,7 @@ static scim_error_t *or_conflict(scim_call_t *call, const cJSON *wanted,
         return error;
     }
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_USER_NAME,
-                         values));
+                         SCIM_VALUES(values)));
     return scim_rows_count(rows) > 0 ? conflict(call, wanted) : error;
 }
 
@@ -473,7 +474,8 @@ static scim_error_t *insert(cJSON **user, scim_call_t *call,
     if (error) {
         return or_conflict(call, wanted, error);
     }
-    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT, values));
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT,
+                         SCIM_VALUES(values)));
     return read_inserted(user, call, rows, wanted);
 }
 
@@ -494,7 +496,8 @@ static scim_error_t *send_creation(cJSON **wanted, scim_call_t *call,
     const char *values[INSERT_VALUES];
 
     SCIM_ERR(prepare_insert(wanted, values, call, body, 1, 1, 1));
-    return scim_db_send(call->db, SCIM_SQL_ACCOUNT_INSERT, values);
+    return scim_db_send(call->db, SCIM_SQL_ACCOUNT_INSERT,
+                        SCIM_VALUES(values));
 }
 
 static scim_error_t *receive_creation(cJSON **user, scim_call_t *call,
@@ -583,7 +586,8 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     }
     n += put_columns(values + n, call, wanted, role);
     put_events(values + n, call, change);
-    error = scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_UPDATE, values);
+    error = scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_UPDATE,
+                        SCIM_VALUES(values));
     if (error && error->kind == SCIM_E_UNIQUENESS) {
         return conflict(call, wanted);
     }
@@ -761,7 +765,8 @@ static scim_error_t *try_to_delete(int *lost, scim_call_t *call, void *baton)
     values[1] = account.id;
     values[2] = account.version;
     put_events(values + 3, call, change);
-    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE, values));
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE,
+                         SCIM_VALUES(values)));
     *lost = scim_rows_count(rows) == 0;
     return NULL;
 }
@@ -789,7 +794,7 @@ static scim_error_t *try_to_make_eligible(int *lost, scim_call_t *call,
     values[1] = account.id;
     values[5] = account.version;
     return scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
-                       values);
+                       SCIM_VALUES(values));
 }
 
 scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)

@@ -348,7 +348,7 @@ static scim_error_t *put_settings(visit_t *v)
                           " (SAML or OpenID Connect).");
     }
     SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
-                         values));
+                         SCIM_VALUES(values)));
     person->principal.enabled = cJSON_IsTrue(enabled);
     v->person = person;
     return get_settings(v);
@@ -365,7 +365,8 @@ static scim_error_t *get_tokens(visit_t *v)
     cJSON *tokens;
     int i;
 
-    SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_TOKEN_LIST, values));
+    SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_TOKEN_LIST,
+                         SCIM_VALUES(values)));
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
     tokens = cJSON_AddArrayToObject(v->answer, "tokens");
     for (i = 0; i < scim_rows_count(rows); i++) {

@@ -52,7 +52,8 @@ scim_error_t *scim_activity_refused(scim_db_t *db,
     values[7] = scim_error_type(kind);
     values[8] = refusal->error->detail;
     values[9] = SCIM_REFUSALS_KEPT;
-    return scim_db_run(&rows, db, SCIM_SQL_REFUSAL_INSERT, values);
+    return scim_db_run(&rows, db, SCIM_SQL_REFUSAL_INSERT,
+                       SCIM_VALUES(values));
 }
 
 static const struct {
@@ -115,7 +116,8 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
                           "'before' must be the sequence of an entry.");
     }
     values[3] = apr_itoa(pool, query->count + 1);
-    SCIM_ERR(scim_db_run(&rows, db, statement, values));
+    SCIM_ERR(scim_db_run(&rows, db, statement, query->account ? 5 : 4,
+                         values));
     *list = scim_json_own(cJSON_CreateObject(), pool);
     entries = cJSON_AddArrayToObject(*list, "entries");
     count = scim_rows_count(rows);

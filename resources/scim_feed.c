@@ -85,17 +85,17 @@ static scim_error_t *find_among_all(scim_feed_position_t *position,
                                     const char *sequence,
                                     const char *organization_id)
 {
-    const char *values[] = { sequence, NULL, organization_id };
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED_POSITION, values));
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED_POSITION, 1, &sequence));
     move_to_row(position, rows);
     *is_there = apr_atoi64(position->sequence) == apr_atoi64(sequence);
     if (organization_id) {
-        values[0] = position->transaction_id;
-        values[1] = position->sequence;
+        const char *values[] = { position->transaction_id,
+                                 position->sequence, organization_id };
+
         SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FEED_POSITION_BEFORE,
-                             values));
+                             SCIM_VALUES(values)));
         move_to_row(position, rows);
     }
     return NULL;
@@ -112,7 +112,7 @@ static scim_error_t *find_event(scim_feed_position_t *position,
     if (organization_id) {
         SCIM_ERR(scim_db_run(&rows, db,
                              SCIM_SQL_FEED_POSITION_IN_ORGANIZATION,
-                             values));
+                             SCIM_VALUES(values)));
         if (scim_rows_count(rows) > 0) {
             move_to_row(position, rows);
             return NULL;
@@ -203,7 +203,7 @@ static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
     SCIM_ERR(scim_db_run(&rows, db,
                          reader->organization_id
                          ? SCIM_SQL_FEED_OF_ORGANIZATION : SCIM_SQL_FEED,
-                         values));
+                         reader->organization_id ? 4 : 3, values));
     SCIM_ERR(go_back(position, rows, reader));
     if (!scim_rows_value(rows, 0, COLUMN_SEQUENCE)) {
         return NULL;

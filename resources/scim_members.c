@@ -91,7 +91,8 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
     }
     SCIM_ERR(scim_db_run(&rows, call->db,
                          query->search ? SCIM_SQL_MEMBER_SEARCH
-                                       : SCIM_SQL_MEMBER_LIST, values));
+                                       : SCIM_SQL_MEMBER_LIST,
+                         query->search ? 7 : 6, values));
     *list = scim_json_own(cJSON_CreateObject(), call->pool);
     SCIM_ERR(put_members(*list, rows, query->count, call->pool));
     if (scim_rows_count(rows) > query->count) {
@@ -106,7 +107,8 @@ scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
     const char *values[] = { call->principal->organization_id };
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER_COUNTS, values));
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER_COUNTS,
+                         SCIM_VALUES(values)));
     return parse(counts, rows, 0, 0, call->pool);
 }
 
@@ -126,7 +128,8 @@ scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
     if (!scim_text_is_uuid(id)) {
         return not_found(call);
     }
-    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER, values));
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER,
+                         SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return not_found(call);
     }

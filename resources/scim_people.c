@@ -92,7 +92,7 @@ scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
     SCIM_ERR(scim_db_run(&rows, db, by_external_id
                                         ? SCIM_SQL_PERSON_BY_EXTERNAL_ID
                                         : SCIM_SQL_PERSON_BY_USER_NAME,
-                         values));
+                         SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return scim_error(pool, SCIM_E_NOT_FOUND,
                           "There is no organization '%.63s'.", key);

@@ -101,7 +101,7 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     scim_principal_t *principal = apr_pcalloc(run->pool, sizeof(*principal));
 
     SCIM_ERR(scim_db_run(rows, run->call.db, SCIM_SQL_ORGANIZATION_BY_KEY,
-                         values));
+                         SCIM_VALUES(values)));
     if (scim_rows_count(*rows) == 0) {
         return no_organization(run);
     }
@@ -124,7 +124,7 @@ static scim_error_t *org_show(scimctl_run_t *run)
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_SHOW,
-                         values));
+                         SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return no_organization(run);
     }
@@ -169,7 +169,7 @@ static scim_error_t *org_add(scimctl_run_t *run)
     }
     SCIM_ERR(check_domains(run));
     error = scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_INSERT,
-                        values);
+                        SCIM_VALUES(values));
     if (error && error->kind == SCIM_E_INVALID_VALUE) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "The key must be 1 to 63 lower-case letters,"
@@ -191,7 +191,7 @@ static scim_error_t *org_list(scimctl_run_t *run)
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
-                         NULL));
+                         0, NULL));
     scimctl_list(run, rows, organization_columns);
     return NULL;
 }
@@ -209,7 +209,7 @@ static scim_error_t *set_enabled(scimctl_run_t *run, const char *enabled)
     values[3] = actor->actor_id;
     values[4] = actor->actor_name;
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
-                         values));
+                         SCIM_VALUES(values)));
     return org_show(run);
 }
 
@@ -300,7 +300,7 @@ static scim_error_t *account_named(scim_rows_t **rows, scimctl_run_t *run,
     scim_statement_e by = scim_text_is_uuid(name)
         ? SCIM_SQL_ACCOUNT_BY_ID : SCIM_SQL_ACCOUNT_BY_USER_NAME;
 
-    SCIM_ERR(scim_db_run(rows, run->call.db, by, values));
+    SCIM_ERR(scim_db_run(rows, run->call.db, by, SCIM_VALUES(values)));
     return scim_rows_count(*rows) > 0 ? NULL
         : scim_error(run->pool, SCIM_E_NOT_FOUND,
                      "There is no account '%.120s' in '%s'.", name,
@@ -348,7 +348,8 @@ static scim_error_t *token_list(scimctl_run_t *run)
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     values[0] = run->call.principal->organization_id;
-    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST, values));
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST,
+                         SCIM_VALUES(values)));
     scimctl_list(run, rows, token_columns);
     return NULL;
 }

@@ -210,12 +210,13 @@ static scim_error_t *begin_anew(apr_pool_t *pool)
 
 /* Run a statement on the row, which it finds as it was left, or not. */
 static scim_error_t *on_row(relay_t *relay, scim_statement_e statement,
-                            const char *const *values, apr_pool_t *pool)
+                            int count, const char *const *values,
+                            apr_pool_t *pool)
 {
     scim_rows_t *rows;
     scim_error_t *error = scim_db_run(&rows, scim_db_within(
                                           relay->run->call.db, pool),
-                                      statement, values);
+                                      statement, count, values);
 
     if (error && error->kind == SCIM_E_UNAVAILABLE) {
         scimctl_say_waiting(relay, error);
@@ -235,7 +236,8 @@ static scim_error_t *advance(relay_t *relay, const scim_feed_event_t *event,
         event->sequence
     };
 
-    SCIM_ERR(on_row(relay, SCIM_SQL_RELAY_ADVANCE, values, pool));
+    SCIM_ERR(on_row(relay, SCIM_SQL_RELAY_ADVANCE, SCIM_VALUES(values),
+                    pool));
     relay->left = *event->position;
     relay->pause = PAUSE_MIN;
     return NULL;
@@ -246,7 +248,8 @@ static scim_error_t *check_row(relay_t *relay, apr_pool_t *pool)
     const char *values[] = { relay->name, relay->left.sequence,
                              relay->left.history };
 
-    return on_row(relay, SCIM_SQL_RELAY_IS_AS_LEFT, values, pool);
+    return on_row(relay, SCIM_SQL_RELAY_IS_AS_LEFT, SCIM_VALUES(values),
+                  pool);
 }
 
 static scim_error_t *note_refusal(relay_t *relay,
@@ -258,7 +261,7 @@ static scim_error_t *note_refusal(relay_t *relay,
         event->sequence, scimctl_shown(problem, pool)
     };
 
-    return on_row(relay, SCIM_SQL_RELAY_REFUSED, values, pool);
+    return on_row(relay, SCIM_SQL_RELAY_REFUSED, SCIM_VALUES(values), pool);
 }
 
 static scim_error_t *stop_for_good(relay_t *relay,
@@ -443,7 +446,7 @@ static scim_error_t *make_row(relay_t *relay)
     SCIM_ERR(scimctl_find_position(&position, relay->run,
                                    relay->organization_id));
     return scim_db_run(&rows, relay->run->call.db, SCIM_SQL_RELAY_INSERT,
-                       values);
+                       SCIM_VALUES(values));
 }
 
 /* A row that was written before it had a transaction has the sequence of an
@@ -475,7 +478,7 @@ static scim_error_t *take_over(int *taken, scim_feed_position_t *position,
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, scim_db_within(relay->run->call.db, pool),
-                         SCIM_SQL_RELAY_TAKE, values));
+                         SCIM_SQL_RELAY_TAKE, SCIM_VALUES(values)));
     *taken = scim_rows_count(rows) > 0;
     if (!*taken) {
         if (!relay->waits) {
@@ -581,7 +584,7 @@ scim_error_t *scimctl_relay_list(scimctl_run_t *run)
         run->arguments[run->count++] = "list";
         return scimctl_relay(run);
     }
-    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_LIST, NULL));
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_LIST, 0, NULL));
     scimctl_list(run, rows, relay_columns);
     return NULL;
 }
@@ -600,7 +603,8 @@ scim_error_t *scimctl_relay_skip(scimctl_run_t *run)
     const char *values[] = { run->arguments[0] };
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_SKIP, values));
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_SKIP,
+                         SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return scim_error(run->pool, SCIM_E_NOT_FOUND,
                           "There is nothing to skip: no event is refused to"

@@ -59,7 +59,6 @@ static const char too_broad[] =
     "The search takes longer than this server allows. Ask for less: a filter"
     " of fewer terms, or one that begins with userName, externalId or id"
     " eq.";
-static const char internal[] = "The server failed to process the request.";
 /* Of a constraint that no client can offend; for the log. */
 static const char is_behind[] =
     ": the sequence is behind, as after logical replication: SELECT setval("
@@ -483,7 +482,7 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
     detail = sqlstates[i].detail;
     if (!detail) {
         detail = sqlstates[i].kind == SCIM_E_UNAVAILABLE ? unavailable
-                                                         : internal;
+                                                         : SCIM_SERVER_FAILED;
     }
     return scim_error_caused(db->pool, sqlstates[i].kind, detail, cause);
 }
@@ -626,11 +625,12 @@ static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
 }
 
 scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
-                          scim_statement_e statement,
+                          scim_statement_e statement, int count,
                           const char *const *values)
 {
     execution_t what = execution_of(db, statement, values);
 
+    SCIM_ERR(scim_statement_check(statement, count, db->pool));
     return perform(rows, db, &what, &db->prepared->fixed[statement]);
 }
 
@@ -662,10 +662,11 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
 
 /* Each with a synchronization of its own is a transaction of its own. */
 scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
-                           const char *const *values)
+                           int count, const char *const *values)
 {
     execution_t what = execution_of(db, statement, values);
 
+    SCIM_ERR(scim_statement_check(statement, count, db->pool));
     return PQsendQueryPrepared(db->connection, what.name, what.count, values,
                                NULL, NULL, 0)
            && PQpipelineSync(db->connection) ? NULL : lost(db);
@@ -763,7 +764,7 @@ scim_error_t *scim_db_defer_flush(scim_db_t *db)
 {
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_LIFE, NULL));
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_LIFE, 0, NULL));
     db->life = scim_rows_value(rows, 0, 0);
     return NULL;
 }
@@ -781,7 +782,7 @@ scim_error_t *scim_db_flush(scim_db_t *db)
     scim_rows_t *rows;
 
     db->life = NULL;
-    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FLUSH, NULL));
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_FLUSH, 0, NULL));
     return strcmp(scim_rows_value(rows, 0, 0), life) == 0 ? NULL
         : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, unavailable,
                             "PostgreSQL was restarted between the operations"

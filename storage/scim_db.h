@@ -99,14 +99,20 @@ void scim_db_return(scim_db_t *db);
 scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
                               apr_pool_t *pool) SCIM_CHECKED;
 
-/* Run a statement of the table; values are its parameters, NULL for SQL NULL.
+/* The values of a statement, an array (gcc warns of a pointer): their number
+ * and themselves. */
+#define SCIM_VALUES(array) \
+    (int) (sizeof(array) / sizeof(*(array))), (array)
+
+/* Run a statement of the table; count values are its parameters, NULL for SQL
+ * NULL; another number than it has is SCIM_E_INTERNAL, and nothing is run.
  * Errors by SQLSTATE: a taken userName SCIM_E_UNIQUENESS, a token issuer's
  * protection SCIM_E_FORBIDDEN, a value that the database refuses
  * SCIM_E_INVALID_VALUE, a database that is away, busy or restarting
  * SCIM_E_UNAVAILABLE, one that does not have what the statement needs
  * SCIM_E_UNFIT on a borrowed connection, all else SCIM_E_INTERNAL. */
 scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
-                          scim_statement_e statement,
+                          scim_statement_e statement, int count,
                           const char *const *values) SCIM_CHECKED;
 
 /* Run a query of a text made by scim_query with count parameters.  keep: the
@@ -131,7 +137,8 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
                                      scim_statement_e statement)
     SCIM_CHECKED;
 scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
-                           const char *const *values) SCIM_CHECKED;
+                           int count, const char *const *values)
+    SCIM_CHECKED;
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
     SCIM_CHECKED;
 void scim_db_end_pipeline(scim_db_t *db);

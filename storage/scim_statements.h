@@ -4,6 +4,9 @@
 #ifndef SCIM_STATEMENTS_H
 #define SCIM_STATEMENTS_H
 
+#include <apr_pools.h>
+
+#include "values/scim_error.h"
 #include "storage/statement_ids.inc"
 
 typedef struct {
@@ -14,6 +17,11 @@ typedef struct {
 } scim_statement_t;
 
 const scim_statement_t *scim_statement(scim_statement_e id);
+
+/* SCIM_E_INTERNAL when the statement has not as many parameters as there are
+ * values. */
+scim_error_t *scim_statement_check(scim_statement_e id, int values,
+                                   apr_pool_t *pool) SCIM_CHECKED;
 
 /* What scim_users reads of an account a, for statements that are composed. */
 extern const char scim_account_columns[];

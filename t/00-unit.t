@@ -1,4 +1,4 @@
-# The unit tests of layers 0 and 1, under AddressSanitizer and UBSan where
+# The unit tests, under AddressSanitizer and UBSan where
 # script/test has built them so.
 use strict;
 use warnings;

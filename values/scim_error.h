@@ -68,6 +68,9 @@ typedef struct scim_error_t {
         }                                                                   \
     } while (0)
 
+/* Of what is our own fault. */
+#define SCIM_SERVER_FAILED "The server failed to process the request."
+
 /* What a token is told that opens nothing, or nothing any more, by the door as
  * by the write. */
 #define SCIM_INVALID_TOKEN "Authorization failure. invalid token."

@@ -25,15 +25,15 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
-/* Attributes that are columns of their own; all others are in
- * account.attributes. */
+/* Attributes that are columns of their own, in the order of ACCOUNT_INSERT and
+ * ACCOUNT_UPDATE; all others are in account.attributes. */
 static const struct {
     const char *name;
     int column;
 } text_columns[] = {
     { "userName", SCIM_COLUMN_USER_NAME },
-    { "externalId", SCIM_COLUMN_EXTERNAL_ID },
     { "displayName", SCIM_COLUMN_DISPLAY_NAME },
+    { "externalId", SCIM_COLUMN_EXTERNAL_ID },
     { "preferredLanguage", SCIM_COLUMN_PREFERRED_LANGUAGE },
     { "timezone", SCIM_COLUMN_TIMEZONE }
 };
@@ -99,7 +99,7 @@ static void put_manager_reference(scim_call_t *call, cJSON *resource)
 static scim_error_t *unreadable(scim_call_t *call, const char *id)
 {
     return scim_error_caused(call->pool, SCIM_E_INTERNAL,
-                             "The server failed to process the request.",
+                             SCIM_SERVER_FAILED,
                              apr_psprintf(call->pool, "the attributes of"
                                           " account %s cannot be read", id));
 }
@@ -373,13 +373,12 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
 static int put_columns(const char **values, scim_call_t *call,
                        const cJSON *resource, const char *role)
 {
+    apr_size_t i;
     int n = 0;
 
-    values[n++] = scim_json_text(resource, "userName");
-    values[n++] = scim_json_text(resource, "displayName");
-    values[n++] = scim_json_text(resource, "externalId");
-    values[n++] = scim_json_text(resource, "preferredLanguage");
-    values[n++] = scim_json_text(resource, "timezone");
+    for (i = 0; i < TEXT_COLUMNS; i++) {
+        values[n++] = scim_json_text(resource, text_columns[i].name);
+    }
     values[n++] = role;
     values[n++] = cJSON_IsTrue(scim_json_member(resource, "active"))
                   ? "true" : "false";

@@ -212,35 +212,12 @@ const char *scim_http_bearer(request_rec *r)
     return is_b64token(header) ? header : NULL;
 }
 
-static int hex_digit(char c)
-{
-    return apr_isdigit(c) ? c - '0' : apr_tolower(c) - 'a' + 10;
-}
-
 /* Decode in place; 0 when there is a malformed or zero %xx, or the result is
  * not UTF-8. */
 static int decode(char *text)
 {
-    const char *from = text;
-    char *to = text;
-
-    for (; *from; from++, to++) {
-        if (*from == '%') {
-            if (!apr_isxdigit(from[1]) || !apr_isxdigit(from[2])) {
-                return 0;
-            }
-            *to = (char) (hex_digit(from[1]) << 4 | hex_digit(from[2]));
-            if (*to == '\0') {
-                return 0;
-            }
-            from += 2;
-        }
-        else {
-            *to = *from == '+' ? ' ' : *from;
-        }
-    }
-    *to = '\0';
-    return scim_text_is_utf8(text, to - text);
+    return ap_unescape_urlencoded(text) == OK
+           && scim_text_is_utf8(text, strlen(text));
 }
 
 static int is_wanted(const char *name, const char *const *wanted)

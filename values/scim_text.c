@@ -16,53 +16,15 @@
 
 #define MAX_DOMAIN_LENGTH 253    /* RFC 1035 section 2.3.4, as text */
 
-/* UTF-8 beyond ASCII: the first byte says how many follow; the bounds of the
- * second one exclude overlong forms, surrogates and what is above U+10FFFF. */
-static const struct {
-    unsigned char first, last;       /* range of the first byte */
-    unsigned char low, high;         /* range of the second byte */
-    int following;
-} sequences[] = {
-    { 0xc2, 0xdf, 0x80, 0xbf, 1 },
-    { 0xe0, 0xe0, 0xa0, 0xbf, 2 },
-    { 0xe1, 0xec, 0x80, 0xbf, 2 },
-    { 0xed, 0xed, 0x80, 0x9f, 2 },
-    { 0xee, 0xef, 0x80, 0xbf, 2 },
-    { 0xf0, 0xf0, 0x90, 0xbf, 3 },
-    { 0xf1, 0xf3, 0x80, 0xbf, 3 },
-    { 0xf4, 0xf4, 0x80, 0x8f, 3 }
-};
-#define SEQUENCES (sizeof(sequences) / sizeof(*sequences))
-
-/* The length of the sequence at the start of bytes, 0 when ill-formed. */
-static apr_size_t sequence_length(const unsigned char *bytes,
-                                  apr_size_t length)
-{
-    apr_size_t i = 0;
-    int k;
-
-    while (i < SEQUENCES && (bytes[0] < sequences[i].first
-                             || bytes[0] > sequences[i].last)) {
-        i++;
-    }
-    if (i == SEQUENCES || length <= (apr_size_t) sequences[i].following) {
-        return 0;
-    }
-    for (k = 1; k <= sequences[i].following; k++) {
-        unsigned char low = k == 1 ? sequences[i].low : 0x80;
-        unsigned char high = k == 1 ? sequences[i].high : 0xbf;
-
-        if (bytes[k] < low || bytes[k] > high) {
-            return 0;
-        }
-    }
-    return 1 + sequences[i].following;
-}
-
+/* The length of the character at the start of bytes, 0 when ill-formed. */
 static apr_size_t character_length(const char *bytes, apr_size_t length)
 {
-    return *bytes & 0x80
-           ? sequence_length((const unsigned char *) bytes, length) : 1;
+    int32_t most = length < U8_MAX_LENGTH ? (int32_t) length : U8_MAX_LENGTH;
+    int32_t end = 0;
+    UChar32 c;
+
+    U8_NEXT((const uint8_t *) bytes, end, most, c);
+    return c < 0 ? 0 : (apr_size_t) end;
 }
 
 int scim_text_is_utf8(const char *bytes, apr_size_t length)

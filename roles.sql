@@ -1,20 +1,21 @@
--- mod_scim: the roles.  A superuser runs this once in a cluster, before the
--- database is made:
+-- mod_scim: the roles.  A superuser runs this once in a cluster, before creating
+-- the database:
 --
 --   sudo -iu postgres psql -v ON_ERROR_STOP=1 -f roles.sql
 --   sudo -iu postgres createdb --owner=scim_owner ... scim
 --
--- and once in a database in which an earlier version of mod_scim has another
--- owner than scim_owner, before schema.sql is applied there:
+-- and once in each database of an earlier version of mod_scim whose owner is not
+-- scim_owner, before applying schema.sql there:
 --
 --   sudo -iu postgres psql -v ON_ERROR_STOP=1 -d scim -f roles.sql
 --
--- What each role may do in a database, schema.sql says.  Roles belong to the whole
--- cluster, so several databases of mod_scim share them.  Running it again is safe.
+-- schema.sql grants each role its privileges in a database.  Roles belong to the
+-- whole cluster, so several databases of mod_scim share them.  Running it again is
+-- safe.
 
 \set AUTOCOMMIT on
 
--- One at a time, as schema.sql, which says why it does not just wait.
+-- One at a time, like schema.sql, which explains why it does not just wait.
 DO $$
 BEGIN
     WHILE NOT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('scim.schema')) LOOP
@@ -32,7 +33,7 @@ DECLARE
 BEGIN
     FOR role IN VALUES
         ('scim_owner', 'LOGIN', 'mod_scim: owns the schema scim; applies schema.sql, runs scimctl'),
-        ('scim', 'LOGIN', 'mod_scim: httpd and scimctl relay; changes no table, no function and no event'),
+        ('scim', 'LOGIN', 'mod_scim: httpd and scimctl relay; cannot change tables, functions or events'),
         ('scim_app', 'NOLOGIN', 'mod_scim: applications that read and write accounts are members of it'),
         ('scim_reader', 'NOLOGIN', 'mod_scim: applications that only read are members of it')
     LOOP
@@ -44,18 +45,18 @@ BEGIN
 END
 $$;
 
--- In httpd's sessions names are PostgreSQL's own and those of the schema that a
--- statement gives.  Every index begins with the organization, so a session that
--- reads no table as a whole reads no other organization's rows.  Rules between
--- tables hold in transactions that see what others have committed meanwhile.
+-- In httpd's sessions, names are PostgreSQL's own or qualified with their schema.
+-- Every index begins with the organization, so a session that never scans a whole
+-- table reads no other organization's rows.  Rules between tables hold in
+-- transactions that see what others have committed meanwhile.
 ALTER ROLE scim SET search_path = pg_catalog, pg_temp;
 ALTER ROLE scim SET enable_seqscan = off;
 ALTER ROLE scim SET default_transaction_isolation = 'read committed';
 
--- What belongs to somebody else, as all did in earlier versions, is handed over.
--- The old owner, as who httpd is connected, goes on reading and writing until
--- schema.sql gives the role scim what it needs, and no more.  All locks at once, in
--- the order of schema.sql, which says why they are waited for in small pieces.
+-- Objects of another owner, as in earlier versions, are handed over.  The old
+-- owner, the role of httpd's connections, continues to read and write until
+-- schema.sql gives the role scim only what it needs.  All locks are taken at once,
+-- in the order of schema.sql, which explains why it waits for them in short steps.
 DO $$
 DECLARE
     owner name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim');

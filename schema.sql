@@ -2,14 +2,15 @@
 --
 --   psql -v ON_ERROR_STOP=1 -f schema.sql
 --
--- as the role scim_owner, or as one that may SET ROLE scim_owner; roles.sql makes
--- the roles.  Applying it again is safe, also while httpd works: it makes what is
--- missing or is not as it is here, keeps all rows, and takes no lock that stops
--- anybody when there is nothing to do.  Who applies it at the same time waits.
+-- as the role scim_owner, or as one that may SET ROLE scim_owner; roles.sql
+-- creates the roles.  Applying it again is safe, also while httpd is running: it
+-- creates what is missing or differs, keeps all rows, and takes no blocking lock
+-- when there is nothing to do.  If it is applied twice at the same time, the
+-- second one waits.
 --
 -- It has two parts.  The first is one transaction, applied as a whole or not at
--- all.  The second makes indexes beside the requests; when it is broken off,
--- applying schema.sql again goes on there.
+-- all.  The second builds indexes while requests go on; if it is interrupted,
+-- applying schema.sql again continues there.
 
 \set AUTOCOMMIT on
 
@@ -27,8 +28,8 @@ BEGIN
     ELSIF owner <> 'scim_owner' THEN
         RAISE EXCEPTION 'Nothing was changed: schema scim belongs to %; roles.sql, run by a superuser in this database, hands it over to scim_owner', owner;
     END IF;
-    -- Who makes an index waits for all transactions, also for one that waits for
-    -- him, so this one ends again and again.
+    -- A session that builds an index waits for all transactions, even for one that
+    -- waits for that session, so this one ends again and again.
     WHILE NOT pg_try_advisory_lock(hashtext('scim.schema')) LOOP
         PERFORM pg_sleep(0.1);
         COMMIT;
@@ -38,15 +39,15 @@ $$;
 
 BEGIN;
 
--- All that is made here is scim_owner's, and what it says means what
--- PostgreSQL means by it, whatever else the database has.
+-- Everything created here belongs to scim_owner, and names in it are PostgreSQL's
+-- own, whatever else the database has.
 SET LOCAL client_min_messages = warning;
 SET LOCAL ROLE scim_owner;
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL lock_timeout = '2s';
 
--- PostgreSQL locks a table to comment on it, to replace a trigger or to look
--- whether an index exists, even when that changes nothing.  So these look first.
+-- PostgreSQL locks a table to comment on it, to replace a trigger or to see
+-- whether an index exists, even when nothing changes.  So these check first.
 CREATE OR REPLACE PROCEDURE pg_temp.comment(what text, comment text) LANGUAGE plpgsql AS $$
 DECLARE
     kind text := CASE split_part(what, ' ', 1) WHEN 'COLUMN' THEN 'table column' ELSE 'table' END;
@@ -60,12 +61,12 @@ BEGIN
 END
 $$;
 
--- Columns that tables got after their first version.
+-- Columns that were added to tables after their first version.
 CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation text, name text, definition text) LANGUAGE sql AS $$
     SELECT w.relation, w.name, w.definition
     FROM (VALUES
         ('schema_version', 'needs', 'integer'),
-        -- The rows that are there get a constant, so that none is written.
+        -- Existing rows get a constant, so that none is written.
         ('event', 'history', 'bigint NOT NULL DEFAULT 0'),
         ('event', 'restored_transaction_id', 'xid8'),
         ('relay', 'history', 'bigint NOT NULL DEFAULT 0'),
@@ -83,11 +84,11 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
 $$;
 
--- Triggers.  A name that is new must be right; one that is there already does not
--- keep its row from being changed otherwise: a leaver with a bad name is
--- deactivated all the same.  scim.account_before_write has the rules of accounts:
--- PostgreSQL reads and plans the condition of a trigger anew for each row, and
--- accounts are written often.
+-- Triggers.  A new name must be valid, but an existing invalid one does not keep
+-- its row from being changed otherwise: a leaver with a bad name can still be
+-- deactivated.  scim.account_before_write has the rules of accounts: PostgreSQL
+-- reads and plans a trigger's condition anew for each row, and accounts are
+-- written often.
 CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAGE sql AS $$
     WITH wanted(definition) AS (
         VALUES
@@ -125,8 +126,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
         WHERE n.nspname = 'scim' AND t.tgenabled = 'O')
 $$;
 
--- Indexes.  Every one begins with the organization, so that no request reads, or
--- waits for, another one's rows; for GIN that takes btree_gin.
+-- Indexes.  Each begins with the organization, so that no request reads, or waits
+-- for, rows of another one; for GIN this needs btree_gin.
 CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, relation text, definition text, is_broken boolean) LANGUAGE sql AS $$
     SELECT w.name, w.relation, w.definition, i.indexrelid IS NOT NULL
     FROM (VALUES
@@ -135,17 +136,17 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         ('account_created', 'scim.account', '(organization_id, created_at, id)'),
         ('account_updated', 'scim.account', '(organization_id, updated_at, id)'),
         ('account_by_attribute', 'scim.account', 'USING gin (organization_id, scim.fold_json(attributes) jsonb_path_ops)'),
-        -- The members page: any choice of role, state and label is a few ranges of
-        -- this index, each in the order of userName.
+        -- The members page: any choice of role, state and label is a few ranges
+        -- of this index, each in the order of userName.
         ('account_by_label', 'scim.account', '(organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key)'),
         ('token_issuer', 'scim.token', '(organization_id, issuer)'),
         ('event_account', 'scim.event', '(organization_id, account_id, sequence)'),
         ('event_guest', 'scim.event', '(organization_id, sequence) WHERE kind = ''urn:mod_scim:event:role:guest'''),
-        -- Whose account is gone is still found by name.
+        -- Finds deleted accounts by name.
         ('event_deleted', 'scim.event', '(organization_id, scim.user_name_key(data #>> ''{before,userName}''))'
          ' WHERE kind = ''urn:ietf:params:scim:event:prov:delete'''),
-        -- The change feed reads in this order, up to the oldest transaction that is
-        -- still open: what it has passed can never change.
+        -- The change feed reads in this order, up to the oldest transaction that
+        -- is still open, so what it has passed can never change.
         ('event_feed', 'scim.event', '(transaction_id, sequence)'),
         ('event_own_feed', 'scim.event', '(organization_id, transaction_id, sequence)')) w(name, relation, definition)
     LEFT JOIN (pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -165,22 +166,22 @@ CALL pg_temp.comment('COLUMN scim.schema_version.version', 'Number of the versio
 CALL pg_temp.comment('COLUMN scim.schema_version.applied_at', 'When it was first applied');
 INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
 
--- An application's session may put a schema of its own in front of pg_catalog, with
--- an operator "=" that is never true, and must gain nothing by it.  Functions
--- whose body follows RETURN were bound to their operators, functions and types when
--- they were made, as constraints, index expressions and conditions of triggers
--- are: they need no search_path, and could not be inlined with one.  Functions in
--- PL/pgSQL are parsed in the session that calls them: they set search_path.
+-- An application's session may put a schema of its own before pg_catalog, with an
+-- operator "=" that is never true, and must gain nothing by it.  Functions whose
+-- body follows RETURN were bound to their operators, functions and types when they
+-- were created, like constraints, index expressions and trigger conditions: they
+-- need no search_path, and could not be inlined with one.  Functions in PL/pgSQL
+-- are parsed in the session that calls them: they set search_path.
 
 -- Comparison keys.  ICU and its root collation make them independent of the
--- cluster's locale; values/scim_text.c makes the same ones.  As long as characters as
--- bytes, a string is ASCII and needs none of the costly steps.
+-- cluster's locale; values/scim_text.c makes the same keys.  A string with as many
+-- characters as bytes is ASCII and needs none of the costly steps.
 
--- Unicode's full case folding, which PostgreSQL 15 does not have, out of what it
--- has: every letter is folded as the lower case of its upper case, but for capital
--- sharp s (its lower case is taken), dotless i (kept, behind a code point that
--- no character has), final sigma (lower-casing looks at the end of the word,
--- folding does not) and Cherokee (folded to upper case).  In PL/pgSQL, for a SQL
+-- Unicode's full case folding, which PostgreSQL 15 lacks, built from what it has:
+-- every letter is folded to the lower case of its upper case, except capital sharp
+-- s (its lower case is taken), dotless i (kept, behind a code point that no
+-- character has), final sigma (lower-casing looks at the end of the word, folding
+-- does not) and Cherokee (folded to upper case).  It is in PL/pgSQL, because a SQL
 -- function would become part of the keys of scim.account, whose expressions are
 -- read for each row that is written, and this one is long.
 CREATE OR REPLACE FUNCTION scim.fold_case(value text) RETURNS text
@@ -214,11 +215,11 @@ END
 $$;
 COMMENT ON FUNCTION scim.user_name_key(text) IS 'Comparison key of a userName: as scim.fold, and full-width letters equal ordinary ones (RFC 8265 section 3.3)';
 
--- NFC and case folding never make or remove a quote, backslash or bracket, so
--- they can be applied to the JSON text as a whole.  The cost, and a language
--- that is not inlined, lead the planner to the index rather than to folding
--- every row.  Its names have their schemas, for setting search_path would
--- make it a third slower.
+-- NFC and case folding never create or remove a quote, backslash or bracket, so
+-- they can be applied to the JSON text as a whole.  The cost, and a language that
+-- is not inlined, lead the planner to the index rather than to folding every row.
+-- Names are schema-qualified, because setting search_path would make it a third
+-- slower.
 CREATE OR REPLACE FUNCTION scim.fold_json(value jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 1000 AS $$
 BEGIN
@@ -227,9 +228,10 @@ END
 $$;
 COMMENT ON FUNCTION scim.fold_json(jsonb) IS 'The document with every name and string as its comparison key; indexed, so that containment answers every eq';
 
--- What names can be, as scim_text_flaw in values/scim_text.c says it: no control,
--- direction or invisible characters.  C knows where the joiners and variation
--- selectors that some languages need may stand; SQL lets them all pass.
+-- Valid names, by the same rule as scim_text_flaw in values/scim_text.c: no
+-- control, direction or invisible characters.  C knows where the joiners and
+-- variation selectors that some languages need are allowed; SQL accepts them
+-- everywhere.
 CREATE OR REPLACE FUNCTION scim.is_identifier(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value <> '' AND value COLLATE "C" !~ (
@@ -237,7 +239,7 @@ CREATE OR REPLACE FUNCTION scim.is_identifier(value text) RETURNS boolean
         '\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uFE00-\uFE0F\uFDD0-\uFDEF\uFEFF\uFFA0'
         '\uFFF0-\uFFFC\U00013430-\U0001343F\U0001BCA0-\U0001BCA3\U0001D159\U0001D173-\U0001D17A'
         '\U000E0000-\U000E0FFF]');
-COMMENT ON FUNCTION scim.is_identifier(text) IS 'Whether value can be a userName: no control, direction or invisible character, no blank but a single one between words (RFC 8265 section 3.3)';
+COMMENT ON FUNCTION scim.is_identifier(text) IS 'Whether value can be a userName: no control, direction or invisible characters, only single blanks between words (RFC 8265 section 3.3)';
 CREATE OR REPLACE FUNCTION scim.is_name(value text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN value COLLATE "C" !~ (
@@ -245,17 +247,17 @@ CREATE OR REPLACE FUNCTION scim.is_name(value text) RETURNS boolean
         '\u2028-\u202E\u2060-\u206F\u3164\uFDD0-\uFDEF\uFEFF\uFFA0\uFFF0-\uFFFC\U00013430-\U0001343F'
         '\U0001BCA0-\U0001BCA3\U0001D159\U0001D173-\U0001D17A\U000E0000-\U000E00FF\U000E01F0-\U000E0FFF]')
         AND value COLLATE "C" ~ '[^\u0020\u00A0\u1680\u180B-\u180F\u2000-\u200F\u202F\u205F\u2800\u3000\uFE00-\uFE0F\U000E0100-\U000E01EF]';
-COMMENT ON FUNCTION scim.is_name(text) IS 'Whether value can be a name for people: not blank, and no control, direction or invisible character';
+COMMENT ON FUNCTION scim.is_name(text) IS 'Whether value can be a display name: not blank, and no control, direction or invisible characters';
 
 CREATE OR REPLACE FUNCTION scim.are_domains(value text[]) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN NOT EXISTS (SELECT FROM unnest(value) domain
                        WHERE domain COLLATE "C" !~ '^([a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?[.])*[a-z0-9\u00A1-\U0010FFFF]([a-z0-9\u00A1-\U0010FFFF-]*[a-z0-9\u00A1-\U0010FFFF])?$');
-COMMENT ON FUNCTION scim.are_domains(text[]) IS 'Whether every value can be the name of a domain, lower case';
+COMMENT ON FUNCTION scim.are_domains(text[]) IS 'Whether every value can be a domain name in lower case';
 
--- A row that the module could not read again must not be written.  No query
--- within: PostgreSQL would plan it for every row.  In lower case, members that
--- differ in case only become one, and the text shorter.
+-- A row that the module could not read back must not be written.  There is no
+-- query within, because PostgreSQL would plan it for every row.  In lower case,
+-- members that differ only in case become one, and the text shorter.
 CREATE OR REPLACE FUNCTION scim.is_readable(document jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN NOT jsonb_path_exists(document, 'strict $.**{16 to last} ? (@.type() == "object" || @.type() == "array")')
@@ -263,7 +265,7 @@ CREATE OR REPLACE FUNCTION scim.is_readable(document jsonb) RETURNS boolean
        AND CASE WHEN document::text ~ '[0-9.]{63}'    -- 64 with a sign, and not within a string
                 THEN regexp_replace(document::text, '"([^"\\]|\\.)*"', '""', 'g') !~ '[-0-9.]{64}' ELSE true END
        AND octet_length(lower(document::text COLLATE "C")::jsonb::text) = octet_length(document::text);
-COMMENT ON FUNCTION scim.is_readable(jsonb) IS 'Whether account.attributes can be read back: at most 16 levels, no member twice whatever the case, no number beyond 2^53';
+COMMENT ON FUNCTION scim.is_readable(jsonb) IS 'Whether account.attributes can be read back: at most 16 levels, no duplicate members regardless of case, no number beyond 2^53';
 
 CREATE OR REPLACE FUNCTION scim.refuse_value() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -272,11 +274,11 @@ BEGIN
         TABLE = TG_TABLE_NAME, SCHEMA = TG_TABLE_SCHEMA, COLUMN = TG_ARGV[0], CONSTRAINT = TG_NAME;
 END
 $$;
-COMMENT ON FUNCTION scim.refuse_value() IS 'Refuses a row whose column (first argument) is not as the second argument says';
+COMMENT ON FUNCTION scim.refuse_value() IS 'Refuses a row whose column (first argument) does not meet the rule (second argument)';
 
--- Accounts that are the same by the keys of version 5 are listed, and then nothing
--- at all is changed.  That is looked for while requests go on; a clash that comes
--- meanwhile is met by the unique constraint.
+-- If accounts are the same by the keys of version 5, they are listed and nothing
+-- is changed.  This check runs while requests go on; a clash that appears
+-- meanwhile is caught by the unique constraint.
 DO $$
 DECLARE
     clash record;
@@ -300,12 +302,12 @@ BEGIN
 END
 $$;
 
--- What there is to change on tables that requests use: all locks at once, so that
--- nobody waits for us who has what we wait for.  Most requests that write lock
+-- Changes to tables that requests use: all locks are taken at once, so that nobody
+-- who holds a lock that we need waits for us.  Most requests that write lock
 -- account, event, token and organization in this order.  Not all do, and a table
--- may be read for hours: so no lock is waited for as long as it takes to call that
--- a deadlock (deadlock_timeout, 1 s), those that we have are given back meanwhile,
--- and it is tried again.  Whoever waits behind us waits for less than a second.
+-- may be read for hours.  So we wait for locks for less than deadlock_timeout (1
+-- s), then release those that we have and try again.  A session that waits behind
+-- us waits for less than a second.
 DO $$
 DECLARE
     tables CONSTANT regclass[] := ARRAY(
@@ -339,8 +341,9 @@ BEGIN
         EXIT WHEN clock_timestamp() > last_try;
         PERFORM pg_sleep(0.5);
     END LOOP;
-    -- Who was there both times.  Who is no superuser sees when his own transactions
-    -- began; the others are there for as long as we have looked at least.
+    -- Sessions that were there both times.  A role that is not a superuser sees
+    -- when its own transactions began; the others have been there at least since
+    -- the first look.
     SELECT string_agg(coalesce(
         format('process %s (role %s%s) since %s', l.pid, a.usename, ', ' || nullif(a.application_name, ''),
                to_char(least(a.xact_start, last_try - interval '10 seconds'), 'HH24:MI:SS')),
@@ -364,13 +367,13 @@ CREATE TABLE IF NOT EXISTS scim.organization (
                                  AND array_to_string(domains, '/') !~ '[[:upper:][:space:]@]'),
     created_at            timestamptz(3) NOT NULL DEFAULT now()
 );
-CALL pg_temp.comment('TABLE scim.organization', 'Tenants. Nothing ever crosses organizations');
+CALL pg_temp.comment('TABLE scim.organization', 'Tenants. Organizations share no data');
 CALL pg_temp.comment('COLUMN scim.organization.id', 'Identity; first column of every key');
 CALL pg_temp.comment('COLUMN scim.organization.key', 'Segment of the SCIM URL: acme in /scim/acme/v2');
 CALL pg_temp.comment('COLUMN scim.organization.name', 'Name for people');
 CALL pg_temp.comment('COLUMN scim.organization.provisioning_enabled', 'Whether SCIM requests are served');
 CALL pg_temp.comment('COLUMN scim.organization.domains', 'Verified e-mail domains that userName may have, lower case; empty: any');
-CALL pg_temp.comment('COLUMN scim.organization.created_at', 'When the row was made');
+CALL pg_temp.comment('COLUMN scim.organization.created_at', 'When the row was created');
 
 
 CREATE TABLE IF NOT EXISTS scim.account (
@@ -399,22 +402,22 @@ CALL pg_temp.comment('TABLE scim.account', 'People in an organization');
 CALL pg_temp.comment('COLUMN scim.account.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.account.id', 'SCIM id: random, stable, never reused');
 CALL pg_temp.comment('COLUMN scim.account.user_name', 'SCIM userName as it was sent; unique in the organization by user_name_key');
-CALL pg_temp.comment('COLUMN scim.account.user_name_key', 'What userName is compared by: case, Unicode form and width ignored');
+CALL pg_temp.comment('COLUMN scim.account.user_name_key', 'Comparison key of userName: case, Unicode form and width ignored');
 CALL pg_temp.comment('COLUMN scim.account.display_name', 'SCIM displayName');
 CALL pg_temp.comment('COLUMN scim.account.external_id', 'SCIM externalId: the identity provider''s own id; case matters; not unique');
 CALL pg_temp.comment('COLUMN scim.account.preferred_language', 'SCIM preferredLanguage');
 CALL pg_temp.comment('COLUMN scim.account.timezone', 'SCIM timezone: an IANA name');
 CALL pg_temp.comment('COLUMN scim.account.role', 'ADMIN, USER or GUEST. Mirrored in attributes.roles, whichever of the two is written');
 CALL pg_temp.comment('COLUMN scim.account.active', 'false: deactivated, may not sign in');
-CALL pg_temp.comment('COLUMN scim.account.managed', 'Managed Account: administered by the organization. Provisioning may change no other');
-CALL pg_temp.comment('COLUMN scim.account.sync_eligible', 'Whether provisioning may take over a Managed Account that was there before');
+CALL pg_temp.comment('COLUMN scim.account.managed', 'Managed Account: administered by the organization. Provisioning may change only these');
+CALL pg_temp.comment('COLUMN scim.account.sync_eligible', 'Whether provisioning may take over an existing Managed Account');
 CALL pg_temp.comment('COLUMN scim.account.provisioned_at', 'When SCIM last created or changed it; set: Provisioned Managed Account');
 CALL pg_temp.comment('COLUMN scim.account.attributes', 'All other SCIM attributes as JSON in the schema''s spelling; the Enterprise User under its URN');
 CALL pg_temp.comment('COLUMN scim.account.version', 'Counts changes; the SCIM version and ETag');
 CALL pg_temp.comment('COLUMN scim.account.created_at', 'SCIM meta.created');
 CALL pg_temp.comment('COLUMN scim.account.updated_at', 'SCIM meta.lastModified');
 
--- A part of PostgreSQL, which the owner of a database may create.
+-- Part of PostgreSQL; the owner of a database may create it.
 CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA scim;
 
 CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, sync_eligible boolean, provisioned_at timestamptz)
@@ -438,14 +441,14 @@ CREATE TABLE IF NOT EXISTS scim.token (
     FOREIGN KEY (organization_id, issuer) REFERENCES scim.account ON DELETE CASCADE
 );
 CALL pg_temp.comment('TABLE scim.token', 'Bearer tokens of identity providers; live until expires_at or deletion');
-CALL pg_temp.comment('COLUMN scim.token.organization_id', 'The organization that the token opens');
+CALL pg_temp.comment('COLUMN scim.token.organization_id', 'The organization that the token gives access to');
 CALL pg_temp.comment('COLUMN scim.token.id', 'Identity');
 CALL pg_temp.comment('COLUMN scim.token.issuer', 'The ADMIN account in whose name it was generated');
 CALL pg_temp.comment('COLUMN scim.token.name', 'Name for people');
 CALL pg_temp.comment('COLUMN scim.token.prefix', 'First characters of the token, to recognise it by');
 CALL pg_temp.comment('COLUMN scim.token.hash', 'SHA-256 of the token. The token itself never reaches the database');
 CALL pg_temp.comment('COLUMN scim.token.created_at', 'When it was generated');
-CALL pg_temp.comment('COLUMN scim.token.expires_at', 'When it ends; NULL: when deleted');
+CALL pg_temp.comment('COLUMN scim.token.expires_at', 'When it expires; NULL: never');
 CALL pg_temp.comment('COLUMN scim.token.last_used_at', 'Last use, to the minute');
 
 CREATE TABLE IF NOT EXISTS scim.event (
@@ -472,11 +475,11 @@ END
 $$;
 CALL pg_temp.comment('TABLE scim.event', 'One row an effective change, written in the transaction of the change: audit log and change feed');
 CALL pg_temp.comment('COLUMN scim.event.organization_id', 'The organization');
-CALL pg_temp.comment('COLUMN scim.event.sequence', 'Order in which changes were made; transactions may commit in another');
+CALL pg_temp.comment('COLUMN scim.event.sequence', 'Order in which changes were made; transactions may commit in another order');
 CALL pg_temp.comment('COLUMN scim.event.transaction_id', 'Transaction of the change: a reader stops before the oldest one still open');
-CALL pg_temp.comment('COLUMN scim.event.account_id', 'The account, which may be gone; NULL: the change is the organization''s own');
+CALL pg_temp.comment('COLUMN scim.event.account_id', 'The account, which may be deleted; NULL: a change of the organization');
 CALL pg_temp.comment('COLUMN scim.event.kind', 'RFC 9967 event URI, or one of ours: urn:mod_scim:event:...');
-CALL pg_temp.comment('COLUMN scim.event.actor_kind', 'Who did it: a SCIM token, an administrator''s account, or the operator (scimctl)');
+CALL pg_temp.comment('COLUMN scim.event.actor_kind', 'The kind of actor: a SCIM token, an administrator''s account, or the operator (scimctl)');
 CALL pg_temp.comment('COLUMN scim.event.actor_id', 'Id of that token or account');
 CALL pg_temp.comment('COLUMN scim.event.actor_name', 'Its name at that time');
 CALL pg_temp.comment('COLUMN scim.event.attributes', 'Names of the attributes that changed');
@@ -489,13 +492,13 @@ CREATE TABLE IF NOT EXISTS scim.relay (
     sequence    bigint NOT NULL,
     updated_at  timestamptz(3) NOT NULL DEFAULT now()
 );
-CALL pg_temp.comment('TABLE scim.relay', 'How far each scimctl relay has got');
+CALL pg_temp.comment('TABLE scim.relay', 'Position of each scimctl relay');
 CALL pg_temp.comment('COLUMN scim.relay.name', 'Its --name');
-CALL pg_temp.comment('COLUMN scim.relay.sequence', 'Sequence of the latest event that its receiver has taken; 0: none yet');
+CALL pg_temp.comment('COLUMN scim.relay.sequence', 'Sequence of the latest event that its receiver has accepted; 0: none yet');
 CALL pg_temp.comment('COLUMN scim.relay.updated_at', 'When');
 
--- Refused requests, for the administrator who asks why somebody was not
--- provisioned.  In the order of events, so that both are one list.
+-- Refused requests, for administrators who ask why somebody was not provisioned.
+-- They are numbered with events, so that both form one list.
 CREATE TABLE IF NOT EXISTS scim.refusal (
     organization_id  uuid NOT NULL REFERENCES scim.organization,
     sequence         bigint NOT NULL DEFAULT nextval('scim.event_sequence_seq'),
@@ -510,29 +513,28 @@ CREATE TABLE IF NOT EXISTS scim.refusal (
     occurred_at      timestamptz(3) NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, sequence)
 );
-CALL pg_temp.comment('TABLE scim.refusal', 'SCIM requests that were refused: the latest thousand of an organization, for 30 days');
+CALL pg_temp.comment('TABLE scim.refusal', 'Refused SCIM requests: the latest thousand of an organization, for 30 days');
 CALL pg_temp.comment('COLUMN scim.refusal.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.refusal.sequence', 'Order, shared with scim.event');
-CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account that the request was about, where its path names one');
-CALL pg_temp.comment('COLUMN scim.refusal.user_name', 'The userName in its body, where it has one');
+CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account of the request, if its path names one');
+CALL pg_temp.comment('COLUMN scim.refusal.user_name', 'The userName in its body, if it has one');
 CALL pg_temp.comment('COLUMN scim.refusal.actor_name', 'Name of the token');
 CALL pg_temp.comment('COLUMN scim.refusal.method', 'HTTP method');
 CALL pg_temp.comment('COLUMN scim.refusal.path', 'Path below the SCIM Location');
 CALL pg_temp.comment('COLUMN scim.refusal.status', 'HTTP status of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.scim_type', 'scimType of the answer');
-CALL pg_temp.comment('COLUMN scim.refusal.detail', 'What the client was told');
+CALL pg_temp.comment('COLUMN scim.refusal.detail', 'The detail of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When');
 
--- The role column and attributes.roles say the same, whoever writes which: of
--- the two the one that was changed counts, of both, or when roles is no list,
--- the column.  SCIM keeps an empty list where a client wants no role at all
--- (profile open).
+-- The role column and attributes.roles always agree: of the two, the one that was
+-- changed counts; if both were, or roles is not a list, the column counts.  SCIM
+-- keeps an empty list if a client wants no role at all (profile open).
 CREATE OR REPLACE FUNCTION scim.role_of(roles jsonb, role text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN coalesce(upper(jsonb_path_query_first(roles, '$[*] ? (@.primary == true).value ? (@ like_regex "^(ADMIN|USER|GUEST)$" flag "i")') #>> '{}'),
                     upper(jsonb_path_query_first(roles, '$[*].value ? (@ like_regex "^(ADMIN|USER|GUEST)$" flag "i")') #>> '{}'),
                     CASE WHEN jsonb_path_exists(roles, '$[*].value ? (@ != "")') THEN role ELSE 'GUEST' END);
-COMMENT ON FUNCTION scim.role_of(jsonb, text) IS 'What the list attributes.roles makes of a role: the primary known one, else the first; unknown ones alone leave it, none at all is GUEST';
+COMMENT ON FUNCTION scim.role_of(jsonb, text) IS 'The role after the list attributes.roles: the primary known one, else the first known one; unchanged if all are unknown, GUEST if there are none';
 CREATE OR REPLACE FUNCTION scim.refuse_account(new scim.account, old scim.account) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -562,12 +564,12 @@ BEGIN
         TABLE = 'account', SCHEMA = 'scim', COLUMN = refused, CONSTRAINT = 'account_' || refused;
 END
 $$;
-COMMENT ON FUNCTION scim.refuse_account(scim.account, scim.account) IS 'Refuses an account with a name, or attributes, that nobody could read, where it did not have them before, and texts that are empty';
+COMMENT ON FUNCTION scim.refuse_account(scim.account, scim.account) IS 'Refuses an account with empty texts, or with unreadable names or attributes unless it had them before';
 CREATE OR REPLACE FUNCTION scim.has_role(attributes jsonb, role text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (jsonb_typeof(attributes -> 'roles') = 'array'
             AND scim.role_of(attributes -> 'roles', 'GUEST') = role) IS TRUE;
-COMMENT ON FUNCTION scim.has_role(jsonb, text) IS 'Whether the list attributes.roles says this role; then it is one of ADMIN, USER and GUEST, and attributes an object';
+COMMENT ON FUNCTION scim.has_role(jsonb, text) IS 'Whether the list attributes.roles has this role; then it is ADMIN, USER or GUEST, and attributes is an object';
 CREATE OR REPLACE FUNCTION scim.settle_role(new scim.account, old scim.account, is_new boolean) RETURNS scim.account
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -593,12 +595,12 @@ BEGIN
     RETURN new;
 END
 $$;
-COMMENT ON FUNCTION scim.settle_role(scim.account, scim.account, boolean) IS 'The account with role and attributes.roles made equal: the one that was written makes the other';
--- The module, which is the role scim, has looked at names and attributes already.
--- PostgreSQL prepares each expression anew in each transaction, so there are few;
--- and each CHECK in each statement, so there are none: a creation takes a seventh
--- less of the processor.  To set search_path would cost as much as all the rest, so
--- operators have their schema.
+COMMENT ON FUNCTION scim.settle_role(scim.account, scim.account, boolean) IS 'The account with role and attributes.roles made equal: the one that was written determines the other';
+-- The module, which is the role scim, has already checked names and attributes.
+-- PostgreSQL prepares each expression anew in each transaction, so there are few,
+-- and each CHECK in each statement, so there are none: this saves a seventh of the
+-- processor time of a creation.  Setting search_path would cost as much as all the
+-- rest, so operators are schema-qualified.
 CREATE OR REPLACE FUNCTION scim.account_before_write() RETURNS trigger
     LANGUAGE plpgsql AS $$
 BEGIN
@@ -615,10 +617,10 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses names and attributes that nobody could read, keeps attributes.roles equal to role, and counts version and updated_at';
+COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses unreadable names and attributes, keeps attributes.roles equal to role, and maintains version and updated_at';
 
--- Who writes accounts need not see tokens, so these two rules are the owner's.
--- A transaction with a snapshot of its own would not see a token that was
+-- Roles that write accounts need not see tokens, so these two functions run as the
+-- owner.  A transaction with a snapshot of its own would not see a token that was
 -- generated since, and the lock below would not stop it.
 CREATE OR REPLACE FUNCTION scim.account_keep_token_issuer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -644,8 +646,8 @@ $$;
 REVOKE ALL ON FUNCTION scim.account_keep_token_issuer() FROM PUBLIC;
 COMMENT ON FUNCTION scim.account_keep_token_issuer() IS 'An account with a live token stays an active ADMIN (SQLSTATE SC001)';
 
--- FOR SHARE holds off a concurrent demotion until the token is visible.  A
--- token that an UPDATE leaves expired opens nothing.
+-- FOR SHARE holds off a concurrent demotion until the token is visible.  A token
+-- that an UPDATE leaves expired gives no access.
 CREATE OR REPLACE FUNCTION scim.token_needs_admin() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -666,30 +668,29 @@ $$;
 REVOKE ALL ON FUNCTION scim.token_needs_admin() FROM PUBLIC;
 COMMENT ON FUNCTION scim.token_needs_admin() IS 'A token is issued by an active ADMIN (SQLSTATE SC002)';
 
--- Revocation is a barrier.  Whatever is written in the name of a token has an
--- event, which looks at token and switch again; a revocation waits until those
--- who have looked are done, so that once it is acknowledged nothing follows.
--- Writers share a lock of their organization that a revocation takes alone.
--- Not row locks: who takes those alone is passed by those who share them, for
--- as long as they keep coming.
+-- Revocation is a barrier.  Everything written in the name of a token has an
+-- event, whose trigger checks token and switch again.  A revocation waits until
+-- the writers that have checked are done, so that nothing follows once it is
+-- acknowledged.  Writers share a lock of their organization that a revocation
+-- takes exclusively.  It is not a row lock: a session that waits for an exclusive
+-- row lock is overtaken by those that share it, for as long as they keep coming.
 CREATE OR REPLACE FUNCTION scim.revocation_lock(organization_id uuid) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended('mod_scim revocation ' || organization_id::text, 0);
-COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that writers of an organization''s tokens share and revocations take alone';
+COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that writers of an organization''s tokens share and revocations take exclusively';
 
 CREATE SEQUENCE IF NOT EXISTS scim.revocation;
 DO $$ BEGIN PERFORM nextval('scim.revocation') WHERE pg_sequence_last_value('scim.revocation') IS NULL; END $$;    -- it has a value from now on
-COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that who has looked at a token need not look again until there is one';
+COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that a session that has checked a token need not check it again until the next one';
 
--- Two things in one trigger, because each costs as much to call as to do.
--- NOTIFY makes the commits of its transactions wait for one another, so a
--- session rings ten times a second at most; readers look again by themselves.
--- The statement's own snapshot may be older than the revocation that the lock
--- waited for; a query in a function has a new one.  Until it rings again, a session
--- remembers a token that it found good, with the number of revocations.
--- Events that come from a dump are of another transaction, and past.
--- It does not set search_path, which would be a third of its cost: none but the
--- module and the owner write events.
+-- One trigger does two things, because each costs as much to call as to do.
+-- NOTIFY makes the commits of its transactions wait for one another, so a session
+-- rings at most ten times a second; readers also poll.  The statement's own
+-- snapshot may be older than the revocation that the lock waited for; a query in a
+-- function has a new one.  Until it rings again, a session remembers a token that
+-- it found valid, with the number of revocations.  Events restored from a dump are
+-- of another transaction, and past.  It does not set search_path, which would be a
+-- third of its cost: only the module and the owner write events.
 CREATE OR REPLACE FUNCTION scim.event_before_insert() RETURNS trigger
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -697,8 +698,9 @@ DECLARE
     enabled boolean;
     expires timestamptz;
 BEGIN
-    -- Mostly there is nothing to do.  One expression, because each is prepared anew
-    -- in each transaction.  The lock is taken before revocations are counted.
+    -- Usually there is nothing to do.  It is one expression, because each is
+    -- prepared anew in each transaction.  The lock is taken before revocations are
+    -- counted.
     IF clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz
        AND (CASE WHEN NEW.actor_kind = 'account' OR NEW.actor_kind = 'operator' OR NEW.transaction_id <> pg_current_xact_id() THEN true
                  WHEN NEW.actor_kind <> 'token' THEN false
@@ -738,7 +740,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.event_before_insert() IS 'Tells those who LISTEN on scim_event that there are new events. Nothing is written in the name of a token that was deleted or has ended (SQLSTATE SC003) or while provisioning is switched off (SC004)';
+COMMENT ON FUNCTION scim.event_before_insert() IS 'Tells those who LISTEN on scim_event that there are new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004)';
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -752,7 +754,7 @@ BEGIN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
-COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets what a token is writing end before the token or the switch does';
+COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off';
 
 DO $$
 DECLARE
@@ -768,25 +770,25 @@ BEGIN
     END LOOP;
 END
 $$;
-CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version that a module may be made for and work with this one; NULL: this one');
-CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates the cursors of pages; all hosts share it. A new one ends all cursors');
+CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
+CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
-CALL pg_temp.comment('COLUMN scim.event.history', 'In which history of the database it was written (scim.session_history); 0: before there was this column');
+CALL pg_temp.comment('COLUMN scim.event.history', 'History of the database in which it was written (scim.session_history); 0: before this column existed');
 CALL pg_temp.comment('COLUMN scim.relay.history', 'History of that event, as in scim.event');
 CALL pg_temp.comment('COLUMN scim.relay.transaction_id', 'Transaction of that event, which may be gone; NULL: not known yet');
 CALL pg_temp.comment('COLUMN scim.relay.organization_id', 'The organization whose events it sends; NULL: of all');
 CALL pg_temp.comment('COLUMN scim.relay.refused', 'Sequence of the event that its receiver refuses; NULL: none');
 CALL pg_temp.comment('COLUMN scim.relay.attempts', 'How often that was tried');
-CALL pg_temp.comment('COLUMN scim.relay.last_error', 'Why an event was refused last');
+CALL pg_temp.comment('COLUMN scim.relay.last_error', 'Why an event was last refused');
 CALL pg_temp.comment('COLUMN scim.relay.last_error_at', 'When');
-CALL pg_temp.comment('COLUMN scim.relay.skipped', 'Sequence of the event that scimctl relay skip left out last');
+CALL pg_temp.comment('COLUMN scim.relay.skipped', 'Sequence of the last event that scimctl relay skip left out');
 CALL pg_temp.comment('COLUMN scim.relay.skipped_at', 'When');
 
--- After a promotion or a restore, transactions and sequences are given once more.
--- What tells the histories apart: the cluster, its timeline, and when the server
--- was started (a copy of its files that is started has neither of the others).
--- The timeline of a checkpoint would be the old one for a while.  A session that
--- has written can have seen no promotion, so it asks once.
+-- After a promotion or a restore, transactions and sequences are used again.  A
+-- history is identified by the cluster, its timeline, and the time when the server
+-- was started (a copy of the files that is started differs in neither of the
+-- others).  The timeline of a checkpoint would be the old one for a while.  A
+-- session that has written cannot have seen a promotion, so it asks once.
 CREATE OR REPLACE FUNCTION scim.session_history() RETURNS bigint
     LANGUAGE sql VOLATILE
     RETURN (SELECT set_config('scim.history', (hashtextextended(concat_ws(' ', s.system_identifier,
@@ -805,8 +807,8 @@ BEGIN
 END
 $$;
 
--- Restored from a dump into another cluster, events have transactions that this
--- one has not come to, and would wait for them.  They are all past.
+-- Events restored from a dump into another cluster have transactions that this one
+-- has not reached, and the feed would wait for them.  They are all past.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM scim.event WHERE transaction_id >= pg_snapshot_xmax(pg_current_snapshot())) THEN
@@ -816,21 +818,21 @@ BEGIN
 END
 $$;
 
--- Restored events are all of transaction 0, in the order of their sequences.  What a
--- reader had read of them is told by the transactions that they had, unless it
--- has gone on with them since they were restored.
+-- Restored events are all of transaction 0, in the order of their sequences.
+-- Their old transactions tell which of them a reader has read, unless it has
+-- continued with them since they were restored.
 CREATE OR REPLACE FUNCTION scim.feed_order(e scim.event, reader xid8) RETURNS xid8
     LANGUAGE sql IMMUTABLE
     RETURN coalesce(CASE WHEN reader > '0' THEN (e).restored_transaction_id END, reader);
-COMMENT ON FUNCTION scim.feed_order(scim.event, xid8) IS 'Transaction by which a restored event is compared with that of a reader';
+COMMENT ON FUNCTION scim.feed_order(scim.event, xid8) IS 'Transaction by which a restored event is compared with a reader''s';
 
--- Where a reader goes on who has read up to an event: behind that event; when it is
--- not there, behind the latest one before it that was written in the same history.
--- That one the reader has read, because histories follow each other in the order of
--- the feed; what comes behind it may be of another history, and new.
--- This and scim.feed read a range of an index in its order: the planner, which takes
--- every organization for an average one, must not prefer to sort what is there.
--- So an organization is compared with others in one row with the rest.
+-- Where a reader continues that has read up to an event: after that event or, if
+-- it is gone, after the latest one before it that was written in the same history.
+-- The reader has read that one, because histories follow each other in the order
+-- of the feed; events after it may be of another history, and new.  This and
+-- scim.feed read a range of an index in its order: the planner, which takes every
+-- organization for an average one, must not prefer to sort.  So the organization
+-- is compared as part of a row with the rest.
 CREATE OR REPLACE FUNCTION scim.feed_position(organization uuid, history bigint, INOUT transaction_id xid8,
                                               INOUT sequence bigint, OUT went_back boolean)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -875,7 +877,7 @@ BEGIN
     sequence := coalesce(here.sequence, 0);
 END
 $$;
-COMMENT ON FUNCTION scim.feed_position(uuid, bigint, xid8, bigint) IS 'Where a reader of the change feed goes on who remembers these three of the last event; NULL as organization: of all. went_back: events that were read are gone, and some may come again';
+COMMENT ON FUNCTION scim.feed_position(uuid, bigint, xid8, bigint) IS 'Where a reader of the change feed continues, given history, transaction and sequence of its last event; NULL as organization: all. went_back: events that were read are gone, and some may come again';
 
 CREATE OR REPLACE FUNCTION scim.feed(organization uuid, transaction_id xid8, sequence bigint,
                                      most integer DEFAULT 500) RETURNS SETOF scim.event
@@ -894,12 +896,12 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION scim.feed(uuid, xid8, bigint, integer) IS 'The next events of the change feed behind these two numbers of scim.feed_position; NULL as organization: of all';
+COMMENT ON FUNCTION scim.feed(uuid, xid8, bigint, integer) IS 'The next events of the change feed after these two numbers of scim.feed_position; NULL as organization: all';
 
--- Upgrade to version 5: keys are case-folded, not lower-cased.  What is ASCII has
--- the same key as before.  Not in batches: between two of them some keys would be
--- of one kind and some of the other, and two accounts could get one userName.
--- Indexes of keys are made again beside the requests, which until then are slower.
+-- Upgrade to version 5: keys are case-folded, not lower-cased.  ASCII text keeps
+-- its key.  This is not done in batches: between two of them some keys would be of
+-- one kind and some of the other, and two accounts could get one userName.
+-- Indexes of keys are rebuilt while requests go on, which are slower until then.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
@@ -907,7 +909,7 @@ BEGIN
     END IF;
     DROP INDEX IF EXISTS scim.account_display_name, scim.account_by_attribute, scim.account_attributes, scim.event_deleted;
     IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('scim.account_external_id') AND indnatts = 2) THEN
-        DROP INDEX scim.account_external_id;    -- of version 1, which lists were not read in the order of
+        DROP INDEX scim.account_external_id;    -- of version 1, which did not give the order of lists
     END IF;
     ALTER TABLE scim.account DISABLE TRIGGER account_before_write;
     UPDATE scim.account SET user_name = user_name
@@ -955,7 +957,7 @@ BEGIN
 END
 $$;
 
--- An index of a table that is empty is made in no time; for the others see below.
+-- An index of an empty table takes no time to build; for the others see below.
 DO $$
 DECLARE
     missing record;
@@ -978,12 +980,13 @@ CREATE OR REPLACE FUNCTION pg_temp.privileges() RETURNS text LANGUAGE sql AS $$
          aclexplode(o.acl) p
 $$;
 
--- What each role may do, of those that exist.  It is given anew each time, so what
--- else one of them was given here is taken away; who needs more gets it under
--- a name of his own.  Statements in storage/statements.sql are run as scim.
--- Row level security would be a second wall between organizations, but behind it
--- PostgreSQL uses no index for what is not leakproof, as containment of jsonb is
--- not, and an eq filter would read and fold every row of the organization.
+-- Privileges of those roles that exist.  They are granted anew each time, which
+-- revokes any others that these roles were given here; for more, use a role of
+-- your own.  Statements in storage/statements.sql run as scim.  Row level
+-- security would be a second barrier between organizations, but behind it
+-- PostgreSQL uses no index for operators that are not leakproof, such as
+-- containment of jsonb, so an eq filter would read and fold every row of the
+-- organization.
 DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
@@ -1028,9 +1031,9 @@ $$;
 
 COMMIT;
 
--- The second part: indexes.  Each waits for the transactions that are open, and
--- nobody for it but who vacuums or changes the table.  One that was broken off is
--- there and of no use (is_broken).
+-- The second part: indexes.  Building one waits for all open transactions, but
+-- only VACUUM and changes to the table wait for it.  An interrupted index exists
+-- but is of no use (is_broken).
 SET ROLE scim_owner;
 SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = notice;

@@ -40,24 +40,24 @@ enum {
 static const apr_getopt_option_t option_table[] = {
     { "db", OPTION_DB, 1, "connection string or URI, as psql takes it" },
     { "json", OPTION_JSON, 0, "print JSON" },
-    { "help", OPTION_HELP, 0, "print this" },
+    { "help", OPTION_HELP, 0, "print this help" },
     { "version", OPTION_VERSION, 0, "print the version" },
     { "name", OPTION_NAME, 1, "name for people" },
     { "domain", OPTION_DOMAIN, 1, "verified e-mail domain; repeatable" },
     { "issuer", OPTION_ISSUER, 1, "userName of the issuing ADMIN" },
-    { "expires", OPTION_EXPIRES, 1, "when the token ends" },
-    { "days", OPTION_DAYS, 1, "how many days the token lives" },
+    { "expires", OPTION_EXPIRES, 1, "when the token expires" },
+    { "days", OPTION_DAYS, 1, "how many days the token is valid" },
     { "filter", OPTION_FILTER, 1, "a SCIM filter" },
     { "start", OPTION_START, 1, "first account to list, from 1" },
     { "count", OPTION_COUNT, 1, "how many accounts or entries to list"
                                 " (100)" },
-    { "account", OPTION_ACCOUNT, 1, "userName or id that entries are about" },
+    { "account", OPTION_ACCOUNT, 1, "userName or id: only its entries" },
     { "outcome", OPTION_OUTCOME, 1, "changed, refused, or guest: downgrades"
                                     " to GUEST" },
-    { "follow", OPTION_FOLLOW, 0, "go on printing what happens" },
+    { "follow", OPTION_FOLLOW, 0, "keep printing what happens" },
     { "after", OPTION_AFTER, 1, "position or sequence of the last event that"
                                 " was read" },
-    { "url", OPTION_URL, 1, "where events are sent" },
+    { "url", OPTION_URL, 1, "URL that events are sent to" },
     { "secret-file", OPTION_SECRET_FILE, 1, "file with the secret that signs"
                                             " them" },
     { "base", OPTION_BASE, 1, "public URL of the SCIM Location:"
@@ -579,7 +579,7 @@ static void print_usage(FILE *to)
     for (o = option_table; o->name; o++) {
         fprintf(to, "  --%-12s %s\n", o->name, o->description);
     }
-    fputs("\nWithout --db the PG* variables of psql name the database.\n",
+    fputs("\nWithout --db the database is that of psql's PG* variables.\n",
           to);
 }
 

@@ -1,9 +1,7 @@
 /* ADMIN, USER and GUEST, see scim_roles.h.
  *
  * The first half decides what the roles of an account amount to, before it is
- * stored and after it was read.  The second half is the resource type Role:
- * there are three resources, so lists are filtered, sorted and cut into pages
- * in memory, by scim_match.c.
+ * stored and after it was read.  The second half is the resource type Role.
  */
 #include "scim_roles.h"
 
@@ -11,8 +9,7 @@
 
 #include <apr_strings.h>
 
-#include "resources/scim_cursor.h"
-#include "rules/scim_query.h"
+#include "resources/scim_small.h"
 #include "values/scim_json.h"
 #include "values/scim_role.h"
 
@@ -179,122 +176,18 @@ static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)
     return NULL;
 }
 
-/* The roles that a list selects, in its order. */
-typedef struct {
-    cJSON *roles[SCIM_ROLE_COUNT];
-    int count;
-    scim_operand_t order;        /* name NULL: as they come */
-    int descending;
-} selection_t;
-
-static int comes_before(const selection_t *s, const cJSON *a, const cJSON *b,
-                        apr_pool_t *pool)
-{
-    int order = s->order.name ? scim_filter_order(&s->order, a, b, pool) : 0;
-
-    return s->descending ? order > 0 : order < 0;
-}
-
-static void insert(selection_t *s, cJSON *role, apr_pool_t *pool)
-{
-    int at = s->count++;
-
-    while (at > 0 && comes_before(s, role, s->roles[at - 1], pool)) {
-        s->roles[at] = s->roles[at - 1];
-        at--;
-    }
-    s->roles[at] = role;
-}
-
-static scim_error_t *select_roles(selection_t *s, scim_call_t *call,
-                                  const scim_page_t *page)
-{
-    scim_resolver_t resolver = page->any_type
-        ? scim_schema_resolver_any(&scim_role_type, &call->rules)
-        : scim_schema_resolver(&scim_role_type, &call->rules);
-    scim_filter_t *filter = NULL;
-    scim_rows_t *counts;
-    int i;
-
-    memset(s, 0, sizeof(*s));
-    s->descending = page->descending;
-    if (page->filter) {
-        SCIM_ERR(scim_filter_parse(&filter, page->filter, &resolver,
-                                   call->pool));
-    }
-    if (page->sort_by) {
-        SCIM_ERR(scim_query_sort_operand(&s->order, page->sort_by, &resolver,
-                                         call->pool));
-    }
-    SCIM_ERR(read_counts(&counts, call));
-    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
-        cJSON *role = role_resource(call, i, counts);
-
-        if (!filter || scim_filter_match(filter, role, call->pool)) {
-            insert(s, role, call->pool);
-        }
-    }
-    return NULL;
-}
-
-/* The place in the selection where the page of a cursor begins. */
-static scim_error_t *place_of_cursor(int *place, scim_call_t *call,
-                                     const scim_page_t *page,
-                                     const selection_t *s)
-{
-    scim_position_t position;
-
-    SCIM_ERR(scim_cursor_read(&position, call->principal, page,
-                              call->pool));
-    *place = 0;
-    while (*place < s->count && position.id
-           && strcmp(scim_json_text(s->roles[*place], "id"),
-                     position.id) != 0) {
-        (*place)++;
-    }
-    if (position.backward) {
-        *place = *place > page->count ? *place - (int) page->count : 0;
-    }
-    return NULL;
-}
-
-static const char *cursor_to(scim_call_t *call, const scim_page_t *page,
-                             const cJSON *role, int backward)
-{
-    scim_position_t position = { backward, NULL,
-                                 scim_json_text(role, "id"), 0 };
-
-    return scim_cursor_make(&position, call->principal, page, call->pool);
-}
-
 static scim_error_t *list_roles(scim_list_t *list, scim_call_t *call,
                                 const scim_page_t *page)
 {
-    selection_t s;
-    int first, end;
+    cJSON *all = scim_json_own(cJSON_CreateArray(), call->pool);
+    scim_rows_t *counts;
+    int i;
 
-    memset(list, 0, sizeof(*list));
-    SCIM_ERR(select_roles(&s, call, page));
-    list->total = s.count;
-    list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
-    if (page->cursor) {
-        SCIM_ERR(place_of_cursor(&first, call, page, &s));
+    SCIM_ERR(read_counts(&counts, call));
+    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
+        cJSON_AddItemReferenceToArray(all, role_resource(call, i, counts));
     }
-    else {
-        first = page->start_index > s.count ? s.count
-                                            : (int) page->start_index - 1;
-    }
-    end = page->count > s.count - first ? s.count : first + (int) page->count;
-    if (page->cursor && page->count > 0) {
-        list->next = end < s.count
-                     ? cursor_to(call, page, s.roles[end], 0) : NULL;
-        list->previous = first > 0
-                         ? cursor_to(call, page, s.roles[first], 1) : NULL;
-    }
-    for (; first < end; first++) {
-        cJSON_AddItemReferenceToArray(list->resources, s.roles[first]);
-    }
-    return NULL;
+    return scim_small_list(list, call, page, &scim_role_type, all);
 }
 
 const scim_resource_t scim_roles = {

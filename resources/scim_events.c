@@ -64,7 +64,8 @@ static int is_active(const cJSON *resource)
 
 /* In the order of scim_role_names. */
 static const char *const role_kinds[SCIM_ROLE_COUNT] = {
-    SCIM_EVENT_ROLE_ADMIN, SCIM_EVENT_ROLE_USER, SCIM_EVENT_ROLE_GUEST
+    "urn:mod_scim:event:role:admin", "urn:mod_scim:event:role:user",
+    "urn:mod_scim:event:role:guest"
 };
 
 /* -1: it is none of them. */
@@ -76,6 +77,7 @@ static int role_of(const cJSON *resource)
     return role ? scim_role_of(role) : -1;
 }
 
+/* What was asked for, then what it means. */
 static const char *kinds_of(const cJSON *before, const cJSON *after,
                             const char *kind, apr_pool_t *pool)
 {
@@ -85,7 +87,8 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
         APR_ARRAY_PUSH(kinds, const char *) = is_active(after)
-            ? SCIM_EVENT_ACTIVATE : SCIM_EVENT_DEACTIVATE;
+            ? "urn:ietf:params:scim:event:prov:activate"
+            : "urn:ietf:params:scim:event:prov:deactivate";
     }
     if (before && after && role >= 0 && role != role_of(before)) {
         APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role];

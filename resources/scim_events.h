@@ -6,16 +6,13 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
-/* Event kinds (RFC 9967 section 7.4), and those of our own. */
+/* What requests do with an account (RFC 9967 section 7.4).  What a change
+ * means besides is added by scim_events_compare; kinds of other writes are in
+ * their statements. */
 #define SCIM_EVENT_CREATE     "urn:ietf:params:scim:event:prov:create:full"
 #define SCIM_EVENT_PATCH      "urn:ietf:params:scim:event:prov:patch:full"
 #define SCIM_EVENT_PUT        "urn:ietf:params:scim:event:prov:put:full"
 #define SCIM_EVENT_DELETE     "urn:ietf:params:scim:event:prov:delete"
-#define SCIM_EVENT_ACTIVATE   "urn:ietf:params:scim:event:prov:activate"
-#define SCIM_EVENT_DEACTIVATE "urn:ietf:params:scim:event:prov:deactivate"
-#define SCIM_EVENT_ROLE_ADMIN "urn:mod_scim:event:role:admin"
-#define SCIM_EVENT_ROLE_USER  "urn:mod_scim:event:role:user"
-#define SCIM_EVENT_ROLE_GUEST "urn:mod_scim:event:role:guest"
 
 /* The events of one change, as parameters of :events (statements.sql). */
 typedef struct {

@@ -36,6 +36,11 @@ my @roles = content('values/scim_role.h') =~ /^#define SCIM_ROLE_[A-Z]+ "([A-Z]+
 is scalar @roles, 3, 'values/scim_role.h has three roles';
 is_deeply [(content('schema.sql') =~ /new\.role NOT IN \(([^)]*)\)/)[0] =~ /'(\w+)'/g], \@roles, 'schema.sql has the same';
 is_deeply [(content('admin/admin.js') =~ /^const roles = (\[\[.*\]\]);/m)[0] =~ /\['(\w+)'/g], \@roles, 'and the settings page';
+my %kinds = map { $_ => 1 } map { content($_) =~ /["'](urn:[\w:]+:event:[a-z:]+)["']/g } glob 'resources/*.[ch] storage/*.{h,sql}';
+cmp_ok scalar keys %kinds, '>', 10, 'the kinds of events are found';
+is_deeply [grep { my ($kind) = /:event:(?:prov:)?(.*)/; index($page, "'$kind': t(") < 0 } sort keys %kinds], [], 'every kind of event has a text on the page';
+my ($feed) = content('docs/feed.md') =~ /^\| kind \|(.*?)\n\n/ms;
+is_deeply [grep { my ($last) = /.*:event:\w+(:.*)/; $feed !~ /\Q$last\E\b/ } sort keys %kinds], [], 'and a line in docs/feed.md';
 my ($most) = content('values/scim_text.h') =~ /^#define SCIM_COLUMN_MAX (\d+)/m;
 like content('schema.sql'), qr/length\(new\.user_name\) > $most /, 'a userName has the same limit in C and in SQL';
 done_testing;

@@ -7,7 +7,7 @@ use File::Basename qw(dirname);
 use Test::More;
 
 my @C = glob('*.c *.h {httpd,resources,rules,scimctl,storage,values,t/unit,t/fuzz,bench}/*.[ch]');
-my @TEXTS = (@C, glob('README *.sql docs/*.md t/*.t t/lib/Scim/*.pm t/*.tsv t/corpus/* t/browser/*.mjs'
+my @TEXTS = (@C, glob('README *.md *.sql docs/*.md t/*.t t/lib/Scim/*.pm t/*.tsv t/corpus/* t/browser/*.mjs'
     . ' script/* admin/*.js bench/run conf/* examples/* examples/*/*'));
 
 my %content;
@@ -79,6 +79,12 @@ is_deeply \@silent, [], 'every source begins with what it is for' or diag join "
 my %base = map { m{([^/]+)\.[ch]$} ? ($1 => 1) : () } grep { !m{^(?:t|bench|scimctl)/} } @C;
 my $design = content('docs/design.md');
 is_deeply [grep { $design !~ /\b$_\b/ } sort keys %base], [], 'docs/design.md says what each source is for';
+
+# README has every directive that configtest knows and that is ours.
+my @directives = map { content($_) =~ /(?:X\(\w+, |AP_INIT_\w+\()"(SCIM\w+)"/g } glob 'httpd/scim_config.[ch]';
+my ($chapter) = content('README') =~ /^Directives\n-+\n(.*?)\n\n\n/ms;
+cmp_ok scalar @directives, '>', 15, 'the directives are found';
+is_deeply [grep { $chapter !~ /^    $_\b/m } @directives], [], 'README has every directive';
 
 # Each message of the log is in docs/messages.md, with its levels.
 my (%in_code, %in_doc);

@@ -33,8 +33,10 @@ my @chapters = content('NEWS') =~ /^(?:Changes with schema|Schema) version (\d+)
 is_deeply \@chapters, [reverse 1 .. $chapters[0]], 'NEWS has a chapter for each version of the schema, newest first';
 is $chapters[0], $version, 'and one for that of schema.sql';
 
-my @named = content('SECURITY.md') =~ m{\b((?:docs|t)/[\w.-]+\.(?:md|t))\b}g;
-is_deeply [grep { !-e } @named], [], 'the places that SECURITY.md names are there';
+for my $file ('SECURITY.md', 'CONTRIBUTING.md') {
+    my @named = content($file) =~ m{\b((?:docs|t|script|httpd|resources|rules|storage|admin|conf)/[\w./-]+\.\w+)\b}g;
+    is_deeply [grep { !-e && !/TYPE/ } @named], [], "the places that $file names are there";
+}
 is_deeply [grep { index(content('README'), "\n$_\n--") < 0 } content('SECURITY.md') =~ /README,\s+"([^"]+)"/g], [],
     "and so are the README's chapters";
 

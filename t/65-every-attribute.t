@@ -10,6 +10,7 @@ use MIME::Base64 ();
 
 my $org = organization(profile => 'open');
 my $friend = $org->create;
+my @SCHEMAS = (CORE, map { $_->{schema} } @{ $org->get('/ResourceTypes/User')->{json}{schemaExtensions} });
 my ($mode, $base);
 
 # Paths: {path, key of the container or undef, attribute, sub or undef}
@@ -62,7 +63,7 @@ sub at {
     return $value ? $value->{ $path->{sub}{name} } : undef;
 }
 
-sub user { return { schemas => [CORE, ENT], userName => user_name(), displayName => 'Test User', @_ } }
+sub user { return { schemas => \@SCHEMAS, userName => user_name(), displayName => 'Test User', @_ } }
 sub with {
     my ($path, $value, %more) = @_;
     my %member = ($path->{attribute}{name} => $value);
@@ -146,12 +147,13 @@ sub check {
     holds(read_user($id), $path, part($path, $first), 'is what PUT has set') unless $immutable;
 }
 
+cmp_ok scalar @SCHEMAS, '>', 1, 'the schemas of a User are found';
 for (modes()) {
     $mode = $_;
-    for my $urn (CORE, ENT) {
+    for my $urn (@SCHEMAS) {
         my $schema = $org->get("/Schemas/$urn", profile => $mode)->{json};
         my @paths = paths_of($urn, $schema);
-        cmp_ok scalar @paths, '>', 5, "INTOP-19: $urn has attributes to try ($mode)";
+        cmp_ok scalar @paths, '>', 0, "INTOP-19: $urn has attributes to try ($mode)";
         check($_) for @paths;
     }
 }

@@ -368,6 +368,10 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
     return scim_json_print(rest, call->pool);
 }
 
+#define COLUMN_VALUES (TEXT_COLUMNS + 3)
+#define EVENT_VALUES 7
+#define INSERT_VALUES (1 + COLUMN_VALUES + 3 + EVENT_VALUES)
+
 /* The parameters that INSERT and UPDATE share, columns and JSON; returns how
  * many there are. */
 static int put_columns(const char **values, scim_call_t *call,
@@ -406,8 +410,6 @@ static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
                       " '%.120s' already.",
                       scim_json_text(resource, "userName"));
 }
-
-#define INSERT_VALUES 19
 
 /* What INSERT gets, and the resource that it makes. */
 static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
@@ -569,8 +571,9 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                             const account_t *account, const cJSON *wanted,
                             const char *role, const char *kind)
 {
-    const char *values[18] = { call->principal->organization_id,
-                               account->id, account->version };
+    const char *values[3 + COLUMN_VALUES + EVENT_VALUES] = {
+        call->principal->organization_id, account->id, account->version
+    };
     const scim_change_t *change = scim_events_compare(account->resource,
                                                       wanted, kind,
                                                       call->pool);
@@ -753,7 +756,9 @@ static scim_error_t *replace(cJSON **user, scim_call_t *call, const char *id,
 
 static scim_error_t *try_to_delete(int *lost, scim_call_t *call, void *baton)
 {
-    const char *values[10] = { call->principal->organization_id };
+    const char *values[3 + EVENT_VALUES] = {
+        call->principal->organization_id
+    };
     const scim_change_t *change;
     account_t account;
     scim_rows_t *rows;

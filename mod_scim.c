@@ -234,7 +234,7 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
     apr_table_setn(x->r->err_headers_out, "Allow", allow);
     if (x->r->method_number == M_INVALID) {
         return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
-                          "There is no method %.20s.", x->r->method);
+                          "Unknown method %.20s.", x->r->method);
     }
     return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
                       "The method %.20s is not allowed here, only %s.",

@@ -72,12 +72,17 @@ static const char *shown(const char *at, apr_pool_t *pool)
     return *at ? apr_psprintf(pool, "'%.40s'", at) : "the end";
 }
 
+static const char *kind_name(scim_error_kind_e kind)
+{
+    return kind == SCIM_E_INVALID_PATH ? "path" : "filter";
+}
+
 static scim_error_t *unexpected(parser_t *in, const char *expected)
 {
     return scim_error(in->pool, in->kind,
                       "The %s is not valid at position %" APR_SIZE_T_FMT
                       ": found %s, expected %s.",
-                      in->kind == SCIM_E_INVALID_PATH ? "path" : "filter",
+                      kind_name(in->kind),
                       (apr_size_t) (in->at - in->start),
                       shown(in->at, in->pool), expected);
 }
@@ -534,8 +539,8 @@ static scim_error_t *start(parser_t *in, const char *text,
     in->kind = kind;
     in->pool = pool;
     if (strlen(text) > SCIM_FILTER_MAX_LENGTH) {
-        return scim_error(pool, kind, "The text is longer than %d bytes.",
-                          SCIM_FILTER_MAX_LENGTH);
+        return scim_error(pool, kind, "The %s is longer than %d bytes.",
+                          kind_name(kind), SCIM_FILTER_MAX_LENGTH);
     }
     return NULL;
 }

@@ -248,7 +248,7 @@ static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
            ? call->resolve(id, call->resolve_baton,
                            reference + strlen(SCIM_BULK_ID), call->pool)
            : scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                        "'%.60s' means something in a bulk request only.",
+                        "'%.60s' can only be used in a bulk request.",
                         reference);
 }
 

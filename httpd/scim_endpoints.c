@@ -191,8 +191,7 @@ static scim_error_t *get_cursor(scim_page_t *page, scim_exchange_t *x)
                                  excluded ? excluded : "", NULL);
     return page->cursor && parameter(x, "startIndex")
            ? scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
-                        "A page is asked for by startIndex or by cursor, not"
-                        " by both.")
+                        "startIndex and cursor cannot be combined.")
            : NULL;
 }
 
@@ -293,7 +292,7 @@ scim_error_t *scim_endpoint_get(scim_exchange_t *x)
 
     if (parameter(x, "filter") && x->call.rules.strict) {
         return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
-                          "A single %s takes no filter.",
+                          "filter cannot be used with a single %s.",
                           x->resource->type->name);
     }
     SCIM_ERR(x->resource->get(&resource, &x->call, x->target->id));
@@ -409,7 +408,8 @@ static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
     }
     if (parameter(x, "filter")) {
         return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
-                          "%s takes no filter.", x->target->endpoint);
+                          "filter cannot be used with %s.",
+                          x->target->endpoint);
     }
     x->reply.body = document;
     x->reply.etag = etag_of(document, x->r->pool);

@@ -251,7 +251,7 @@ static scim_error_t *add_parameter(apr_table_t *parameters, request_rec *r,
     if (strcmp(name, "attributes") != 0
         && strcmp(name, "excludedAttributes") != 0) {
         return scim_error(r->pool, SCIM_E_INVALID_VALUE,
-                          "The query parameter '%s' is there twice.", name);
+                          "Duplicate query parameter '%s'.", name);
     }
     apr_table_setn(parameters, name,
                    apr_pstrcat(r->pool, first, ",", value, NULL));
@@ -339,7 +339,8 @@ scim_error_t *scim_http_check_accept(request_rec *r)
         }
     }
     return accept ? scim_error(r->pool, SCIM_E_NOT_ACCEPTABLE,
-                               "Answers are " SCIM_MEDIA_TYPE ".")
+                               "The answer is " SCIM_MEDIA_TYPE ";"
+                               " Accept does not allow it.")
                   : NULL;
 }
 
@@ -445,7 +446,7 @@ static scim_error_t *read_some(body_t *body, int *at_end, request_rec *r,
 
     if (is_encoded(r)) {
         return scim_error(r->pool, SCIM_E_UNSUPPORTED_TYPE,
-                          "A body with Content-Encoding is not taken.");
+                          "A body with Content-Encoding is not supported.");
     }
     if (rv == APR_SUCCESS) {
         rv = append_all(body, at_end, some, r->pool);
@@ -707,7 +708,7 @@ static void insert_error_filter(request_rec *r)
 static const char *explain(request_rec *r)
 {
     return r->status == HTTP_REQUEST_URI_TOO_LARGE
-        ? "The URL is longer than this server takes (LimitRequestLine). Send"
+        ? "The URL is longer than this server allows (LimitRequestLine). Send"
           " the query as the body of a POST to " SCIM_SEARCH "."
         : ap_get_status_line(r->status);
 }

@@ -186,7 +186,8 @@ static scim_error_t *turn_away(request_rec *r, scim_rate_place_t *address,
                       " for the organization %.63s", address_of(r),
                       and_more(untold, r->pool), organization);
     }
-    return refuse(r, wait, "Too many wrong tokens came from this address.");
+    return refuse(r, wait,
+                  "Too many requests with wrong tokens from this address.");
 }
 
 static void tell_failed(request_rec *r, scim_rate_place_t *address,

@@ -190,7 +190,7 @@ static scim_error_t *read_path(scim_bulk_op_t *operation, int *is_collection,
     path += *path == '/';
     if (strchr(path, '?')) {
         return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "The path of an operation takes no query.");
+                          "The path of an operation must not have a query.");
     }
     length = strcspn(path, "/");
     resource = scim_resource_at(path, length);

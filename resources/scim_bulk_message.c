@@ -19,7 +19,7 @@
 static scim_error_t *no_request(scim_call_t *call, const char *why)
 {
     return scim_error(call->pool, SCIM_E_INVALID_SYNTAX,
-                      "The body is no BulkRequest: %s.", why);
+                      "The body is not a BulkRequest: %s.", why);
 }
 
 /* A number of errors, in text too unless strict; -1 for what is none. */
@@ -103,7 +103,7 @@ static scim_error_t *read_operation(scim_bulk_t *bulk,
     }
     if (apr_hash_get(bulk->posts, operation->bulk_id, APR_HASH_KEY_STRING)) {
         return scim_error(bulk->call->pool, SCIM_E_INVALID_SYNTAX,
-                          "The bulkId '%.60s' occurs twice.",
+                          "Duplicate bulkId '%.60s'.",
                           operation->bulk_id);
     }
     apr_hash_set(bulk->posts, operation->bulk_id, APR_HASH_KEY_STRING,
@@ -132,7 +132,7 @@ scim_error_t *scim_bulk_read(scim_bulk_t *bulk, const cJSON *message,
     if (!cJSON_IsObject(message)
         || !scim_json_names(scim_json_member_nocase(message, "schemas"),
                             REQUEST_URN)) {
-        return no_request(bulk->call, "schemas must hold " REQUEST_URN);
+        return no_request(bulk->call, "schemas must contain " REQUEST_URN);
     }
     if (!cJSON_IsArray(list) || !list->child) {
         return no_request(bulk->call, "Operations must be a list that is not"

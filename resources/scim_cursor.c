@@ -85,9 +85,9 @@ const char *scim_cursor_make(const scim_position_t *position,
 static scim_error_t *invalid(apr_pool_t *pool)
 {
     return scim_error(pool, SCIM_E_INVALID_CURSOR,
-                      "The cursor is not one of this list. Start again with"
-                      " an empty cursor, and change no other parameter from"
-                      " page to page.");
+                      "The cursor does not belong to this list. Start again"
+                      " with an empty cursor, and change no other parameter"
+                      " from page to page.");
 }
 
 /* The bytes of a cursor; NULL when it is not the text that we make of them,
@@ -160,7 +160,8 @@ scim_error_t *scim_cursor_read(scim_position_t *position,
     }
     if (number_of(payload, "n") != (double) page->count) {
         return scim_error(pool, SCIM_E_INVALID_COUNT,
-                          "The cursor was made with another count (%.0f).",
+                          "The cursor was issued for a count of %.0f; send the"
+                          " same count.",
                           number_of(payload, "n"));
     }
     position->total = (apr_int64_t) number_of(payload, "t");

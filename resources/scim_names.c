@@ -89,8 +89,8 @@ static scim_error_t *check_user_name(scim_call_t *call,
 
     if (!is_address(user_name)) {
         return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "userName must be an e-mail address, '%.120s' is"
-                          " not.", user_name);
+                          "userName must be an e-mail address, not '%.120s'.",
+                          user_name);
     }
     return check_domain(call, user_name);
 }

@@ -43,6 +43,6 @@ scim_error_t *scim_store_change(scim_call_t *call, scim_store_try_fn *try,
         SCIM_ERR(check_presence(call));
     }
     return scim_error(call->pool, SCIM_E_UNAVAILABLE,
-                      "Too many clients change this resource at the same"
-                      " time. Please try again.");
+                      "Too many clients are changing this resource at the"
+                      " same time. Please try again.");
 }

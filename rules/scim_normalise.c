@@ -103,8 +103,8 @@ static scim_error_t *check_plain(context_t *c,
     return !c->rules->strict && strcmp(attribute->name, "value") == 0
            && scim_shape_looks_like_json(text)
            ? scim_error(c->pool, SCIM_E_INVALID_VALUE,
-                        "Attribute '%s' must be a plain value, not the JSON"
-                        " %.60s, which cannot be understood.", where, text)
+                        "Attribute '%s' must be a plain value; the JSON %.60s"
+                        " cannot be interpreted.", where, text)
            : NULL;
 }
 
@@ -368,7 +368,8 @@ static scim_error_t *add_element(cJSON *list, int *count, context_t *c,
     cJSON *normal;
 
     if (cJSON_IsNull(value) && c->rules->strict) {
-        return mismatch(c, where, "without null", value);
+        return scim_error(c->pool, SCIM_E_INVALID_VALUE,
+                          "Attribute '%s' must not contain null.", where);
     }
     SCIM_ERR(normalise_one(&normal, c, attribute, value, where));
     if (normal) {
@@ -547,14 +548,16 @@ static scim_error_t *check_schemas(context_t *c, const cJSON *body,
     cJSON_ArrayForEach(urn, schemas) {
         if (!is_known_urn(type, urn)) {
             return scim_error(c->pool, SCIM_E_INVALID_SYNTAX,
-                              "'schemas' names %.60s, which %s does not have.",
+                              "'schemas' contains %.60s, which is not a schema"
+                              " of %s.",
                               scim_json_print(urn, c->pool), type->endpoint);
         }
     }
     return cJSON_IsArray(schemas) && scim_json_names(schemas, type->core->urn)
         ? NULL
         : scim_error(c->pool, SCIM_E_INVALID_SYNTAX,
-                     "'schemas' must be a list with %s.", type->core->urn);
+                     "'schemas' must be a list that contains %s.",
+                     type->core->urn);
 }
 
 static const scim_attribute_t *find_top(const scim_resource_type_t *type,

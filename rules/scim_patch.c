@@ -402,8 +402,8 @@ static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
     SCIM_ERR(list_of(&values, p, c));
     if (values->child && values->child->next) {
         return refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                      "selects elements one by one, each of which takes one"
-                      " value");
+                      "selects single elements, so the value must not be a"
+                      " list");
     }
     while ((c->verb == SCIM_PATCH_REPLACE || is_absent(p, sent))
            && element->child) {
@@ -666,7 +666,7 @@ static scim_error_t *drop_schema(patch_t *p, const change_t *c)
 
     if (!urn) {
         return refuse(p, SCIM_E_MUTABILITY, c->name,
-                      "is the resource and cannot be removed");
+                      "is the core schema and cannot be removed");
     }
     scim_json_drop(p->resource, urn);
     return NULL;
@@ -690,7 +690,7 @@ static scim_error_t *change(void *baton, scim_patch_change_t *c)
     if (cJSON_IsNull(c->value) && c->verb == SCIM_PATCH_ADD
         && p->rules->strict) {
         return refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                      "cannot be added as null");
+                      "cannot be added with the value null");
     }
     holder = holder_of(p, o->container);
     SCIM_ERR(change_attribute(p, c, holder));

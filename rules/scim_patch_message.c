@@ -178,7 +178,7 @@ static scim_error_t *check_message(const reader_t *m, const cJSON *operations,
         && !scim_json_names(scim_json_member_nocase(message, "schemas"),
                             SCIM_PATCH_URN)) {
         return scim_error(m->pool, SCIM_E_INVALID_SYNTAX,
-                          "'schemas' must have %s.", SCIM_PATCH_URN);
+                          "'schemas' must contain %s.", SCIM_PATCH_URN);
     }
     return NULL;
 }

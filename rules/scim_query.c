@@ -658,8 +658,8 @@ scim_error_t *scim_query_sort_operand(scim_operand_t *operand,
     if (error || !operand->name || operand->compare == SCIM_COMPARE_NONE
         || (operand->multi_valued && leaf_of(operand)->column)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "sortBy must name an attribute with values to sort"
-                          " by, '%.120s' does not.", name);
+                          "sortBy must name an attribute that can be sorted,"
+                          " not '%.120s'.", name);
     }
     return NULL;
 }

@@ -180,7 +180,7 @@ is $neighbour->get($ONE, profile => 'free', from('198.51.100.1'))->{status}, 200
 my $turned = guess_on('198.51.100.1', 'too many wrong tokens from its address');
 is_error($turned, 429, undef, 'are refused with 429');
 is $turned->{headers}{'retry-after'}, 1, 'with Retry-After';
-is $turned->{json}{detail}, 'Too many wrong tokens came from this address. Wait 1 second and try again.', 'which says why';
+is $turned->{json}{detail}, 'Too many requests with wrong tokens from this address. Wait 1 second and try again.', 'which says why';
 is $neighbour->get($ONE, profile => 'free', from('198.51.100.1'))->{status}, 200, 'the identity provider goes on' for 1 .. 3;
 is guesses('198.51.100.2', 3), '401x3', 'other addresses are their own';
 guess_on('2001:db8:1:2::1', 'so it is with IPv6');

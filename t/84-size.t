@@ -150,7 +150,7 @@ for my $what (sort keys %hostile) {
     $r = $hostile{$what}->();
     cmp_ok cpu() - $before, '<', 1.5, "$what: takes a second of httpd's time at most";
     is_error($r, 400, 'tooMany', "$what: is refused");
-    like $r->{json}{detail}, qr/Operation \d+: The request takes more work than one request may: send fewer operations, /, "$what: with what would help";
+    like $r->{json}{detail}, qr/Operation \d+: The request exceeds the work limit of one request: send fewer operations, /, "$what: with what would help";
 }
 my $before = cpu();
 $r = patches_in_bulk(100);

@@ -52,7 +52,7 @@ static scim_error_t *broken(reader_t *in, const char *what)
 /* Valid JSON all the same. */
 static scim_error_t *unwelcome(reader_t *in, const char *what)
 {
-    return refuse(in, "taken", what);
+    return refuse(in, "accepted", what);
 }
 
 static int peek(const reader_t *in)
@@ -112,11 +112,11 @@ static scim_error_t *read_code_point(reader_t *in)
         return NULL;
     }
     if (code > 0xdbff || !take(in, '\\') || !take(in, 'u')) {
-        return broken(in, "a surrogate without its other half");
+        return broken(in, "an unpaired surrogate");
     }
     SCIM_ERR(read_hex4(in, &low));
     return low < 0xdc00 || low > 0xdfff
-           ? broken(in, "a surrogate without its other half") : NULL;
+           ? broken(in, "an unpaired surrogate") : NULL;
 }
 
 static scim_error_t *read_escape(reader_t *in)
@@ -124,7 +124,7 @@ static scim_error_t *read_escape(reader_t *in)
     int c = peek(in);
 
     if (c < 0) {
-        return broken(in, "a string without an end");
+        return broken(in, "an unterminated string");
     }
     if (c == 0 || !strchr("\"\\/bfnrtu", c)) {
         return broken(in, "an unknown escape");
@@ -143,7 +143,7 @@ static scim_error_t *read_string(reader_t *in)
         int c = peek(in);
 
         if (c < 0) {
-            return broken(in, "a string without an end");
+            return broken(in, "an unterminated string");
         }
         if (c < 0x20) {
             return broken(in, "a control character in a string");
@@ -293,7 +293,7 @@ static scim_error_t *read_items(reader_t *in, char close)
 static scim_error_t *read_container(reader_t *in, char close)
 {
     if (in->depth == SCIM_JSON_MAX_DEPTH) {
-        return unwelcome(in, "too many levels");
+        return unwelcome(in, "too many levels of nesting");
     }
     in->depth++;
     SCIM_ERR(read_items(in, close));
@@ -350,7 +350,7 @@ static scim_error_t *check_text(reader_t *in)
     SCIM_ERR(check_utf8(in));
     SCIM_ERR(read_value(in));
     skip_space(in);
-    return in->at == in->end ? NULL : broken(in, "the end expected");
+    return in->at == in->end ? NULL : broken(in, "end of text expected");
 }
 
 /* A member's name and where the text has it. */
@@ -380,8 +380,8 @@ static scim_error_t *check_names(reader_t *in, name_t *names,
         if (strcasecmp(names[i - 1].name, names[i].name) == 0) {
             in->at = names[i].at;
             return unwelcome(in, apr_psprintf(in->pool,
-                                              "the member '%.60s' a second"
-                                              " time", names[i].name));
+                                              "duplicate member '%.60s'",
+                                              names[i].name));
         }
     }
     return NULL;

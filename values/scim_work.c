@@ -35,7 +35,7 @@ scim_error_t *scim_work_check(const scim_work_t *work, apr_pool_t *pool)
 {
     return scim_work_is_over(work)
            ? scim_error(pool, SCIM_E_TOO_MANY,
-                        "The request takes more work than one request may:"
+                        "The request exceeds the work limit of one request:"
                         " send fewer operations, filter terms, elements or"
                         " resources at once.")
            : NULL;

@@ -578,9 +578,9 @@ static int handle_request(request_rec *r)
     }
     if (scim_door_of(r) != handler) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, SCIM_LOGNO(0052)
-                      "the handler %s serves nothing here: only SetHandler"
-                      " in a <Location> of the server's configuration counts,"
-                      " no .htaccess", handler);
+                      "the handler %s is ignored here: use SetHandler in a"
+                      " <Location> of the server's configuration, not in"
+                      " .htaccess", handler);
         return HTTP_NOT_FOUND;
     }
     ignore_range(r);
@@ -662,16 +662,15 @@ static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
 {
     if (advice == SCIM_POOL_ADVICE_SHARED) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0070)
-                     "PostgreSQL lends our sessions to others, as a pooler"
-                     " in transaction mode does (%s): set"
-                     " SCIMPreparedStatements Off, or have the pooler lend"
-                     " whole sessions", what);
+                     "sessions of PostgreSQL are shared, as by a pooler in"
+                     " transaction mode (%s): set SCIMPreparedStatements Off,"
+                     " or use session mode in the pooler", what);
     }
     else {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0071)
-                     "with SCIMPreparedStatements Off the role of DBDParams"
-                     " must have the settings itself that are missing: %s"
-                     " (ALTER ROLE, see PgBouncer in README)", what);
+                     "SCIMPreparedStatements is Off, but settings of the role"
+                     " in DBDParams are missing: %s (use ALTER ROLE, see"
+                     " PgBouncer in README)", what);
     }
 }
 

@@ -184,8 +184,8 @@ static const char *set_headers(cmd_parms *cmd, void *config_,
         return not_allowed(cmd, prefix, problem);
     }
     if (encoding && strcasecmp(encoding, "encoded") != 0) {
-        return not_allowed(cmd, encoding, "behind the beginning of the names"
-                           " there may only be encoded");
+        return not_allowed(cmd, encoding, "the prefix can only be followed by"
+                           " encoded");
     }
     config->headers = strcasecmp(prefix, "Off") == 0 ? "" : prefix;
     config->headers_encoded = encoding != NULL;

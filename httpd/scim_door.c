@@ -136,9 +136,9 @@ const char *scim_door_make(const scim_door_t **door, cmd_parms *cmd,
     }
     *door = door_of(section_around(cmd->directive), cmd->pool);
     return *door || is_expression(handler) ? NULL
-        : apr_psprintf(cmd->pool, "SetHandler %s must stand in a <Location>"
-                       " with a path, a <LocationMatch>, or a virtual host"
-                       " of its own: there is no file behind it", handler);
+        : apr_psprintf(cmd->pool, "SetHandler %s must be in a <Location> with"
+                       " a path, a <LocationMatch>, or a virtual host of its"
+                       " own: it serves URLs, not files", handler);
 }
 
 /* Requests */
@@ -323,8 +323,8 @@ static void check_name(const ap_directive_t *node,
         && (ap_strcasestr(name, "scim")
             || (node->parent && has_directives(first)))) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0050)
-                     "SetHandler %s (line %d of %s): this is none of"
-                     " mod_scim's handlers, which are " SCIM_HANDLER " and "
+                     "SetHandler %s (line %d of %s): mod_scim has no such"
+                     " handler; its handlers are " SCIM_HANDLER " and "
                      SCIM_ADMIN_HANDLER, name, node->line_num,
                      node->filename);
     }
@@ -339,8 +339,8 @@ static int check_place(const ap_directive_t *node, server_rec *s,
         return OK;
     }
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0051)
-                 "%s %s (line %d of %s): there is no file behind mod_scim's"
-                 " handlers: use SetHandler in a <Location>",
+                 "%s %s (line %d of %s): mod_scim's handlers serve URLs, not"
+                 " files: use SetHandler in a <Location>",
                  node->directive, node->args, node->line_num,
                  node->filename);
     return HTTP_INTERNAL_SERVER_ERROR;

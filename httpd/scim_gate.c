@@ -238,8 +238,8 @@ static scim_error_t *ask(visitor_t *visitor, request_rec *r,
     else if (packed && error->kind == SCIM_E_UNAVAILABLE) {
         scim_http_log(r, error);
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, SCIM_LOGNO(0060)
-                      "%s: let in as before, the database is away"
-                      " (SCIMGateGrace %d)", r->uri, grace);
+                      "%s: access granted as before, the database cannot be"
+                      " reached (SCIMGateGrace %d)", r->uri, grace);
         unpack(visitor, packed);
         error = NULL;
     }
@@ -635,7 +635,7 @@ void scim_gate_init_child(apr_pool_t *pool, server_rec *s)
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, s, SCIM_LOGNO(0009)
-                     "no memory of accounts: each request asks the"
+                     "account cache is off; every request queries the"
                      " database");
         cache = remembered = NULL;
     }

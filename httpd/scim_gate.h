@@ -32,8 +32,8 @@ const char *scim_gate_value(request_rec *r, int i);
 void scim_gate_init_child(apr_pool_t *pool, server_rec *s);
 
 #define SCIM_GATE_STRANGERS                                                 \
-    "whoever has no active account passes here: put it into a <RequireAll>" \
-    " that has Require scim-account, too"
+    "access is granted without an active account: put this line into a"     \
+    " <RequireAll> together with Require scim-account"
 
 /* Whether the Require line, one of the gate, is true for who has no account:
  * after "not" or in a <RequireNone>, and nothing around it demands one. */

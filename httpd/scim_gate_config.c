@@ -257,11 +257,12 @@ static void warn_of_any(const ap_directive_t *node, const ap_directive_t *at,
         if (is_named(at, "Satisfy") && strcasecmp(at->args, "Any") == 0
             && holds_in(at, section_around(node), pool)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0054)
-                         "Satisfy Any (line %d of %s): who passes Allow and"
-                         " Deny, everybody where there are none, is not asked"
-                         " for what Require demands beside %s %s (line %d of"
-                         " %s)", at->line_num, at->filename, node->directive,
-                         node->args, node->line_num, node->filename);
+                         "Satisfy Any (line %d of %s): Allow and Deny alone"
+                         " grant access, to everybody where they are not set;"
+                         " the Require lines beside %s %s (line %d of %s) are"
+                         " not enforced", at->line_num, at->filename,
+                         node->directive, node->args, node->line_num,
+                         node->filename);
         }
         warn_of_any(node, at->first_child, s, pool);
     }
@@ -320,8 +321,8 @@ static int report_lost(server_rec *s, const ap_directive_t *lost)
     const ap_directive_t *section = section_around(lost);
 
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0010)
-                 "Require %s in %s %s (line %d of %s) does not know of which"
-                 " organization: add SCIMOrganization and its key there",
+                 "Require %s in %s %s (line %d of %s) needs an organization:"
+                 " add SCIMOrganization with its key there",
                  lost->args, section->directive, section->args,
                  lost->line_num, lost->filename);
     return HTTP_INTERNAL_SERVER_ERROR;

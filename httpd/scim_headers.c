@@ -31,8 +31,8 @@ const char *scim_headers_check_prefix(const char *prefix)
     for (c = prefix; apr_isalnum(*c) || *c == '-'; c++) {
     }
     return apr_isalpha(*prefix) && !*c && c - prefix <= MAX_PREFIX ? NULL
-        : "it must be how the names of the headers begin, such as X-: a"
-          " letter, then letters, digits and hyphens; or Off";
+        : "it must be a prefix of header names, such as X- (a letter, then"
+          " letters, digits and hyphens), or Off";
 }
 
 /* "Account-Id" of "SCIM_ACCOUNT_ID". */

@@ -395,7 +395,7 @@ static int make_shared(apr_pool_t *pconf, apr_pool_t *plog,
     shared = *retained;
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, SCIM_LOGNO(0048)
-                     "mod_scim has no memory to share for its limits");
+                     "cannot create the shared memory for rate limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

@@ -52,8 +52,8 @@ scim_error_t *scim_tls_check(request_rec *r)
                              "This URL is only served over TLS: use https://."
                              " A token that was sent without TLS may be"
                              " known to others; delete it.",
-                             "SCIMRequireTLS, and the connection is not one"
-                             " of TLS");
+                             "SCIMRequireTLS: the connection does not use"
+                             " TLS");
 }
 
 /* configtest */
@@ -256,16 +256,17 @@ static void warn(server_rec *s, const ap_directive_t *node, int required,
 {
     if (required == 0) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0031)
-                     "SetHandler %s (line %d of %s): SCIMRequireTLS Off takes"
-                     " tokens and sessions without TLS on %s: let only a"
-                     " proxy that ends TLS reach that",
+                     "SetHandler %s (line %d of %s): SCIMRequireTLS Off"
+                     " accepts tokens and sessions without TLS on %s: only a"
+                     " proxy that terminates TLS must be able to reach this"
+                     " address",
                      node->args, node->line_num, node->filename, address);
         return;
     }
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0032)
-                 "SetHandler %s (line %d of %s): everything that comes to %s"
-                 " is refused, because there is no TLS: add SSLEngine on, or"
-                 " see SCIMRequireTLS",
+                 "SetHandler %s (line %d of %s): all requests to %s are"
+                 " refused, because TLS is not enabled there: add SSLEngine"
+                 " on, or see SCIMRequireTLS",
                  node->args, node->line_num, node->filename, address);
 }
 

@@ -32,7 +32,7 @@ static void trace_borrowed(request_rec *r, const scim_wait_trace_t *trace)
     }
     else {
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0091)
-                      "a connection was there after %s",
+                      "got a connection after %s",
                       shown(trace->took, r->pool));
     }
 }

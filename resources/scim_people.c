@@ -99,7 +99,7 @@ scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
     }
     if (!values[1]) {
         return scim_error(pool, SCIM_E_FORBIDDEN,
-                          "What was signed in with (%" APR_SIZE_T_FMT
+                          "The name of the signed-in user (%" APR_SIZE_T_FMT
                           " bytes) cannot be a %s.", strlen(value), name);
     }
     if (scim_rows_count(rows) > 1) {

@@ -160,8 +160,8 @@ static int is_usable(scim_db_t *db, const PGresult *result)
 {
     if (db->from && PQntuples(result) == 1
         && *PQgetvalue(result, 0, 0) == 't') {
-        db->problem = "the server is a standby (pg_is_in_recovery): what"
-                      " DBDParams name must lead to the primary, as with"
+        db->problem = "the server is a standby (pg_is_in_recovery):"
+                      " DBDParams must lead to the primary, for example with"
                       " target_session_attrs=read-write";
         scim_wait_close(db->connection);
         return 0;
@@ -401,7 +401,7 @@ static scim_error_t *given_up(scim_db_t *db)
            ? scim_error(db->pool, SCIM_E_TIMEOUT,
                         "The client has gone away.")
            : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, too_slow,
-                               "no answer of PostgreSQL within"
+                               "no answer from PostgreSQL within"
                                " SCIMDatabaseTimeout; the connection was"
                                " closed");
 }

@@ -247,8 +247,8 @@ static scim_error_t *take(ap_dbd_t **dbd, scim_pool_t *from,
                                  "The server is working on too many requests"
                                  " at the moment. Please try again.",
                                  "no database connection became free in time"
-                                 " (DBDMax, of which one organization has"
-                                 " half, beside others a quarter)");
+                                 " (DBDMax; one organization can use half of"
+                                 " it, or a quarter while others are active)");
     }
     error = take_in_place(dbd, from, end, pool);
     if (error) {

@@ -91,14 +91,14 @@ sub warned {
     $message ? like $output, $message, "$name: a warning" : unlike $output, qr/TLS/, "$name: no warning";
 }
 my $where = qr/SetHandler "?scim(?:-admin)?"? \(line \d+ of \S+httpd\.conf\)/;
-my $refuses = qr/$where: everything that comes to [\d.:\[\]]+:8(?:080|443) is refused, because there is no TLS: add SSLEngine on, or see SCIMRequireTLS/;
-my $clear = qr/$where: SCIMRequireTLS Off takes tokens and sessions without TLS on [\d.:\[\]]+:8(?:080|443): let only a proxy that ends TLS/;
+my $refuses = qr/$where: all requests to [\d.:\[\]]+:8(?:080|443) are refused, because TLS is not enabled there: add SSLEngine on, or see SCIMRequireTLS/;
+my $clear = qr/$where: SCIMRequireTLS Off accepts tokens and sessions without TLS on [\d.:\[\]]+:8(?:080|443): only a proxy that terminates TLS/;
 warned(sprintf($scim, ''), undef, 'a Location on a loopback address');
 warned(sprintf($scim, 'SCIMRequireTLS Off'), undef, 'SCIMRequireTLS Off there');
-warned(sprintf($scim, 'SCIMRequireTLS On'), qr/$where: everything that comes to 127\.0\.0\.1:9 is refused/, 'SCIMRequireTLS On there');
+warned(sprintf($scim, 'SCIMRequireTLS On'), qr/$where: all requests to 127\.0\.0\.1:9 are refused/, 'SCIMRequireTLS On there');
 warned("Listen 8080\n" . sprintf($scim, ''), $refuses, 'a Location on all addresses');
 warned("Listen 8080\nSCIMRequireTLS Off\n" . sprintf($scim, ''), $clear, 'SCIMRequireTLS Off for all of them');
-warned("Listen 8080\nSCIMRequireTLS Off\n" . sprintf($scim, 'SCIMRequireTLS On'), qr/$where: .* is refused, because there is no TLS/, 'the Location has the last word');
+warned("Listen 8080\nSCIMRequireTLS Off\n" . sprintf($scim, 'SCIMRequireTLS On'), qr/$where: .* are refused, because TLS is not enabled/, 'the Location has the last word');
 warned("Listen 8080\n<Location />\nSCIMRequireTLS Off\n</Location>\n" . sprintf($scim, ''), $clear, 'it inherits from the one above');
 warned("Listen 8080\nSSLEngine on\n$tls_keys\n" . sprintf($scim, ''), undef, 'TLS for the server');
 warned("Listen 8080 https\n" . sprintf($scim, ''), undef, 'a port of TLS');
@@ -120,7 +120,7 @@ is +(configtest(gate('/a', 'SCIMOrganization acme', 'SCIMGateCache 0', '<Require
 is +(configtest(gate('/', 'SCIMOrganization acme', '', '/a/b', 'Require scim-role ADMIN', '')))[0], 0, 'in the Location above';
 is +(configtest(gate('<LocationMatch "^/.*">', 'SCIMOrganization acme', '</LocationMatch>', '/a', 'Require scim-role ADMIN', '')))[0], 0, 'in a pattern, which may match';
 is +(configtest(gate('/a', 'SCIMProfile open', 'SCIMOrganization acme', 'Require scim-role Manager', '')))[0], 0, 'profile open has any role';
-refused(gate('/a', 'Require scim-account', ''), qr/Require scim-account in <Location \/a> \(line \d+ of .*httpd.conf\) does not know of which organization: add SCIMOrganization/, 'no SCIMOrganization');
+refused(gate('/a', 'Require scim-account', ''), qr/Require scim-account in <Location \/a> \(line \d+ of .*httpd.conf\) needs an organization: add SCIMOrganization/, 'no SCIMOrganization');
 refused(gate('/a', 'SCIMOrganization acme', '', '/b', '<RequireAll>', 'Require valid-user', 'Require not scim-role GUEST', '</RequireAll>', ''), qr/Require not scim-role GUEST in <Location \/b> .*add SCIMOrganization/, 'SCIMOrganization elsewhere');
 refused(gate('<VirtualHost 127.0.0.1:9>', 'SCIMOrganization acme', '</VirtualHost>', '/b', 'Require scim-account', ''), qr/add SCIMOrganization/, 'SCIMOrganization in another host');
 refused(gate("SCIMOrganization '$_'"), qr/SCIMOrganization: '\Q$_\E' is not allowed; it must be the key of an organization: /, "SCIMOrganization '$_'") for 'Acme', '-a', 'a b', 'a' x 64;

@@ -177,7 +177,7 @@ for my $handler ('scim-admin', 'scim') {
             ok $r->{status} == 404 || $r->{content} eq "a page\n" || $path =~ m{/\z}, "$handler in .htaccess, $how: $path serves nothing of ours" or diag "$r->{status} $r->{content}";
             unlike $r->{content}, qr/admin\.js|"scimUrl"|urn:ietf/, 'not a bit';
         }
-        like substr(error_text(), $size), qr/SCIM0052: the handler $handler serves nothing here/, "$handler in .htaccess, $how: the log says so";
+        like substr(error_text(), $size), qr/SCIM0052: the handler $handler is ignored here/, "$handler in .htaccess, $how: the log says so";
     }
 }
 unlike error_text(), qr/exit signal/, 'no child has died';
@@ -188,7 +188,7 @@ is get("/$key/index.html", $mine)->{content}, "a page\n", 'the folder itself is 
 for my $lines ("<RequireAll>\nRequire all granted\nRequire not scim-role GUEST\n</RequireAll>", "<RequireAll>\nRequire all granted\n<RequireNone>\nRequire scim-account\n</RequireNone>\n</RequireAll>") {
     Scim::Server::write_file("$folder/.htaccess", $lines);
     is get("/$key/index.html", $mine)->{status}, 500, 'a gate that lets in strangers is an error in .htaccess, too';
-    like error_text(), qr/htaccess: whoever has no active account passes here/, 'which the log explains';
+    like error_text(), qr/htaccess: access is granted without an active account/, 'which the log explains';
 }
 Scim::Server::write_file("$folder/.htaccess", "<RequireAll>\nRequire scim-account\nRequire not scim-role GUEST\n</RequireAll>");
 isnt get("/$key/index.html", $mine)->{status}, 500, 'with an account demanded it is none';
@@ -374,7 +374,7 @@ for my $section ('Directory /srv', 'DirectoryMatch ^/srv', 'Files x.html', 'File
         for my $inner ("SetHandler $handler", "<If true>\nSetHandler $handler\n</If>") {
             my ($status, $output) = configtest("<$section>\n$inner\n</$end>");
             isnt $status, 0, "SetHandler $handler in <$section> is refused";
-            like $output, qr/line \d+ of \S+test\.conf.*SetHandler \S+ must stand in a <Location>/s, 'with the line';
+            like $output, qr/line \d+ of \S+test\.conf.*SetHandler \S+ must be in a <Location>/s, 'with the line';
         }
     }
 }
@@ -386,7 +386,7 @@ for my $line ('AddHandler scim .scim', 'AddHandler "Scim-Admin" .html', 'AddType
 for my $line ('SetHandler scimadmin', 'SetHandler "scim_admin"', 'SetHandler scim-admim', 'SetHandler SCIMS', "SetHandler smic\nSCIMStrict On", "SCIMBaseURL https://h/scim\nSetHandler scm") {
     my ($status, $output) = configtest("<Location /a>\n$line\n</Location>");
     is $status, 0, "$line: a warning";
-    like $output, qr/SCIM0050: SetHandler \S+ \(line \d+ of \S+test\.conf\): this is none of mod_scim's handlers/, 'with the line';
+    like $output, qr/SCIM0050: SetHandler \S+ \(line \d+ of \S+test\.conf\): mod_scim has no such handler/, 'with the line';
 }
 # The gate: what turns it around lets in strangers, unless an account is demanded as well
 sub gate { return "SCIMOrganization acme\n<Location /a>\n$_[0]\n</Location>" }
@@ -407,7 +407,7 @@ my %strange = (
 for my $what (sort keys %strange) {
     my ($status, $output) = configtest($strange{$what});
     isnt $status, 0, "$what: refused";
-    like $output, qr/SCIM0053: Require .* \(line \d+ of \S+test\.conf\): whoever has no active account passes here: put it into a <RequireAll>/, 'with the line';
+    like $output, qr/SCIM0053: Require .* \(line \d+ of \S+test\.conf\): access is granted without an active account: put this line into a <RequireAll>/, 'with the line';
 }
 my %sure = (
     'not a role' => gate(within(All => 'Require scim-account', 'Require not scim-role GUEST')),

@@ -251,7 +251,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     as_superuser('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()');
     Scim::Server::wait_until('the old setting', 10, sub { ((sql('SHOW synchronous_standby_names'))[0][0] // '') eq '' });
     is stored($name), '1 1 1', 'a lost standby: the write was made once';
-    like log_of(), qr/no answer of PostgreSQL within SCIMDatabaseTimeout/, 'and the log says why';
+    like log_of(), qr/no answer from PostgreSQL within SCIMDatabaseTimeout/, 'and the log says why';
 }
 
 # A token whose row is locked is used without being noted.

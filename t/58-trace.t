@@ -55,7 +55,7 @@ like $said, qr/\[scim:trace1\] .*SCIM0095: scim_[0-9a-f]+: \d+ rows in \d+\.\d{3
 like $said, qr/\[scim:trace2\] .*SCIM0093: scim_[0-9a-f]+ is prepared in .* ms: .*INSERT INTO scim\.account/m,
     'a statement that is prepared has its text';
 like $said, qr/\[scim:trace2\] .*SCIM0094: sent without a name: .*strpos\(.*'title'.*\$2/m, 'a filter has its SQL';
-like $said, qr/\[scim:trace1\] .*SCIM0091: a connection was there after \d+\.\d{3} ms$/m,
+like $said, qr/\[scim:trace1\] .*SCIM0091: got a connection after \d+\.\d{3} ms$/m,
     'a connection that was borrowed has its time';
 for my $value ($secret, $name, $org->{token}, substr $org->{token}, 5) {
     unlike $said, qr/\Q$value/, 'no value, name or token is in it';

@@ -85,6 +85,6 @@ sleep 0.2 while time - $last < $GRACE + 0.2;
 is status($in, 'grace'), 503, 'and not after it';
 is status($in, 'long'), 200, 'another time is longer';
 open my $log, '<', $httpd->{error_log} or die "$!";
-like join('', <$log>), qr/SCIM0060.*let in as before, the database is away/, 'the log tells of each';
+like join('', <$log>), qr/SCIM0060.*access granted as before, the database cannot be reached/, 'the log tells of each';
 
 done_testing;

@@ -301,45 +301,45 @@ static const char *see_handler(cmd_parms *cmd, void *config_,
 const command_rec scim_directives[] = {
     SCIM_NUMBERS(DIRECTIVE)
     AP_INIT_TAKE1("SCIMBaseURL", set_base_url, NULL, ANYWHERE,
-                  "The public URL of the Location, when a proxy in front"
-                  " makes it another than this server knows."),
+                  "The public URL of the Location, if a proxy in front changes"
+                  " it."),
     AP_INIT_TAKE1("SCIMProfile", set_profile, NULL, ANYWHERE,
                   "managed (default): Managed Accounts with the roles ADMIN,"
                   " USER and GUEST; open: any SCIM user."),
     AP_INIT_FLAG("SCIMStrict", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, strict), ANYWHERE,
-                 "On: the plain reading of the RFCs; Off (default): the"
-                 " dialects of the identity providers as well."),
+                 "On: only what the RFCs allow; Off (default): also the"
+                 " deviations of known identity providers."),
     AP_INIT_TAKE1("SCIMAccountKey", set_account_key, NULL, ANYWHERE,
-                  "What joins who signed in to an account: userName (default)"
-                  " or externalId."),
+                  "The attribute that identifies the account of a signed-in"
+                  " user: userName (default) or externalId."),
     AP_INIT_TAKE1("SCIMAccountValue", set_account_value, NULL, ANYWHERE,
-                  "An expression for what SCIMAccountKey is compared with;"
-                  " default: the user that httpd authenticated."),
+                  "An expression whose value SCIMAccountKey is compared with;"
+                  " default: the authenticated user."),
     AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ANYWHERE,
-                  "The key of the organization whose accounts Require"
-                  " scim-account and scim-role let in."),
+                  "The key of the organization whose accounts satisfy Require"
+                  " scim-account and scim-role."),
     AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
-                   "How the names of the headers begin that tell the"
-                   " application who passed the gate, such as X-; encoded"
-                   " behind it: percent-encoded; Off (default): none."),
+                   "The prefix of the request headers that pass the account to"
+                   " the application, such as X-; followed by encoded: values"
+                   " are percent-encoded; Off (default): no headers."),
     AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_sso),
                  ANYWHERE,
-                 "On: provisioning is switched on only by who signed in by"
-                 " SAML or OpenID Connect (default Off)."),
+                 "On: only administrators who signed in by SAML or OpenID"
+                 " Connect can switch provisioning on (default Off)."),
     AP_INIT_FLAG("SCIMRequireTLS", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_tls),
                  ANYWHERE,
                  "On: requests without TLS are refused; Off: a proxy in front"
-                 " ends TLS (default: On but for loopback addresses)."),
+                 " terminates TLS (default: On, except on loopback"
+                 " addresses)."),
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
-                  "The folder of the settings page, where it is not where"
-                  " it was installed."),
+                  "The folder of the settings page, if not the one it was"
+                  " installed to."),
     AP_INIT_FLAG("SCIMPreparedStatements", set_prepares, NULL, RSRC_CONF,
-                 "Off: nothing is prepared or set on PostgreSQL's sessions,"
-                 " for a pooler that lends them for a transaction (default"
-                 " On)."),
+                 "Off: no prepared statements and no session settings, for a"
+                 " pooler in transaction mode (default On)."),
     AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
                   "See core; mod_scim has the handlers scim and scim-admin."),
     AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
@@ -347,8 +347,8 @@ const command_rec scim_directives[] = {
     AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
                   "See mod_dbd."),
     AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
-                  "See mod_dbd; mod_scim never waits longer for a"
-                  " connection than it should."),
+                  "See mod_dbd; one organization can use at most half of the"
+                  " connections."),
     { .name = NULL }
 };
 

@@ -25,22 +25,22 @@
       "The most operations in one bulk request (default 1000); 0: no bulk"  \
       " requests.")                                                         \
     X(rate_limit, "SCIMRateLimit", 0, 100000, 1000,                         \
-      "The requests a second that an organization may send (default 1000)," \
-      " each operation of a bulk request for one; 0: any number.")          \
+      "The most requests a second from one organization (default 1000);"    \
+      " each operation of a bulk request counts as one; 0: no limit.")      \
     X(rate_burst, "SCIMRateBurst", 1, 1000000, SCIM_UNSET,                  \
-      "The requests that it may send at once (default: those of ten"        \
-      " seconds).")                                                         \
+      "The most requests at once from one organization (default: ten times" \
+      " SCIMRateLimit).")                                                   \
     X(max_resource_size, "SCIMMaxResourceSize", 4096, 16777216,             \
       SCIM_DEFAULT_MAX_RESOURCE_SIZE,                                       \
       "The largest account in bytes of its JSON text (default 262144).")    \
     X(gate_cache, "SCIMGateCache", 0, 60, 1,                                \
-      "For how many seconds a process remembers an account that it looked"  \
-      " up for Require (default 1); 0: never.")                             \
+      "How many seconds a process caches an account that it looked up for"  \
+      " Require (default 1); 0: no cache.")                                 \
     X(gate_grace, "SCIMGateGrace", 0, 300, 0,                               \
-      "For how many seconds a process that cannot reach the database goes"  \
-      " on letting in whom it has let in (default 0).")                     \
+      "How many seconds a process that cannot reach the database grants"    \
+      " access to accounts that had it before (default 0).")                \
     X(database_timeout, "SCIMDatabaseTimeout", 1, 300, SCIM_DB_SECONDS,     \
-      "For how many seconds a request waits for the database (default 15).")
+      "How many seconds a request waits for the database (default 15).")
 
 #define SCIM_USUAL(field, directive, least, most, usual, help)              \
     SCIM_USUAL_##field = usual,

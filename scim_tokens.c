@@ -133,11 +133,12 @@ scim_error_t *scim_tokens_check_expiry(const char **expires_at,
 
     if (!scim_text_instant(*expires_at, &instant)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "This is not a date and time.");
+                          "The expiry must be a date and time such as"
+                          " 2024-01-31T12:00:00Z.");
     }
     if (instant <= apr_time_now()) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "The token must end in the future.");
+                          "The token must expire in the future.");
     }
     *expires_at = scim_text_timestamp(pool, instant);
     return NULL;

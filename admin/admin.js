@@ -259,7 +259,7 @@ function generate() {
 function deleteToken(token) {
     ask({
         title: t('Delete token'),
-        content: [h('p', {}, t('Delete the token “{name}” ({prefix}…)? The identity provider that uses it is refused from its next request on.', token))],
+        content: [h('p', {}, t('Delete the token “{name}” ({prefix}…)? The next request of the identity provider that uses it will be refused.', token))],
         action: t('Delete token'), kind: 'danger',
         submit: async () => {
             try {
@@ -283,7 +283,7 @@ function nextStep(tokens) {
         return t('Generate a token for your identity provider.');
     }
     if (!settings.enabled) {
-        return t('Switch user provisioning on with Manage.');
+        return t('Select Manage to switch user provisioning on.');
     }
     if (!live.some(token => token.lastUsed)) {
         return t('Enter the SCIM URL and the token in your identity provider and test the connection there.');
@@ -333,7 +333,7 @@ async function provisioningPage() {
             copyField(t('SCIM URL'), settings.scimUrl),
             h('h2', {}, t('SCIM URL for Microsoft Entra ID')),
             copyField(t('SCIM URL for Microsoft Entra ID'), `${settings.scimUrl}?aadOptscim062020`),
-            h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Everybody else takes the first one.'))),
+            h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.'))),
         h('section', {},
             h('div', { class: 'row spread' }, h('h2', {}, t('Tokens')), button(t('Generate token'), generate)),
             tokens.length
@@ -408,7 +408,7 @@ async function membersPage() {
         result.replaceChildren(
             page.members.length
                 ? table('members', t('Members'), [t('Name'), t('E-mail'), t('Role'), t('State'), t('Label')], page.members.map(memberRow))
-                : h('p', {}, t('Nobody is found.')),
+                : h('p', {}, t('No members found.')),
             h('div', { class: 'row' },
                 cursors.length > 1 ? button(t('Previous page'), () => go(cursors.slice(0, -1))) : null,
                 page.next ? button(t('Next page'), () => go([...cursors, page.next])) : null));
@@ -475,7 +475,7 @@ async function makeEligible(member) {
 const labelHelp = () => ({
     provisioned: t('Created or updated by your identity provider.'),
     managed: t('Managed by your organization; your identity provider has not changed it yet.'),
-    ineligible: t('Your identity provider may not change this account yet. Make it eligible, or edit it, to let it.'),
+    ineligible: t('Your identity provider may not change this account yet. Make it eligible, or edit it, to allow this.'),
     unmanaged: t('Its owner administers this account. Neither you nor provisioning can change it.'),
 });
 
@@ -577,7 +577,7 @@ function actorText(entry) {
 
 function activityTable(entries, isFiltered) {
     if (!entries.length) {
-        return h('p', {}, isFiltered ? t('Nothing matches. An account is found by its whole e-mail address or its id.') : t('Nothing happened yet.'));
+        return h('p', {}, isFiltered ? t('No entries found. Search for an account by its whole e-mail address or its id.') : t('No activity yet.'));
     }
     return table('activity', t('Activity'), [t('Time'), t('What'), t('Account'), t('Details'), t('By')], entries.map(entry => {
         const row = [
@@ -632,7 +632,7 @@ async function activityPage() {
     return [
         h('h1', { tabindex: -1 }, t('Activity')),
         h('section', {},
-            h('p', { class: 'soft' }, t('What your identity provider and your administrators did, and what was refused and why. Refused requests are kept for 30 days, the latest 1000.')),
+            h('p', { class: 'soft' }, t('Changes by your identity provider and your administrators, and refused requests with the reason. The latest 1000 refused requests are kept for 30 days.')),
             form, result),
     ];
 }

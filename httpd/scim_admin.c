@@ -204,8 +204,8 @@ static int refuse_person(request_rec *r, int status)
     }
     if (status == HTTP_METHOD_NOT_ALLOWED) {
         return answer_page(r, status, "Not allowed",
-                           "This page can only be read; changes go through"
-                           " its API.",
+                           "This page is read-only; changes go through its"
+                           " API.",
                            "このページは表示専用です。");
     }
     return answer_page(r, status, "Not available now",
@@ -230,7 +230,7 @@ static int refuse(visit_t *v, const scim_error_t *error)
     }
     if (!is_api(v)) {
         return error->kind == SCIM_E_NOT_SECURE
-            ? answer_page(v->r, status, "Not over TLS",
+            ? answer_page(v->r, status, "TLS is required",
                           "These settings are only served over TLS: open"
                           " them with https://.",
                           "この設定は https:// で"
@@ -256,7 +256,7 @@ static scim_error_t *text_field(const char **text, visit_t *v,
     *text = is_absent ? NULL : cJSON_GetStringValue(value);
     if (!is_absent && !*text) {
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
-                          "'%s' must be a text.", name);
+                          "'%s' must be a string.", name);
     }
     return NULL;
 }
@@ -645,7 +645,7 @@ static scim_error_t *find_person(visit_t *v)
     }
     if (!value || problem) {
         return scim_error_caused(v->r->pool, SCIM_E_FORBIDDEN,
-                                 "Nobody is signed in.",
+                                 "You are not signed in.",
                                  problem ? problem
                                  : "SetHandler " SCIM_ADMIN_HANDLER " needs"
                                    " an AuthType and Require valid-user");
@@ -667,8 +667,8 @@ static scim_error_t *find_person(visit_t *v)
     if (error && (error->kind == SCIM_E_NOT_FOUND
                   || error->kind == SCIM_E_FORBIDDEN)) {
         return scim_error_caused(v->r->pool, SCIM_E_FORBIDDEN,
-                                 "Who has signed in is not an active"
-                                 " administrator of this organization.",
+                                 "You are not an active administrator of this"
+                                 " organization.",
                                  error->detail);
     }
     return error;
@@ -691,7 +691,7 @@ static scim_error_t *find_file(apr_size_t *found, visit_t *v)
     *found = i;
     if (i == FILES) {
         return scim_error(v->r->pool, SCIM_E_NOT_FOUND,
-                          "There is no file of this name.");
+                          "There is no file with this name.");
     }
     if (v->r->method_number == M_GET) {
         return NULL;

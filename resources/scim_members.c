@@ -40,7 +40,7 @@ static scim_error_t *choose(const char **array, const char *wanted,
     }
     if (chosen->nelts == 0) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "There is no %s '%.20s'.", name, wanted);
+                          "Invalid value '%.20s' for %s.", wanted, name);
     }
     *array = scim_db_array(pool, chosen);
     return NULL;

@@ -77,8 +77,8 @@ static const struct {
       " be deleted, deactivated or lose the role ADMIN. An administrator must"
       " first delete that token or let another administrator generate one." },
     { "SC002", NULL, SCIM_E_FORBIDDEN,
-      "A SCIM token is generated in the name of an active account with the"
-      " role ADMIN." },
+      "The issuer of a SCIM token must be an active account with the role"
+      " ADMIN." },
     { "SC003", NULL, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN },
     { "SC004", NULL, SCIM_E_SWITCHED_OFF, SCIM_PROVISIONING_OFF },
     { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,

@@ -82,7 +82,7 @@ for my $from (sort keys %client) {
     my $status = $from eq $plain ? 403 : 200;
     is join(' ', map { $_->{status} } $page, $script, $api), "$status $status $status", "the settings page at $from";
     next if $status == 200;
-    like $page->{content}, qr{<h1>Not over TLS</h1>.*https://.*lang="ja"}s, 'says why, in both languages';
+    like $page->{content}, qr{<h1>TLS is required</h1>.*https://.*lang="ja"}s, 'says why, in both languages';
     unlike $page->{content}, qr/signed in/, 'without asking who it is';
     like $api->{content}, qr/"message":"This URL is only served over TLS/, 'the API in JSON';
 }

@@ -205,7 +205,7 @@ refused(qr/--name is needed/, 'no name', 'token', 'generate', $key, '--issuer', 
 refused(qr/--days must be/, "--days $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--days', $_)
     for '0', 'x', '-1', '99999999999';
 refused(qr/./, '--expires of no date', 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', 'soonish');
-refused(qr/must end in the future|not a date/, "--expires $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', $_)
+refused(qr/must expire in the future|must be a date and time/, "--expires $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', $_)
     for '2020-01-01', '-infinity', 'infinity', '2020-01-01T00:00:00Z', '';
 json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'day', '--expires', '2999-12-31');
 is +(grep { $_->{name} eq 'day' } @{ json('token', 'list', $key) })[0]{expires}, '2999-12-31T23:59:59.000Z', 'a day lasts until its end';

@@ -80,7 +80,7 @@ is call(GET => 'nope.txt')->{status}, 404, 'there are no other files';
 is call(GET => "..%2f..%2fetc/passwd")->{status}, 404, 'nor ways out';
 my $written = call(POST => '', body => {});
 is $written->{status}, 405, 'a page is read, not written';
-like $written->{content}, qr/can only be read/, 'and says so';
+like $written->{content}, qr/read-only/, 'and says so';
 is $written->{headers}{allow}, 'GET, HEAD', 'with what is allowed';
 
 # Settings
@@ -118,13 +118,13 @@ my %bad = ('empty' => ['', qr/must not be empty/], 'blank' => ['   ', qr/must no
            'a no-break space' => ["\x{a0}", qr/must not be empty/], 'a zero width space' => ["\x{200b}", qr/must not be empty/],
            'a byte order mark' => ["\x{feff}", qr/must not be empty/], 'a C1 control' => ["a\x{85}b", qr/control characters/],
            'turned by a bidi control' => ["a\x{202e}b", qr/control characters/],
-           'a number' => [42, qr/must be a text/], 'missing' => [undef, qr/must not be empty/]);
+           'a number' => [42, qr/must be a string/], 'missing' => [undef, qr/must not be empty/]);
 for my $kind (sort keys %bad) {
     is_refused(call(POST => 'api/tokens', body => { name => $bad{$kind}[0] }), 400, $bad{$kind}[1], 'name', "a token name that is $kind");
 }
 is call(POST => 'api/tokens', body => { name => '名' x 100 })->{status}, 201, 'a hundred characters of any script are a name';
 is_refused(call(POST => 'api/tokens', body => { name => 'x', expires => '2001-01-01T00:00:00Z' }), 400, qr/in the future/, 'expires', 'a token that has ended');
-is_refused(call(POST => 'api/tokens', body => { name => 'x', expires => 'tomorrow' }), 400, qr/not a date/, 'expires', 'an end that is no date');
+is_refused(call(POST => 'api/tokens', body => { name => 'x', expires => 'tomorrow' }), 400, qr/must be a date and time/, 'expires', 'an end that is no date');
 is call(DELETE => "api/tokens/$token->{id}")->{status}, 204, 'a token is deleted';
 is $org->get('/Users', token => $secret)->{status}, 401, 'and refused from the next request on';
 is_refused(call(DELETE => "api/tokens/$token->{id}"), 404, qr/no token with this id/, undef, 'a token that is gone is a message');

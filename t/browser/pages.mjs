@@ -141,7 +141,7 @@ test('members are found, chosen and paged', async () => {
     await page.getByLabel('State').selectOption('false');
     await row(/Lea Weggel/).waitFor();
     await page.getByLabel('Role').selectOption('ADMIN');
-    await page.getByText('Nobody is found.').waitFor();
+    await page.getByText('No members found.').waitFor();
     await page.context().close();
 });
 
@@ -204,7 +204,7 @@ test('who loses ADMIN while the page is open is told so', async () => {
          AND organization_id = (SELECT id FROM scim.organization WHERE key = '${given.organization}')`);
     await page.getByRole('button', { name: '管理' }).click();
     await page.getByRole('button', { name: '保存' }).click();
-    await page.getByText('is not an active administrator').waitFor();
+    await page.getByText('You are not an active administrator').waitFor();
     await page.reload();
     await page.getByRole('heading', { name: 'No access' }).waitFor();
     await noViolations(page, 'No access');
@@ -295,7 +295,7 @@ test('a filter that matches nothing says how to find somebody', async () => {
     await visit(page, '#/activity');
     await page.getByLabel('Account').fill('taro');
     await page.keyboard.press('Enter');
-    await page.getByText('Nothing matches. An account is found by its whole e-mail address or its id.').waitFor();
+    await page.getByText('No entries found. Search for an account by its whole e-mail address or its id.').waitFor();
     await page.context().close();
 });
 

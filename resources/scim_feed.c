@@ -141,7 +141,7 @@ scim_error_t *scim_feed_find(scim_feed_position_t *position, int *is_there,
         return NULL;
     default:
         return scim_error(pool, SCIM_E_INVALID_VALUE,
-                          "'%.60s' is no position: give the sequence or the"
+                          "'%.60s' is not a position: give the sequence or the"
                           " position of the last event that was read, or 0.",
                           after);
     }

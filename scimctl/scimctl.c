@@ -88,7 +88,7 @@ static scim_error_t *no_organization(scimctl_run_t *run)
 {
     return scim_error(run->pool, SCIM_E_NOT_FOUND,
                       "There is no organization '%.60s'; scimctl org list"
-                      " shows those that there are.", run->arguments[0]);
+                      " shows all organizations.", run->arguments[0]);
 }
 
 /* The organization named by the first argument, as the one that the run acts
@@ -143,8 +143,8 @@ static scim_error_t *check_domains(scimctl_run_t *run)
 
         if (!scim_text_domain(run->pool, domain)) {
             return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                              "--domain: '%.120s' is not the name of a domain:"
-                              " such as example.com, without @ or a blank.",
+                              "--domain: '%.120s' is not a domain name such as"
+                              " example.com, without @ or blanks.",
                               domain);
         }
     }
@@ -172,10 +172,9 @@ static scim_error_t *org_add(scimctl_run_t *run)
                         SCIM_VALUES(values));
     if (error && error->kind == SCIM_E_INVALID_VALUE) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                          "The key must be 1 to 63 lower-case letters,"
-                          " digits and hyphens, for it is part of the SCIM"
-                          " URL; the name must not be longer than 200"
-                          " characters.");
+                          "The key must be 1 to 63 lower-case letters, digits"
+                          " and hyphens, because it is part of the SCIM URL;"
+                          " the name must not be longer than 200 characters.");
     }
     SCIM_ERR(error);
     if (scim_rows_count(rows) == 0) {
@@ -227,7 +226,7 @@ scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
                            const char *option)
 {
     return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                                     "%s is needed.", option);
+                                     "%s is required.", option);
 }
 
 /* What the administrator enters in the identity provider. */
@@ -424,7 +423,7 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
     *number = otherwise;
     return text && (!scim_text_integer(text, number) || *number < 1)
            ? scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                        "'%.20s' is not a number from 1.", text)
+                        "'%.20s' is not a number of 1 or more.", text)
            : NULL;
 }
 
@@ -684,7 +683,8 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
                   stderr);
         }
         if (strstr(error->cause, "42501")) {
-            fputs("scimctl: the role scim_owner may (PGUSER=scim_owner).\n",
+            fputs("scimctl: run this as the role scim_owner"
+                  " (PGUSER=scim_owner).\n",
                   stderr);
         }
     }

@@ -115,11 +115,11 @@ static void quoted_field(scimctl_csv_t *csv, const char **problem)
         take_text(csv);
     }
     if (c == END) {
-        *problem = "a quote without an end";
+        *problem = "unterminated quote";
     }
     else if (peek(csv) != END && peek(csv) != ','
              && !is_line_end(peek(csv))) {
-        *problem = "text behind a closing quote";
+        *problem = "text after a closing quote";
         plain_field(csv);
     }
 }

@@ -74,9 +74,9 @@ void scimctl_say_went_back(const scim_feed_position_t *from)
     apr_pool_t *pool;
 
     apr_pool_create(&pool, NULL);
-    scimctl_say(pool, "scimctl: the history of the database went back: event"
-                " %s, the latest that was read, is gone, and perhaps others"
-                " before it.  A failover or a restore does this.",
+    scimctl_say(pool, "scimctl: the database lost events: event %s, the last"
+                " one that was read, is gone, and perhaps others before it.  A"
+                " failover or a restore can cause this.",
                 from->sequence);
     apr_pool_destroy(pool);
 }
@@ -87,8 +87,8 @@ static scim_error_t *go_back(void *baton, const scim_feed_position_t *from,
     const scimctl_run_t *run = baton;
 
     scimctl_say_went_back(from);
-    scimctl_say(run->pool, "scimctl: going on behind event %s; some events"
-                " may come again.", to->sequence);
+    scimctl_say(run->pool, "scimctl: continuing after event %s; some events"
+                " may be repeated.", to->sequence);
     return NULL;
 }
 
@@ -102,8 +102,8 @@ scim_error_t *scimctl_find_position(scim_feed_position_t *position,
     SCIM_ERR(scim_feed_find(position, &is_there, run->call.db, after,
                             organization_id, run->pool));
     if (!is_there) {
-        scimctl_say(run->pool, "scimctl: there is no event %s; going on"
-                    " behind event %s, the latest before it.", after,
+        scimctl_say(run->pool, "scimctl: there is no event %s; continuing"
+                    " after event %s, the last one before it.", after,
                     position->sequence);
     }
     return NULL;

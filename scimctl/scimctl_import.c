@@ -127,13 +127,13 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
 
         if (flaw) {
             report(import, line,
-                   apr_psprintf(import->run->pool, "the head of column %d %s",
-                                i + 1, flaw));
+                   apr_psprintf(import->run->pool,
+                                "the heading of column %d %s", i + 1, flaw));
         }
         else if (index < 0) {
             report(import, line,
                    apr_psprintf(import->run->pool, "unknown column '%.60s';"
-                                " there are userName, displayName, role,"
+                                " the columns are userName, displayName, role,"
                                 " active, externalId, preferredLanguage,"
                                 " timezone, managed and syncEligible",
                                 name));
@@ -141,7 +141,7 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
         else if (has_column(import, index)) {
             report(import, line,
                    apr_psprintf(import->run->pool,
-                                "the column '%.60s' is there twice", name));
+                                "duplicate column '%.60s'", name));
         }
         APR_ARRAY_PUSH(import->columns, int) = index;
     }
@@ -212,7 +212,7 @@ static const char *import_record(import_t *import,
     int i;
 
     if (fields->nelts != import->columns->nelts) {
-        return "the number of fields differs from that of the heads";
+        return "the number of fields differs from the number of columns";
     }
     for (i = 0; !problem && i < fields->nelts; i++) {
         const char *text = APR_ARRAY_IDX(fields, i, const char *);

@@ -70,9 +70,9 @@ static scim_error_t *check_secrecy(relay_t *relay, apr_file_t *file)
     }
     return (found.protection & others) == 0 ? NULL
         : scim_error(pool, SCIM_E_INVALID_VALUE,
-                     "Others than its owner can read or change the secret"
-                     " file '%s': chmod 600 it, and generate a new secret if"
-                     " others may have seen this one.",
+                     "Other users than the owner can read or change the secret"
+                     " file '%s': change its mode to 600, and generate a new"
+                     " secret if others may have seen this one.",
                      relay->run->options.secret_file);
 }
 
@@ -205,7 +205,7 @@ static const char *post(relay_t *relay, long *status,
  * to begin anew. */
 static scim_error_t *begin_anew(apr_pool_t *pool)
 {
-    return scim_error(pool, SCIM_E_CONFLICT, "The relay begins anew.");
+    return scim_error(pool, SCIM_E_CONFLICT, "The relay starts again.");
 }
 
 /* Run a statement on the row, which it finds as it was left, or not. */
@@ -269,9 +269,10 @@ static scim_error_t *stop_for_good(relay_t *relay,
 {
     relay->run->exit_status = SCIMCTL_EXIT_GONE;
     return scim_error(relay->run->pool, SCIM_E_FORBIDDEN,
-                      "The receiver answered 410 to event %s: it wants no"
-                      " more events.  Started again, the relay '%.60s' goes"
-                      " on with this one.", event->sequence, relay->name);
+                      "The receiver answered 410 to event %s: it wants no more"
+                      " events.  When started again, the relay '%.60s'"
+                      " continues with this one.", event->sequence,
+                      relay->name);
 }
 
 /* How long the receiver asks for, if it is longer than we would wait. */
@@ -318,7 +319,7 @@ static scim_error_t *refused(relay_t *relay, const scim_feed_event_t *event,
         return stop_for_good(relay, event);
     }
     SCIM_ERR(error);
-    scimctl_say(pool, "scimctl: event %s: %s; again in %d s",
+    scimctl_say(pool, "scimctl: event %s: %s; retrying in %d s",
                 event->sequence, problem, (int) apr_time_sec(pause));
     relay->pause = relay->pause * 2 < PAUSE_MAX ? relay->pause * 2
                                                 : PAUSE_MAX;
@@ -380,7 +381,7 @@ static const char *flaw_of(const relay_t *relay, CURLU *url,
     int is_plain = strcmp(scheme, "http") == 0;
 
     if (!is_plain && strcmp(scheme, "https") != 0) {
-        return apr_psprintf(pool, "'%.200s' is no https or http URL",
+        return apr_psprintf(pool, "'%.200s' is not an https or http URL",
                             relay->run->options.url);
     }
     if (*part_of(url, CURLUPART_USER, pool)
@@ -389,8 +390,8 @@ static const char *flaw_of(const relay_t *relay, CURLU *url,
                " knows the relay by its signature";
     }
     if (is_plain && !is_loopback(part_of(url, CURLUPART_HOST, pool))) {
-        return "changes of accounts must not travel in the clear: it must be"
-               " https, or http to a loopback address";
+        return "account data must not be sent without TLS: use https, or http"
+               " to a loopback address";
     }
     return *part_of(url, CURLUPART_QUERY, pool) && !relay->run->options.name
            ? "the query of a URL may hold a secret, and without --name the"
@@ -490,7 +491,7 @@ static scim_error_t *take_over(int *taken, scim_feed_position_t *position,
     }
     relay->waits = 0;
     SCIM_ERR(read_row(position, relay, rows, pool));
-    scimctl_say(pool, "scimctl: relay '%.60s': going on behind event %s.",
+    scimctl_say(pool, "scimctl: relay '%.60s': continuing after event %s.",
                 relay->name, relay->left.sequence);
     return NULL;
 }
@@ -607,9 +608,9 @@ scim_error_t *scimctl_relay_skip(scimctl_run_t *run)
                          SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return scim_error(run->pool, SCIM_E_NOT_FOUND,
-                          "There is nothing to skip: no event is refused to"
-                          " a relay '%.60s'; scimctl relay list shows"
-                          " those that there are.", run->arguments[0]);
+                          "There is nothing to skip: no relay '%.60s' has a"
+                          " refused event; scimctl relay list shows all"
+                          " relays.", run->arguments[0]);
     }
     scimctl_list(run, rows, skip_columns);
     return NULL;

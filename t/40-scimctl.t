@@ -61,7 +61,7 @@ like $err, qr/nonexistent/, 'no database: says where it looked';
 is $status, 0, 'org add';
 like $out, qr/^KEY .*\n\Q$key\E +Zoë & Co +off /, 'org add prints a table';
 refused(qr/exists already/, 'a second organization of that key', 'org', 'add', $key);
-refused(qr/@ or a blank/, "the domain '$_'", 'org', 'add', "$key-2", '--domain', $_) for '\@example.com', 'a b';
+refused(qr/@ or blanks/, "the domain '$_'", 'org', 'add', "$key-2", '--domain', $_) for '\@example.com', 'a b';
 refused(qr/lower-case letters/, "the key '$_'", 'org', 'add', $_) for 'Acme', 'a b', 'a-', 'a/b', 'x' x 64, '';
 my ($row) = grep { $_->{key} eq $key } @{ json('org', 'list') };
 is_deeply [@$row{qw(name provisioningEnabled accounts tokens)}], ['Zoë & Co', JSON::PP::false, 0, 0], 'org list --json';
@@ -109,14 +109,14 @@ for my $case (['unknown column', "userName,shoeSize\nx\@example.com,43\n", qr/^F
               ['too few fields', "userName,displayName\nn\@example.com\n", qr/^FILE:2: the number of fields/],
               ['a quote without an end', "userName,displayName\n\"n\@example.com,N\n", qr/^FILE:2: /],
               ['several at once', "userName,displayName\nbad,N\nn\@example.com,N\nworse,N\n", qr/^FILE:2: .*\nFILE:4: /],
-              ['a column twice', "userName,displayName,USERNAME\nn\@example.com,N,m\@example.com\n", qr/^FILE:1: .*twice/],
+              ['a column twice', "userName,displayName,USERNAME\nn\@example.com,N,m\@example.com\n", qr/^FILE:1: duplicate column/],
               ['not UTF-8', undef, qr/^FILE:2: .*UTF-8/],
               ['a line that is too long', "userName,displayName\n\nn\@example.com," . 'N' x 70_000 . "\n", qr/^FILE:3: .*longer than 65,536 bytes/],
               ['heads that are too long', 'userName,' . 'N' x 70_000 . "\n", qr/^FILE:1: .*longer than/],
               ['a quote without an end in a long file', "userName,displayName\n" . join('', map { $_ == 3 ? "\"n\@example.com,N\n" : "n$_\@example.com,N\n" } 1 .. 5000),
                qr/^FILE:4: .*quotation mark missing/],
               ['a zero byte', "userName,displayName\nn\@example.com,a\0b\n", qr/^FILE:2: .*UTF-8/],
-              ['text behind a quote, and more', "userName,displayName\n\"n\@example.com\"x,N\nbad,N\n", qr/^FILE:2: text behind a closing quote\nFILE:3: /],
+              ['text behind a quote, and more', "userName,displayName\n\"n\@example.com\"x,N\nbad,N\n", qr/^FILE:2: text after a closing quote\nFILE:3: /],
               ['65 fields', join(',', 'userName', ('x') x 64) . "\n", qr/^FILE:1: too many fields/],
               ['several lines that are not UTF-8', undef, qr/^FILE:2: .*UTF-8.*\nFILE:3: .*UTF-8/],
               ['an empty file', '', qr/^FILE:1: /]) {
@@ -200,8 +200,8 @@ is_deeply [sql('SELECT count(*) FROM scim.token t WHERE t::text LIKE $1', "%$tok
 like json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'T2', '--days', '30')->{token}, qr/^scim_/, 'with --json and --days';
 refused(qr/active account with the role ADMIN/, 'an issuer who is no ADMIN', 'token', 'generate', $key, '--issuer', 'own@example.org', '--name', 'x');
 refused(qr/no account/, 'an unknown issuer', 'token', 'generate', $key, '--issuer', 'x@example.com', '--name', 'x');
-refused(qr/--issuer is needed/, 'no issuer', 'token', 'generate', $key, '--name', 'x');
-refused(qr/--name is needed/, 'no name', 'token', 'generate', $key, '--issuer', 'admin@example.com');
+refused(qr/--issuer is required/, 'no issuer', 'token', 'generate', $key, '--name', 'x');
+refused(qr/--name is required/, 'no name', 'token', 'generate', $key, '--issuer', 'admin@example.com');
 refused(qr/--days must be/, "--days $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--days', $_)
     for '0', 'x', '-1', '99999999999';
 refused(qr/./, '--expires of no date', 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', 'soonish');
@@ -232,7 +232,7 @@ unlike +(scimctl('account', 'list', $key))[1], qr/[\x1b\x07]/, 'control characte
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim'))[1], "https://host/scim/$key/v2\n", 'org url';
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim//'))[1], "https://host/scim/$key/v2\n", 'org url: slashes at the end do not count';
 refused(qr/--base must be the public URL/, "org url --base $_", 'org', 'url', $key, '--base', $_) for 'host/scim', 'ftp://host/';
-refused(qr/--base is needed/, 'org url without a base', 'org', 'url', $key);
+refused(qr/--base is required/, 'org url without a base', 'org', 'url', $key);
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, sync_eligible)
       SELECT id, 'waiting@example.com', 'Waiting', false FROM scim.organization WHERE key = $1}, $key);
 like +(scimctl('account', 'show', $key, 'waiting@example.com'))[1], qr/^eligible +no$/m, 'an account that provisioning may not take over';

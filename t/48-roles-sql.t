@@ -210,7 +210,7 @@ sub scimctl_as { my ($role, @arguments) = @_; return Scim::Process::run(["$ENV{P
 my $new = 'new' . random_name();
 my $done = scimctl_as('scim', 'org', 'add', $new);
 is $done->{status}, 1, 'scimctl as httpd adds no organization';
-like $done->{err}, qr/^scimctl: .*permission denied.*\nscimctl: the role scim_owner may \(PGUSER=scim_owner\)\.$/m, 'and says which role does';
+like $done->{err}, qr/^scimctl: .*permission denied.*\nscimctl: run this as the role scim_owner \(PGUSER=scim_owner\)\.$/m, 'and says which role does';
 is scimctl_as('scim_owner', 'org', 'add', $new)->{status}, 0, 'the operator does';
 is scimctl_as('scim', 'org', 'enable', $new)->{status}, 0, 'httpd switches provisioning on';
 is scimctl_as($READER, @$_)->{status}, 0, "a reader has: scimctl @$_" for ['org', 'show', $new], ['account', 'list', $org->{key}], ['token', 'list', $org->{key}], ['events', $org->{key}], ['activity', 'list', $org->{key}];

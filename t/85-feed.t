@@ -44,12 +44,12 @@ like scimctl('events', $org->{key})->{out}, qr/^\d+  \S+  $org->{key}  \S+create
 is_deeply [map { $_->{sequence} } events($org->{key}, '--after', $events[3]{position})], [map { $_->{sequence} } @events[4 .. $#events]], 'and behind its position';
 for my $wrong ('x', '-1', '99999999999999999999', '1.2', '1..2', '1.2.3.4', '1.2.x', '') {
     my $done = scimctl('events', '--after', $wrong);
-    like $done->{err}, qr/'\Q$wrong\E' is no position/, "--after '$wrong': a message";
+    like $done->{err}, qr/'\Q$wrong\E' is not a position/, "--after '$wrong': a message";
     is $done->{status}, 1, 'and a failure';
 }
 my $beyond = scimctl('events', '--after', '999999999');
 is_deeply [@$beyond{qw(status out)}], [0, ''], '--after what was never an event: behind the latest before it';
-is $beyond->{err}, "scimctl: there is no event 999999999; going on behind event @{[latest()]}, the latest before it.\n", 'with a message';
+is $beyond->{err}, "scimctl: there is no event 999999999; continuing after event @{[latest()]}, the last one before it.\n", 'with a message';
 
 # Positions whose events are gone
 my $gone = organization();

@@ -58,7 +58,7 @@ title($user->{id}, 'after that');
 wait_for_all();
 is_deeply [map { $_->{status} } grep { ($_->{event}{data}{after}{title} // '') eq 'refuse 2' } received()], [503, 503, 204], 'what is refused comes again until it is taken';
 is_deeply [map { $_->{event}{sequence} } taken()], [stored()], 'and the next one waits for it';
-like join('', lines($log)), qr/^scimctl: event \d+: the receiver answered 503; again in 1 s\n.*again in 2 s$/ms, 'the log says so';
+like join('', lines($log)), qr/^scimctl: event \d+: the receiver answered 503; retrying in 1 s\n.*retrying in 2 s$/ms, 'the log says so';
 
 # Killed, again and again
 for my $turn (1 .. 5) {
@@ -92,9 +92,9 @@ sub refused {
     like "$done->{out}$done->{err}", $message, "$name: with a message";
 }
 my @given = ('--secret-file', $secret_file);
-refused('no --url', qr/--url is needed/, @given);
-refused('no --secret-file', qr/--secret-file is needed/, '--url', $url);
-refused("--url $_", qr/--url: '\Q$_\E' is no https or http URL/, @given, '--url', $_) for 'ftp://127.0.0.1/', '127.0.0.1', 'file:///etc/passwd', '';
+refused('no --url', qr/--url is required/, @given);
+refused('no --secret-file', qr/--secret-file is required/, '--url', $url);
+refused("--url $_", qr/--url: '\Q$_\E' is not an https or http URL/, @given, '--url', $_) for 'ftp://127.0.0.1/', '127.0.0.1', 'file:///etc/passwd', '';
 refused('a secret file that is not there', qr/'\/nowhere' cannot be read/, '--url', $url, '--secret-file', '/nowhere');
 for my $bad ('', 'whsec_', 'whsec_c2hvcnQ=', 'secretsecretsecretsecretsecret', 'whsec_!!!!', 'whsec_' . 'A' x 400) {
     Scim::Server::write_file("$dir/bad", "$bad\n");
@@ -102,6 +102,6 @@ for my $bad ('', 'whsec_', 'whsec_c2hvcnQ=', 'secretsecretsecretsecretsecret', '
     refused("the secret '$bad'", qr/The secret must be whsec_ and base64 of 24 to 64 random bytes, as from printf 'whsec_%s\\n' "\$\(openssl/, '--url', $url, '--secret-file', "$dir/bad");
 }
 refused('an unknown organization', qr/no organization/, 'nosuch', @given, '--url', $url);
-refused('no position', qr/'latest' is no position/, @given, '--url', $url, '--after', 'latest');
+refused('no position', qr/'latest' is not a position/, @given, '--url', $url, '--after', 'latest');
 $_->stop for $relay, $receiver;
 done_testing;

@@ -115,12 +115,12 @@ for my $url ('https://user:pass-word@h.example/x', 'https://pass-word@h.example/
 is_deeply [sql(q{SELECT name FROM scim.relay WHERE name LIKE '%pass%'})], [], 'and nothing of it is stored';
 relay_refuses(qr/--url: the query of a URL may hold a secret, .*give a --name\.$/m, 'a URL with a query', @with, 'https://h.example/x?key=1');
 relay_takes('a URL with a query and a name', @with, 'https://h.example/x?key=1', '--name', 'n');
-relay_refuses(qr/--url: changes of accounts must not travel in the clear: it must be https, or http to a loopback address/, $_, @with, $_)
+relay_refuses(qr/--url: account data must not be sent without TLS: use https, or http to a loopback address/, $_, @with, $_)
     for 'http://h.example/x', 'http://10.0.0.1/', 'http://127.0.0.1.example.com/', 'http://localhost.example.com/', 'HTTP://h.example/', 'http://[::2]/', 'http://127.evil/';
 relay_takes($_, @with, $_) for 'https://h.example/x', 'http://127.0.0.1:9/', 'http://localhost/', 'http://[::1]:9/x', 'http://127.8.9.1/';
 for my $mode (0644, 0640, 0604, 0620, 0602, 0666) {
     chmod $mode, $secret;
-    relay_refuses(qr/Others than its owner can read or change the secret file '\Q$secret\E': chmod 600 it/, sprintf('a secret file of mode %o', $mode), @with, 'https://h.example/');
+    relay_refuses(qr/Other users than the owner can read or change the secret file '\Q$secret\E': change its mode to 600/, sprintf('a secret file of mode %o', $mode), @with, 'https://h.example/');
 }
 for my $mode (0600, 0400) {
     chmod $mode, $secret;
@@ -132,7 +132,7 @@ SKIP: {
     chmod 0640, $secret;
     relay_takes("somebody else's, which a group may read,", @with, 'https://h.example/');
     chmod 0644, $secret;
-    relay_refuses(qr/Others than its owner/, "somebody else's, which all may read,", @with, 'https://h.example/');
+    relay_refuses(qr/Other users than the owner/, "somebody else's, which all may read,", @with, 'https://h.example/');
 }
 SKIP: {
     my $unit = 'examples/systemd/scimctl-relay.service';

@@ -119,8 +119,8 @@ cmp_ok scalar(grep { !$there{$_} } @lost), '>=', 60, 'events that were read are 
 wait_for_reader('the follower', sub { events_in("$dir/followed") });
 wait_for_reader('the relay', \&delivered);
 pass 'follower and relay have what is there';
-like $log->('follow'), qr/the history of the database went back: event \d+, the latest that was read, is gone/, 'the follower says that events are gone';
-like $log->('relay'), qr/went back|going on behind event/, 'so does the relay';
+like $log->('follow'), qr/the database lost events: event \d+, the last one that was read, is gone/, 'the follower says that events are gone';
+like $log->('relay'), qr/lost events|continuing after event/, 'so does the relay';
 unlike $log->('relay'), qr/another relay/i, 'and finds no other reason';
 read_by_sql();
 cmp_ok $went_back, '>', 0, 'the reader in SQL sees it';
@@ -137,7 +137,7 @@ my %sequences;
 $sequences{ $_->{sequence} }{ what($_) } = 1 for delivered();
 cmp_ok scalar(grep { keys %{ $sequences{$_} } > 1 } keys %sequences), '>', 0, '(sequences do)';
 my $late = Scim::Process::run([$server->scimctl('--json', 'events', $org->{key}, '--after', $position)]);
-like $late->{err}, qr/went back/, '--after a position of the lost history: it says so';
+like $late->{err}, qr/database lost events/, '--after a position of the lost history: it says so';
 is scalar(grep { JSON::PP::decode_json($_)->{actor} eq 'new' } split /\n/, $late->{out}), 63, 'and has all that is new';
 my $last = (events_in("$dir/followed"))[-1]{position};
 my $quiet = Scim::Process::run([$server->scimctl('events', $org->{key}, '--after', $last)]);
@@ -186,7 +186,7 @@ is_deeply [grep { $_ ne 'new' } map { $_->{actor} } map { JSON::PP::decode_json(
     ['early', ('restarted') x 2, ('dumped') x 2, ('restored') x 4], 'then all comes that was not read';
 $found = Scim::Process::run([$server->scimctl('--json', 'events', $org->{key}, '--after', $lost)]);
 is scalar(grep { JSON::PP::decode_json($_)->{actor} eq 'restored' } split /\n/, $found->{out}), 4, 'also behind an event that the dump did not have';
-like $found->{err}, qr/went back/, 'with a message';
+like $found->{err}, qr/database lost events/, 'with a message';
 read_by_sql();
 is_deeply unread_by_sql(), [], 'and in SQL';
 $relay = relay();

@@ -24,7 +24,7 @@ BEGIN
     ELSIF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'scim_owner') THEN
         RAISE EXCEPTION 'Nothing was changed: there is no role scim_owner; roles.sql, run once by a superuser, makes it and the others';
     ELSIF NOT pg_has_role('scim_owner', 'MEMBER') THEN
-        RAISE EXCEPTION 'Nothing was changed: apply schema.sql as scim_owner (PGUSER=scim_owner), % may not become it', current_user;
+        RAISE EXCEPTION 'Nothing was changed: apply schema.sql as scim_owner (PGUSER=scim_owner); % is not a member of that role', current_user;
     ELSIF owner <> 'scim_owner' THEN
         RAISE EXCEPTION 'Nothing was changed: schema scim belongs to %; roles.sql, run by a superuser in this database, hands it over to scim_owner', owner;
     END IF;
@@ -351,7 +351,7 @@ BEGIN
     INTO names
     FROM (SELECT DISTINCT pid FROM pg_locks WHERE virtualtransaction = ANY (users) AND virtualtransaction = ANY (last_users)) l
     LEFT JOIN pg_stat_activity a ON a.pid = l.pid;
-    RAISE EXCEPTION 'Nothing was changed: tables of scim are in use by %', coalesce(names, 'transactions that come without a pause')
+    RAISE EXCEPTION 'Nothing was changed: tables of scim are in use by %', coalesce(names, 'a constant stream of transactions')
         USING HINT = 'Wait until that ends, or end it with pg_terminate_backend, then apply schema.sql again.';
 END
 $$;
@@ -553,10 +553,10 @@ BEGIN
             rule := 'must not be blank or contain control, direction or invisible characters';
         WHEN new.attributes IS DISTINCT FROM old.attributes AND NOT scim.is_readable(new.attributes) THEN
             refused := 'attributes';
-            rule := 'must not have more than 16 levels, a member twice (whatever the case) or a number beyond 2^53';
+            rule := 'must not have more than 16 levels, duplicate members (ignoring case) or numbers beyond 2^53';
         WHEN new.external_id = '' OR new.preferred_language = '' OR new.timezone = '' THEN
             refused := CASE '' WHEN new.external_id THEN 'external_id' WHEN new.preferred_language THEN 'preferred_language' ELSE 'timezone' END;
-            rule := 'must not be empty; without one it is NULL';
+            rule := 'must not be empty; use NULL instead';
         ELSE
             RETURN;
     END CASE;
@@ -918,7 +918,7 @@ BEGIN
     INSERT INTO scim.schema_version (version) VALUES (5);
     PERFORM set_config('scim.look_at_names', 'on', false);
 EXCEPTION WHEN unique_violation THEN
-    RAISE EXCEPTION 'Nothing was changed: a userName that would belong to more than one account came while schema.sql was applied'
+    RAISE EXCEPTION 'Nothing was changed: a userName that would belong to more than one account was added while schema.sql was applied'
         USING HINT = 'Apply schema.sql again: it lists the accounts.';
 END
 $$;
@@ -1041,7 +1041,7 @@ SET lock_timeout = 0;
 SET statement_timeout = 0;
 
 SELECT format('DO $do$ BEGIN RAISE NOTICE USING MESSAGE = %L; END $do$',
-              format('Making the index scim.%s beside the requests, as soon as open transactions have ended', name)),
+              format('Creating the index scim.%s while requests are served, as soon as open transactions have ended', name)),
        CASE WHEN is_broken THEN format('DROP INDEX CONCURRENTLY scim.%I', name) END,
        format('CREATE INDEX CONCURRENTLY %I ON %s %s', name, relation, definition)
 FROM pg_temp.missing_indexes() \gexec
@@ -1055,7 +1055,7 @@ BEGIN
         WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes));
     END IF;
     IF unlike > 0 THEN
-        RAISE NOTICE '% account(s) have names or attributes that could not be given today. They stay as they are; find them with: SELECT * FROM scim.account WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes))', unlike;
+        RAISE NOTICE '% account(s) have names or attributes that would be refused today. They stay as they are; find them with: SELECT * FROM scim.account WHERE NOT (scim.is_identifier(user_name) AND coalesce(scim.is_name(display_name), true) AND scim.is_readable(attributes))', unlike;
     END IF;
     PERFORM pg_advisory_unlock(hashtext('scim.schema'));
 END

@@ -129,7 +129,7 @@ under_traffic($org, sub {
     $session->say('COMMIT;');
     is $applied->wait, 0, 'indexes that are missing, or were broken off, are made under load when a reader has ended';
     $applied->look;
-    like $applied->{text}, qr/NOTICE:  Making the index scim\.$_ /, "schema.sql says that it makes $_" for qw(account_updated event_account);
+    like $applied->{text}, qr/NOTICE:  Creating the index scim\.$_ /, "schema.sql says that it makes $_" for qw(account_updated event_account);
 });
 $session->stop;
 is_deeply [sql($INDEXES)], $whole, 'it has all indexes';

@@ -79,7 +79,7 @@ static const scim_attribute_t authentication_subs[] = {
       .canonical_values = authentication_words },
     { ATTRIBUTE("name", "The usual name of the scheme.", SCIM_STRING,
                 REQUIRED) },
-    { ATTRIBUTE("description", "What the scheme is.", SCIM_STRING,
+    { ATTRIBUTE("description", "A description of the scheme.", SCIM_STRING,
                 REQUIRED) },
     { ATTRIBUTE("specUri", "Where the scheme is specified.", SCIM_REFERENCE,
                 OPTIONAL),
@@ -178,7 +178,7 @@ static const scim_attribute_t resource_type_attributes[] = {
       .case_exact = 1 },
     { ATTRIBUTE("name", "The name, as meta.resourceType gives it.",
                 SCIM_STRING, REQUIRED) },
-    { ATTRIBUTE("description", "What the resource type is.", SCIM_STRING,
+    { ATTRIBUTE("description", "A description of the type.", SCIM_STRING,
                 OPTIONAL) },
     { ATTRIBUTE("endpoint", "The path below the base URL.", SCIM_REFERENCE,
                 REQUIRED),
@@ -200,7 +200,7 @@ static const scim_attribute_t resource_type_attributes[] = {
       .canonical_values = type_words },                                     \
     { ATTRIBUTE("multiValued", "Whether it holds a list.", SCIM_BOOLEAN,    \
                 REQUIRED) },                                                \
-    { ATTRIBUTE("description", "What the attribute means.", SCIM_STRING,    \
+    { ATTRIBUTE("description", "Meaning of the attribute.", SCIM_STRING,    \
                 OPTIONAL) },                                                \
     { ATTRIBUTE("required", "Whether a resource must have it.",             \
                 SCIM_BOOLEAN, OPTIONAL) },                                  \
@@ -211,11 +211,11 @@ static const scim_attribute_t resource_type_attributes[] = {
     { ATTRIBUTE("mutability", "Whether and when it can be changed.",        \
                 SCIM_STRING, OPTIONAL),                                     \
       .canonical_values = mutability_words },                               \
-    { ATTRIBUTE("returned", "When answers hold it.", SCIM_STRING,           \
+    { ATTRIBUTE("returned", "When responses include it.", SCIM_STRING,      \
                 OPTIONAL), .canonical_values = returned_words },            \
-    { ATTRIBUTE("uniqueness", "Among what values are unique.", SCIM_STRING, \
+    { ATTRIBUTE("uniqueness", "The scope of uniqueness.", SCIM_STRING,      \
                 OPTIONAL), .canonical_values = uniqueness_words },          \
-    { ATTRIBUTE("referenceTypes", "What a reference can point to.",         \
+    { ATTRIBUTE("referenceTypes", "The types that it can refer to.",        \
                 SCIM_STRING, OPTIONAL), .multi_valued = 1, .case_exact = 1 }
 
 static const scim_attribute_t sub_attribute_subs[] = {
@@ -235,7 +235,7 @@ static const scim_attribute_t schema_attributes[] = {
     { ATTRIBUTE("id", "The URN of the schema.", SCIM_STRING, REQUIRED),
       .case_exact = 1 },
     { ATTRIBUTE("name", "The name of the schema.", SCIM_STRING, REQUIRED) },
-    { ATTRIBUTE("description", "What the schema describes.", SCIM_STRING,
+    { ATTRIBUTE("description", "A description of the schema.", SCIM_STRING,
                 OPTIONAL) },
     { ATTRIBUTE("attributes", "The attributes of the schema.", SCIM_COMPLEX,
                 REQUIRED),
@@ -245,7 +245,7 @@ static const scim_attribute_t schema_attributes[] = {
 
 static const scim_schema_t own_schemas[] = {
     { URN_CONFIG, "ServiceProviderConfig",
-      "What the service provider supports", config_attributes },
+      "Features that the service provider supports", config_attributes },
     { URN_RESOURCE_TYPE, "ResourceType",
       "A type of resource and where it is", resource_type_attributes },
     { URN_SCHEMA, "Schema", "A schema and its attributes",

@@ -28,17 +28,17 @@ static const scim_attribute_t common_attributes[] = {
       .mutability = SCIM_READ_ONLY, .returned = SCIM_RETURNED_ALWAYS,
       .uniqueness = SCIM_UNIQUE_SERVER },
     { .name = "meta", .type = SCIM_COMPLEX, .subs = meta_subs,
-      .description = "What the server knows about the resource.",
+      .description = "The metadata of the resource.",
       .mutability = SCIM_READ_ONLY, .unlisted = 1 },
     END_OF_TABLE
 };
 
 static const scim_attribute_t role_attributes[] = {
     { .name = "value", .type = SCIM_STRING, .required = 1,
-      .description = "What roles.value of a User holds.",
+      .description = "The value for roles.value of a User.",
       .mutability = SCIM_READ_ONLY, .uniqueness = SCIM_UNIQUE_SERVER },
     READ_ONLY("display", "A name for people to read.", SCIM_STRING),
-    READ_ONLY("type", "What the role is for.", SCIM_STRING),
+    READ_ONLY("type", "The use of the role.", SCIM_STRING),
     { .name = "supported", .type = SCIM_BOOLEAN, .required = 1,
       .description = "Whether the role can be assigned.",
       .mutability = SCIM_READ_ONLY },

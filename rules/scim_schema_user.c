@@ -13,9 +13,9 @@
 /* The sub-attributes that most multi-valued attributes share. */
 #define DISPLAY TEXT("display", "A name for people to read.")
 #define TYPE_OF(values) \
-    { .name = "type", .description = "What the value is for.", \
+    { .name = "type", .description = "The use of the value.", \
       .type = SCIM_STRING, .canonical_values = values }
-#define TYPE_FREE TEXT("type", "What the value is for.")
+#define TYPE_FREE TEXT("type", "The use of the value.")
 #define PRIMARY \
     { .name = "primary", .type = SCIM_BOOLEAN, \
       .description = "Whether this is the preferred value; true at most" \
@@ -76,7 +76,7 @@ static const scim_attribute_t common_attributes[] = {
       .description = "The client's own identifier of the resource.",
       .column = "a.external_id" },
     { .name = "meta", .type = SCIM_COMPLEX, .subs = meta_subs,
-      .description = "What the server knows about the resource.",
+      .description = "The metadata of the resource.",
       .mutability = SCIM_READ_ONLY, .unlisted = 1 },
     END_OF_TABLE
 };
@@ -192,7 +192,7 @@ static const scim_attribute_t user_attributes[] = {
     { .name = "groups", .description = "Groups that the person belongs to.",
       .type = SCIM_COMPLEX, .multi_valued = 1,
       .mutability = SCIM_READ_ONLY, .subs = group_subs },
-    LIST("entitlements", "What the person is entitled to.",
+    LIST("entitlements", "The entitlements of the person.",
          entitlement_subs),
     LIST("roles", "The person's roles.", role_subs),
     LIST("x509Certificates", "Certificates of the person.",

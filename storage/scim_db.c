@@ -86,7 +86,8 @@ static const struct {
     { "23505", NULL, SCIM_E_INTERNAL, NULL },
     { "22", NULL, SCIM_E_INVALID_VALUE,
       "A value cannot be stored or compared as sent." },
-    { "23", NULL, SCIM_E_INVALID_VALUE, "A value is not allowed here." },
+    { "23", NULL, SCIM_E_INVALID_VALUE,
+      "A value violates a constraint of the database." },
     { "54", NULL, SCIM_E_INVALID_VALUE,
       "A value or the request is too large." },
     { "08", NULL, SCIM_E_UNAVAILABLE, NULL },
@@ -451,9 +452,26 @@ static scim_error_t *unfit(scim_db_t *db, const PGresult *result)
                                          advice, NULL));
 }
 
+/* What the client is told; a constraint of an operator's own is named. */
+static const char *detail_of(const scim_db_t *db, int i,
+                             const PGresult *result)
+{
+    const char *constraint = PQresultErrorField(result,
+                                                PG_DIAG_CONSTRAINT_NAME);
+
+    if (constraint && strcmp(sqlstates[i].sqlstate, "23") == 0) {
+        return apr_psprintf(db->pool, "A value violates the constraint '%.63s'"
+                                      " of the database.", constraint);
+    }
+    if (sqlstates[i].detail) {
+        return sqlstates[i].detail;
+    }
+    return sqlstates[i].kind == SCIM_E_UNAVAILABLE ? unavailable
+                                                   : SCIM_SERVER_FAILED;
+}
+
 static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
 {
-    const char *detail;
     const char *cause;
     scim_error_t *error;
     int i = 0;
@@ -479,12 +497,8 @@ static scim_error_t *error_of(scim_db_t *db, const PGresult *result)
     if (is_state(result, "23505") && sqlstates[i].kind == SCIM_E_INTERNAL) {
         cause = apr_pstrcat(db->pool, cause, is_behind, NULL);
     }
-    detail = sqlstates[i].detail;
-    if (!detail) {
-        detail = sqlstates[i].kind == SCIM_E_UNAVAILABLE ? unavailable
-                                                         : SCIM_SERVER_FAILED;
-    }
-    return scim_error_caused(db->pool, sqlstates[i].kind, detail, cause);
+    return scim_error_caused(db->pool, sqlstates[i].kind,
+                             detail_of(db, i, result), cause);
 }
 
 static PGresult *execute(scim_db_t *db, const execution_t *what)

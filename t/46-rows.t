@@ -190,6 +190,13 @@ is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shap
     sql('DELETE FROM scim.event WHERE organization_id = $1 AND kind = $2', $behind->{id}, 'test');
 }
 {
+    sql(q{ALTER TABLE scim.account ADD CONSTRAINT short_title CHECK (length(attributes ->> 'title') < 3) NOT VALID});
+    my $refused = $org->post('/Users', { userName => user_name(), displayName => 'x', title => 'long' });
+    sql('ALTER TABLE scim.account DROP CONSTRAINT short_title');
+    is_error($refused, 400, 'invalidValue', "a value that an operator's own constraint refuses");
+    like $refused->{json}{detail}, qr/violates the constraint 'short_title'/, 'is told by the name of the constraint';
+}
+{
     my $start = length Scim::Test::error_log();
     sql('ALTER TABLE scim.refusal ADD CONSTRAINT refusal_full CHECK (false) NOT VALID');
     my $refused = $org->post('/Users', { userName => 'no address', displayName => 'x' });

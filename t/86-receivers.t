@@ -66,7 +66,7 @@ sub log_of { return join '', lines("$dir/$_[0]") }
 sub list { return (grep { $_->{name} eq 'r' } @{ JSON::PP::decode_json(Scim::Process::run([server()->scimctl('--json', 'relay', 'list')])->{out}) })[0] }
 sub leave_out { return Scim::Process::run([server()->scimctl(@_, 'relay', 'skip', 'r')]) }
 sub last_event { return (sql('SELECT max(sequence) FROM scim.event WHERE organization_id = $1', $org->{id}))[0][0] }
-sub position { return (sql('SELECT sequence FROM scim.relay WHERE name = $1', 'r'))[0][0] // 0 }
+sub position { my ($row) = sql('SELECT sequence FROM scim.relay WHERE name = $1', 'r'); return $row ? $row->[0] // 0 : 0 }
 sub wait_for { my ($what, $condition) = @_; Scim::Server::wait_until($what, 30, $condition) }
 sub wait_for_all { my $last = last_event(); wait_for('all is taken', sub { position() == $last }) }
 my $user;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mod_scim: SCIM 2.0 provisioning of accounts in PostgreSQL.
  *
  * The module record, directives, hooks and routing.  A request's way through:

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- mod_scim: the roles.  A superuser runs this once in a cluster, before creating
 -- the database:
 --

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- mod_scim: the database.  PostgreSQL 15 or later, encoding UTF8, with ICU.
 --
 --   psql -v ON_ERROR_STOP=1 -f schema.sql

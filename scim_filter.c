@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parser of filters and paths, see scim_filter.h.
  *
  * By recursive descent, a function for each rule of the grammar, which is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_filter: the filter and path grammar of RFC 7644 (figures 1 and 7),
  * text to tree, and the tree applied to JSON.
  *

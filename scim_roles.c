@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ADMIN, USER and GUEST, see scim_roles.h.
  *
  * The first half decides what the roles of an account amount to, before it is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_roles: ADMIN, USER and GUEST; what accounts have of them, and the
  * resource type Role. */
 #ifndef SCIM_ROLES_H

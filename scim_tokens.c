@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bearer tokens, see scim_tokens.h.
  *
  * A token is "scim_" and 64 hexadecimal digits, at random.  The database has

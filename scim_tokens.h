@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_tokens: bearer tokens and whom they stand for. */
 #ifndef SCIM_TOKENS_H
 #define SCIM_TOKENS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts as Users, see scim_users.h.
  *
  * From the top: a row becomes a resource; settle and what it calls are the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The settings of an organization, on top of the JSON API beside this file.
 // Text reaches the page as text nodes and attribute values alone.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The page in Japanese: English text => translation.
 export default {
     '(nothing)': '（なし）',

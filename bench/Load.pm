@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The load that bench/run and bench/compare put on a server: one organization whose
 # accounts are known by their number, the requests of an identity provider as
 # scripts for wrk, and psql for what must be there before.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* An empty handler: what httpd itself can do, for bench/run to compare
  * with. */
 #include <httpd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An application behind httpd.  It believes the headers that httpd sets, and as
 // most applications do, it remembers in a session of its own whom it has seen.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Receives what scimctl relay sends, and prints it.
 //
 //   node examples/receiver.mjs 9100 /etc/mod_scim/relay.secret

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The settings page: files, JSON API and access to both, see scim_admin.h.
  *
  * The files are read once, at start, and answered from memory.  A request is a

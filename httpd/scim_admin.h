@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_admin: the organization's settings, for its administrators: a page and
  * the JSON API that it uses.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The directives: how they are read, merged and asked for, see scim_config.h.
  *
  * Numbers have a table of their least and greatest values.  Beside its own

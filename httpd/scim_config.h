@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_config: what httpd.conf says. */
 #ifndef SCIM_CONFIG_H
 #define SCIM_CONFIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the handlers work, see scim_door.h.
  *
  * The handler of a request is looked up when its URL is translated, before any

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_door: where the handlers of this module work.
  *
  * They work where the server's own configuration has put them by SetHandler

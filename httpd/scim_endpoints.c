@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The functions of the endpoints, see scim_endpoints.h.
  *
  * A function of an endpoint is given the exchange, with parameters and body

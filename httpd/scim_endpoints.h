@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_endpoints: what each method of each endpoint does, between HTTP and the
  * resources. */
 #ifndef SCIM_ENDPOINTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Access control for applications by account, see scim_gate.h.
  *
  * find_active is what both Require lines share: the value that httpd knows of

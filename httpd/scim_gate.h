@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_gate: Require scim-account and Require scim-role: who may use what
  * stands behind httpd is who is an active account now.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The check of the gate's Require lines by configtest (scim_gate.h): for those
  * that let in people without an account, those for which no organization is
  * known, and Satisfy Any, which leaves all of them out.  It walks the tree of

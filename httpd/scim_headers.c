@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The account's data as request headers, see scim_headers.h.
  *
  * It works right before the handler, after everything else that changes

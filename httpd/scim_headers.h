@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_headers: SCIMHeaders: who passed the gate, in headers for the
  * application behind it.
  *

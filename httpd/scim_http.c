@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests in, answers out, see scim_http.h.
  *
  * In the order of a request: what its URL points to and what the public URL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_http: requests in, answers out.  The one place that turns a
  * scim_error_t into a response and a log line. */
 #ifndef SCIM_HTTP_H

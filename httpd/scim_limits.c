@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Limits of requests and of wrong tokens, see scim_limits.h.
  *
  * All counters are in one piece of anonymous shared memory, made by the parent

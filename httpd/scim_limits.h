@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_limits: how many requests an organization may send, and how many wrong
  * tokens may come from an address; in memory that all child processes share,
  * and that a graceful restart keeps.

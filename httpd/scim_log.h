@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_log: tags of the messages in the error log.
  *
  * Numbers are unique and never used again (t/00-style.t); httpd reserves its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets travel by TLS, see scim_tls.h.
  *
  * scim_tls_check looks at the connection of a request.  All else is for

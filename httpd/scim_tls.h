@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_tls: tokens and the settings page do not travel in the clear. */
 #ifndef SCIM_TLS_H
 #define SCIM_TLS_H

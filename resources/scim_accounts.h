@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_accounts: what administrators and operators do with accounts, beside
  * what provisioning does with Users (scim_users.c has both). */
 #ifndef SCIM_ACCOUNTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Changes and refusals as one list, see scim_activity.h.
  *
  * Both tables take their numbers from one sequence, so the statement merges

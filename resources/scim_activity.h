@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_activity: what happened in an organization, for its administrators:
  * changes (scim.event) and refused requests (scim.refusal) as one list. */
 #ifndef SCIM_ACTIVITY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bulk requests, see scim_bulk.h for states, passes and the pipeline.
  *
  * scim_bulk_message.c has read the message into operations.  In this order:

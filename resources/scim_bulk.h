@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_bulk: many operations in one request (RFC 7644 section 3.7).
  *
  * Each operation is answered as if it had been a request of its own.  A POST

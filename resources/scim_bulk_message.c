@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_bulk_message: what a BulkRequest asks for, before any of it is run.
  * Its shape is read as generously as that of other bodies
  * (rules/scim_shape.h). */

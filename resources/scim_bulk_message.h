@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_bulk_message: the operations of a bulk request, shared by the files
  * that read it (scim_bulk_message.c) and run it (scim_bulk.c). */
 #ifndef SCIM_BULK_MESSAGE_H

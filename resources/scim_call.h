@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_call: what the operations of all resource types are given and give
  * back. */
 #ifndef SCIM_CALL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors, see scim_cursor.h.
  *
  * A cursor is base64url of a MAC and a JSON payload: the direction, the key

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_cursor: places in a list as text that nobody else can make (RFC 9865).
  *
  * A cursor holds all that the next page needs, so there is no state to keep,

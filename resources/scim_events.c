@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The difference that a change makes, see scim_events.h.
  *
  * Both sides are compared attribute by attribute; an attribute that differs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_events: what changed, in the words of RFC 9967. */
 #ifndef SCIM_EVENTS_H
 #define SCIM_EVENTS_H

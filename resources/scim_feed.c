@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the change feed, see scim_feed.h.
  *
  * scim_feed_read asks for a batch of events behind a position, gives each to

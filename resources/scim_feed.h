@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_feed: the change feed, every event once and in an order that holds.
  *
  * Events are numbered when they are written and seen when their transaction

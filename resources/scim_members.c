@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Members for the settings page, see scim_members.h.
  *
  * A list has one statement for each kind of search, over the ranges of an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_members: the accounts of an organization as its administrators see
  * them. */
 #ifndef SCIM_MEMBERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of accounts, see scim_names.h.  Each rule is asked about a
  * value that changes, and its error names the attribute and the character. */
 #include "resources/scim_names.h"

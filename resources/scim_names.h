@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_names: what accounts can be called: userName, displayName, roles.
  *
  * A rule looks at what changes.  What is stored already keeps nobody from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The account of a sign-in, see scim_people.h.
  *
  * One statement gives organization and account together, so that an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_people: who signed in to httpd, as accounts. */
 #ifndef SCIM_PEOPLE_H
 #define SCIM_PEOPLE_H

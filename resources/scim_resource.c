@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The resource types, see scim_resource.h: the table of rules/
  * scim_resource_table.h as an array, and how it is searched. */
 #include "resources/scim_resource.h"

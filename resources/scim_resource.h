@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_resource: a resource type with what can be done with its resources, as
  * a value.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists over all resource types, see scim_root.h.
  *
  * Each type is a source with its list function.  A page by index asks one

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_root: lists over all resource types. */
 #ifndef SCIM_ROOT_H
 #define SCIM_ROOT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How large an account may be, see scim_size.h: the bytes of its JSON text,
  * without what the server makes, which is measured and taken off. */
 #include "resources/scim_size.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_size: how large an account may be. */
 #ifndef SCIM_SIZE_H
 #define SCIM_SIZE_H

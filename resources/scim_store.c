@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The loop around a change; what the change is, its caller knows. */
 #include "resources/scim_store.h"
 

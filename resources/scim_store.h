@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_store: changes of rows that others change at the same time.
  *
  * A change reads the row, decides what becomes of it, and writes on the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pages of accounts, by index or by cursor (scim_users.h, scim_users_list).
  *
  * A list is one statement, put together from texts and run once; it gives the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The discovery documents, see scim_discovery.h.
  *
  * Schemas are printed from the attribute tables by describe, which is called

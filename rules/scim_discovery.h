@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_discovery: what this server tells about itself (RFC 7644 section 4).
  *
  * Everything about attributes is read from the attribute tables; the three

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests in the schema's spelling and types: scim_schema_normalise
  * for one attribute, scim_schema_read for a body (scim_schema.h).
  *

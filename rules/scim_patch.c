@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH on JSON, see scim_patch.h for the plan.  scim_patch_message.c reads
  * the message and calls change for each change in it, which goes down the
  * levels path, attribute, element, list, value; each level is a section here,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_patch: PatchOp messages (RFC 7644 section 3.5.2) applied to JSON, with
  * every form that clients.md E30-E59 lists.
  *

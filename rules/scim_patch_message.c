@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of PatchOp messages, see scim_patch_message.h.  Three ways lead
  * to a change: an operation with a path, the members of a value without one,
  * and those of a schema's URN as a path. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_patch_message: what a PatchOp message (RFC 7644 section 3.5.2) asks
  * for, change by change, read apart from what is done about it: scim_patch.c
  * applies the changes to a tree; a type whose members are rows can fold them

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The content of answers: scim_projection_make, scim_schema_present,
  * scim_schema_list and scim_schema_error (scim_schema.h).
  *

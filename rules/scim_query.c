@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A filter's tree as SQL.
  *
  * scim_filter has parsed the text and resolved its names by the attribute

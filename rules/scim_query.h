@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_query: a filter tree as an SQL condition.
  *
  * The text holds nothing but what the attribute tables say and $n; values are

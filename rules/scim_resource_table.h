@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_resource_table: the resource types that this server offers, in the
  * order of a list over all of them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names and validation by the attribute tables, see scim_schema.h.
  *
  * The resolver turns a name of a filter, a path or a list of attributes, with

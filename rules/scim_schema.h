@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_schema: the attribute tables and what follows from them.
  *
  * The tables in scim_schema_user.c and scim_schema_role.c are the single

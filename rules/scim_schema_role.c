@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The attribute table of the resource type Role (draft-ietf-scim-roles-
  * entitlements).  The roles are this server's own, so all is readOnly. */
 #include "rules/scim_schema.h"

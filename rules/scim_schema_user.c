@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The attribute tables (RFC 7643 sections 3.1, 4.1, 4.3 and 8.7.1, with the
  * errata).  References and binary values are case-exact, and manager.value is
  * the id of a resource, whatever the printed schema says. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Values that have not the shape of their attribute, see scim_shape.h.
  * scim_normalise.c and scim_patch.c ask here before they look at a value's
  * type.  Husks are elements that say nothing; misfits are stored values that

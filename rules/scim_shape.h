@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_shape: what is meant by a value that has not the shape of its
  * attribute.
  *

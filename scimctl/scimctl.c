@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl: organizations, tokens and accounts, for operators.
  *
  * main reads the options, finds the command in a table, connects, and runs it

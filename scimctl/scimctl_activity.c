@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl activity: what happened in an organization. */
 #include <stdio.h>
 #include <string.h>

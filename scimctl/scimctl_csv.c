@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CSV, see scimctl_csv.h: a buffer of the file, a byte ahead of which peek
  * looks, and a function for each rule of RFC 4180. */
 #include "scimctl/scimctl_csv.h"

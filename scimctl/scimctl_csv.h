@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl_csv: records of a CSV file (RFC 4180), one at a time, so that the
  * length of the file does not matter. */
 #ifndef SCIMCTL_CSV_H

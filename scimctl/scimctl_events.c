@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl events: the change feed on standard output. */
 #include <stdio.h>
 

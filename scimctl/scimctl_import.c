@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl account import: accounts from before provisioning, from a file. */
 #include <string.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The output of scimctl, see scimctl_print.h.
  *
  * Every text goes through scimctl_shown, which writes characters that steer a

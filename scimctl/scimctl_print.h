@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl_print: what scimctl prints, as tables for people and as JSON for
  * programs.  What is not a constant is printed by these functions alone, so
  * that a terminal shows it and never obeys it. */

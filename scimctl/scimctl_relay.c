@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl relay: each event of the change feed as a signed POST to a URL.
  *
  * The signature and its secret are those of Standard Webhooks: HMAC-SHA256 of

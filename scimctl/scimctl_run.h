@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl_run: one run of the command, and what its parts share. */
 #ifndef SCIMCTL_RUN_H
 #define SCIMCTL_RUN_H

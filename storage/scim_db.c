@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PostgreSQL, see scim_db.h for connections, sessions and what is repeated.
  *
  * From the top: SQLSTATEs and the errors that they become; the session of a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_db: PostgreSQL.  mod_dbd owns the pool of connections (scim_pool),
  * libpq runs the statements, and scim_wait waits for their answers; no other
  * files know either.

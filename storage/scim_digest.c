@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SHA-256 by libcrypto, see scim_digest.h. */
 #include "storage/scim_digest.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_digest: SHA-256, of tokens and of what names a prepared statement. */
 #ifndef SCIM_DIGEST_H
 #define SCIM_DIGEST_H

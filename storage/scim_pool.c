@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Connections of mod_dbd, see scim_pool.h.
  *
  * A request first takes a place (scim_places), then a connection: one that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_pool: the connections of mod_dbd, lent one by one.
  *
  * mod_dbd has two waits without an end: for a connection when all are lent,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of prepared statements, see scim_prepared.h.
  *
  * A name is the beginning of the text's SHA-256, made once for a statement of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_prepared: what is prepared on a connection, and under which name.
  *
  * A name is made of the text alone.  So whoever has prepared it before, an

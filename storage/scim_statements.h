@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_statements: every fixed SQL statement, by the names of statements.sql,
  * which has their texts.
  */

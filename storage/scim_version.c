@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the database fits, see scim_version.h: one question, which reads the
  * version of schema.sql and whether all keys and triggers are there, and a
  * table of what to do about errors that a database without them gives. */

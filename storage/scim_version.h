@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_version: does the database fit this release?
  *
  * A database may be of another version than the module that is started on it,

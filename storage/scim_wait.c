@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* libpq with an end to each wait, see scim_wait.h.
  *
  * Every function sends without blocking, then polls the socket in steps of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_wait: waiting for PostgreSQL, for as long as a request has patience.
  *
  * libpq's own functions wait without an end for a server that says nothing:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A folder is a layer: includes point downwards only, and each library of the world
 # below has one owner.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # No test waits for ever: a file that hangs fails with its name, and what it
 # started is ended.
 use strict;

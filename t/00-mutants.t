@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # t/mutants/table fits the sources, so that script/mutants can be run any time.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What a project has beside its code: its license, its news, and commits that say
 # why.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the sources look like, as far as a program can see it.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The settings page in Japanese: every text has its translation, and no
 # translation is left over.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The unit tests, under AddressSanitizer and UBSan where
 # script/test has built them so.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The fuzzers of script/fuzz: what they have met before is met again, and each
 # looks around for a moment.  SCIM_FUZZ_SECONDS: for how long each.
 use strict;

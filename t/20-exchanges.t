@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The exchanges EX1 to EX12 of clients.md, request by request, as Entra
 # ID sends them: no User-Agent, no Accept, blanks as plus signs.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Entra ID's probes, reads and creations: clients.md E1-E28.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Entra ID's PATCH requests and DELETE: clients.md E30-E60, in profile managed.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Microsoft's SCIM Validator: clients.md V1-V15 and V27-V30, in profile open.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Okta as a client: its headers, its requests O1 to O17 and the assertions OT1
 # to OT12 of its own test suite (clients.md), in both profiles.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # OneLogin as a client: its dangling separators, foreign schema URNs and the
 # bodies of its templates, L1 to L9 of clients.md, in both profiles.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Entra ID's service, as script/entra-cycle plays it, in both dialects.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The rulings about accounts, one by one.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # HTTP: who gets in, methods, media types, bodies, and errors of httpd itself.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Queries as clients write them: a parameter twice or empty, names with a
 # filter behind them, words without quotation marks, and what a search, a
 # PatchOp and a BulkRequest are forgiven.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # /ServiceProviderConfig, /ResourceTypes and /Schemas, and what Entra ID makes
 # of them.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Bodies are taken whole, however they arrive: plain, over TLS and over HTTP/2, at
 # once or in pieces (each a write, a record of TLS, a chunk, or a DATA frame); and
 # what is too large, too slow or broken off is refused and stores nothing.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # SCIMRequireTLS: tokens and the settings page do not travel in the clear.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Identity providers speak TLS, and some HTTP/2: what is tested without them holds
 # with them, too.  Each of these files runs once more by either.
 use strict;

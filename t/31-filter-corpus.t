@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The filter corpus, evaluated on JSON in C and in SQL: both select the same.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Indexes answer what they are there for: the plans that PostgreSQL really used
 # for requests to a large organization.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sorting (RFC 7644 section 3.4.2.3), on the standard fixture of
 # t/checklist.tsv.
 use strict;

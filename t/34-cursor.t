@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Cursor pagination (RFC 9865).
 use strict;
 use warnings;

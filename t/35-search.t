@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # POST .search (RFC 7644 section 3.4.3).
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # /Roles (draft-ietf-scim-roles-entitlements) and queries over all resource
 # types.
 use strict;

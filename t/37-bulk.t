@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # POST /Bulk (RFC 7644 section 3.7).
 use strict;
 use warnings;

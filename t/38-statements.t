@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # How often a request goes to the database: who asks, and what it asks for.
 # Each row is a statement that PostgreSQL ran.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # scimctl, as an operator uses it.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The activity of an organization: changes and refused requests as one list,
 # with scimctl.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Absence has one meaning at every door: null, "", [] and {} say what a missing
 # member says.  What a request does not say takes nobody's access away, and
 # gives it to nobody.

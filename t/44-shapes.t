@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What clients mean by values in another shape is done, and what cannot be
 # understood is refused as a whole: nothing is stored as it was not meant, and
 # nothing that the schema knows is dropped with a 200.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Names: what is the same, in C as in SQL, and what a name cannot have, at every
 # door.
 use strict;

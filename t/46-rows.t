@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Rows that applications write with SQL: what the reader could not read is
 # refused with a sentence; what is there already hides nobody else; and an error
 # names what went wrong.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # schema.sql applied to a database of the version before: keys are rebuilt, and
 # what would clash is listed before anything is changed.
 use strict;

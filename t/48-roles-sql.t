@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Roles in the database: who may what, and that nobody who writes accounts gets
 # around the rules by what his session calls "=".
 use strict;

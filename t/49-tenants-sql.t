@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Organizations of very different sizes in one database, which share their values:
 # no request to one reads a row of another, with custom and with generic plans.
 # SCIM_TEST_TENANTS=10 has ten times as many accounts.

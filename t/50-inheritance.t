@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every directive of the module holds in what is inside of where it stands: from
 # the server to a Location, from a Location to one in it, where another one may
 # be said.

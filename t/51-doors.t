@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Where the handlers work: only where the server's own configuration put them, in
 # whatever spelling, and at one path alone; httpd's own authorization comes first.
 use strict;

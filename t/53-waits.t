@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Whatever PostgreSQL and the network to it do, a request is answered within
 # SCIMDatabaseTimeout and a second, and right.
 use strict;

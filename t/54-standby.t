@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A standby that stands where the primary was is asked nothing; a promoted one is
 # served from, behind an address that moves and behind a list of hosts.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # PgBouncer between httpd and PostgreSQL: lending whole sessions, or a session for
 # a transaction, where nothing of one client may be left for the next.
 # SCIM_TEST_REQUESTS is the number of requests sent each way (1,000).

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A database that is older or newer than the module, has no tables, or is being
 # restored: 503 until it fits, a line in the log that says what to do, and never
 # another answer.

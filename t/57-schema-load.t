@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # schema.sql applied while requests go on: it stops nobody when there is nothing
 # to do, and nobody for long when there is; where it cannot, it says so.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every filter item of the checklist on the standard fixture, in the four modes:
 # a filter means the same in each, but for what only dialects say.
 use strict;

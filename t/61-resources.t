@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The resource itself, in the four modes: types, characteristics of attributes,
 # common attributes, uniqueness, creation, replacement, deletion, versions.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # PATCH, in the four modes: every item of the checklist's PATCH, ADD, REM, REP
 # and ROLE, each on an account of its own.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The protocol around the resources, in the four modes: methods, media types,
 # queries, errors, who gets in, discovery, security.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The examples of RFC 7643 and RFC 7644 as tests, in the four modes.  Those of
 # filters are in 60-filters.t, of PATCH in 62-patch.t, of the discovery
 # endpoints in 63-protocol.t.

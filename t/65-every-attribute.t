@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Generated from /Schemas: every attribute path of a User that clients may
 # write is created, added, replaced, removed, put, read, filtered, sorted and
 # projected, in the four modes.  No attribute is named here.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The README as an operator reads it: its chapters from "Installing" to a token
 # that works, and "Uninstalling", typed line by line on a Debian that has just
 # been installed, by root and by somebody who may use sudo.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # make dist, make install, make uninstall and make distcheck, in a folder of
 # their own.
 use strict;

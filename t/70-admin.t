@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The settings API: who gets in, what it does, and what it refuses.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The administrator's guide, step by step, in a real browser.
 use strict;
 use warnings;

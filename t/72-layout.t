@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The pages at every width of a window, with ordinary data and with names as
 # long as they may be, in both languages.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Every page and dialog: accessible, in both languages, at both widths; hostile
 # text; keyboard.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sign-in by SAML: browser, mod_auth_mellon, identity provider, settings page.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What a browser must not keep of the settings page.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The gate: who is an active account now gets in, and nobody else.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # SCIMGateGrace: while the database is away, who was let in is, for a while.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Deactivated under load: without a cache nobody is let in from then on, with one
 # nobody after its bound.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The story: whom Entra ID provisions gets into the application behind httpd,
 # and whom it unassigns is out on the next request.  With the configuration of
 # examples/reverse-proxy/ as it stands, by password.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The story with SAML sign-in: browser, mod_auth_mellon, a real identity
 # provider, the gate joined by externalId.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # SCIMHeaders: what the application behind the gate is told, and by httpd alone.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Many clients at once: nothing is lost, nothing is there twice.
 use strict;
 use warnings;

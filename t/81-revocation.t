@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A revocation is a barrier: once it is acknowledged, nothing more is written in
 # the name of the token, whatever was under way.  SCIM_TEST_ROUNDS=20 for longer.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # One organization does its worst; the others do not notice.  SCIM_TEST_CLIENTS=100
 # for more of its clients, and for a machine that has nothing else to do.
 use strict;

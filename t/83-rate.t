@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # How much an organization may send, how many wrong tokens an address, and what
 # the log and mod_status say of it.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What one request, one account and one client may cost the others: bytes,
 # memory and processor time.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The change feed: every change once, in the order of each account, whoever
 # writes and whoever dies.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What receivers do to scimctl relay: refuse for ever, never end, want no more;
 # and what operators see and do.  A second relay waits for the first.
 use strict;

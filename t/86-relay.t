@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # scimctl relay: each event once and in order to a URL, signed, whoever dies.
 use strict;
 use warnings;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Doors that are easily left open: what a terminal is shown, the relay's secret,
 # the private database, how things are built.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Half a minute of hostile requests against a module that is built with
 # AddressSanitizer and UBSan: whatever is sent, the answer is no failure, and no
 # child ends.  SCIM_HOSTILE_SECONDS for longer, SCIM_HOSTILE_SEED to repeat a run.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The journal of what clients were told finds what is wrong, whatever it is: each
 # kind is planted, in the answers or behind the back of the module.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # PostgreSQL is restarted the hard way while clients write.
 use strict;
 use warnings;

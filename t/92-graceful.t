@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # "apachectl graceful" loses nothing.
 use strict;
 use warnings;

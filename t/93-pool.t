@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The pool of database connections: slow clients keep none, and a full pool is
 # answered, not waited for without end.
 use strict;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A child does not grow with the requests that it has served.
 use strict;
 use warnings;

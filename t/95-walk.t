@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A walk through 100,000 accounts by cursor, new to the planner, while others are created, renamed
 # and deleted: who is there the whole time is seen exactly once.
 use strict;

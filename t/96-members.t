@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The members page at a million accounts: whatever is chosen, only what is shown
 # is read.
 use strict;

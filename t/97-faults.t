@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A service with two PostgreSQL servers, each behind a network of its own, on a
 # bad day: what was acknowledged is there, and no answer is wrong.  The long
 # series of these and other faults are script/faults.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A failover to a standby that was behind, and a restore into another cluster:
 # followers, SQL readers and relays say that events are gone, and miss nothing of
 # what is there; no Webhook-Id names two events.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # examples/patroni/: a primary that is replaced while clients write, on purpose
 # and because its machine is gone, and a standby that is lost.
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Requests over HTTP/2, for t/lib/Scim/Http2.pm: two lines for each are read, JSON
 // and the body in base64, and two of the same kind are written with its answer.
 //

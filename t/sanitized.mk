@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # mod_scim.so with the run-time checks of gcc, for an httpd that has their
 # library preloaded:
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cache, see scim_cache.h.
  *
  * A slot is chosen by the hash of the key and has room for one key.  Slots are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_cache: what was looked up a moment ago, shared by the threads of a
  * process, within a bound of memory and of time.
  *

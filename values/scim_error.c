@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The error value, see scim_error.h: made in a pool, with one table of the
  * HTTP status and scimType of each kind. */
 #include "values/scim_error.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_error: the one value in which a failure travels upwards.
  *
  * A function that can fail returns scim_error_t *; NULL is success.  Lower

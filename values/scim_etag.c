@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity tags, see scim_etag.h.  The tags of a header are compared one by one,
  * without W/ and without the suffix that a compressing filter has added. */
 #include "values/scim_etag.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_etag: versions as entity tags, and what clients say about them. */
 #ifndef SCIM_ETAG_H
 #define SCIM_ETAG_H

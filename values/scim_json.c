@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Strict JSON, see scim_json.h.
  *
  * The text is checked by a reader of RFC 8259 (read_value and what it calls),

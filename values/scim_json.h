@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_json: JSON text to cJSON tree and back, strictly and within bounds.
  *
  * This is the one file that knows how cJSON allocates and what it lets pass.

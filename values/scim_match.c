@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_filter_match, scim_filter_order and scim_filter_key: a filter's tree
  * applied to JSON. */
 #include "scim_filter.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Places for connections, see scim_places.h.
  *
  * Waiters are a list in the order in which they came.  When a place becomes

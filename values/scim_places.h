@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_places: who may borrow a connection now, and who waits for one.
  *
  * The places of a process are given in the order in which they were asked for,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Buckets and places in shared memory, see scim_rate.h.
  *
  * Everything that other processes see is read and written by atomic operations

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_rate: how much is let through in a time, in memory that any number of
  * processes share without a lock.
  *

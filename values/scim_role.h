@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_role: the roles of Managed Accounts.  Applications, the schema of the
  * database and the settings page know them by these names. */
 #ifndef SCIM_ROLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text, see scim_text.h: keys by ICU, with a short way for ASCII; what a name
  * cannot have; then the formats of single values. */
 #include "values/scim_text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_text: what two strings have to do with each other.
  *
  * The same comparison keys exist in SQL (schema.sql: scim.fold and

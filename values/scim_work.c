@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The work of a request, see scim_work.h: a number that becomes smaller. */
 #include "values/scim_work.h"
 

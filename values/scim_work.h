@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_work: how much one request may have done for it.
  *
  * What a request costs depends on its body in more ways than by its length: a

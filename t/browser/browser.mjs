@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A real Chromium for the browser tests, and what they share.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The pictures of the documents (script/pictures).
 import { after, before, given, launch, open, picture, test } from './browser.mjs';
 

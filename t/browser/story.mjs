@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { writeFileSync } from 'node:fs';
 import assert from 'node:assert/strict';
 import { after, before, given, launch, open, run, sql, test } from './browser.mjs';

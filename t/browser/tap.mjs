@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // node's test events as the TAP that prove reads: its own reporter writes YAML
 // that Perl's parser does not know.
 export default async function* tap(events) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A webhook's receiver for t/86-relay.t: node webhooks.mjs PORT SECRET FILE.
 // It checks signatures with the library of Standard Webhooks and writes each
 // request as a line of JSON.  "refuse N" as the title that an event sets is

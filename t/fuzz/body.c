@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies of POST and PUT: normalising is done once, and what it makes has the
  * types of the schema. */
 #include "resource.h"

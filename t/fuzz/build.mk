@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The harnesses of libFuzzer, each t/fuzz/NAME.c that is in HARNESSES, with what
 # is under test as Makefile.am has it; by script/fuzz, into the folder $(OUT).
 HARNESSES = json filter path query text body patch bulk cursor csv

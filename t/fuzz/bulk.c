@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bulk requests: every operation is answered once, whatever refers to what.
  * Accounts are made up: what a request says of them decides what happens. */
 #include "../../resources/scim_resource.h"

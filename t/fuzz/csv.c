@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CSV files: never more fields than there are bytes, and whatever the file is,
  * it is read to its end. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors: what was not made is not read, and what was made is. */
 #include <apr_time.h>
 

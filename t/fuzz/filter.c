@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Filters: what is parsed is printed and parsed again as the same, and selects
  * the same resources each time. */
 #include "filter_text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A filter's tree as text, see filter_text.h: each operator adds parentheses
  * where its operands bind less tightly. */
 #include "filter_text.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* filter_text: a filter as text again, for the harnesses of filters. */
 #ifndef FILTER_TEXT_H
 #define FILTER_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz: what the harnesses share.
  *
  * A harness is one program of libFuzzer: it defines fuzz, which is given an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* JSON text: what is read is printed and read again as the same. */
 #include "fuzz.h"
 

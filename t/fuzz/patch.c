@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH: what comes of a message is a resource or an error, the same each
  * time, and the message stays as it is. */
 #include "resource.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH paths, and names to project: what is parsed is printed and parsed
  * again as the same. */
 #include "filter_text.h"

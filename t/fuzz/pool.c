@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The entry of libFuzzer, and apr_palloc as malloc: a pool's own memory has
  * no ends that AddressSanitizer could see. */
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Filters and sort keys as SQL: the text has nothing of the input, and as many
  * parameters as it names. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The conditions that every resource meets, see resource.h: it is settled as
  * scim_users does it, then compared with what is read of its own answer. */
 #include "resource.h"

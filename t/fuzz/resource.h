@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resource: what holds for every resource that may be stored, for the
  * harnesses that make some. */
 #ifndef RESOURCE_H

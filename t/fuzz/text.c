@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text: comparison keys are keys of themselves and know no neighbours, and
  * what is refused is refused in whatever company. */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_cache: what is kept, for how long, and that a burst is one look-up.
  * The clock is the test's. */
 #include <apr_atomic.h>

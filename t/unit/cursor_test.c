@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_cursor: who can read a cursor, and how long.  The clock is the
  * test's. */
 #include <apr_time.h>

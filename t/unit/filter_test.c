@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The filter and path grammar: trees, errors with their position, limits, and
  * what a tree matches.  The corpus (t/31-filter-corpus.t) has the breadth;
  * here is what cannot be seen from outside, and what a sanitizer should see.

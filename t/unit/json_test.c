@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_json: strict reading, and the small functions on trees. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH on JSON: every form of clients.md E30-E59 and the matrix of
  * t/checklist.tsv, lenient and strict. */
 #include "tap.h"

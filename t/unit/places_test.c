@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_places: half for one, a quarter beside others, in the order in which
  * they came. */
 #include "../../values/scim_places.h"

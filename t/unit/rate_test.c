@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_rate: what a bucket lets through and when, whose places are given to
  * others, and that all of it holds for many at once.  The clock is the
  * test's. */

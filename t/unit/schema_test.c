@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The attribute table and what follows from it: normalising, validating,
  * projecting. */
 #include "tap.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tap: results of unit tests in the Test Anything Protocol, for prove.
  *
  * A test is one program: test functions call ok and its relatives, main ends

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text_keys FILE: for each line, a code point in hexadecimal, that and what
  * scim_text says of it, for a comparison with SQL: the keys of strings with it
  * (bytes in hexadecimal) and whether an identifier and a name can have it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scim_text: UTF-8, comparison keys, and the formats of single values. */
 #include <stdlib.h>
 

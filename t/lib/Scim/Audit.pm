@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Audit;
 # Holds a journal (Scim::Journal) against the database and its feed, when the
 # writers have stopped and the database is well again.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Browser;
 # Runs a browser test of t/browser/ with the node of this machine; it prints TAP
 # itself.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Cluster;
 # What a series of faults is done to: the httpd and the PostgreSQL of own_server,
 # where asked for with a synchronous standby, a network that can fall silent

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Debian;
 # A Debian of its own for a test that configures the machine as an operator
 # does: t/debian/enter makes it, and nothing that is done there touches this

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Demo;
 # What script/demo does once mod_scim is built.
 use strict;

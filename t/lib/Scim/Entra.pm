@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Entra;
 # Microsoft Entra ID's provisioning service, as a SCIM server sees it: the
 # requests, in the order and the encodings of the real one, with and without

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Example;
 # Starts an httpd.conf of examples/ as it stands, with its Define lines and
 # ServerRoot changed as its README says, on the tests' database.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Faults;
 # The faults that script/faults and t/97-faults.t do to a running service, and what
 # they ask of it: nothing that was acknowledged is lost, nothing is done twice, no

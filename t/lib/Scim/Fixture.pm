@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Fixture;
 # The four standard Users U1 to U4 of the checklist.
 use strict;

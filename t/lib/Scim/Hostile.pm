@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Hostile;
 # Requests that nobody would send in good faith: real ones, altered at random.
 #

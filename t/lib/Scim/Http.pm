@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Http;
 # A small HTTP/1.1 client.  HTTP::Tiny always sends a User-Agent; Microsoft
 # Entra ID sends none, and a test must be able to send anything at all.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Http2;
 # An HTTP/2 client in the shape of Scim::Http.  The frames are sent by node
 # (t/http2.mjs), which can cut a body into DATA frames of any length.

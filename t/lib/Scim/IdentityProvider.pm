@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::IdentityProvider;
 # A real SAML identity provider on 127.0.0.1: SimpleSAMLphp in PHP's own web
 # server, with users by name and password.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Journal;
 # Clients that create, change, find, read, deactivate and delete accounts without
 # a pause, in processes of their own, while a test does something to the servers;

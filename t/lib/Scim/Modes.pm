@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Modes;
 # The four combinations of SCIMProfile and SCIMStrict, and where answers differ
 # between them.

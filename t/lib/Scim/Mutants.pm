@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Mutants;
 # The table of mutants, t/mutants/table: one line of the program that is broken,
 # and the tests which must notice it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Names;
 # The names of the tests that ran, for script/coverage.  They are kept in the
 # file SCIM_TEST_NAMES, if that is set: file, ok or not, name.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Pictures;
 # What script/pictures does once mod_scim is built: the demo's organization, on
 # a server of its own at an address that everybody can read.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Pooler;
 # A private PgBouncer in front of the PostgreSQL of a Scim::Server, and httpds
 # behind it.

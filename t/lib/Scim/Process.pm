@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Process;
 # Processes that a test starts, each with a limit: none is waited for without
 # an end, and none is left behind by a test that dies.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Proxy;
 # A network that has bad days: a port of 127.0.0.1 that leads to a server, until
 # it is told otherwise.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Server;
 # A private PostgreSQL cluster and a private httpd, for the tests, the demo and
 # the measurements.  Everything lives under one folder and listens on 127.0.0.1

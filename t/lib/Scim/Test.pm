@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Test;
 # The test library: a server that all test files share, organizations that no
 # two tests share, requests, SQL, and the checks that recur.

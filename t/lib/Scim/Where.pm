@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 package Scim::Where;
 # Says where a test file is when script/test-file asks, because it is not done.
 use strict;

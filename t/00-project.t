@@ -28,6 +28,27 @@ is +Digest::SHA->new(256)->addfile('LICENSE')->hexdigest,
     'cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30',
     'LICENSE is the Apache License, Version 2.0, to the letter';
 
+# Sources: no configuration, which becomes its administrator's own, no data, and no
+# schema of an earlier version, which is what it was.
+my %COMMENT = ((map { $_ => '/\\* % \\*/' } qw(c h css)), (map { $_ => '# %' } qw(t pm mk am)), (map { $_ => '// %' } qw(js mjs)),
+               sql => '-- %', html => '<!-- % -->', ac => 'dnl %', '#!' => '# %');
+SKIP: {
+    my $tracked = -e '.git' ? git('ls-files') : undef;
+    skip 'not a working copy of git', 2 unless defined $tracked;
+    my ($found, @bare) = 0;
+    for my $file (grep { -e && !m{^t/schema/} } split /\n/, $tracked) {
+        open my $in, '<', $file or die "$file: $!";
+        my $start = do { local $/ = \120; <$in> // '' };
+        my ($form) = grep { $_ } map { $COMMENT{ $_ // '' } } $file =~ /\.(\w+)$/, $start =~ /^(#!)/, $file =~ m{^script/} ? '#!' : ();
+        next unless $form;
+        $form =~ s/%/SPDX-License-Identifier: Apache-2\.0/;
+        $found++;
+        push @bare, $file unless $start =~ /^$form$/m;
+    }
+    cmp_ok $found, '>', 200, 'the sources are found';
+    is_deeply \@bare, [], 'every one says in its first lines what its license is' or diag map { "$_\n" } @bare;
+}
+
 # Chapters of NEWS, newest first
 my ($version) = sort { $b <=> $a } map { /(\d+)/g } content('schema.sql') =~ /INTO scim\.schema_version \([^)]*\) VALUES ([^;]*?)(?: ON|;)/g;
 my @chapters = content('NEWS') =~ /^(?:Changes with schema|Schema) version (\d+)\n-+$/mg;

@@ -234,7 +234,7 @@ is $page->{status}, 200, 'SCIMAdminFiles of the server holds in a virtual host';
 # Who prepares nothing says what the sessions lack, once for each pool.
 sub count_advice {
     open my $in, '<', $httpd->{error_log} or die "$!\n";
-    return scalar grep { /with SCIMPreparedStatements Off the role/ } <$in>;
+    return scalar grep { /SCIM0071: / } <$in>;
 }
 sub advised {
     my ($name) = @_;

@@ -24,6 +24,9 @@ static apr_size_t character_length(const char *bytes, apr_size_t length)
     int32_t end = 0;
     UChar32 c;
 
+    if (!(*bytes & 0x80)) {
+        return 1;                /* which most are, and each body has many */
+    }
     U8_NEXT((const uint8_t *) bytes, end, most, c);
     return c < 0 ? 0 : (apr_size_t) end;
 }

@@ -37,9 +37,9 @@ struct scim_places_t {
     int count;
     share_t *shares;             /* count of them: no more can have places */
     waiter_t *first;
-    unsigned int latest;         /* who took a place last */
+    unsigned int latest;         /* the organization that took one last */
     apr_time_t latest_time;
-    apr_time_t other_time;       /* when somebody else did */
+    apr_time_t other_time;       /* when another one did */
 };
 
 #define OF_NOBODY 0
@@ -85,9 +85,11 @@ static share_t *share_of(scim_places_t *places, unsigned int organization)
     return unused;
 }
 
-/* How many places organization may have: half of them, and beside somebody
- * else a quarter.  More of its worst statements at once would keep the
- * processors from all others, whatever connections are left. */
+/* How many places organization may have: half of them, and beside another one
+ * a quarter.  More of its worst statements at once would keep the processors
+ * from all others, whatever connections are left.  What belongs to no
+ * organization is no other one: every request begins with such a place, for
+ * its token. */
 static int most_of(const scim_places_t *places, unsigned int organization,
                    apr_time_t now)
 {
@@ -111,20 +113,20 @@ static void remember(scim_places_t *places, unsigned int organization,
 /* The mutex is held, here and below. */
 static int try_to_take(scim_places_t *places, unsigned int organization)
 {
-    share_t *share = share_of(places, organization);
-    apr_time_t now = apr_time_now();
-
     if (places->free == 0) {
         return 0;
     }
     if (organization != OF_NOBODY) {
+        share_t *share = share_of(places, organization);
+        apr_time_t now = apr_time_now();
+
         if (share->taken >= most_of(places, organization, now)) {
             return 0;
         }
         share->organization = organization;
         share->taken++;
+        remember(places, organization, now);
     }
-    remember(places, organization, now);
     places->free--;
     return 1;
 }

@@ -3,7 +3,7 @@
  *
  * The places of a process are given in the order in which they were asked for,
  * but to one organization never more than half of them, and a quarter when
- * anybody else has had one within the last second: whatever it does, the
+ * another one has had one within the last second: whatever it does, the
  * others, the gate and the settings page find the rest, and the processors are
  * not all its own.  Threads may share it.
  */

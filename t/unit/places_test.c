@@ -53,6 +53,11 @@ static void test_shares(apr_pool_t *pool)
     is_int(take_all("a", pool), COUNT / 2 - SHARE,
            "when the others have gone for a second, it is half again");
     leave("a", COUNT / 2);
+    ok(scim_places_take(places, NULL, SHORT, pool),
+       "what belongs to none has one");
+    leave(NULL, 1);
+    is_int(take_all("a", pool), COUNT / 2, "and is no other organization");
+    leave("a", COUNT / 2);
 }
 
 /* Those who wait, and who was served when. */
@@ -83,8 +88,8 @@ static void test_order(apr_pool_t *pool)
 
     take_all(NULL, pool);
     leave(NULL, 2 * SHARE);
-    take_all("a", pool);
     take_all("b", pool);
+    take_all("a", pool);
     for (i = 0; i < 3; i++) {
         apr_thread_create(&threads[i], NULL, visit, visits + i, pool);
         apr_sleep(SHORT);

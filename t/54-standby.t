@@ -93,6 +93,30 @@ $proxy->cut;
 Scim::Server::wait_until('it leads to the primary again', 10, sub { $behind->get("/Users/$later->{id}")->{status} == 200 });
 is post($behind)->{status}, 201, 'when it leads to the primary again, all is served';
 
+# Nor is a bulk request that did not begin there: at its end it asks whether the
+# server is still the one.  This one has not seen the account yet.
+sub on_standby { my ($statement) = @_; return $server->run(1, Scim::Server::pg('psql'), '-h', "$server->{dir}/run2", '-U', 'postgres', '-d', 'scim', '-qAtX', '-c', $statement) }
+on_standby('SELECT pg_wal_replay_pause()');
+my $unseen = post($at)->{json};
+my $console = $pooler->psql(database => 'pgbouncer', user => 'scim_owner');
+for (1 .. 2) {
+    my $bulk = Scim::Process->start(sub {
+        my $r = $behind->post('/Bulk', { schemas => [BULK], Operations => [
+            map { { method => 'PATCH', path => "/Users/$unseen->{id}", data => { Operations => [{ op => 'replace', path => 'title', value => "t$_" }] } } } 1 .. 400] });
+        print "$r->{status}\n";
+    }, out => 'pipe');
+    sleep 0.3;
+    $proxy->to("$server->{dir}/run2/.s.PGSQL.5432");
+    $console->say('RECONNECT;');      # ends no statement that runs
+    is $bulk->line, 503, 'a bulk request that PgBouncer leads to a standby on its way is 503 as a whole';
+    $bulk->wait;
+    $proxy->to("$server->{pghost}/.s.PGSQL.5432");
+    $proxy->cut;
+    Scim::Server::wait_until('it leads to the primary again', 10, sub { $behind->get("/Users/$later->{id}")->{status} == 200 });
+}
+$console->stop;
+on_standby('SELECT pg_wal_replay_resume()');
+
 # The primary is lost; the standby is promoted a moment later.
 my %first = map { $_ => post($of{$_})->{json}{id} } sort keys %of;
 Scim::Server::wait_until('the standby has all', 10, sub {

@@ -199,15 +199,14 @@ static scim_error_t *get_cursor(scim_page_t *page, scim_exchange_t *x)
 static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
 {
     int most = x->max_results;
-    int usual = most < SCIM_DEFAULT_PAGE_SIZE ? most
-                                              : SCIM_DEFAULT_PAGE_SIZE;
 
     memset(page, 0, sizeof(*page));
     page->filter = parameter(x, "filter");
     SCIM_ERR(get_order(page, x));
     SCIM_ERR(get_cursor(page, x));
     SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
-    SCIM_ERR(get_number(&page->count, x, "count", usual));
+    SCIM_ERR(get_number(&page->count, x, "count",
+                        SCIM_DEFAULT_PAGE_SIZE));
     page->start_index = page->start_index < 1 ? 1 : page->start_index;
     page->count = page->count < 0 ? 0 : page->count;
     page->count = page->count > most ? most : page->count;

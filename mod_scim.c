@@ -35,6 +35,7 @@
 #include "rules/scim_schema.h"
 #include "values/scim_text.h"
 #include "httpd/scim_tls.h"
+#include "httpd/scim_trace.h"
 #include "scim_tokens.h"
 
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
@@ -118,8 +119,6 @@ static const scim_resource_t *resource_of(const scim_target_t *target)
 
 static scim_operation_e operation_of(apr_size_t route)
 {
-    int is_resource = routes[route].shape == RESOURCE;
-
     switch (routes[route].method) {
     case M_POST:
         return routes[route].shape == SEARCH ? SCIM_LIST : SCIM_CREATE;
@@ -130,7 +129,7 @@ static scim_operation_e operation_of(apr_size_t route)
     case M_DELETE:
         return SCIM_DELETE;
     default:
-        return is_resource ? SCIM_GET : SCIM_LIST;
+        return routes[route].shape == RESOURCE ? SCIM_GET : SCIM_LIST;
     }
 }
 
@@ -715,6 +714,7 @@ static void register_hooks(apr_pool_t *pool)
     scim_limits_register(pool);
     scim_gate_register(pool);
     scim_headers_register_hooks(pool);
+    scim_trace_register();
 }
 
 module AP_MODULE_DECLARE_DATA scim_module = {

@@ -25,7 +25,6 @@
 #include "httpd/scim_door.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
-#include "httpd/scim_trace.h"
 #include "rules/scim_schema.h"
 #include "values/scim_text.h"
 
@@ -741,7 +740,6 @@ static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
 
 void scim_http_register_hooks(apr_pool_t *pool)
 {
-    scim_trace_register();
     ap_register_output_filter(ERROR_FILTER, error_filter, NULL,
                               AP_FTYPE_RESOURCE);
     ap_hook_insert_error_filter(insert_error_filter, NULL, NULL,

@@ -53,6 +53,22 @@ export async function noViolations(page, what) {
     assert.deepEqual(violations.map(v => `${v.id}: ${v.nodes.map(n => `${n.target} ${n.failureSummary}`).join('; ')}`), [], what);
 }
 
+// The pages, and the dialogs with the button that opens each, of a test that has a
+// member and a token of this name.
+export const PAGES = [['provisioning', '#/'], ['members', '#/members'], ['member', `#/members/${given.member}`], ['activity', '#/activity']];
+export const dialogs = token => [
+    ['manage', '#/', 'Manage'], ['generate', '#/', 'Generate token'], ['delete', '#/', `Delete token: ${token}`],
+    ['edit', `#/members/${given.member}`, 'Edit'],
+];
+
+// From a blank page: of another place in the same one, what was there before
+// would be taken for it.
+export async function visit(page, hash) {
+    await page.goto('about:blank');
+    await page.goto(`${given.url}${hash}`);
+    await page.locator('h1').waitFor();
+}
+
 // A picture for the documents, where the caller wants them.
 export async function picture(page, name) {
     if (process.env.SCIM_PICTURES) {

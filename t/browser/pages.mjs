@@ -1,26 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { after, before, given, launch, noViolations, open, picture, sql, test } from './browser.mjs';
+import { PAGES, after, before, dialogs, given, launch, noViolations, open, picture, sql, test, visit } from './browser.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
 after(() => browser.close());
 
-const PAGES = [['provisioning', '#/'], ['members', '#/members'], ['member', `#/members/${given.member}`], ['activity', '#/activity']];
-
-// The dialogs: where they are opened, and by which button.
-const DIALOGS = [
-    ['manage', '#/', 'Manage'], ['generate', '#/', 'Generate token'], ['delete', '#/', 'Delete token: test'],
-    ['edit', `#/members/${given.member}`, 'Edit'],
-];
-
-// From a blank page: of another place in the same one, what was there before
-// would be taken for it.
-async function visit(page, hash) {
-    await page.goto('about:blank');
-    await page.goto(`${given.url}${hash}`);
-    await page.locator('h1').waitFor();
-}
+const DIALOGS = dialogs('test');
 
 for (const dark of [false, true]) {
     for (const width of [1280, 390]) {

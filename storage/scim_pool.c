@@ -249,7 +249,7 @@ static scim_error_t *take(ap_dbd_t **dbd, scim_pool_t *from,
                                  " at the moment. Please try again.",
                                  "no database connection became free in time"
                                  " (DBDMax; one organization can use half of"
-                                 " it, or a quarter while another is active)");
+                                 " it, or an eighth while another is active)");
     }
     error = take_in_place(dbd, from, end, pool);
     if (error) {

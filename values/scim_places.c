@@ -86,16 +86,16 @@ static share_t *share_of(scim_places_t *places, unsigned int organization)
 }
 
 /* How many places organization may have: half of them, and beside another one
- * a quarter.  More of its worst statements at once would keep the processors
- * from all others, whatever connections are left.  What belongs to no
- * organization is no other one: every request begins with such a place, for
- * its token. */
+ * an eighth.  More of its worst statements at once, in each process, would
+ * keep the processors from all others, whatever connections are left.  What
+ * belongs to no organization is no other one: every request begins with such
+ * a place, for its token. */
 static int most_of(const scim_places_t *places, unsigned int organization,
                    apr_time_t now)
 {
     apr_time_t other = organization == places->latest ? places->other_time
                                                       : places->latest_time;
-    int most = (places->count + 1) / (now - other < RECENT ? 4 : 2);
+    int most = (places->count + 1) / (now - other < RECENT ? 8 : 2);
 
     return most > 0 ? most : 1;
 }

@@ -2,7 +2,7 @@
 /* scim_places: who may borrow a connection now, and who waits for one.
  *
  * The places of a process are given in the order in which they were asked for,
- * but to one organization never more than half of them, and a quarter when
+ * but to one organization never more than half of them, and an eighth when
  * another one has had one within the last second: whatever it does, the
  * others, the gate and the settings page find the rest, and the processors are
  * not all its own.  Threads may share it.

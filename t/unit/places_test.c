@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_places: half for one, a quarter beside others, in the order in which
+/* scim_places: half for one, an eighth beside others, in the order in which
  * they came. */
 #include "../../values/scim_places.h"
 
@@ -9,7 +9,7 @@
 #include "tap.h"
 
 #define COUNT 8
-#define SHARE (COUNT / 4)        /* beside others */
+#define SHARE (COUNT / 8)        /* beside others */
 #define LONG apr_time_from_sec(30)
 #define SHORT apr_time_from_msec(50)
 
@@ -35,17 +35,19 @@ static void leave(const char *organization, int count)
 
 static void test_shares(apr_pool_t *pool)
 {
+    const int rest = COUNT - (COUNT / 2 - 1) - 2 * SHARE;
+
     is_int(take_all("a", pool), COUNT / 2, "one organization has half");
-    is_int(take_all("b", pool), SHARE, "another one beside it a quarter");
+    is_int(take_all("b", pool), SHARE, "another one beside it an eighth");
     leave("a", 1);
     ok(!scim_places_take(places, "a", SHORT, pool),
        "what one leaves is not for who has more than its share then");
     is_int(take_all("c", pool), SHARE, "but for a third one");
-    is_int(take_all(NULL, pool), 1, "what belongs to none has the rest");
+    is_int(take_all(NULL, pool), rest, "what belongs to none has the rest");
     leave("a", COUNT / 2 - 1);
     leave("b", SHARE);
     leave("c", SHARE);
-    leave(NULL, 1);
+    leave(NULL, rest);
     is_int(take_all(NULL, pool), COUNT, "what belongs to none may have all");
     leave(NULL, COUNT);
     is_int(take_all("a", pool), SHARE, "all were given back");

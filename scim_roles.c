@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 
 #include "resources/scim_small.h"
+#include "resources/scim_store.h"
 #include "values/scim_json.h"
 #include "values/scim_role.h"
 
@@ -169,8 +170,7 @@ static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)
     int i = scim_role_of(id);
 
     if (i < 0) {
-        return scim_error(call->pool, SCIM_E_NOT_FOUND,
-                          "There is no Role with the id '%.60s'.", id);
+        return scim_store_not_found(call, &scim_role_type, id);
     }
     SCIM_ERR(read_counts(&counts, call));
     *role = role_resource(call, i, counts);

@@ -22,23 +22,27 @@
 #include "rules/scim_patch.h"
 #include "rules/scim_shape.h"
 #include "scim_roles.h"
-#include "values/scim_etag.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
-/* Attributes that are columns of their own, in the order of ACCOUNT_INSERT and
- * ACCOUNT_UPDATE; all others are in account.attributes. */
+/* Attributes that are columns of their own, in the order of the last values of
+ * ACCOUNT_INSERT and ACCOUNT_UPDATE; all others are in account.attributes. */
 static const struct {
     const char *name;
     int column;
 } text_columns[] = {
-    { "userName", SCIM_COLUMN_USER_NAME },
-    { "displayName", SCIM_COLUMN_DISPLAY_NAME },
-    { "externalId", SCIM_COLUMN_EXTERNAL_ID },
-    { "preferredLanguage", SCIM_COLUMN_PREFERRED_LANGUAGE },
-    { "timezone", SCIM_COLUMN_TIMEZONE }
+    { "userName", SCIM_ACCOUNT_USER_NAME },
+    { "displayName", SCIM_ACCOUNT_DISPLAY_NAME },
+    { "externalId", SCIM_ACCOUNT_EXTERNAL_ID },
+    { "preferredLanguage", SCIM_ACCOUNT_PREFERRED_LANGUAGE },
+    { "timezone", SCIM_ACCOUNT_TIMEZONE }
 };
 #define TEXT_COLUMNS (sizeof(text_columns) / sizeof(*text_columns))
+
+static const scim_store_t accounts = {
+    &scim_user_type, "scim.account", scim_account_columns,
+    SCIM_ACCOUNT_COLUMNS, scim_accounts_read
+};
 
 /* An account as it was read. */
 typedef struct {
@@ -55,27 +59,6 @@ typedef scim_error_t *transform_fn(cJSON **wanted, scim_call_t *call,
                                    const cJSON *body);
 
 /* From rows to resources */
-
-static cJSON *meta_of(scim_call_t *call, const scim_rows_t *rows, int row,
-                      int column)
-{
-    const char *version = scim_rows_value(rows, row,
-                                          column + SCIM_COLUMN_VERSION);
-    const char *id = scim_rows_value(rows, row, column + SCIM_COLUMN_ID);
-    cJSON *meta = cJSON_CreateObject();
-
-    scim_json_put_text(meta, "resourceType", scim_user_type.name);
-    scim_json_put_text(meta, "created", scim_rows_value(rows, row,
-                       column + SCIM_COLUMN_CREATED));
-    scim_json_put_text(meta, "lastModified", scim_rows_value(rows, row,
-                       column + SCIM_COLUMN_UPDATED));
-    scim_json_put_text(meta, "location",
-                       apr_pstrcat(call->pool, call->base,
-                                   scim_user_type.endpoint, "/", id, NULL));
-    scim_json_put_text(meta, "version",
-                       scim_etag_make(call->pool, version));
-    return meta;
-}
 
 static cJSON *manager_of(const cJSON *resource)
 {
@@ -109,13 +92,13 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
                                  const scim_rows_t *rows, int row, int column)
 {
     const char *text = scim_rows_value(rows, row, column
-                                                  + SCIM_COLUMN_ATTRIBUTES);
+                                                  + SCIM_ACCOUNT_ATTRIBUTES);
     cJSON *resource = scim_json_stored(text, call->pool);
     apr_size_t i;
 
     if (!resource) {
         return unreadable(call, scim_rows_value(rows, row,
-                                                column + SCIM_COLUMN_ID));
+                                                column + SCIM_ACCOUNT_ID));
     }
     scim_work_take_tree(call->rules.work, resource, strlen(text));
     scim_shape_drop_misfits(resource, &scim_user_type);
@@ -123,7 +106,7 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
         scim_json_drop(resource, "roles");
     }
     scim_roles_read(resource, scim_rows_value(rows, row,
-                                              column + SCIM_COLUMN_ROLE));
+                                              column + SCIM_ACCOUNT_ROLE));
     for (i = 0; i < TEXT_COLUMNS; i++) {
         scim_json_put_text(resource, text_columns[i].name,
                            scim_rows_value(rows, row, column
@@ -131,19 +114,11 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
     }
     scim_json_put(resource, "active",
                   cJSON_CreateBool(scim_rows_true(rows, row, column
-                                                  + SCIM_COLUMN_ACTIVE)));
-    scim_json_put_text(resource, "id",
-                       scim_rows_value(rows, row, column + SCIM_COLUMN_ID));
+                                                  + SCIM_ACCOUNT_ACTIVE)));
     put_manager_reference(call, resource);
-    scim_json_put(resource, "meta", meta_of(call, rows, row, column));
+    scim_store_put_meta(resource, call, &accounts, rows, row, column);
     *user = resource;
     return NULL;
-}
-
-static scim_error_t *not_found(scim_call_t *call, const char *id)
-{
-    return scim_error(call->pool, SCIM_E_NOT_FOUND,
-                      "There is no User with the id '%.60s'.", id);
 }
 
 static scim_error_t *read_account(account_t *account, scim_call_t *call,
@@ -153,18 +128,18 @@ static scim_error_t *read_account(account_t *account, scim_call_t *call,
     scim_rows_t *rows;
 
     if (!scim_text_is_uuid(id)) {
-        return not_found(call, id);
+        return scim_store_not_found(call, &scim_user_type, id);
     }
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_ID,
                          SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
-        return not_found(call, id);
+        return scim_store_not_found(call, &scim_user_type, id);
     }
-    account->id = scim_rows_value(rows, 0, SCIM_COLUMN_ID);
-    account->version = scim_rows_value(rows, 0, SCIM_COLUMN_VERSION);
-    account->managed = scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED);
+    account->id = scim_rows_value(rows, 0, SCIM_ACCOUNT_ID);
+    account->version = scim_rows_value(rows, 0, SCIM_ACCOUNT_VERSION);
+    account->managed = scim_rows_true(rows, 0, SCIM_ACCOUNT_MANAGED);
     account->sync_eligible = scim_rows_true(rows, 0,
-                                            SCIM_COLUMN_SYNC_ELIGIBLE);
+                                            SCIM_ACCOUNT_SYNC_ELIGIBLE);
     return scim_accounts_read(&account->resource, call, rows, 0, 0);
 }
 
@@ -371,24 +346,21 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
 
 #define COLUMN_VALUES (TEXT_COLUMNS + 3)
 #define EVENT_VALUES 7
-#define INSERT_VALUES (1 + COLUMN_VALUES + 3 + EVENT_VALUES)
+#define INSERT_VALUES (4 + EVENT_VALUES + COLUMN_VALUES)
 
-/* The parameters that INSERT and UPDATE share, columns and JSON; returns how
- * many there are. */
-static int put_columns(const char **values, scim_call_t *call,
-                       const cJSON *resource, const char *role)
+/* The last parameters of INSERT and UPDATE, columns and JSON. */
+static void put_columns(const char **values, scim_call_t *call,
+                        const cJSON *resource, const char *role)
 {
     apr_size_t i;
-    int n = 0;
 
+    *values++ = role;
+    *values++ = cJSON_IsTrue(scim_json_member(resource, "active"))
+                ? "true" : "false";
+    *values++ = attributes_of(call, resource);
     for (i = 0; i < TEXT_COLUMNS; i++) {
-        values[n++] = scim_json_text(resource, text_columns[i].name);
+        *values++ = scim_json_text(resource, text_columns[i].name);
     }
-    values[n++] = role;
-    values[n++] = cJSON_IsTrue(scim_json_member(resource, "active"))
-                  ? "true" : "false";
-    values[n++] = attributes_of(call, resource);
-    return n;
 }
 
 /* The parameters of :events (statements.sql). */
@@ -420,19 +392,18 @@ static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
 {
     const scim_change_t *change;
     const char *role;
-    int n = 0;
 
     SCIM_ERR(scim_patch_read(wanted, body, &scim_user_type, &call->rules,
                              call->notes, call->pool));
     SCIM_ERR(settle(&role, call, *wanted, NULL));
     change = scim_events_compare(NULL, *wanted, SCIM_EVENT_CREATE,
                                  call->pool);
-    values[n++] = call->principal->organization_id;
-    n += put_columns(values + n, call, *wanted, role);
-    values[n++] = managed ? "true" : "false";
-    values[n++] = sync_eligible ? "true" : "false";
-    values[n++] = provisioned ? "true" : "false";
-    put_events(values + n, call, change);
+    values[0] = call->principal->organization_id;
+    values[1] = managed ? "true" : "false";
+    values[2] = sync_eligible ? "true" : "false";
+    values[3] = provisioned ? "true" : "false";
+    put_events(values + 4, call, change);
+    put_columns(values + 4 + EVENT_VALUES, call, *wanted, role);
     return NULL;
 }
 
@@ -518,21 +489,6 @@ scim_error_t *scim_accounts_import(cJSON **user, scim_call_t *call,
     return insert(user, call, body, managed, sync_eligible, 0);
 }
 
-static scim_error_t *check_conditions(scim_call_t *call,
-                                      const account_t *account)
-{
-    const char *tag = scim_etag_make(call->pool, account->version);
-
-    if ((call->if_match && !scim_etag_named(call->if_match, tag))
-        || (call->if_none_match
-            && scim_etag_named(call->if_none_match, tag))) {
-        return scim_error(call->pool, SCIM_E_PRECONDITION,
-                          "The resource is at version %s; read it again"
-                          " before changing it.", tag);
-    }
-    return NULL;
-}
-
 static scim_error_t *check_managed(scim_call_t *call,
                                    const account_t *account)
 {
@@ -563,7 +519,7 @@ static scim_error_t *read_writable(account_t *account, scim_call_t *call,
                                    const char *id)
 {
     SCIM_ERR(read_account(account, call, id));
-    SCIM_ERR(check_conditions(call, account));
+    SCIM_ERR(scim_store_check_version(call, account->version));
     return check_writable(call, account);
 }
 
@@ -572,7 +528,7 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                             const account_t *account, const cJSON *wanted,
                             const char *role, const char *kind)
 {
-    const char *values[3 + COLUMN_VALUES + EVENT_VALUES] = {
+    const char *values[3 + EVENT_VALUES + COLUMN_VALUES] = {
         call->principal->organization_id, account->id, account->version
     };
     const scim_change_t *change = scim_events_compare(account->resource,
@@ -580,15 +536,14 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                                                       call->pool);
     scim_error_t *error;
     scim_rows_t *rows;
-    int n = 3;
 
     *lost = 0;
     *user = account->resource;
     if (!change) {
         return NULL;
     }
-    n += put_columns(values + n, call, wanted, role);
-    put_events(values + n, call, change);
+    put_events(values + 3, call, change);
+    put_columns(values + 3 + EVENT_VALUES, call, wanted, role);
     error = scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_UPDATE,
                         SCIM_VALUES(values));
     if (error && error->kind == SCIM_E_UNIQUENESS) {
@@ -819,8 +774,14 @@ static const scim_creations_t creations = {
     begin_creations, send_creation, receive_creation
 };
 
+static scim_error_t *list_users(scim_list_t *list, scim_call_t *call,
+                                const scim_page_t *page)
+{
+    return scim_store_list(list, &accounts, call, page);
+}
+
 const scim_resource_t scim_users = {
-    .type = &scim_user_type, .list = scim_users_list, .get = get,
+    .type = &scim_user_type, .list = list_users, .get = get,
     .create = create, .replace = replace, .patch = scim_accounts_patch,
     .remove = delete, .complete = complete, .creations = &creations
 };

@@ -7,7 +7,4 @@
 
 extern const scim_resource_t scim_users;
 
-/* A page of accounts (scim_users_list.c). */
-scim_list_fn scim_users_list;
-
 #endif

@@ -134,7 +134,7 @@ scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
     if (scim_rows_count(rows) == 0) {
         return not_found(call);
     }
-    SCIM_ERR(parse(member, rows, 0, SCIM_COLUMN_COUNT, call->pool));
+    SCIM_ERR(parse(member, rows, 0, SCIM_ACCOUNT_COLUMNS, call->pool));
     SCIM_ERR(scim_accounts_read(&user, call, rows, 0, 0));
     scim_json_put(*member, "user", cJSON_Duplicate(user, 1));
     return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_small: a page of the resources of a type that has few of them, which
  * are all in memory: filtered, sorted and cut there, by scim_match.c.  Lists
- * of a type with many are the database's (scim_users_list.c). */
+ * of a type with many are the database's (scim_list.c). */
 #ifndef SCIM_SMALL_H
 #define SCIM_SMALL_H
 

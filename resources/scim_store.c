@@ -1,8 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop around a change; what the change is, its caller knows. */
+/* What all resources that are rows have in common, see scim_store.h. */
 #include "resources/scim_store.h"
 
+#include <apr_strings.h>
 #include <apr_tables.h>
+
+#include "values/scim_etag.h"
+#include "values/scim_json.h"
+
+void scim_store_put_meta(cJSON *resource, scim_call_t *call,
+                         const scim_store_t *store, const scim_rows_t *rows,
+                         int row, int column)
+{
+    const char *id = scim_rows_value(rows, row, column + SCIM_STORED_ID);
+    const char *version = scim_rows_value(rows, row,
+                                          column + SCIM_STORED_VERSION);
+    cJSON *meta = cJSON_CreateObject();
+
+    scim_json_put_text(meta, "resourceType", store->type->name);
+    scim_json_put_text(meta, "created", scim_rows_value(rows, row,
+                       column + SCIM_STORED_CREATED));
+    scim_json_put_text(meta, "lastModified", scim_rows_value(rows, row,
+                       column + SCIM_STORED_UPDATED));
+    scim_json_put_text(meta, "location",
+                       apr_pstrcat(call->pool, call->base,
+                                   store->type->endpoint, "/", id, NULL));
+    scim_json_put_text(meta, "version", scim_etag_make(call->pool, version));
+    scim_json_put_text(resource, "id", id);
+    scim_json_put(resource, "meta", meta);
+}
+
+scim_error_t *scim_store_not_found(scim_call_t *call,
+                                   const scim_resource_type_t *type,
+                                   const char *id)
+{
+    return scim_error(call->pool, SCIM_E_NOT_FOUND,
+                      "There is no %s with the id '%.60s'.", type->name, id);
+}
+
+scim_error_t *scim_store_check_version(scim_call_t *call, const char *version)
+{
+    const char *tag = scim_etag_make(call->pool, version);
+
+    if ((call->if_match && !scim_etag_named(call->if_match, tag))
+        || (call->if_none_match
+            && scim_etag_named(call->if_none_match, tag))) {
+        return scim_error(call->pool, SCIM_E_PRECONDITION,
+                          "The resource is at version %s; read it again"
+                          " before changing it.", tag);
+    }
+    return NULL;
+}
+
+/* Changes */
 
 /* Each lost race means that another writer got through, so this many
  * concurrent writers of one row are served before one is asked to come

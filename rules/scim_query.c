@@ -20,7 +20,7 @@
  *    The id is compared as a uuid, meta.location as the id behind its prefix.
  *
  * 2. Equal to something in the JSON (contained_value).  A small document with
- *    the literal in its place must be contained in the account's, both folded,
+ *    the literal in its place must be contained in the row's, both folded,
  *    which the GIN index answers; where case counts, also as they are:
  *        title eq "x"         scim.fold_json(a.attributes) @>
  *                             scim.fold_json($2::jsonb)     $2 {"title": "x"}
@@ -218,7 +218,7 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
 }
 
 /* The id that an equality on id or meta.location asks for; NULL when no
- * account can have it. */
+ * row can have it. */
 static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 {
     const char *text = literal_text(w, filter);

@@ -335,7 +335,7 @@ static scim_error_t *token_generate(scimctl_run_t *run)
     SCIM_ERR(account_named(&rows, run, run->options.issuer));
     SCIM_ERR(scim_tokens_generate(&secret, &id, run->call.db,
                                   run->call.principal,
-                                  scim_rows_value(rows, 0, SCIM_COLUMN_ID),
+                                  scim_rows_value(rows, 0, SCIM_ACCOUNT_ID),
                                   run->options.name, expires_at, run->pool));
     print_token(run, secret, id);
     return NULL;
@@ -488,10 +488,10 @@ static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
     }
     print_member(run, "role", role_of(user));
     print_member(run, "managed",
-                 yes_or_no(scim_rows_true(rows, 0, SCIM_COLUMN_MANAGED)));
+                 yes_or_no(scim_rows_true(rows, 0, SCIM_ACCOUNT_MANAGED)));
     print_member(run, "eligible",
                  yes_or_no(scim_rows_true(rows, 0,
-                                          SCIM_COLUMN_SYNC_ELIGIBLE)));
+                                          SCIM_ACCOUNT_SYNC_ELIGIBLE)));
 }
 
 static scim_error_t *account_show(scimctl_run_t *run)
@@ -519,7 +519,7 @@ static scim_error_t *account_eligible(scimctl_run_t *run)
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
     SCIM_ERR(scim_accounts_make_eligible(&run->call,
                                       scim_rows_value(rows, 0,
-                                                      SCIM_COLUMN_ID)));
+                                                      SCIM_ACCOUNT_ID)));
     return account_show(run);
 }
 

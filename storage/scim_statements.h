@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_statements: every fixed SQL statement, by the names of statements.sql,
- * which has their texts.
+ * which has their texts, and the columns of their rows.
  */
 #ifndef SCIM_STATEMENTS_H
 #define SCIM_STATEMENTS_H
@@ -24,17 +24,8 @@ const scim_statement_t *scim_statement(scim_statement_e id);
 scim_error_t *scim_statement_check(scim_statement_e id, int values,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
-/* What scim_users reads of an account a, for statements that are composed. */
+/* The columns SCIM_ACCOUNT_... of an account a, for statements that are
+ * composed. */
 extern const char scim_account_columns[];
-
-/* Its columns in their order. */
-enum {
-    SCIM_COLUMN_ID, SCIM_COLUMN_USER_NAME, SCIM_COLUMN_DISPLAY_NAME,
-    SCIM_COLUMN_EXTERNAL_ID, SCIM_COLUMN_PREFERRED_LANGUAGE,
-    SCIM_COLUMN_TIMEZONE, SCIM_COLUMN_ACTIVE, SCIM_COLUMN_MANAGED,
-    SCIM_COLUMN_SYNC_ELIGIBLE, SCIM_COLUMN_VERSION, SCIM_COLUMN_CREATED,
-    SCIM_COLUMN_UPDATED, SCIM_COLUMN_ATTRIBUTES, SCIM_COLUMN_ROLE,
-    SCIM_COLUMN_COUNT
-};
 
 #endif

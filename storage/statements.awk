@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # statements.sql as C or as SQL, on standard output; "to" says what:
 #
-#   ids    the enum of the statements, and the numbers that C needs, too
+#   ids    the enum of the statements, the enums of the columns, and the numbers
+#          that C needs, too
 #   texts  the table of the statements, in the enum's order, and the fragments
 #          without arguments as macros
 #   psql   PREPARE for each of them
@@ -173,7 +174,15 @@ function quoted(text) {
     next
 }
 
-/^-- *(name|fragment):/ {
+/^-- columns: [a-z_]+$/ {
+    current = $3 "_columns"
+    lists[++list_count] = $3
+    fragments[++fragment_count] = current
+    parameters[current] = ""
+    next
+}
+
+/^-- *(name|fragment|columns):/ {
     fail("\"" $0 "\" is not understood")
 }
 
@@ -218,12 +227,29 @@ function read_all(    none, i, sql) {
     }
 }
 
+# The enum of the columns in a list, by what follows AS.
+function print_columns(list,    text, token, prefix) {
+    prefix = "SCIM_" toupper(list) "_"
+    print "enum {"
+    for (text = texts[list "_columns"]; text != "";
+         text = substr(text, length(token) + 1)) {
+        token = token_of(text)
+        if (match(token, / AS [a-z_]+$/)) {
+            print "    " prefix toupper(substr(token, RSTART + 4)) ","
+        }
+    }
+    print "    " prefix "COLUMNS\n};"
+}
+
 function print_ids(    i) {
     print "typedef enum {"
     for (i = 1; i <= statement_count; i++) {
         print "    SCIM_SQL_" statements[i] ","
     }
     print "    SCIM_SQL_COUNT\n} scim_statement_e;"
+    for (i = 1; i <= list_count; i++) {
+        print_columns(lists[i])
+    }
     for (i = 1; i <= fragment_count; i++) {
         if (texts[fragments[i]] ~ /^[0-9]+$/) {
             print "#define SCIM_" toupper(fragments[i]), texts[fragments[i]]

@@ -14,6 +14,9 @@
 -- fragment says :a, as it is; the last argument may have commas of its own.
 -- A fragment that is a number is one in C, too: f is SCIM_F there.
 --
+-- "-- columns: list" is the fragment :list_columns, and an enum in C, in which
+-- the column "AS name" is SCIM_LIST_NAME and their number SCIM_LIST_COLUMNS.
+--
 -- statements.awk makes C of this file, and SQL that psql prepares:
 --
 --     awk -v to=psql -f storage/statements.awk storage/statements.sql
@@ -28,12 +31,23 @@ to_char(:column AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 CASE WHEN :text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
      THEN :text::uuid END
 
--- What scim_users reads of an account, in the order of SCIM_COLUMN_...
--- (scim_statements.h).
--- fragment: account_columns
-a.id, a.user_name, a.display_name, a.external_id, a.preferred_language,
-a.timezone, a.active, a.managed, a.sync_eligible, a.version,
-:timestamp(a.created_at), :timestamp(a.updated_at), a.attributes, a.role
+-- What scim_users reads of an account; the first four are those of each store
+-- (resources/scim_store.h).
+-- columns: account
+a.id AS id,
+a.version AS version,
+:timestamp(a.created_at) AS created,
+:timestamp(a.updated_at) AS updated,
+a.user_name AS user_name,
+a.display_name AS display_name,
+a.external_id AS external_id,
+a.preferred_language AS preferred_language,
+a.timezone AS timezone,
+a.active AS active,
+a.managed AS managed,
+a.sync_eligible AS sync_eligible,
+a.attributes AS attributes,
+a.role AS role
 
 -- One event a kind, in the order given, beside the write of the row "source".
 -- commits is NULL or what synchronous_commit is to be for this transaction
@@ -607,37 +621,42 @@ SELECT :account_columns FROM scim.account a
 WHERE a.organization_id = $1::uuid
   AND a.user_name_key = scim.user_name_key($2);
 
+-- In both statements the columns of the account are the last parameters, in
+-- the order of put_columns in scim_users.c, so that a new one is another
+-- number at the end.
+
 -- A userName that is taken is no row.
 -- name: ACCOUNT_INSERT
 WITH created AS (
     INSERT INTO scim.account AS a (
-        organization_id, user_name, display_name, external_id,
-        preferred_language, timezone, role, active, attributes, managed,
-        sync_eligible, provisioned_at)
-    VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8::boolean, $9::jsonb,
-            $10::boolean, $11::boolean,
-            CASE WHEN $12::boolean THEN now() END)
+        organization_id, managed, sync_eligible, provisioned_at,
+        role, active, attributes, user_name, display_name, external_id,
+        preferred_language, timezone)
+    VALUES ($1::uuid, $2::boolean, $3::boolean,
+            CASE WHEN $4::boolean THEN now() END,
+            $12, $13::boolean, $14::jsonb, $15, $16, $17,
+            $18, $19)
     ON CONFLICT (organization_id, user_name_key) DO NOTHING
     RETURNING a.organization_id, :account_columns
 ),
-event AS (:events(created, $13, $14, $15, $16, $17, $18, $19))
+event AS (:events(created, $5, $6, $7, $8, $9, $10, $11))
 SELECT * FROM created;
 
 -- On the condition that version $3 is still there.
 -- name: ACCOUNT_UPDATE
 WITH changed AS (
     UPDATE scim.account a
-    SET user_name = $4, display_name = $5, external_id = $6,
-        preferred_language = $7, timezone = $8, role = $9,
-        active = $10::boolean, attributes = $11::jsonb,
-        provisioned_at = CASE WHEN $13 = 'token' THEN now()
+    SET role = $11, active = $12::boolean, attributes = $13::jsonb,
+        user_name = $14, display_name = $15, external_id = $16,
+        preferred_language = $17, timezone = $18,
+        provisioned_at = CASE WHEN $5 = 'token' THEN now()
                               ELSE a.provisioned_at END,
-        sync_eligible = a.sync_eligible OR $13 <> 'token'
+        sync_eligible = a.sync_eligible OR $5 <> 'token'
     WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
       AND a.version = $3::bigint
     RETURNING a.organization_id, :account_columns
 ),
-event AS (:events(changed, $12, $13, $14, $15, $16, $17, $18))
+event AS (:events(changed, $4, $5, $6, $7, $8, $9, $10))
 SELECT * FROM changed;
 
 -- name: ACCOUNT_DELETE

@@ -34,7 +34,7 @@ my %owner = (
 
 # What can be done with Users and Roles is known by scim_resource.h.
 my $TYPES = qr{^scim_(?:users|roles)\.h$};
-my $MAY_KNOW = qr{^(?:scim_(?:users|roles)\.[ch]|resources/scim_users_list\.c|scimctl/.*)$};
+my $MAY_KNOW = qr{^(?:scim_(?:users|roles)\.[ch]|scimctl/.*)$};
 
 my (@upwards, @unknown, @foreign, @typed);
 for my $file (sort glob '*.[ch] {httpd,resources,rules,scimctl,storage,values}/*.[ch]') {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pages of accounts, by index or by cursor (scim_users.h, scim_users_list).
+/* Pages of resources that are rows, by index or by cursor (scim_store.h,
+ * scim_store_list).
  *
  * A list is one statement, put together from texts and run once; it gives the
  * page and the total.  start parses the filter to a condition (scim_query) and
@@ -28,55 +29,56 @@
  * is another page.  A cursor that leads back reads in the other direction, and
  * the page is turned round before it is answered.
  */
-#include "scim_users.h"
+#include "resources/scim_store.h"
 
 #include <string.h>
 
 #include <apr_strings.h>
 
-#include "resources/scim_accounts.h"
 #include "resources/scim_cursor.h"
 #include "values/scim_json.h"
 #include "rules/scim_query.h"
 
-#define FROM_MINE \
-    " FROM scim.account a WHERE a.organization_id = $1::uuid"
+/* The organization's rows a, in parts of a statement. */
+#define FROM_MINE " FROM %s a WHERE a.organization_id = $1::uuid"
 
 /* The condition is evaluated once, for the count and the page, and the planner
  * cannot be led to walk an index on the order for it. */
 #define MATCHES \
-    "m AS MATERIALIZED (SELECT a.organization_id, a.id, %s AS k" \
-    FROM_MINE " AND (%s)), "
+    "m AS MATERIALIZED (SELECT a.organization_id, a.id, %s AS k%s AND (%s)), "
 
 /* The organization is p's and not $1: of a new one the planner believes until
  * the next ANALYZE that it is small, and would join with all of it. */
 #define ROWS_OF_P \
-    "scim.account a ON a.organization_id = p.organization_id AND a.id = p.id"
+    "%s a ON a.organization_id = p.organization_id AND a.id = p.id"
 
 /* By a unique key: the row is the page and the total. */
-#define UNIQUE "SELECT 1, %s, NULL" FROM_MINE " AND (%s)"
+#define UNIQUE "SELECT %s, 1, NULL%s AND (%s)"
 
 /* A page behind a cursor that knows the total: only p is looked for, from the
  * cursor on. */
 #define NEXT                                                                \
-    "WITH p AS (%s) SELECT NULL, %s, p.k::text"                             \
+    "WITH p AS (%s) SELECT %s, NULL, p.k::text"                             \
     " FROM p JOIN " ROWS_OF_P " ORDER BY p.k %s, p.id %s"
 
 /* The ids and keys of the page are p; its rows come with the total, which is
  * there even if they are not. */
 #define ANSWER                                                              \
-    "WITH %st AS (SELECT count(*) AS total %s), p AS (%s)"                  \
-    " SELECT t.total, %s, p.k::text"                                        \
+    "WITH %st AS (SELECT count(*) AS total%s), p AS (%s)"                   \
+    " SELECT %s, t.total, p.k::text"                                        \
     " FROM t LEFT JOIN p ON true LEFT JOIN " ROWS_OF_P                      \
     " ORDER BY p.k %s, p.id %s"
 
-enum { COLUMN_TOTAL, COLUMN_ACCOUNT, COLUMN_KEY = 1 + SCIM_COLUMN_COUNT };
+/* What a row has behind the columns of the store. */
+enum { TOTAL, KEY };
 
 /* A list being put together. */
 typedef struct {
+    const scim_store_t *store;
     scim_call_t *call;
     const scim_page_t *page;
     apr_pool_t *pool;
+    const char *from_mine;
     scim_query_t query;
     scim_order_t order;
     const char *condition;       /* of the filter, or NULL */
@@ -103,15 +105,16 @@ static const char *push_number(listing_t *l, apr_int64_t number)
 static scim_error_t *start(listing_t *l)
 {
     const scim_rules_t *rules = &l->call->rules;
+    const scim_resource_type_t *type = l->store->type;
     scim_resolver_t resolver = l->page->any_type
-        ? scim_schema_resolver_any(&scim_user_type, rules)
-        : scim_schema_resolver(&scim_user_type, rules);
+        ? scim_schema_resolver_any(type, rules)
+        : scim_schema_resolver(type, rules);
     scim_filter_t *filter;
 
+    l->from_mine = apr_psprintf(l->pool, FROM_MINE, l->store->table);
     l->query.parameters = apr_array_make(l->pool, 8, sizeof(const char *));
     l->query.location_prefix = apr_pstrcat(l->pool, l->call->base,
-                                           scim_user_type.endpoint, "/",
-                                           NULL);
+                                           type->endpoint, "/", NULL);
     l->query.indexed = 1;
     push(l, l->call->principal->organization_id);
     l->order.key = "a.created_at";
@@ -146,8 +149,8 @@ static const char *source(const listing_t *l)
     if (l->from_matches) {
         return "SELECT m.organization_id, m.id, m.k FROM m WHERE true";
     }
-    return apr_psprintf(l->pool, "SELECT a.organization_id, a.id, %s AS k"
-                        FROM_MINE " AND (%s)", l->order.key,
+    return apr_psprintf(l->pool, "SELECT a.organization_id, a.id, %s AS k%s"
+                        " AND (%s)", l->order.key, l->from_mine,
                         l->condition ? l->condition : "true");
 }
 
@@ -233,35 +236,43 @@ static const char *page_by_index(listing_t *l)
 
 static void compose(listing_t *l)
 {
+    const scim_store_t *store = l->store;
     const char *page;
 
     if (l->condition && l->query.at_most_one && !l->by_cursor
         && l->page->count > 0 && l->page->start_index == 1) {
-        l->sql = apr_psprintf(l->pool, UNIQUE, scim_account_columns,
+        l->sql = apr_psprintf(l->pool, UNIQUE, store->columns, l->from_mine,
                               l->condition);
         return;
     }
     l->from_matches = l->condition && !l->position.id;
     page = l->by_cursor ? page_by_cursor(l) : page_by_index(l);
     if (l->position.id) {
-        l->sql = apr_psprintf(l->pool, NEXT, page, scim_account_columns,
-                              direction(l), direction(l));
+        l->sql = apr_psprintf(l->pool, NEXT, page, store->columns,
+                              store->table, direction(l), direction(l));
         return;
     }
     l->sql = apr_psprintf(l->pool, ANSWER, l->condition
                           ? apr_psprintf(l->pool, MATCHES, l->order.key,
-                                         l->condition) : "",
-                          l->condition ? "FROM m" : FROM_MINE, page,
-                          scim_account_columns, direction(l), direction(l));
+                                         l->from_mine, l->condition) : "",
+                          l->condition ? " FROM m" : l->from_mine, page,
+                          store->columns, store->table, direction(l),
+                          direction(l));
+}
+
+/* A value of a row behind the store's columns. */
+static const char *own_value(const listing_t *l, const scim_rows_t *rows,
+                             int row, int column)
+{
+    return scim_rows_value(rows, row, l->store->column_count + column);
 }
 
 static const char *cursor_at(const scim_list_t *list, const listing_t *l,
                              const scim_rows_t *rows, int row, int backward)
 {
     scim_position_t position = {
-        backward, scim_rows_value(rows, row, COLUMN_KEY),
-        scim_rows_value(rows, row, COLUMN_ACCOUNT + SCIM_COLUMN_ID),
-        list->total
+        backward, own_value(l, rows, row, KEY),
+        scim_rows_value(rows, row, SCIM_STORED_ID), list->total
     };
 
     return scim_cursor_make(&position, l->call->principal, l->page, l->pool);
@@ -287,23 +298,22 @@ static void put_cursors(scim_list_t *list, const listing_t *l,
     }
 }
 
-/* An account that cannot be read does not hide the others. */
-static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
-                               const scim_rows_t *rows, int count)
+/* A row that cannot be read does not hide the others. */
+static scim_error_t *put_resources(scim_list_t *list, const listing_t *l,
+                                   const scim_rows_t *rows, int count)
 {
     int backward = l->position.backward;
     int i;
 
     for (i = 0; i < count; i++) {
         scim_error_t *error;
-        cJSON *user;
+        cJSON *resource;
 
         SCIM_ERR(scim_work_check(l->call->rules.work, l->pool));
-        error = scim_accounts_read(&user, l->call, rows,
-                                    backward ? count - 1 - i : i,
-                                    COLUMN_ACCOUNT);
+        error = l->store->read(&resource, l->call, rows,
+                               backward ? count - 1 - i : i, 0);
         if (!error) {
-            cJSON_AddItemReferenceToArray(list->resources, user);
+            cJSON_AddItemReferenceToArray(list->resources, resource);
         }
         else if (l->call->left_out) {
             APR_ARRAY_PUSH(l->call->left_out, const char *) = error->cause;
@@ -312,10 +322,11 @@ static scim_error_t *put_users(scim_list_t *list, const listing_t *l,
     return NULL;
 }
 
-scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
-                              const scim_page_t *page)
+scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,
+                              scim_call_t *call, const scim_page_t *page)
 {
-    listing_t l = { .call = call, .page = page, .pool = call->pool };
+    listing_t l = { .store = store, .call = call, .page = page,
+                    .pool = call->pool };
     scim_rows_t *rows;
     int count, more;
 
@@ -331,10 +342,9 @@ scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
     list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
     list->total = l.position.total;
     if (count > 0 && !l.position.id) {
-        list->total = apr_atoi64(scim_rows_value(rows, 0, COLUMN_TOTAL));
+        list->total = apr_atoi64(own_value(&l, rows, 0, TOTAL));
     }
-    if (count > 0
-        && !scim_rows_value(rows, 0, COLUMN_ACCOUNT + SCIM_COLUMN_ID)) {
+    if (count > 0 && !scim_rows_value(rows, 0, SCIM_STORED_ID)) {
         return NULL;
     }
     more = l.by_cursor && count > page->count;
@@ -344,5 +354,5 @@ scim_error_t *scim_users_list(scim_list_t *list, scim_call_t *call,
     if (l.by_cursor) {
         put_cursors(list, &l, rows, count, more);
     }
-    return put_users(list, &l, rows, count);
+    return put_resources(list, &l, rows, count);
 }

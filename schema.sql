@@ -303,12 +303,12 @@ BEGIN
 END
 $$;
 
--- Changes to tables that requests use: all locks are taken at once, so that nobody
--- who holds a lock that we need waits for us.  Most requests that write lock
--- account, event, token and organization in this order.  Not all do, and a table
--- may be read for hours.  So we wait for locks for less than deadlock_timeout (1
--- s), then release those that we have and try again.  A session that waits behind
--- us waits for less than a second.
+-- Changes to tables that requests use: all locks are taken at once, so that no
+-- session that holds a lock that we need waits for us.  Most writes take the locks
+-- of account, event, token and organization in this order.  Not all do, and a
+-- table may be read for hours.  So we wait for locks for less than
+-- deadlock_timeout (1 s), then release those that we have and try again.  A
+-- session that waits behind us waits for less than a second.
 DO $$
 DECLARE
     tables CONSTANT regclass[] := ARRAY(
@@ -441,7 +441,7 @@ CREATE TABLE IF NOT EXISTS scim.token (
     UNIQUE (organization_id, hash),
     FOREIGN KEY (organization_id, issuer) REFERENCES scim.account ON DELETE CASCADE
 );
-CALL pg_temp.comment('TABLE scim.token', 'Bearer tokens of identity providers; live until expires_at or deletion');
+CALL pg_temp.comment('TABLE scim.token', 'Bearer tokens of identity providers; valid until expires_at or until deleted');
 CALL pg_temp.comment('COLUMN scim.token.organization_id', 'The organization that the token gives access to');
 CALL pg_temp.comment('COLUMN scim.token.id', 'Identity');
 CALL pg_temp.comment('COLUMN scim.token.issuer', 'The ADMIN account in whose name it was generated');
@@ -474,7 +474,7 @@ BEGIN
     END IF;
 END
 $$;
-CALL pg_temp.comment('TABLE scim.event', 'One row an effective change, written in the transaction of the change: audit log and change feed');
+CALL pg_temp.comment('TABLE scim.event', 'One row for each effective change, written in the transaction of the change: audit log and change feed');
 CALL pg_temp.comment('COLUMN scim.event.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.event.sequence', 'Order in which changes were made; transactions may commit in another order');
 CALL pg_temp.comment('COLUMN scim.event.transaction_id', 'Transaction of the change: a reader stops before the oldest one still open');
@@ -485,7 +485,7 @@ CALL pg_temp.comment('COLUMN scim.event.actor_id', 'Id of that token or account'
 CALL pg_temp.comment('COLUMN scim.event.actor_name', 'Its name at that time');
 CALL pg_temp.comment('COLUMN scim.event.attributes', 'Names of the attributes that changed');
 CALL pg_temp.comment('COLUMN scim.event.version', 'Version of the account after the change; NULL without one');
-CALL pg_temp.comment('COLUMN scim.event.occurred_at', 'When');
+CALL pg_temp.comment('COLUMN scim.event.occurred_at', 'When the change was made');
 CALL pg_temp.comment('COLUMN scim.event.data', '{"before": {...}, "after": {...}}: the changed attributes');
 
 CREATE TABLE IF NOT EXISTS scim.relay (
@@ -496,10 +496,11 @@ CREATE TABLE IF NOT EXISTS scim.relay (
 CALL pg_temp.comment('TABLE scim.relay', 'Position of each scimctl relay');
 CALL pg_temp.comment('COLUMN scim.relay.name', 'Its --name');
 CALL pg_temp.comment('COLUMN scim.relay.sequence', 'Sequence of the latest event that its receiver has accepted; 0: none yet');
-CALL pg_temp.comment('COLUMN scim.relay.updated_at', 'When');
+CALL pg_temp.comment('COLUMN scim.relay.updated_at', 'When it was accepted');
 
 -- Refused requests, for administrators who ask why somebody was not provisioned.
--- They are numbered with events, so that both form one list.
+-- Their numbers are of the same sequence as those of events, so that both form one
+-- list.
 CREATE TABLE IF NOT EXISTS scim.refusal (
     organization_id  uuid NOT NULL REFERENCES scim.organization,
     sequence         bigint NOT NULL DEFAULT nextval('scim.event_sequence_seq'),
@@ -525,7 +526,7 @@ CALL pg_temp.comment('COLUMN scim.refusal.path', 'Path below the SCIM Location')
 CALL pg_temp.comment('COLUMN scim.refusal.status', 'HTTP status of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.scim_type', 'scimType of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.detail', 'The detail of the answer');
-CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When');
+CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When it was refused');
 
 -- The role column and attributes.roles always agree: of the two, the one that was
 -- changed counts; if both were, or roles is not a list, the column counts.  SCIM
@@ -621,7 +622,7 @@ $$;
 COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses unreadable names and attributes, keeps attributes.roles equal to role, and maintains version and updated_at';
 
 -- Roles that write accounts need not see tokens, so these two functions run as the
--- owner.  A transaction with a snapshot of its own would not see a token that was
+-- owner.  A transaction that keeps one snapshot would not see a token that was
 -- generated since, and the lock below would not stop it.
 CREATE OR REPLACE FUNCTION scim.account_keep_token_issuer() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -645,7 +646,7 @@ BEGIN
 END
 $$;
 REVOKE ALL ON FUNCTION scim.account_keep_token_issuer() FROM PUBLIC;
-COMMENT ON FUNCTION scim.account_keep_token_issuer() IS 'An account with a live token stays an active ADMIN (SQLSTATE SC001)';
+COMMENT ON FUNCTION scim.account_keep_token_issuer() IS 'The issuer of a valid token stays an active ADMIN (SQLSTATE SC001)';
 
 -- FOR SHARE holds off a concurrent demotion until the token is visible.  A token
 -- that an UPDATE leaves expired gives no access.
@@ -684,14 +685,15 @@ CREATE SEQUENCE IF NOT EXISTS scim.revocation;
 DO $$ BEGIN PERFORM nextval('scim.revocation') WHERE pg_sequence_last_value('scim.revocation') IS NULL; END $$;    -- it has a value from now on
 COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that a session that has checked a token need not check it again until the next one';
 
--- One trigger does two things, because each costs as much to call as to do.
--- NOTIFY makes the commits of its transactions wait for one another, so a session
--- rings at most ten times a second; readers also poll.  The statement's own
--- snapshot may be older than the revocation that the lock waited for; a query in a
--- function has a new one.  Until it rings again, a session remembers a token that
--- it found valid, with the number of revocations.  Events restored from a dump are
--- of another transaction, and past.  It does not set search_path, which would be a
--- third of its cost: only the module and the owner write events.
+-- One trigger does two things, because calling a second one would cost as much as
+-- what it does.  NOTIFY makes the commits of its transactions wait for one another,
+-- so a session notifies at most ten times a second; readers also poll.  The
+-- statement's own snapshot may be older than the revocation that the lock waited
+-- for; a query in a function has a new one.  Until it notifies again, a session
+-- remembers a token that it found valid, with the number of revocations.  Events
+-- restored from a dump are of another transaction and not checked.  It does not set
+-- search_path, which would be a third of its cost: only the module and the owner
+-- write events.
 CREATE OR REPLACE FUNCTION scim.event_before_insert() RETURNS trigger
     LANGUAGE plpgsql AS $$
 DECLARE
@@ -741,7 +743,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.event_before_insert() IS 'Tells those who LISTEN on scim_event that there are new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004)';
+COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004)';
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -751,7 +753,7 @@ BEGIN
     ELSE
         PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.id));
     END IF;
-    PERFORM nextval('scim.revocation');    -- before the lock is given up
+    PERFORM nextval('scim.revocation');    -- before the lock is released
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
@@ -765,7 +767,7 @@ BEGIN
     FOR missing IN SELECT * FROM pg_temp.missing_columns() LOOP
         EXECUTE format('ALTER TABLE scim.%I ADD COLUMN %I %s', missing.relation, missing.name, missing.definition);
     END LOOP;
-    -- CREATE OR REPLACE also switches on one that was off.
+    -- CREATE OR REPLACE also enables a trigger that was disabled.
     FOR definition IN SELECT pg_temp.missing_triggers() LOOP
         EXECUTE regexp_replace(definition, '^CREATE', 'CREATE OR REPLACE');
     END LOOP;
@@ -779,11 +781,11 @@ CALL pg_temp.comment('COLUMN scim.relay.history', 'History of that event, as in 
 CALL pg_temp.comment('COLUMN scim.relay.transaction_id', 'Transaction of that event, which may be gone; NULL: not known yet');
 CALL pg_temp.comment('COLUMN scim.relay.organization_id', 'The organization whose events it sends; NULL: of all');
 CALL pg_temp.comment('COLUMN scim.relay.refused', 'Sequence of the event that its receiver refuses; NULL: none');
-CALL pg_temp.comment('COLUMN scim.relay.attempts', 'How often that was tried');
+CALL pg_temp.comment('COLUMN scim.relay.attempts', 'How often that event was sent');
 CALL pg_temp.comment('COLUMN scim.relay.last_error', 'Why an event was last refused');
-CALL pg_temp.comment('COLUMN scim.relay.last_error_at', 'When');
+CALL pg_temp.comment('COLUMN scim.relay.last_error_at', 'When it was refused');
 CALL pg_temp.comment('COLUMN scim.relay.skipped', 'Sequence of the last event that scimctl relay skip left out');
-CALL pg_temp.comment('COLUMN scim.relay.skipped_at', 'When');
+CALL pg_temp.comment('COLUMN scim.relay.skipped_at', 'When it was left out');
 
 -- After a promotion or a restore, transactions and sequences are used again.  A
 -- history is identified by the cluster, its timeline, and the time when the server
@@ -827,13 +829,13 @@ CREATE OR REPLACE FUNCTION scim.feed_order(e scim.event, reader xid8) RETURNS xi
     RETURN coalesce(CASE WHEN reader > '0' THEN (e).restored_transaction_id END, reader);
 COMMENT ON FUNCTION scim.feed_order(scim.event, xid8) IS 'Transaction by which a restored event is compared with a reader''s';
 
--- Where a reader continues that has read up to an event: after that event or, if
--- it is gone, after the latest one before it that was written in the same history.
--- The reader has read that one, because histories follow each other in the order
--- of the feed; events after it may be of another history, and new.  This and
--- scim.feed read a range of an index in its order: the planner, which takes every
--- organization for an average one, must not prefer to sort.  So the organization
--- is compared as part of a row with the rest.
+-- The place where a reader that has read up to an event continues: after that
+-- event or, if it is gone, after the latest one before it that was written in the
+-- same history.  The reader has read that one, because histories follow each other
+-- in the order of the feed; events after it may be of another history, and new.
+-- This and scim.feed read a range of an index in its order: the planner, which
+-- assumes that every organization is of average size, must not prefer to sort.  So
+-- the organization is compared as part of a row with the rest.
 CREATE OR REPLACE FUNCTION scim.feed_position(organization uuid, history bigint, INOUT transaction_id xid8,
                                               INOUT sequence bigint, OUT went_back boolean)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
@@ -1033,8 +1035,8 @@ $$;
 COMMIT;
 
 -- The second part: indexes.  Building one waits for all open transactions, but
--- only VACUUM and changes to the table wait for it.  An interrupted index exists
--- but is of no use (is_broken).
+-- only VACUUM and changes to the table wait for it.  If it is interrupted, the
+-- index exists but is invalid (is_broken).
 SET ROLE scim_owner;
 SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = notice;

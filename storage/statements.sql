@@ -5,14 +5,14 @@
 -- is SCIM_SQL_NAME; scim_db_run takes it and the values of $1, $2, ..., all of
 -- them text.  It is a transaction of its own.
 --
--- :repeatable  it may be run again when the connection was lost.  Of a write
---              whose answer was lost nobody knows whether it was committed, so
---              it is never repeated.
+-- :repeatable  it may be run again when the connection was lost.  All others
+--              are never repeated: when the answer to a write was lost, nobody
+--              knows whether it was committed.
 --
--- What many statements have in common is a fragment: "-- fragment: f" or
--- "-- fragment: f(a, b)", used as :f or :f(x, y).  x stands wherever the
--- fragment says :a, as it is; the last argument may have commas of its own.
--- A fragment that is a number is one in C, too: f is SCIM_F there.
+-- Text that several statements share is a fragment: "-- fragment: f" or
+-- "-- fragment: f(a, b)", used as :f or :f(x, y).  x replaces each :a in the
+-- fragment, as it is; the last argument may contain commas.  If a fragment is
+-- a number, C has it, too, as SCIM_F.
 --
 -- "-- columns: list" is the fragment :list_columns, and an enum in C, in which
 -- the column "AS name" is SCIM_LIST_NAME and their number SCIM_LIST_COLUMNS.
@@ -26,12 +26,12 @@
 -- fragment: timestamp(column)
 to_char(:column AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
 
--- A text as a uuid, NULL when it is none.
+-- A text as a uuid, or NULL if it is not one.
 -- fragment: uuid(text)
 CASE WHEN :text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
      THEN :text::uuid END
 
--- What scim_users reads of an account; the first four are those of each store
+-- The columns that scim_users reads; the first four are those of each store
 -- (resources/scim_store.h).
 -- columns: account
 a.id AS id,
@@ -49,9 +49,9 @@ a.sync_eligible AS sync_eligible,
 a.attributes AS attributes,
 a.role AS role
 
--- One event a kind, in the order given, beside the write of the row "source".
--- commits is NULL or what synchronous_commit is to be for this transaction
--- alone: a setting of the session would be that of others, behind a pooler.
+-- Events of the row that the CTE "source" writes, one per kind, in this order.
+-- commits is NULL or the synchronous_commit of this transaction; behind a
+-- pooler, a setting of the session would affect other clients.
 -- fragment: events(source, kinds, actor_kind, actor, name, changed, data, commits)
 INSERT INTO scim.event (organization_id, account_id, kind, actor_kind,
                         actor_id, actor_name, attributes, version, data)
@@ -61,7 +61,7 @@ FROM :source s
 WHERE :commits::text IS NULL
    OR set_config('synchronous_commit', :commits, true) IS NOT NULL
 
--- An event of the organization itself, beside the write of the row "source".
+-- An event of the organization of the row that the CTE "source" writes.
 -- fragment: own_event(source, kind, actor_kind, actor, name, data)
 INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
                         actor_name, data)
@@ -71,7 +71,7 @@ FROM :source s
 
 -- Tokens
 
--- Whom a token stands for.
+-- The principal of a token.
 -- fragment: principal
 o.id, o.provisioning_enabled, array_to_string(o.domains, ' '), t.id, t.name,
 coalesce(t.last_used_at < now() - interval '1 minute', true),
@@ -86,8 +86,8 @@ FROM scim.organization o
 JOIN scim.token t ON t.organization_id = o.id
 WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid;
 
--- The same with what the token's issuer gives to accounts that are made with
--- it.
+-- The same with the issuer's language and time zone, which accounts that are
+-- created with the token get by default.
 -- name: AUTHENTICATE_CREATOR :repeatable
 SELECT :principal, a.preferred_language, a.timezone
 FROM scim.organization o
@@ -96,8 +96,8 @@ JOIN scim.account a
     ON a.organization_id = t.organization_id AND a.id = t.issuer
 WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid;
 
--- It waits for nobody: a token whose row another transaction holds is used
--- without being noted, and the commit waits for no disk or standby.
+-- It never waits: while another transaction has locked the token's row, uses
+-- are not recorded, and the commit does not wait for the disk or a standby.
 -- name: TOKEN_USED :repeatable
 WITH quick AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true) AS commit
@@ -150,7 +150,7 @@ SELECT name FROM gone;
 o.id, o.key, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
 :timestamp(o.created_at)
 
--- Organizations with the numbers of their accounts and live tokens.
+-- Organizations, each with the numbers of its accounts and valid tokens.
 -- fragment: counted_organizations(condition)
 SELECT :organization_columns,
        (SELECT count(*) FROM scim.account a WHERE a.organization_id = o.id),
@@ -188,10 +188,9 @@ event AS (:own_event(switched,
 SELECT organization_id FROM switched;
 
 
--- What happened: changes and refusals
-
--- The last $10 refusals of 30 days are kept.  A client that asks for the same
--- again and again is noted once an hour.
+-- Activity: changes and refusals
+-- The last $10 refusals of 30 days are kept.  A GET that is refused again and
+-- again is recorded once an hour.
 -- name: REFUSAL_INSERT
 WITH old AS (
     DELETE FROM scim.refusal
@@ -221,8 +220,8 @@ coalesce(a.user_name, e.data #>> '{after,userName}',
          e.data #>> '{before,userName}'),
 'attributes', e.attributes, 'data', e.data
 
--- One entry of the activity as JSON; rows that are changes, or refusals, of
--- organization $1, earlier than $3 where given, at most $4.
+-- Changes, or refusals, of organization $1 as JSON, for the activity: before
+-- $3, if that is given, and at most $4.
 -- fragment: changes(condition)
 (SELECT e.sequence,
         jsonb_build_object('sequence', e.sequence::text,
@@ -279,8 +278,7 @@ WHERE d.organization_id = $1::uuid
 -- fragment: deleted_name
 scim.user_name_key(d.data #>> '{before,userName}')
 
--- The accounts that $2 names, by id or userName: one that is there, and those
--- that are gone.
+-- The accounts whose id or userName is $2, including deleted ones.
 -- fragment: named_accounts
 SELECT n.id FROM scim.account n
 WHERE n.organization_id = $1::uuid
@@ -291,7 +289,8 @@ SELECT d.account_id FROM :deletions
 UNION
 SELECT :uuid($2)
 
--- The userName of the account that $2 names.
+-- The comparison key of the userName of the account whose id or userName is
+-- $2.
 -- fragment: named_key
 coalesce((SELECT n.user_name_key FROM scim.account n
           WHERE n.organization_id = $1::uuid AND n.id = :uuid($2)),
@@ -313,8 +312,7 @@ coalesce((SELECT n.user_name_key FROM scim.account n
                        OR scim.user_name_key(r.user_name) = :named_key)));
 
 
--- Who signed in
-
+-- People who have signed in
 -- fragment: person(condition)
 SELECT o.id, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
        a.id, a.user_name, a.display_name, a.role, a.active,
@@ -361,9 +359,9 @@ CROSS JOIN LATERAL (
       AND a.active = s.active AND :label = l.label AND :condition
     ORDER BY a.user_name_key LIMIT $2::bigint) p
 
--- What an index finds, then chosen; so many at most that it costs little.
--- Only a range in the order of its index (which the condition then ends with)
--- is never read as a whole table.
+-- The same choice among members that an index finds; the limit bounds the
+-- cost.  A condition that is a range ends with ORDER BY its index: otherwise
+-- the planner may read the whole table.
 -- fragment: chosen_among(condition)
 SELECT a.id
 FROM (SELECT * FROM scim.account a
@@ -457,16 +455,16 @@ SELECT id FROM changed;
 -- fragment: feed_batch
 500
 
--- What names an event for ever, for whoever throws away what has come before.
--- After a promotion or a restore its sequence is that of others, too; after a
--- crash, in one history, that of an event whose commit did not wait for the
--- disk.
+-- The id of an event, by which receivers recognise those that they already
+-- have.  The sequence alone is not unique: it is used again after a promotion
+-- or a restore and, within one history, after a crash that has lost an event
+-- whose commit did not wait for the disk.
 -- fragment: event_id
 CASE WHEN e.history = 0 THEN e.sequence::text
      ELSE concat_ws('.', e.sequence, e.history,
                     (extract(epoch FROM e.occurred_at) * 1000)::bigint) END
 
--- A batch of the feed behind transaction $1, sequence $2 in history $3.
+-- A batch of the feed after transaction $1, sequence $2 in history $3.
 -- fragment: feed_of(organization)
 SELECT p.went_back, p.transaction_id, p.sequence,
        e.history, e.transaction_id, e.sequence, :event_id,
@@ -517,13 +515,13 @@ LIMIT 1;
 
 -- Relays
 
--- Whether this session is the one that works as relay $1: the first that asks
--- is, until it ends.
+-- Whether this session works as relay $1: the first session that asks does,
+-- until it ends.
 -- fragment: relay_is_ours
 pg_try_advisory_lock(hashtext('scim.relay'), hashtext($1))
 
--- The row of relay $1, as this session left it: behind sequence $2 in history
--- $3.
+-- The row of relay $1, if it still is as this session left it: at sequence $2
+-- in history $3.
 -- fragment: relay_as_left
 name = $1 AND sequence = $2::bigint AND history = $3::bigint
 AND :relay_is_ours
@@ -568,8 +566,7 @@ SET refused = $4::bigint,
 WHERE :relay_as_left
 RETURNING name;
 
--- Of the events that a relay has still to send, no more than 100000 are
--- counted.
+-- At most 100000 of the events that a relay still has to send are counted.
 -- name: RELAY_LIST :repeatable
 SELECT r.name, o.key, :relay_runs, r.sequence, lag.events, lag.seconds,
        r.refused, r.attempts, r.last_error, :timestamp(r.last_error_at),
@@ -625,7 +622,7 @@ WHERE a.organization_id = $1::uuid
 -- the order of put_columns in scim_users.c, so that a new one is another
 -- number at the end.
 
--- A userName that is taken is no row.
+-- No row if the userName is taken.
 -- name: ACCOUNT_INSERT
 WITH created AS (
     INSERT INTO scim.account AS a (
@@ -642,7 +639,7 @@ WITH created AS (
 event AS (:events(created, $5, $6, $7, $8, $9, $10, $11))
 SELECT * FROM created;
 
--- On the condition that version $3 is still there.
+-- No row if the version is not $3 any more.
 -- name: ACCOUNT_UPDATE
 WITH changed AS (
     UPDATE scim.account a
@@ -672,9 +669,9 @@ SELECT id FROM gone;
 
 -- Commits that are flushed together (scim_db_defer_flush)
 
--- Another text after each crash, which loses commits that did not wait for the
--- disk, and on another server.  A crash of one process restarts all but the
--- first; the statistics, which do not survive it, tell.
+-- It differs on another server, and after a crash, which loses commits that
+-- did not wait for the disk.  When one process has crashed, the first one goes
+-- on, so its start time stays the same; but the statistics are reset.
 -- fragment: life_of_server
 concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
           (SELECT extract(epoch FROM stats_reset) FROM pg_stat_wal))

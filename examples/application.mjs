@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An application behind httpd.  It believes the headers that httpd sets, and as
-// most applications do, it remembers in a session of its own whom it has seen.
+// An application behind httpd.  It trusts the headers that httpd sets and, as
+// most applications do, keeps a session of its own for each browser.
 //
 //   node examples/application.mjs 9000
 import { randomUUID } from 'node:crypto';
@@ -19,7 +19,7 @@ function sessionOf(request, response) {
     return 'new';
 }
 
-// httpd sends UTF-8, and Node.js takes the bytes of a header for ISO 8859-1.
+// httpd sends UTF-8, but Node.js decodes headers as ISO 8859-1.
 function text(header) {
     return Buffer.from(header, 'latin1').toString('utf8');
 }

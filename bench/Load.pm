@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# The load that bench/run and bench/compare put on a server: one organization whose
-# accounts are known by their number, the requests of an identity provider as
-# scripts for wrk, and psql for what must be there before.
+# The load that bench/run and bench/compare put on a server: one organization with
+# numbered accounts, the requests of an identity provider as scripts for wrk, and
+# psql to create the rows that they need.
 package Load;
 use strict;
 use warnings;
@@ -18,7 +18,7 @@ our $SMALL = '{"title":"Engineer","emails":[{"type":"work","value":"work@example
     . '"roles":[{"value":"USER","primary":true}],'
     . '"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"Sales"}}';
 
-# Account n has an id that is spread like a random one and known to all.
+# The id of account n can be computed, and is distributed like a random one.
 our $SPREAD = 2654435761;
 our $ID_SQL = "lpad(to_hex(N::bigint * $SPREAD % 4294967296), 8, '0') || '-0000-4000-8000-' || lpad(N::text, 12, '0')";
 my $LUA = <<"LUA";
@@ -38,7 +38,7 @@ end
 LUA
 
 
-# name => what wrk asks for
+# name => the requests that wrk sends
 our %LUA = (
     match => 'function request() return wrk.format("GET", "/scim/bench/v2/Users?filter=userName+eq+%22account" .. any() .. "%40example.com%22", headers) end',
     get => 'function request() return wrk.format("GET", "/scim/bench/v2/Users/" .. id_of(any()), headers) end',
@@ -61,7 +61,7 @@ end
 LUA
 );
 
-# A script for wrk on so many accounts.
+# A script for wrk on $count accounts.
 sub lua {
     my ($text, $count) = @_;
     (my $all = $LUA . $text) =~ s/MAX/$count/;
@@ -79,7 +79,7 @@ sub psql {
     return @lines;
 }
 
-# Bring the organization to so many accounts.
+# Bring the organization to $count accounts.
 sub load_accounts {
     my ($server, $count) = @_;
     my $hash = sha256_hex($TOKEN);

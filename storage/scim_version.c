@@ -12,7 +12,7 @@
 /* One row: the version, the oldest that works with it, and whether the
  * database is whole.  pg_restore makes primary keys and triggers when all rows
  * of their table are there, and gives roles their privileges at the very end.
- * Version 5 has no column "needs", and event_ring for event_before_insert. */
+ * Version 5 has no column "needs". */
 static const char question[] =
     "SELECT v.version, pg_catalog.to_jsonb(v) ->> 'needs',"
     " (SELECT pg_catalog.count(*) = 7 FROM pg_catalog.pg_index i"
@@ -24,14 +24,20 @@ static const char question[] =
     " AND (SELECT pg_catalog.count(*) = 5 FROM pg_catalog.pg_trigger t"
     " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
     " WHERE c.relnamespace = 'scim'::pg_catalog.regnamespace"
-    " AND t.tgname IN ('account_before_write', 'event_ring',"
-    " 'event_before_insert', 'account_keep_token_issuer_delete',"
+    " AND t.tgname IN ('account_before_write', 'event_before_insert',"
+    " 'account_keep_token_issuer_delete',"
     " 'account_keep_token_issuer_update', 'token_needs_admin'))"
     " FROM scim.schema_version v ORDER BY v.version DESC LIMIT 1";
 
 static scim_error_t *unfit(const char *cause, apr_pool_t *pool)
 {
     return scim_error_caused(pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE, cause);
+}
+
+static scim_error_t *being_restored(apr_pool_t *pool)
+{
+    return unfit("The database is being restored, or was restored in part:"
+                 " when pg_restore has ended, apply schema.sql", pool);
 }
 
 static scim_error_t *compare(int version, int needs, const char *program,
@@ -59,14 +65,13 @@ scim_error_t *scim_version_check(scim_db_t *db, const char *program,
     int version;
 
     SCIM_ERR(scim_db_query(&rows, db, question, 0, NULL, 0));
-    if (scim_rows_count(rows) == 0 || !scim_rows_true(rows, 0, 2)) {
-        return unfit("The database is being restored, or was restored in"
-                     " part: when pg_restore has ended, apply schema.sql",
-                     pool);
+    if (scim_rows_count(rows) == 0) {
+        return being_restored(pool);
     }
     version = atoi(scim_rows_value(rows, 0, 0));
     needs = scim_rows_value(rows, 0, 1);
-    return compare(version, needs ? atoi(needs) : version, program, pool);
+    SCIM_ERR(compare(version, needs ? atoi(needs) : version, program, pool));
+    return scim_rows_true(rows, 0, 2) ? NULL : being_restored(pool);
 }
 
 static const struct {

@@ -12,7 +12,7 @@
 
 /* Versions of schema.sql that the statements in statements.sql work with; and
  * with a later one whose column "needs" says so. */
-#define SCIM_SCHEMA_LEAST 5
+#define SCIM_SCHEMA_LEAST 6
 #define SCIM_SCHEMA_KNOWN 6
 
 /* SCIM_E_UNFIT when the database of db has another version than program (the

@@ -242,7 +242,28 @@ is $status, 3, 'without its roles schema.sql makes nothing';
 like $said, qr/Nothing was changed: there is no role scim_owner; roles\.sql, run once by a superuser, makes it and the others/, 'and says in a sentence what is missing';
 is_deeply [(apply('scim', 't/schema/5.sql'))[0]], [0], 'a database as it was before there were roles';
 my $old = organization();
-my $id = $old->create->{id};
+my $id = (sql(q{INSERT INTO scim.account (organization_id, user_name) VALUES ($1, $2) RETURNING id}, $old->{id},
+              user_name()))[0][0];
+
+# The httpd of that version: what its statements do with the tables.
+sub old_works {
+    my ($when) = @_;
+    my ($name, $row) = (user_name(), "organization_id = '$old->{id}'");
+    my $event = 'INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_id, actor_name, version)'
+        . " SELECT organization_id, id, 'x', 'token', '$old->{token_id}', 'x', version FROM a";
+    my @does = (
+        'SELECT * FROM scim.organization o JOIN scim.token t ON t.organization_id = o.id'
+            . " JOIN scim.account a ON a.organization_id = o.id AND a.id = t.issuer WHERE o.key = '$old->{key}'",
+        "UPDATE scim.token SET last_used_at = now() WHERE $row AND id = '$old->{token_id}'",
+        "WITH a AS (INSERT INTO scim.account (organization_id, user_name) VALUES ('$old->{id}', '$name') RETURNING *) $event",
+        "WITH a AS (UPDATE scim.account SET display_name = '$when' WHERE $row AND id = '$id' RETURNING *) $event",
+        "WITH a AS (DELETE FROM scim.account WHERE $row AND user_name = '$name' RETURNING *) $event",
+        'INSERT INTO scim.refusal (organization_id, actor_name, method, path, status, detail)'
+            . " VALUES ('$old->{id}', 'x', 'POST', '/Users', 400, 'x')");
+    may('scim', $_, "$when, the httpd of before does: " . s/^(?:WITH a AS \()?(\w+).*? (scim\.\w+).*/$1 $2/sr) for @does;
+    return;
+}
+
 sub works {
     my ($when) = @_;
     is $old->get("/Users/$id")->{status}, 200, "$when, httpd reads";
@@ -251,16 +272,17 @@ sub works {
     is $old->post('/Users', {})->{status}, 400, "$when, it refuses";
     is $old->delete('/Users/' . $old->create->{id})->{status}, 204, "$when, it deletes";
 }
-works('Before');
+old_works('Before');
 may('scim', 'CREATE TABLE scim.added (x serial); CREATE VIEW scim.seen AS SELECT 1', 'somebody has added something');
 (undef, $said) = apply('scim', 'schema.sql');
 like $said, qr/no role scim_owner/, 'schema.sql still wants the roles first';
 is_deeply [apply('postgres', 'roles.sql')], [0, ''], 'roles.sql makes them';
-works('Between');
+old_works('Between');
 may_not('scim', 'DROP TABLE scim.refusal', 'httpd no longer owns its tables');
 (undef, $said) = apply('scim', 'schema.sql');
 like $said, qr/apply schema\.sql as scim_owner/, 'nor may it apply schema.sql';
 is +(apply('scim_owner', 'schema.sql'))[0], 0, 'scim_owner does';
+old_works('After');
 works('After');
 may_not('scim', $_) for 'DELETE FROM scim.event', 'CREATE SCHEMA mine', 'UPDATE scim.organization SET key = key';
 $server->{pguser} = 'scim_owner';

@@ -517,7 +517,8 @@ static void note_refusals(scim_exchange_t *x, const scim_error_t *error)
     apr_array_header_t *kept = apr_array_make(x->r->pool, 4,
                                               sizeof(scim_refusal_t));
     scim_refusal_t refusal = {
-        x->r->method, path_of(x, NULL), x->target->id,
+        x->r->method, path_of(x, NULL),
+        x->resource ? x->resource->type->name : NULL, x->target->id,
         cJSON_GetStringValue(scim_json_member_nocase(x->body, "userName")),
         error
     };

@@ -70,6 +70,10 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         -- Existing rows get a constant, so that none is written.
         ('event', 'history', 'bigint NOT NULL DEFAULT 0'),
         ('event', 'restored_transaction_id', 'xid8'),
+        ('event', 'resource_type', 'text'),
+        ('event', 'resource_id', 'uuid'),
+        ('refusal', 'resource_type', 'text'),
+        ('refusal', 'resource_id', 'uuid'),
         ('relay', 'history', 'bigint NOT NULL DEFAULT 0'),
         ('relay', 'transaction_id', 'xid8'),
         ('relay', 'organization_id', 'uuid'),
@@ -478,13 +482,13 @@ CALL pg_temp.comment('TABLE scim.event', 'One row for each effective change, wri
 CALL pg_temp.comment('COLUMN scim.event.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.event.sequence', 'Order in which changes were made; transactions may commit in another order');
 CALL pg_temp.comment('COLUMN scim.event.transaction_id', 'Transaction of the change: a reader stops before the oldest one still open');
-CALL pg_temp.comment('COLUMN scim.event.account_id', 'The account, which may be deleted; NULL: a change of the organization');
+CALL pg_temp.comment('COLUMN scim.event.account_id', 'The account, which may be deleted; NULL: a change of another resource or of the organization');
 CALL pg_temp.comment('COLUMN scim.event.kind', 'RFC 9967 event URI, or one of ours: urn:mod_scim:event:...');
 CALL pg_temp.comment('COLUMN scim.event.actor_kind', 'The kind of actor: a SCIM token, an administrator''s account, or the operator (scimctl)');
 CALL pg_temp.comment('COLUMN scim.event.actor_id', 'Id of that token or account');
 CALL pg_temp.comment('COLUMN scim.event.actor_name', 'Its name at that time');
 CALL pg_temp.comment('COLUMN scim.event.attributes', 'Names of the attributes that changed');
-CALL pg_temp.comment('COLUMN scim.event.version', 'Version of the account after the change; NULL without one');
+CALL pg_temp.comment('COLUMN scim.event.version', 'Version of the resource after the change; NULL without one');
 CALL pg_temp.comment('COLUMN scim.event.occurred_at', 'When the change was made');
 CALL pg_temp.comment('COLUMN scim.event.data', '{"before": {...}, "after": {...}}: the changed attributes');
 
@@ -518,7 +522,7 @@ CREATE TABLE IF NOT EXISTS scim.refusal (
 CALL pg_temp.comment('TABLE scim.refusal', 'Refused SCIM requests: the latest thousand of an organization, for 30 days');
 CALL pg_temp.comment('COLUMN scim.refusal.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.refusal.sequence', 'Order, shared with scim.event');
-CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account of the request, if its path names one');
+CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account that its path names, if it names one');
 CALL pg_temp.comment('COLUMN scim.refusal.user_name', 'The userName in its body, if it has one');
 CALL pg_temp.comment('COLUMN scim.refusal.actor_name', 'Name of the token');
 CALL pg_temp.comment('COLUMN scim.refusal.method', 'HTTP method');
@@ -527,6 +531,14 @@ CALL pg_temp.comment('COLUMN scim.refusal.status', 'HTTP status of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.scim_type', 'scimType of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.detail', 'The detail of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When it was refused');
+
+-- An account's id has a column of its own, in which all events and refusals before
+-- version 6 have it, and which says that the resource is a User.  Both tables are
+-- read through this, with coalesce(resource_id, account_id).
+CREATE OR REPLACE FUNCTION scim.resource_type(resource_type text, account_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN coalesce(resource_type, CASE WHEN account_id IS NOT NULL THEN 'User' END);
+COMMENT ON FUNCTION scim.resource_type(text, uuid) IS 'The type of the resource of an event or a refusal, after these two columns: User, Group, ...; NULL: none, as of a change of the organization';
 
 -- The role column and attributes.roles always agree: of the two, the one that was
 -- changed counts; if both were, or roles is not a list, the column counts.  SCIM
@@ -776,6 +788,10 @@ $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
+CALL pg_temp.comment('COLUMN scim.event.resource_type', 'Type of the resource that has changed, if it is not an account; see scim.resource_type');
+CALL pg_temp.comment('COLUMN scim.event.resource_id', 'Id of the resource that has changed, if it is not an account');
+CALL pg_temp.comment('COLUMN scim.refusal.resource_type', 'Type of the resource that was asked for: the endpoint of its path; NULL: none');
+CALL pg_temp.comment('COLUMN scim.refusal.resource_id', 'Id that its path names, if it is not an account''s');
 CALL pg_temp.comment('COLUMN scim.event.history', 'History of the database in which it was written (scim.session_history); 0: before this column existed');
 CALL pg_temp.comment('COLUMN scim.relay.history', 'History of that event, as in scim.event');
 CALL pg_temp.comment('COLUMN scim.relay.transaction_id', 'Transaction of that event, which may be gone; NULL: not known yet');
@@ -1008,7 +1024,7 @@ BEGIN
                 'SELECT, UPDATE (provisioning_enabled) ON scim.organization',
                 'SELECT, INSERT, UPDATE, DELETE ON scim.account',
                 'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',
-                'SELECT, INSERT (organization_id, account_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
+                'SELECT, INSERT (organization_id, account_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
                 'SELECT, INSERT, DELETE ON scim.refusal',
                 'SELECT, INSERT, UPDATE ON scim.relay',
                 'SELECT ON scim.schema_version',

@@ -38,21 +38,22 @@ scim_error_t *scim_activity_refused(scim_db_t *db,
                                     const scim_refusal_t *refusal,
                                     apr_pool_t *pool)
 {
-    const char *values[10] = { principal->organization_id };
+    const char *values[11] = { principal->organization_id,
+                               refusal->resource_type };
     scim_error_kind_e kind = refusal->error->kind;
     scim_rows_t *rows;
 
     if (refusal->id && scim_text_is_uuid(refusal->id)) {
-        values[1] = refusal->id;
+        values[2] = refusal->id;
     }
-    values[2] = shortened(refusal->user_name, pool);
-    values[3] = principal->actor_name;
-    values[4] = shortened(refusal->method, pool);
-    values[5] = shortened(refusal->path, pool);
-    values[6] = apr_itoa(pool, scim_error_status(kind));
-    values[7] = scim_error_type(kind);
-    values[8] = refusal->error->detail;
-    values[9] = SCIM_REFUSALS_KEPT;
+    values[3] = shortened(refusal->user_name, pool);
+    values[4] = principal->actor_name;
+    values[5] = shortened(refusal->method, pool);
+    values[6] = shortened(refusal->path, pool);
+    values[7] = apr_itoa(pool, scim_error_status(kind));
+    values[8] = scim_error_type(kind);
+    values[9] = refusal->error->detail;
+    values[10] = SCIM_REFUSALS_KEPT;
     return scim_db_run(&rows, db, SCIM_SQL_REFUSAL_INSERT,
                        SCIM_VALUES(values));
 }

@@ -15,6 +15,8 @@
 typedef struct {
     const char *method;
     const char *path;            /* below the SCIM Location */
+    const char *resource_type;   /* "User": whose endpoint the path names, or
+                                  * NULL */
     const char *id;              /* of the path, or NULL */
     const char *user_name;       /* of the body, or NULL */
     const scim_error_t *error;

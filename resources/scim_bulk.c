@@ -355,6 +355,8 @@ static void note_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
 
     refusal->method = operation->method;
     refusal->path = operation->path ? operation->path : "";
+    refusal->resource_type = operation->resource
+        ? operation->resource->type->name : NULL;
     refusal->id = operation->id;
     refusal->user_name = scim_bulk_text(bulk, operation->data, "userName");
     refusal->error = scim_error(bulk->call->pool, error->kind, "%s",

@@ -595,8 +595,10 @@ static const scimctl_column_t skip_columns[] = {
     { "SKIPPED", "sequence", 0, SCIMCTL_NUMBER },
     { "ORGANIZATION", "organization", 1, SCIMCTL_TEXT },
     { "KIND", "kind", 2, SCIMCTL_TEXT },
-    { "ACCOUNT", "accountId", 3, SCIMCTL_TEXT },
-    { "REFUSED BECAUSE", "lastError", 4, SCIMCTL_TEXT },
+    { "TYPE", "resourceType", 3, SCIMCTL_TEXT },
+    { "ID", "resourceId", 4, SCIMCTL_TEXT },
+    { "ACCOUNT", "accountId", 5, SCIMCTL_TEXT },
+    { "REFUSED BECAUSE", "lastError", 6, SCIMCTL_TEXT },
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 

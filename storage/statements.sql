@@ -189,8 +189,9 @@ SELECT organization_id FROM switched;
 
 
 -- Activity: changes and refusals
--- The last $10 refusals of 30 days are kept.  A GET that is refused again and
--- again is recorded once an hour.
+
+-- The last $11 refusals of 30 days are kept.  A GET that is refused again and
+-- again is recorded once an hour.  The id $3 is that of a resource of type $2.
 -- name: REFUSAL_INSERT
 WITH old AS (
     DELETE FROM scim.refusal
@@ -199,23 +200,32 @@ WITH old AS (
            OR sequence <= (SELECT k.sequence FROM scim.refusal k
                            WHERE k.organization_id = $1::uuid
                            ORDER BY k.sequence DESC
-                           OFFSET $10::bigint - 1 LIMIT 1))
+                           OFFSET $11::bigint - 1 LIMIT 1))
 )
-INSERT INTO scim.refusal (organization_id, account_id, user_name, actor_name,
-                          method, path, status, scim_type, detail)
-SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7::smallint, $8, $9
-WHERE $5 <> 'GET'
+INSERT INTO scim.refusal (organization_id, resource_type, account_id,
+                          resource_id, user_name, actor_name, method, path,
+                          status, scim_type, detail)
+SELECT $1::uuid, $2, CASE WHEN $2 = 'User' THEN $3::uuid END,
+       CASE WHEN $2 <> 'User' THEN $3::uuid END,
+       $4, $5, $6, $7, $8::smallint, $9, $10
+WHERE $6 <> 'GET'
    OR NOT EXISTS (SELECT FROM (SELECT * FROM scim.refusal
                                WHERE organization_id = $1::uuid
                                ORDER BY sequence DESC LIMIT 1) l
-                  WHERE l.method = 'GET' AND l.path = $6
-                    AND l.status = $7::smallint AND l.detail = $9
+                  WHERE l.method = 'GET' AND l.path = $7
+                    AND l.status = $8::smallint AND l.detail = $10
                     AND l.occurred_at > now() - interval '1 hour');
+
+-- What an event or refusal e is about.
+-- fragment: resource_members(e)
+'resourceType', scim.resource_type(:e.resource_type, :e.account_id),
+'resourceId', coalesce(:e.resource_id, :e.account_id),
+'accountId', :e.account_id
 
 -- The members of an event e, with its account a, as JSON.
 -- fragment: event_members
 'at', :timestamp(e.occurred_at), 'kind', e.kind, 'actorKind', e.actor_kind,
-'actor', e.actor_name, 'accountId', e.account_id, 'userName',
+'actor', e.actor_name, :resource_members(e), 'userName',
 coalesce(a.user_name, e.data #>> '{after,userName}',
          e.data #>> '{before,userName}'),
 'attributes', e.attributes, 'data', e.data
@@ -238,7 +248,7 @@ coalesce(a.user_name, e.data #>> '{after,userName}',
         jsonb_build_object('sequence', r.sequence::text,
                            'at', :timestamp(r.occurred_at),
                            'outcome', 'refused', 'actorKind', 'token',
-                           'actor', r.actor_name, 'accountId', r.account_id,
+                           'actor', r.actor_name, :resource_members(r),
                            'userName', coalesce(a.user_name, r.user_name),
                            'method', r.method, 'path', r.path,
                            'status', r.status, 'scimType', r.scim_type,
@@ -599,7 +609,9 @@ FROM (SELECT e.*, o.key
       JOIN scim.event e ON e.organization_id = o.id AND e.sequence = r.refused
       WHERE r.name = $1) e
 WHERE r.name = $1 AND r.refused = e.sequence
-RETURNING e.sequence, e.key, e.kind, e.account_id, r.last_error;
+RETURNING e.sequence, e.key, e.kind,
+          scim.resource_type(e.resource_type, e.account_id),
+          coalesce(e.resource_id, e.account_id), e.account_id, r.last_error;
 
 
 -- Accounts and roles

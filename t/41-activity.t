@@ -29,6 +29,17 @@ like $refused->{detail}, qr/has the userName/, 'and which rule';
 $org->patch_ops($org->{issuer}, { op => 'replace', path => 'active', value => FALSE });
 ($refused) = entries();
 is_deeply [@$refused{qw(status accountId userName)}], [403, $org->{issuer}, $org->{issuer_name}], 'a refused change names the account';
+is_deeply [@$refused{qw(resourceType resourceId)}], ['User', $org->{issuer}], 'as a resource of its type';
+$org->post('/Bulk', { schemas => [BULK], Operations => [{ method => 'DELETE', path => "/Users/$org->{issuer}" }] });
+is_deeply [@{ (entries())[0] }{qw(resourceType resourceId accountId)}], ['User', ($org->{issuer}) x 2], 'an operation of a bulk request as well';
+for my $request (['/Users', 'User'], ['/Roles', 'Role'], ['/Bulk', undef]) {
+    my ($path, $type) = @$request;
+    $org->post($path, {});
+    is_deeply [@{ (entries())[0] }{qw(path resourceType resourceId accountId)}], ["/$org->{key}/v2$path", $type, undef, undef], "a refused POST $path names the type of its endpoint";
+}
+my $thing = (sql('SELECT gen_random_uuid()'))[0][0];
+$org->delete("/Roles/$thing");
+is_deeply [@{ (entries())[0] }{qw(resourceType resourceId accountId)}], ['Role', $thing, undef], 'the id of another resource is none of an account';
 my $before = entries();
 $org->get('/Users/nope');
 $org->get('/Users', token => 'wrong');

@@ -40,6 +40,9 @@ INSERT INTO scim.account (id, organization_id, user_name) VALUES
     ('00000000-0000-0000-0000-00000000000d', '00000000-0000-0000-0000-000000000002', 'οδοσ\@example.com'),
     ('00000000-0000-0000-0000-00000000000e', '00000000-0000-0000-0000-000000000002', E'old\\u00a0name\@example.com'),
     ('00000000-0000-0000-0000-00000000000f', '00000000-0000-0000-0000-000000000001', 'Groß\@example.com');
+INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version) VALUES
+    ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-00000000000f', 'x', 'operator', 'x', 1),
+    ('00000000-0000-0000-0000-000000000001', NULL, 'x', 'operator', 'x', NULL);
 SQL
 is +(psql('-U', 'scim', '-f', "$server->{dir}/old.sql"))[0], 0, "with $ACCOUNTS accounts, Greek, Turkish, Japanese and German ones among them";
 is +(psql('-U', 'postgres', '-f', 'roles.sql'))[0], 0, 'its owner becomes scim_owner';
@@ -59,6 +62,8 @@ is value('SELECT max(version) FROM scim.schema_version'), 4, 'the version is the
 
 # Resolved
 is +(psql('-c', "UPDATE scim.account SET user_name = 'x-' || user_name WHERE right(id::text, 1) IN ('b', 'd') AND organization_id::text LIKE '%2'"))[0], 0, 'the operator renames two';
+my $file = q{SELECT pg_relation_filenode('scim.event')};
+my $old_file = value($file);
 my $versions = q{SELECT md5(string_agg(concat_ws(' ', id, user_name, version, updated_at, attributes), ',' ORDER BY id)) FROM scim.account};
 $before = value($versions);
 ($status, $said) = apply();
@@ -66,6 +71,9 @@ is $status, 0, 'then it upgrades' or diag $said;
 like $said, qr/NOTICE:\s+1 account\(s\) have names/, 'and tells of names that could not be given today';
 is value('SELECT max(version) FROM scim.schema_version'), 6, 'to the new version';
 is value('SELECT count(*) FROM scim.account WHERE user_name_key <> scim.user_name_key(user_name)'), 0, 'every key is the new one';
+is value($file), $old_file, 'no event is written anew';
+is value(q{SELECT string_agg(concat_ws(' ', scim.resource_type(resource_type, account_id), right(coalesce(resource_id, account_id)::text, 1)), ', ' ORDER BY sequence) FROM scim.event}), 'User f, ',
+    'and those that have an account are of a User';
 is value($versions), $before, 'versions, times and documents are as they were';
 is value(q{SELECT count(*) FROM scim.account WHERE user_name_key = scim.user_name_key('παππας.1@EXAMPLE.com')}), 1, 'a name with a final sigma is found';
 is value(q{SELECT count(*) FROM scim.account WHERE user_name_key = scim.user_name_key('GROSS.3@example.com')}), 1, 'and one with a sharp s';

@@ -36,8 +36,17 @@ is_deeply kinds(@events), [qw(create:full patch:full put:full patch:full deactiv
     'RFC 9967 kinds, and ours for roles; what changed nothing is no event';
 is_deeply [map { $_->{sequence} } @events], [sort { $a <=> $b } map { $_->{sequence} } @events], 'in order';
 is_deeply [@{ $events[0] }{qw(organization userName externalId accountId version)}], [$org->{key}, $user->{userName}, 'x1', $user->{id}, 1], 'an event says whom it is about';
+is_deeply [@{ $events[0] }{qw(resourceType resourceId)}], ['User', $user->{id}], 'and that it is a User';
 is_deeply [@{ $events[-1] }{qw(userName externalId accountId)}], [$user->{userName}, 'x1', $user->{id}], 'also when the account is gone';
 is_deeply $events[1]{data}, { before => {}, after => { title => 'T' } }, 'and what was and is';
+my $of_others = organization();
+my $thing = (sql(q{SELECT gen_random_uuid()}))[0][0];
+sql(q{INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_name, version) VALUES ($1, 'Thing', $2, 'urn:ietf:params:scim:event:prov:put:full', 'operator', 'x', 3)}, $of_others->{id}, $thing);
+scimctl('org', 'disable', $of_others->{key});
+is_deeply [map { [@$_{qw(resourceType resourceId accountId version)}] } events($of_others->{key})], [['Thing', $thing, undef, 3], [undef, undef, undef, undef]],
+    'an event may be of a resource of any type, or of the organization itself';
+is_deeply [map { [@$_{qw(resourceType resourceId accountId)}] } @{ JSON::PP::decode_json(scimctl('--json', 'activity', 'list', $of_others->{key})->{out}) }],
+    [[undef, undef, undef], ['Thing', $thing, undef]], 'Activity says the same';
 is_deeply [map { $_->{sequence} } events($org->{key}, '--after', $events[3]{sequence})], [map { $_->{sequence} } @events[4 .. $#events]], '--after goes on behind an event';
 is scalar(grep { $_->{organization} eq $other->{key} } events('--after', $events[-1]{sequence})), 1, 'without a key, of all organizations';
 is_deeply [events($org->{key}, '--after', latest())], [], 'at the end there is nothing';
@@ -69,7 +78,7 @@ is_deeply behind($kept[5]{position}), [latest()], 'what comes then comes';
 open my $document, '<', 'docs/feed.md' or die $!;
 my ($query) = join('', <$document>) =~ /^(    SELECT p.went_back, .*?);$/ms;
 $query =~ s/'acme'/\$1/ or die 'no key in the query';
-is_deeply [map { [@$_[3, 4]] } sql($query, $org->{key})], [map { [@$_{qw(sequence accountId)}] } @events], 'plain SQL, as docs/feed.md has it, gives the same';
+is_deeply [map { [@$_[3 .. 5]] } sql($query, $org->{key})], [map { [@$_{qw(sequence resourceType resourceId)}] } @events], 'plain SQL, as docs/feed.md has it, gives the same';
 
 # A transaction that took its number early and commits late
 sub ask {

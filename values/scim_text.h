@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_text: what two strings have to do with each other.
+/* scim_text: what two strings have to do with each other, and (in
+ * scim_text_format.c) which form a single value has.
  *
  * The same comparison keys exist in SQL (schema.sql: scim.fold and
  * scim.user_name_key), made by the same library, ICU, so that a filter

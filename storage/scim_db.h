@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_db: PostgreSQL.  mod_dbd owns the pool of connections (scim_pool),
- * libpq runs the statements, and scim_wait waits for their answers; no other
- * files know either.
+ * libpq runs the statements (scim_db_parts.h), and scim_wait waits for their
+ * answers; no other files know either.
  *
  * A connection is borrowed for as long as statements run, never while a
  * client's bytes are read or written.  Statements are prepared on first use
@@ -38,9 +38,9 @@
  * have SCIMDatabaseTimeout; a connection is only opened again while half of it
  * is left.
  *
- * Errors come by SQLSTATE, from one table in scim_db.c.  PostgreSQL's texts go
- * to the log alone, and of them the primary message, since others may quote
- * values.
+ * Errors come by SQLSTATE, from one table in scim_db_error.c.  PostgreSQL's
+ * texts go to the log alone, and of them the primary message, since others may
+ * quote values.
  */
 #ifndef SCIM_DB_H
 #define SCIM_DB_H

@@ -24,7 +24,7 @@ sub layer_of {
 
 # Header => the files that may include it.
 my %owner = (
-    qr/^libpq-fe\.h$/ => qr{^storage/scim_(?:db|wait)\.c$},
+    qr/^libpq-fe\.h$/ => qr{^storage/scim_(?:db_parts\.h|wait\.c)$},
     qr/^mod_dbd\.h$/ => qr{^storage/scim_pool\.c$},
     qr/^unicode\// => qr{^values/scim_text\.c$},
     qr/^openssl\// => qr{^(?:storage/scim_digest|scim_tokens|resources/scim_cursor|scimctl/scimctl_relay)\.c$},
@@ -46,6 +46,7 @@ for my $file (sort glob '*.[ch] {httpd,resources,rules,scimctl,storage,values}/*
             push @unknown, "$included, included by $file" unless -e $included;
             push @typed, "$file includes $included" if $included =~ $TYPES && $file !~ $MAY_KNOW;
             push @upwards, "$file includes $included" if (layer_of($included) // 99) > ($layer // 0);
+            push @foreign, "$file includes $included" if $included =~ /scim_db_parts/ && $file !~ m{^storage/scim_db};
             push @foreign, "$file includes $included" if $included =~ /statement_texts/ && $file ne 'storage/scim_statements.c';
         }
         elsif (my ($header) = /^#\s*include <([^>]+)>/) {

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors of PostgreSQL, see scim_db_parts.h: a table from SQLSTATEs to kinds
+ * of error and to what the client is told.  The log is told the primary
+ * message of PostgreSQL, or why there was no answer.
+ */
+#include "storage/scim_db_parts.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "storage/scim_version.h"
+
+static const char held[] =
+    "Another request is changing the same account at the moment. Please try"
+    " again.";
+static const char too_slow[] =
+    "The database did not answer in time. Please try again.";
+static const char too_broad[] =
+    "The search takes longer than this server allows. Ask for less: a filter"
+    " of fewer terms, or one that begins with userName, externalId or id"
+    " eq.";
+/* Of a constraint that no client can offend; for the log. */
+static const char is_behind[] =
+    ": the sequence is behind, as after logical replication: SELECT setval("
+    "'scim.event_sequence_seq', max(sequence)) FROM scim.event";
+
+/* SQLSTATE (or how it begins) and, where one is named, constraint -> error;
+ * the first row that fits counts. */
+static const struct {
+    const char *sqlstate;
+    const char *constraint;
+    scim_error_kind_e kind;
+    const char *detail;
+} sqlstates[] = {
+    { "SC001", NULL, SCIM_E_FORBIDDEN,
+      "This account generated a SCIM token that is still valid, so it cannot"
+      " be deleted, deactivated or lose the role ADMIN. An administrator must"
+      " first delete that token or let another administrator generate one." },
+    { "SC002", NULL, SCIM_E_FORBIDDEN,
+      "The issuer of a SCIM token must be an active account with the role"
+      " ADMIN." },
+    { "SC003", NULL, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN },
+    { "SC004", NULL, SCIM_E_SWITCHED_OFF, SCIM_PROVISIONING_OFF },
+    { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
+      "Another account of this organization has this userName already." },
+    { "23505", NULL, SCIM_E_INTERNAL, NULL },
+    { "22", NULL, SCIM_E_INVALID_VALUE,
+      "A value cannot be stored or compared as sent." },
+    { "23", NULL, SCIM_E_INVALID_VALUE,
+      "A value violates a constraint of the database." },
+    { "54", NULL, SCIM_E_INVALID_VALUE,
+      "A value or the request is too large." },
+    { "08", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "25006", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "26000", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "28", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "3D", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "40", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "53", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "55P03", NULL, SCIM_E_UNAVAILABLE, held },
+    { "55", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "57014", NULL, SCIM_E_UNAVAILABLE, too_slow },
+    { "57", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "58", NULL, SCIM_E_UNAVAILABLE, NULL },
+    { "XX000", NULL, SCIM_E_UNAVAILABLE, NULL },    /* a table that has gone */
+    { "", NULL, SCIM_E_INTERNAL, NULL }
+};
+
+int scim_db_succeeded(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+static const char *sqlstate_of(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+    return state ? state : "";
+}
+
+int scim_db_is_state(const PGresult *result, const char *state)
+{
+    return strcmp(sqlstate_of(result), state) == 0;
+}
+
+/* Errors without SQLSTATE are libpq's own; after a failed write it may report
+ * one while PQstatus is still OK. */
+int scim_db_is_lost(const scim_db_t *db, const PGresult *result)
+{
+    return PQstatus(db->connection) == CONNECTION_BAD
+           || !*sqlstate_of(result) || scim_db_is_state(result, "57P01")
+           || scim_db_is_state(result, "57P02")
+           || scim_db_is_state(result, "57P03");
+}
+
+/* Only the primary message: context and detail may quote values. */
+static const char *cause_of(scim_db_t *db, const PGresult *result)
+{
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    if (db->problem) {
+        return db->problem;
+    }
+    return primary ? apr_psprintf(db->pool, "SQLSTATE %s: %s",
+                                  sqlstate_of(result), primary)
+                   : apr_pstrdup(db->pool, PQerrorMessage(db->connection));
+}
+
+scim_error_t *scim_db_given_up(scim_db_t *db)
+{
+    return db->patience->end == SCIM_WAIT_FOR_NOBODY
+           ? scim_error(db->pool, SCIM_E_TIMEOUT,
+                        "The client has gone away.")
+           : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, too_slow,
+                               "no answer from PostgreSQL within"
+                               " SCIMDatabaseTimeout; the connection was"
+                               " closed");
+}
+
+scim_error_t *scim_db_lost(scim_db_t *db)
+{
+    return db->patience->end
+           ? scim_db_given_up(db)
+           : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE,
+                               SCIM_DATABASE_AWAY, cause_of(db, NULL));
+}
+
+static int is_row_of(int i, const PGresult *result)
+{
+    const char *state = sqlstate_of(result);
+    const char *constraint = PQresultErrorField(result,
+                                                PG_DIAG_CONSTRAINT_NAME);
+
+    return strncmp(state, sqlstates[i].sqlstate,
+                   strlen(sqlstates[i].sqlstate)) == 0
+           && (!sqlstates[i].constraint
+               || (constraint
+                   && strcmp(constraint, sqlstates[i].constraint) == 0));
+}
+
+void scim_db_advise_shared(scim_db_t *db, const PGresult *result)
+{
+    if (db->from) {
+        scim_pool_advise(db->from, SCIM_POOL_ADVICE_SHARED,
+                         cause_of(db, result));
+    }
+}
+
+/* A borrowed connection whose database has not what a statement needs is asked
+ * again what it has; operators are told by scimctl what their role may. */
+static scim_error_t *unfit(scim_db_t *db, const PGresult *result)
+{
+    const char *advice = db->from ? scim_version_advice(sqlstate_of(result))
+                                  : NULL;
+
+    if (!advice) {
+        return NULL;
+    }
+    db->prepared->fits = 0;
+    return scim_error_caused(db->pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE,
+                             apr_pstrcat(db->pool, cause_of(db, result), ": ",
+                                         advice, NULL));
+}
+
+/* What the client is told; a constraint of an operator's own is named. */
+static const char *detail_of(const scim_db_t *db, int i,
+                             const PGresult *result)
+{
+    const char *constraint = PQresultErrorField(result,
+                                                PG_DIAG_CONSTRAINT_NAME);
+
+    if (constraint && strcmp(sqlstates[i].sqlstate, "23") == 0) {
+        return apr_psprintf(db->pool, "A value violates the constraint '%.63s'"
+                                      " of the database.", constraint);
+    }
+    if (sqlstates[i].detail) {
+        return sqlstates[i].detail;
+    }
+    return sqlstates[i].kind == SCIM_E_UNAVAILABLE ? SCIM_DATABASE_AWAY
+                                                   : SCIM_SERVER_FAILED;
+}
+
+scim_error_t *scim_db_error(scim_db_t *db, const PGresult *result)
+{
+    const char *cause;
+    scim_error_t *error;
+    int i = 0;
+
+    if (db->patience->end) {
+        return scim_db_given_up(db);
+    }
+    error = unfit(db, result);
+    if (error) {
+        return error;
+    }
+    if (scim_db_is_lost(db, result)) {
+        return scim_error_caused(db->pool, SCIM_E_UNAVAILABLE,
+                                 SCIM_DATABASE_AWAY, cause_of(db, result));
+    }
+    if (scim_db_is_state(result, "26000")) {
+        scim_db_advise_shared(db, result);
+    }
+    while (!is_row_of(i, result)) {
+        i++;
+    }
+    cause = cause_of(db, result);
+    if (scim_db_is_state(result, "23505")
+        && sqlstates[i].kind == SCIM_E_INTERNAL) {
+        cause = apr_pstrcat(db->pool, cause, is_behind, NULL);
+    }
+    return scim_error_caused(db->pool, sqlstates[i].kind,
+                             detail_of(db, i, result), cause);
+}
+
+/* What takes longer than statement_timeout would do so again. */
+scim_error_t *scim_db_search_error(scim_db_t *db, const PGresult *result)
+{
+    return scim_db_is_state(result, "57014")
+           ? scim_error_caused(db->pool, SCIM_E_TOO_MANY, too_broad,
+                               cause_of(db, result))
+           : scim_db_error(db, result);
+}

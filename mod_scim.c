@@ -22,6 +22,7 @@
 
 #include "resources/scim_activity.h"
 #include "httpd/scim_admin.h"
+#include "httpd/scim_admin_page.h"
 #include "httpd/scim_config.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_endpoints.h"
@@ -623,9 +624,9 @@ static int check_database(server_rec *s)
 static int load_admin_files(apr_pool_t *pconf, server_rec *s)
 {
     const char *folder = scim_config_of_server(s)->admin_files;
-    const char *missing = scim_admin_load(pconf, folder ? folder
-                                          : SCIM_DATA_DIR "/"
-                                            SCIM_ADMIN_FOLDER);
+    const char *missing = scim_admin_page_load(pconf, folder ? folder
+                                               : SCIM_DATA_DIR "/"
+                                                 SCIM_ADMIN_FOLDER);
 
     if (missing) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0005)

@@ -9,7 +9,8 @@
  *   {Location}/{organization}/api/counts     GET
  *   {Location}/{organization}/api/activity   GET
  *
- * httpd says who it is (r->user); an active ADMIN account gets in.
+ * httpd says who it is (r->user); an active ADMIN account gets in.  The page
+ * is scim_admin_page, the API scim_admin_api.
  */
 #ifndef SCIM_ADMIN_H
 #define SCIM_ADMIN_H
@@ -17,12 +18,6 @@
 #include <httpd.h>
 
 #include "values/scim_error.h"
-
-#define SCIM_ADMIN_FOLDER "admin" /* in the package's own */
-
-/* Read the files of the page, which live as long as pool.  The path of a file
- * that cannot be read, or NULL. */
-const char *scim_admin_load(apr_pool_t *pool, const char *folder);
 
 /* Answer with the error, as a page or for the page's script; returns DONE. */
 int scim_admin_refuse(request_rec *r, const scim_error_t *error);

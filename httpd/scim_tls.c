@@ -16,7 +16,6 @@
 #include <http_log.h>
 #include <http_ssl.h>
 
-#include "httpd/scim_admin.h"
 #include "httpd/scim_config.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_http.h"

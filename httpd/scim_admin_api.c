@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings page's API, see scim_admin_api.h: settings, tokens, members and
+ * activity; at the end, the table that leads a request to its function.
+ */
+#include "httpd/scim_admin_api.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include <http_core.h>
+
+#include "httpd/scim_admin_page.h"
+#include "httpd/scim_config.h"
+#include "httpd/scim_http.h"
+#include "resources/scim_activity.h"
+#include "resources/scim_members.h"
+#include "rules/scim_shape.h"
+#include "scim_tokens.h"
+#include "values/scim_json.h"
+#include "values/scim_text.h"
+
+#define DEFAULT_COUNT 50
+
+/* Settings */
+
+static scim_error_t *text_field(const char **text, scim_visit_t *v,
+                                const char *name)
+{
+    const cJSON *value = scim_json_member(v->body, name);
+    int is_absent = scim_shape_is_absent(value, &v->call.rules);
+
+    v->field = name;
+    *text = is_absent ? NULL : cJSON_GetStringValue(value);
+    if (!is_absent && !*text) {
+        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                          "'%s' must be a string.", name);
+    }
+    return NULL;
+}
+
+/* By what the person signed in, as the modules say it; NULL: no single
+ * sign-on. */
+static const char *single_sign_on(request_rec *r)
+{
+    static const char *const types[][2] = {
+        { "Mellon", "SAML" },
+        { "openid-connect", "OpenID Connect" },
+        { "auth-openidc", "OpenID Connect" }
+    };
+    const char *type = r->ap_auth_type ? r->ap_auth_type : ap_auth_type(r);
+    apr_size_t i;
+
+    for (i = 0; type && i < sizeof(types) / sizeof(*types); i++) {
+        if (strcasecmp(type, types[i][0]) == 0) {
+            return types[i][1];
+        }
+    }
+    return NULL;
+}
+
+static cJSON *administrator_of(const scim_visit_t *v)
+{
+    cJSON *administrator = cJSON_CreateObject();
+
+    scim_json_put_text(administrator, "id", v->person->id);
+    scim_json_put_text(administrator, "userName", v->person->user_name);
+    scim_json_put_text(administrator, "displayName",
+                       v->person->display_name);
+    scim_json_put_text(administrator, "language", v->person->language);
+    return administrator;
+}
+
+static scim_error_t *get_settings(scim_visit_t *v)
+{
+    const char *sso = single_sign_on(v->r);
+
+    v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
+    scim_json_put_text(v->answer, "organization",
+                       v->person->organization_name);
+    scim_json_put_text(v->answer, "key", v->organization);
+    scim_json_put(v->answer, "enabled",
+                  cJSON_CreateBool(v->person->principal.enabled));
+    scim_json_put_text(v->answer, "scimUrl", v->call.base);
+    scim_json_put_text(v->answer, "singleSignOn", sso);
+    scim_json_put(v->answer, "singleSignOnRequired",
+                  cJSON_CreateBool(v->config->require_sso == 1));
+    scim_json_put(v->answer, "administrator", administrator_of(v));
+    return NULL;
+}
+
+static scim_error_t *put_settings(scim_visit_t *v)
+{
+    const cJSON *enabled = scim_json_member(v->body, "enabled");
+    const scim_principal_t *actor = v->call.principal;
+    const char *values[] = { actor->organization_id,
+                             cJSON_IsTrue(enabled) ? "true" : "false",
+                             actor->actor_kind, actor->actor_id,
+                             actor->actor_name };
+    scim_person_t *person = apr_pmemdup(v->r->pool, v->person,
+                                        sizeof(*person));
+    scim_rows_t *rows;
+
+    v->field = "enabled";
+    if (!cJSON_IsBool(enabled)) {
+        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                          "'enabled' must be true or false.");
+    }
+    if (cJSON_IsTrue(enabled) && v->config->require_sso == 1
+        && !single_sign_on(v->r)) {
+        return scim_error(v->r->pool, SCIM_E_FORBIDDEN,
+                          "Provisioning can be switched on only by an"
+                          " administrator who signed in by single sign-on"
+                          " (SAML or OpenID Connect).");
+    }
+    SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
+                         SCIM_VALUES(values)));
+    person->principal.enabled = cJSON_IsTrue(enabled);
+    v->person = person;
+    return get_settings(v);
+}
+
+/* Tokens */
+
+static scim_error_t *get_tokens(scim_visit_t *v)
+{
+    static const char *const names[] = { "id", "name", "prefix", "issuer",
+                                         "created", "expires", "lastUsed" };
+    const char *values[] = { v->call.principal->organization_id };
+    scim_rows_t *rows;
+    cJSON *tokens;
+    int i;
+
+    SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_TOKEN_LIST,
+                         SCIM_VALUES(values)));
+    v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
+    tokens = cJSON_AddArrayToObject(v->answer, "tokens");
+    for (i = 0; i < scim_rows_count(rows); i++) {
+        cJSON *token = cJSON_CreateObject();
+        int column;
+
+        for (column = 0; column < 7; column++) {
+            scim_json_put_text(token, names[column],
+                               scim_rows_value(rows, i, column));
+        }
+        cJSON_AddItemToArray(tokens, token);
+    }
+    return NULL;
+}
+
+static scim_error_t *read_expiry(const char **expires, scim_visit_t *v)
+{
+    SCIM_ERR(text_field(expires, v, "expires"));
+    return *expires ? scim_tokens_check_expiry(expires, v->r->pool) : NULL;
+}
+
+static scim_error_t *post_token(scim_visit_t *v)
+{
+    const char *expires;
+    const char *secret;
+    const char *name;
+    const char *id;
+
+    SCIM_ERR(read_expiry(&expires, v));
+    SCIM_ERR(text_field(&name, v, "name"));
+    SCIM_ERR(scim_tokens_check_name(name ? name : "", v->r->pool));
+    v->field = NULL;
+    SCIM_ERR(scim_tokens_generate(&secret, &id, v->call.db,
+                                  v->call.principal, v->person->id, name,
+                                  expires, v->r->pool));
+    v->status = HTTP_CREATED;
+    v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
+    scim_json_put_text(v->answer, "id", id);
+    scim_json_put_text(v->answer, "name", name);
+    scim_json_put_text(v->answer, "token", secret);
+    return NULL;
+}
+
+static scim_error_t *delete_token(scim_visit_t *v)
+{
+    const char *name;
+
+    v->status = HTTP_NO_CONTENT;
+    return scim_tokens_delete(&name, v->call.db, v->call.principal, v->id,
+                              v->r->pool);
+}
+
+/* Members and activity */
+
+static const char *parameter(const scim_visit_t *v, const char *name)
+{
+    const char *value = apr_table_get(v->parameters, name);
+
+    return value && *value ? value : NULL;
+}
+
+/* What a person has typed or pasted. */
+static const char *typed_parameter(const scim_visit_t *v, const char *name)
+{
+    const char *value = parameter(v, name);
+
+    value = value ? scim_text_trim(v->r->pool, value) : "";
+    return *value ? value : NULL;
+}
+
+static scim_error_t *count_parameter(int *count, scim_visit_t *v)
+{
+    const char *text = parameter(v, "count");
+    apr_int64_t number = DEFAULT_COUNT;
+
+    if ((text && !scim_text_integer(text, &number)) || number < 1
+        || number > SCIM_MEMBERS_MAX_COUNT) {
+        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                          "'count' must be a number from 1 to %d.",
+                          SCIM_MEMBERS_MAX_COUNT);
+    }
+    *count = (int) number;
+    return NULL;
+}
+
+static scim_error_t *get_members(scim_visit_t *v)
+{
+    scim_members_query_t query = {
+        typed_parameter(v, "search"), parameter(v, "role"),
+        parameter(v, "active"), parameter(v, "label"),
+        parameter(v, "cursor"), 0
+    };
+
+    SCIM_ERR(count_parameter(&query.count, v));
+    return scim_members_list(&v->answer, &v->call, &query);
+}
+
+static scim_error_t *get_member(scim_visit_t *v)
+{
+    return scim_members_get(&v->answer, &v->call, v->id);
+}
+
+static scim_error_t *patch_member(scim_visit_t *v)
+{
+    SCIM_ERR(scim_members_edit(&v->field, &v->call, v->id, v->body));
+    return get_member(v);
+}
+
+static scim_error_t *get_counts(scim_visit_t *v)
+{
+    return scim_members_count(&v->answer, &v->call);
+}
+
+static scim_error_t *get_activity(scim_visit_t *v)
+{
+    scim_activity_query_t query = { parameter(v, "outcome"),
+                                    typed_parameter(v, "account"),
+                                    parameter(v, "before"), 0 };
+
+    SCIM_ERR(count_parameter(&query.count, v));
+    return scim_activity_list(&v->answer, v->call.db,
+                              v->call.principal->organization_id, &query,
+                              v->r->pool);
+}
+
+/* Routes */
+
+static const struct {
+    const char *path;
+    int has_id;
+    int method;
+    scim_visit_fn *serve;
+} routes[] = {
+    { "api/settings", 0, M_GET, get_settings },
+    { "api/settings", 0, M_PUT, put_settings },
+    { "api/tokens", 0, M_GET, get_tokens },
+    { "api/tokens", 0, M_POST, post_token },
+    { "api/tokens", 1, M_DELETE, delete_token },
+    { "api/members", 0, M_GET, get_members },
+    { "api/members", 1, M_GET, get_member },
+    { "api/members", 1, M_PATCH, patch_member },
+    { "api/counts", 0, M_GET, get_counts },
+    { "api/activity", 0, M_GET, get_activity }
+};
+#define ROUTES (sizeof(routes) / sizeof(*routes))
+
+scim_error_t *scim_admin_api_find(scim_visit_fn **serve, scim_visit_t *v)
+{
+    const char *allow = NULL;
+    apr_size_t i;
+
+    for (i = 0; i < ROUTES; i++) {
+        if (strcmp(routes[i].path, v->path) != 0
+            || routes[i].has_id != (v->id != NULL)) {
+            continue;
+        }
+        if (routes[i].method == v->r->method_number) {
+            *serve = routes[i].serve;
+            return NULL;
+        }
+        allow = apr_pstrcat(v->r->pool, allow ? allow : "",
+                            allow ? ", " : "",
+                            scim_http_method_name(v->r->pool,
+                                                  routes[i].method),
+                            NULL);
+    }
+    if (!allow) {
+        return scim_error(v->r->pool, SCIM_E_NOT_FOUND,
+                          SCIM_ADMIN_NOTHING_HERE);
+    }
+    apr_table_setn(v->r->err_headers_out, "Allow", allow);
+    return scim_error(v->r->pool, SCIM_E_NOT_ALLOWED,
+                      "The method %.20s is not allowed here, only %s.",
+                      v->r->method, allow);
+}

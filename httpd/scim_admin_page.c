@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The files of the settings page, see scim_admin_page.h.
+ *
+ * They are read once, at start, and answered from memory.  Pages for people
+ * who do not get in have no file: they say one sentence, in both languages.
+ */
+#include "httpd/scim_admin_page.h"
+
+#include <string.h>
+
+#include <apr_file_io.h>
+#include <apr_sha1.h>
+#include <apr_strings.h>
+
+#include <http_protocol.h>
+
+#define MAX_FILE 65536
+
+static struct {
+    const char *name;
+    const char *type;
+    const char *text;
+    apr_size_t length;
+    const char *etag;
+} files[] = {
+    { "index.html", "text/html; charset=utf-8", NULL, 0, NULL },
+    { "admin.css", "text/css; charset=utf-8", NULL, 0, NULL },
+    { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "icon.svg", "image/svg+xml", NULL, 0, NULL }
+};
+#define FILES (sizeof(files) / sizeof(*files))
+#define INDEX 0
+
+static apr_status_t read_file(char **text, apr_size_t *length,
+                              const char *path, apr_pool_t *pool)
+{
+    apr_file_t *file;
+    apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ,
+                                    APR_FPROT_OS_DEFAULT, pool);
+
+    if (rv == APR_SUCCESS) {
+        *text = apr_palloc(pool, MAX_FILE);
+        rv = apr_file_read_full(file, *text, MAX_FILE, length);
+        apr_file_close(file);
+    }
+    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+}
+
+static const char *etag_of(const char *text, apr_size_t length,
+                           apr_pool_t *pool)
+{
+    char digest[sizeof("{SHA}") + 2 * APR_SHA1_DIGESTSIZE];
+
+    apr_sha1_base64(text, (int) length, digest);
+    return apr_pstrcat(pool, "\"", digest + strlen("{SHA}"), "\"", NULL);
+}
+
+const char *scim_admin_page_load(apr_pool_t *pool, const char *folder)
+{
+    apr_size_t i;
+
+    for (i = 0; i < FILES; i++) {
+        const char *path = apr_pstrcat(pool, folder, "/", files[i].name,
+                                       NULL);
+        char *text = NULL;
+
+        if (read_file(&text, &files[i].length, path, pool) != APR_SUCCESS) {
+            return path;
+        }
+        files[i].text = text;
+        files[i].etag = etag_of(text, files[i].length, pool);
+    }
+    return NULL;
+}
+
+void scim_admin_page_headers(request_rec *r, const char *caching)
+{
+    apr_table_t *headers = r->headers_out;
+
+    apr_table_setn(headers, "Cache-Control", caching);
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(headers, "Referrer-Policy", "same-origin");
+    apr_table_setn(headers, "Cross-Origin-Resource-Policy", "same-origin");
+    apr_table_setn(headers, "Content-Security-Policy",
+                   "default-src 'none'; script-src 'self'; style-src 'self';"
+                   " connect-src 'self'; img-src 'self'; base-uri 'none';"
+                   " form-action 'none'; frame-ancestors 'none'");
+}
+
+int scim_admin_page_write(request_rec *r, const char *type, const char *text,
+                          apr_size_t length)
+{
+    r->status_line = NULL;
+    ap_set_content_type(r, type);
+    ap_set_content_length(r, length);
+    ap_rwrite(text, (int) length, r);
+    return DONE;
+}
+
+scim_error_t *scim_admin_page_find(apr_size_t *found, request_rec *r,
+                                   const char *name)
+{
+    apr_size_t i = INDEX;
+
+    while (*name && i < FILES && strcmp(files[i].name, name) != 0) {
+        i++;
+    }
+    *found = i;
+    if (i == FILES) {
+        return scim_error(r->pool, SCIM_E_NOT_FOUND,
+                          "There is no file with this name.");
+    }
+    if (r->method_number == M_GET) {
+        return NULL;
+    }
+    apr_table_setn(r->err_headers_out, "Allow", "GET, HEAD");
+    return scim_error(r->pool, SCIM_E_NOT_ALLOWED,
+                      "The method %.20s is not allowed here.", r->method);
+}
+
+int scim_admin_page_answer(request_rec *r, apr_size_t i)
+{
+    int condition;
+
+    /* The page holds what its script puts into it, a new token above all. */
+    scim_admin_page_headers(r, i == INDEX ? "no-store" : "private, no-cache");
+    apr_table_setn(r->headers_out, "ETag", files[i].etag);
+    condition = ap_meets_conditions(r);
+    return condition == OK
+           ? scim_admin_page_write(r, files[i].type, files[i].text,
+                                   files[i].length)
+           : condition;
+}
+
+/* What a person sees who does not get in. */
+static int write_page(request_rec *r, int status, const char *title,
+                      const char *text, const char *japanese)
+{
+    const char *page = apr_pstrcat(r->pool, "<!DOCTYPE html>\n"
+        "<html lang=\"en\"><head><meta charset=\"utf-8\">"
+        "<meta name=\"viewport\" content=\"width=device-width\">"
+        "<title>", title, "</title></head>\n<body><main><h1>", title,
+        "</h1>\n<p>", text, "</p>\n<p lang=\"ja\">", japanese,
+        "</p></main></body></html>\n", NULL);
+
+    r->status = status;
+    scim_admin_page_headers(r, "no-store");
+    return scim_admin_page_write(r, "text/html; charset=utf-8", page,
+                                 strlen(page));
+}
+
+static int refuse_signed_in(request_rec *r)
+{
+    const char *name = r->user ? ap_escape_html(r->pool,
+                                     apr_pstrndup(r->pool, r->user, 120))
+                               : "?";
+
+    return write_page(r, HTTP_FORBIDDEN, "No access",
+        apr_pstrcat(r->pool, "You are signed in as <strong>", name,
+            "</strong>. These settings are for active administrators"
+            " (role ADMIN) of this organization. Ask one of them for the"
+            " role, or sign in with another account.", NULL),
+        "この設定を利用できるのは、"
+        "この組織の有効な管理者（ADMIN）だけです。");
+}
+
+int scim_admin_page_refuse(request_rec *r, scim_error_kind_e kind)
+{
+    int status = scim_error_status(kind);
+
+    if (kind == SCIM_E_NOT_SECURE) {
+        return write_page(r, status, "TLS is required",
+                          "These settings are only served over TLS: open"
+                          " them with https://.",
+                          "この設定は https:// で"
+                          "開いてください。");
+    }
+    if (status == HTTP_NOT_FOUND) {
+        return write_page(r, status, "Not found", SCIM_ADMIN_NOTHING_HERE,
+                          "このアドレスには何もありません。");
+    }
+    if (status == HTTP_FORBIDDEN) {
+        return refuse_signed_in(r);
+    }
+    if (status == HTTP_METHOD_NOT_ALLOWED) {
+        return write_page(r, status, "Not allowed",
+                          "This page is read-only; changes go through its"
+                          " API.",
+                          "このページは表示専用です。");
+    }
+    return write_page(r, status, "Not available now",
+                      "Please try again in a moment.",
+                      "しばらくしてからお試しください。");
+}

@@ -32,9 +32,9 @@
 #include "httpd/scim_http.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_refusals.h"
 #include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
-#include "values/scim_text.h"
 #include "httpd/scim_tls.h"
 #include "httpd/scim_trace.h"
 #include "scim_tokens.h"
@@ -456,88 +456,6 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
-/* What an administrator should see: not a search for what is not there, nor
- * what is only refused for now or was tried with a token that is none any
- * more. */
-static int is_worth_keeping(const scim_refusal_t *refusal)
-{
-    int status = scim_error_status(refusal->error->kind);
-
-    return status < HTTP_INTERNAL_SERVER_ERROR
-           && status != HTTP_UNAUTHORIZED
-           && refusal->error->kind != SCIM_E_TOO_MANY_REQUESTS
-           && (status != HTTP_NOT_FOUND
-               || (strcmp(refusal->method, "GET") != 0
-                   && strcmp(refusal->method, "HEAD") != 0));
-}
-
-/* Keep the refusals for the organization's administrators.  The answer does
- * not depend on it. */
-static void keep_refusals(scim_exchange_t *x,
-                          const apr_array_header_t *refusals)
-{
-    scim_error_t *failure = NULL;
-    scim_db_t *db;
-    int i;
-
-    if (refusals->nelts == 0 || !x->call.principal) {
-        return;
-    }
-    failure = scim_http_borrow(&db, x->r, x->target->organization);
-    if (!failure) {
-        for (i = 0; i < refusals->nelts && !failure; i++) {
-            failure = scim_activity_refused(db, x->call.principal,
-                &APR_ARRAY_IDX(refusals, i, scim_refusal_t), x->r->pool);
-        }
-        scim_db_return(db);
-    }
-    if (failure) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
-                      SCIM_LOGNO(0021) "%s %s was refused, but Activity does"
-                      " not show it. Cause: %s", x->r->method, x->r->uri,
-                      failure->cause ? failure->cause : failure->detail);
-    }
-}
-
-/* The path below the Location, as text that the database takes. */
-static const char *path_of(const scim_exchange_t *x, const char *operation)
-{
-    const scim_target_t *target = x->target;
-    char *path = operation
-        ? apr_pstrcat(x->r->pool, "/", target->organization, "/",
-                      target->version, *operation == '/' ? "" : "/",
-                      operation, NULL)
-        : apr_pstrdup(x->r->pool, x->r->uri + strlen(target->prefix));
-
-    scim_text_mend(path);
-    return path;
-}
-
-static void note_refusals(scim_exchange_t *x, const scim_error_t *error)
-{
-    apr_array_header_t *kept = apr_array_make(x->r->pool, 4,
-                                              sizeof(scim_refusal_t));
-    scim_refusal_t refusal = {
-        x->r->method, path_of(x, NULL),
-        x->resource ? x->resource->type->name : NULL, x->target->id,
-        cJSON_GetStringValue(scim_json_member_nocase(x->body, "userName")),
-        error
-    };
-    int i;
-
-    if (error && is_worth_keeping(&refusal)) {
-        APR_ARRAY_PUSH(kept, scim_refusal_t) = refusal;
-    }
-    for (i = 0; i < x->call.refusals->nelts; i++) {
-        refusal = APR_ARRAY_IDX(x->call.refusals, i, scim_refusal_t);
-        refusal.path = path_of(x, refusal.path);
-        if (is_worth_keeping(&refusal)) {
-            APR_ARRAY_PUSH(kept, scim_refusal_t) = refusal;
-        }
-    }
-    keep_refusals(x, kept);
-}
-
 /* After all that httpd itself asks of a request, so that the database is not
  * troubled by who may not come here at all, and in no hook that Satisfy Any
  * leaves out. */
@@ -557,7 +475,7 @@ static int serve_scim(request_rec *r)
         scim_http_log(r, x.failure);
     }
     if (error || x.call.refusals->nelts > 0) {
-        note_refusals(&x, error);
+        scim_refusals_keep(&x, error);
     }
     return error ? scim_http_refuse(r, error)
                  : scim_http_answer(r, &x.reply);

@@ -14,8 +14,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "values/scim_json.h"
-#include "values/scim_text.h"
+#include "values/scim_literal.h"
 
 typedef struct {
     const char *start;
@@ -154,173 +153,15 @@ static scim_error_t *resolve(scim_operand_t *operand, parser_t *in,
     return error;
 }
 
-/* Literals */
-
-/* The end of the JSON string that starts at at, behind its quote, or NULL. */
-static const char *string_end(const char *at)
-{
-    for (at++; *at && *at != '"'; at++) {
-        if (*at == '\\' && at[1]) {
-            at++;
-        }
-    }
-    return *at ? at + 1 : NULL;
-}
-
-static const char *literal_end(const char *at)
-{
-    if (*at == '"') {
-        return string_end(at);
-    }
-    while (*at && !strchr(" \t()[]\"", *at)) {
-        at++;
-    }
-    return at;
-}
-
-static void put_string(scim_literal_t *literal, const char *text)
-{
-    literal->kind = SCIM_LITERAL_STRING;
-    literal->text = text;
-}
-
-static void put_boolean(scim_literal_t *literal, int value)
-{
-    literal->kind = SCIM_LITERAL_BOOLEAN;
-    literal->boolean = value;
-}
-
-/* compValue = false / null / true / number / string, in JSON's own syntax */
-static int read_json_literal(scim_literal_t *literal, const char *text,
-                             apr_size_t length, apr_pool_t *pool)
-{
-    cJSON *value;
-
-    if (length == 0 || strchr("{[", *text)
-        || scim_json_parse(&value, text, length, pool) != NULL) {
-        return 0;
-    }
-    if (cJSON_IsString(value)) {
-        put_string(literal, value->valuestring);
-    }
-    else if (cJSON_IsBool(value)) {
-        put_boolean(literal, cJSON_IsTrue(value));
-    }
-    else if (cJSON_IsNull(value)) {
-        literal->kind = SCIM_LITERAL_NULL;
-    }
-    else {
-        literal->kind = SCIM_LITERAL_NUMBER;
-        literal->number = value->valuedouble;
-        literal->text = apr_pstrmemdup(pool, text, length);
-    }
-    return 1;
-}
-
-static int is_string_comparison(scim_compare_e compare)
-{
-    return compare == SCIM_COMPARE_FOLD || compare == SCIM_COMPARE_USER_NAME
-           || compare == SCIM_COMPARE_EXACT;
-}
-
-static int takes_text(scim_compare_e compare)
-{
-    return is_string_comparison(compare) || compare == SCIM_COMPARE_INSTANT
-           || compare == SCIM_COMPARE_BINARY;
-}
-
-/* U+2018 to U+201F in UTF-8. */
-static int is_typographic_quote(const char *at)
-{
-    return strncmp(at, "\xe2\x80", 2) == 0
-           && (unsigned char) at[2] >= 0x98 && (unsigned char) at[2] <= 0x9f;
-}
-
-/* A word without its quotation marks.  In wrong ones it is none: who took them
- * for part of the word would find nobody, and a client that finds nobody
- * creates a second account. */
-static int is_bare_word(const char *word)
-{
-    if (strchr("'`", *word) || is_typographic_quote(word)) {
-        return 0;
-    }
-    while (*word && !apr_iscntrl(*word)) {
-        word++;
-    }
-    return *word == '\0';
-}
-
-/* What clients write beyond the grammar: True, "False", a bare word. */
-static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
-                       const char *word)
-{
-    int value;
-
-    if (compare == SCIM_COMPARE_BOOLEAN
-        && (literal->kind == SCIM_LITERAL_STRING
-            || literal->kind == SCIM_LITERAL_NONE)
-        && scim_text_boolean(literal->text ? literal->text : word, &value)) {
-        put_boolean(literal, value);
-    }
-    else if (takes_text(compare) && literal->kind != SCIM_LITERAL_STRING
-             && literal->kind != SCIM_LITERAL_NULL && is_bare_word(word)) {
-        put_string(literal, word);
-    }
-}
-
-/* Whether the literal fits; a dateTime becomes one. */
-static int fits(scim_literal_t *literal, scim_compare_e compare,
-                scim_op_e op)
-{
-    if (literal->kind == SCIM_LITERAL_NULL) {
-        return (BIT(op) & EQUALITY) != 0;
-    }
-    switch (compare) {
-    case SCIM_COMPARE_BOOLEAN:
-        return literal->kind == SCIM_LITERAL_BOOLEAN;
-    case SCIM_COMPARE_NUMBER:
-        return literal->kind == SCIM_LITERAL_NUMBER;
-    case SCIM_COMPARE_INSTANT:
-        if (literal->kind != SCIM_LITERAL_STRING
-            || !scim_text_instant(literal->text, &literal->instant)) {
-            return 0;
-        }
-        literal->kind = SCIM_LITERAL_INSTANT;
-        return 1;
-    case SCIM_COMPARE_BINARY:
-        return literal->kind == SCIM_LITERAL_STRING
-               && scim_text_is_base64(literal->text);
-    case SCIM_COMPARE_NONE:
-        return 0;
-    default:
-        return literal->kind == SCIM_LITERAL_STRING;
-    }
-}
-
 static scim_error_t *parse_literal(scim_filter_t *filter, parser_t *in)
 {
     scim_compare_e compare = filter->operand.compare;
-    const char *expected = comparisons[compare].literal;
-    const char *end = literal_end(in->at);
-    apr_size_t length = end ? (apr_size_t) (end - in->at) : 0;
+    const char *end = scim_literal_read(&filter->literal, in->at, compare,
+                                        filter->op, in->resolver->lenient,
+                                        in->pool);
 
-    if (!end || length == 0) {
-        return unexpected(in, expected);
-    }
-    if (!read_json_literal(&filter->literal, in->at, length, in->pool)
-        && (*in->at == '"' || !in->resolver->lenient)) {
-        return unexpected(in, expected);
-    }
-    if (in->resolver->lenient) {
-        be_lenient(&filter->literal, compare,
-                   apr_pstrmemdup(in->pool, in->at, length));
-    }
-    if (!fits(&filter->literal, compare, filter->op)) {
-        return unexpected(in, expected);
-    }
-    if (filter->literal.kind == SCIM_LITERAL_STRING) {
-        filter->literal.key = scim_filter_key(compare, filter->literal.text,
-                                              in->pool);
+    if (!end) {
+        return unexpected(in, comparisons[compare].literal);
     }
     in->at = end;
     return NULL;
@@ -591,7 +432,8 @@ static scim_error_t *check_path_rest(parser_t *in)
     if (*in->at == '[') {
         in->at++;
         while (in->at && *in->at && *in->at != ']') {
-            in->at = *in->at == '"' ? string_end(in->at) : in->at + 1;
+            in->at = *in->at == '"' ? scim_literal_string_end(in->at)
+                                    : in->at + 1;
         }
         if (!in->at || *in->at != ']' || in->at == opened + 1) {
             in->at = opened;

@@ -9,7 +9,6 @@
 #include "httpd/scim_limits.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <apr_general.h>
 #include <apr_optional_hooks.h>
@@ -24,6 +23,7 @@
 
 #include "httpd/scim_config.h"
 #include "httpd/scim_log.h"
+#include "values/scim_clock.h"
 
 /* Far more than anybody mistypes, far less than guessing needs or a database
  * feels. */
@@ -54,14 +54,6 @@ typedef struct {
 
 static shared_t *shared;         /* set by make_shared */
 
-static scim_rate_time_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * SCIM_RATE_SECOND + time.tv_nsec;
-}
-
 static void add_one(apr_int64_t *counter)
 {
     __atomic_add_fetch(counter, 1, __ATOMIC_RELAXED);
@@ -91,7 +83,7 @@ static const char *address_of(request_rec *r)
 
 static scim_rate_place_t *place_of_address(request_rec *r)
 {
-    return scim_rate_claim(&shared->addresses, address_of(r), now());
+    return scim_rate_claim(&shared->addresses, address_of(r), scim_clock_ns());
 }
 
 static int limit_of(request_rec *r)
@@ -143,7 +135,7 @@ static scim_error_t *refuse(request_rec *r, scim_rate_time_t wait,
 static void tell_limited(request_rec *r, scim_rate_place_t *place,
                          const char *organization)
 {
-    apr_int64_t untold = scim_rate_line(place, LINE_LIMITED, now());
+    apr_int64_t untold = scim_rate_line(place, LINE_LIMITED, scim_clock_ns());
 
     add_one(&shared->limited);
     add_one(&place->refused);
@@ -162,7 +154,7 @@ static scim_error_t *charge(request_rec *r, scim_rate_place_t *place,
 {
     scim_rate_t rate = rate_of(r);
     scim_rate_time_t wait = scim_rate_take(&place->bucket, &rate, count,
-                                           taken, now());
+                                           taken, scim_clock_ns());
 
     if (wait == 0) {
         return NULL;
@@ -177,7 +169,8 @@ static scim_error_t *turn_away(request_rec *r, scim_rate_place_t *address,
                                scim_rate_time_t wait,
                                const char *organization)
 {
-    apr_int64_t untold = scim_rate_line(address, LINE_LIMITED, now());
+    apr_int64_t untold = scim_rate_line(address, LINE_LIMITED,
+                                          scim_clock_ns());
 
     add_one(&shared->turned_away);
     add_one(&address->refused);
@@ -194,7 +187,7 @@ static scim_error_t *turn_away(request_rec *r, scim_rate_place_t *address,
 static void tell_failed(request_rec *r, scim_rate_place_t *address,
                         const char *organization)
 {
-    apr_int64_t untold = scim_rate_line(address, LINE_FAILED, now());
+    apr_int64_t untold = scim_rate_line(address, LINE_FAILED, scim_clock_ns());
 
     if (untold >= 0) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, SCIM_LOGNO(0047)
@@ -225,7 +218,8 @@ scim_error_t *scim_limits_start(scim_limits_lookup_t *lookup, request_rec *r,
     }
     lookup->address = place_of_address(r);
     /* In advance, or all that come at once would get through. */
-    wait = scim_rate_take(&lookup->address->bucket, &rate, 1, 0, now());
+    wait = scim_rate_take(&lookup->address->bucket, &rate, 1, 0,
+                          scim_clock_ns());
     return wait == 0 ? NULL
                      : turn_away(r, lookup->address, wait, organization);
 }
@@ -235,7 +229,8 @@ static scim_error_t *welcome(const scim_limits_lookup_t *lookup)
 {
     scim_rate_t rate = rate_of_wrong_tokens();
     scim_rate_place_t *place = scim_rate_claim(&shared->organizations,
-                                               lookup->organization, now());
+                                               lookup->organization,
+                                               scim_clock_ns());
 
     scim_rate_give_back(&lookup->address->bucket, &rate);
     scim_rate_remember(&shared->organizations, place, lookup->organization,
@@ -257,7 +252,7 @@ static void turn_down(const scim_limits_lookup_t *lookup)
                          lookup->organization, lookup->secret);
         scim_rate_give_back(&lookup->known->bucket, &rate);
         address = place_of_address(lookup->r);
-        scim_rate_take(&address->bucket, &wrong, 1, 0, now());
+        scim_rate_take(&address->bucket, &wrong, 1, 0, scim_clock_ns());
     }
     add_one(&shared->failed);
     tell_failed(lookup->r, address, lookup->organization);
@@ -284,7 +279,7 @@ scim_error_t *scim_limits_count(request_rec *r, const char *organization,
                                 int count)
 {
     scim_rate_place_t *place = scim_rate_claim(&shared->organizations,
-                                               organization, now());
+                                               organization, scim_clock_ns());
 
     /* One was charged when the token was looked up. */
     return count > 1 ? charge(r, place, organization, count - 1, 1) : NULL;
@@ -346,7 +341,7 @@ int scim_limits_once_a_minute(void)
 {
     scim_rate_time_t before = __atomic_load_n(&shared->told,
                                               __ATOMIC_RELAXED);
-    scim_rate_time_t at = now();
+    scim_rate_time_t at = scim_clock_ns();
 
     return (!before || at - before >= 60 * SCIM_RATE_SECOND)
            && __atomic_compare_exchange_n(&shared->told, &before, at, 0,

@@ -21,6 +21,7 @@
 #include <httpd.h>
 #include <mod_dbd.h>
 
+#include "values/scim_clock.h"
 #include "values/scim_places.h"
 
 #define OPEN_AGAIN apr_time_from_msec(200)
@@ -124,13 +125,13 @@ static void leave_mod_dbd(scim_pool_t *from)
  * says so at once, has no place for one more. */
 static int has_no_place(const scim_pool_t *from, apr_time_t begin)
 {
-    return from->params && scim_wait_now() - begin < OPEN_AGAIN
+    return from->params && scim_clock_now() - begin < OPEN_AGAIN
            && scim_wait_is_there(from->params);
 }
 
 static ap_dbd_t *open_one(scim_pool_t *from)
 {
-    apr_time_t begin = scim_wait_now();
+    apr_time_t begin = scim_clock_now();
     int is_full = 0;
     ap_dbd_t *dbd;
 
@@ -140,7 +141,7 @@ static ap_dbd_t *open_one(scim_pool_t *from)
         is_full = has_no_place(from, begin);
     }
     leave_mod_dbd(from);
-    from->again = is_full ? scim_wait_now() + OPEN_AGAIN : 0;
+    from->again = is_full ? scim_clock_now() + OPEN_AGAIN : 0;
     return dbd;
 }
 
@@ -173,7 +174,7 @@ static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
     ap_dbd_t *dbd;
 
     while (from->count == 0) {
-        apr_time_t now = scim_wait_now();
+        apr_time_t now = scim_clock_now();
 
         if (!from->is_busy && now >= from->again && (!is_refused
                                                      || now < end)) {
@@ -240,7 +241,7 @@ static scim_error_t *take(ap_dbd_t **dbd, scim_pool_t *from,
                           const char *organization, apr_interval_time_t most,
                           apr_pool_t *pool)
 {
-    apr_time_t end = scim_wait_now() + most;
+    apr_time_t end = scim_clock_now() + most;
     scim_error_t *error;
 
     if (!scim_places_take(from->places, organization, most, pool)) {
@@ -274,7 +275,7 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
                              const char *organization,
                              scim_patience_t *patience, apr_pool_t *pool)
 {
-    apr_time_t begin = scim_wait_now();
+    apr_time_t begin = scim_clock_now();
     scim_wait_trace_t trace = { .what = SCIM_WAIT_BORROWED,
                                 .took = patience->left, .sqlstate = "" };
     scim_error_t *error;

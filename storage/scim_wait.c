@@ -14,9 +14,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <libpq-fe.h>
+
+#include "values/scim_clock.h"
 
 #define LOOK_AROUND apr_time_from_msec(500) /* whether somebody waits */
 #define MAX_CANCELS 64           /* that wait to be sent; more are left out */
@@ -28,14 +29,6 @@ void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most)
     patience->end = SCIM_WAIT_GOES_ON;
 }
 
-apr_time_t scim_wait_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000;
-}
-
 static int is_endless(const scim_patience_t *patience)
 {
     return patience->most == SCIM_WAIT_FOR_EVER;
@@ -43,7 +36,7 @@ static int is_endless(const scim_patience_t *patience)
 
 void scim_wait_spend(scim_patience_t *patience, apr_time_t begin)
 {
-    apr_interval_time_t spent = scim_wait_now() - begin;
+    apr_interval_time_t spent = scim_clock_now() - begin;
 
     if (!is_endless(patience)) {
         patience->left = spent < patience->left ? patience->left - spent : 0;
@@ -178,7 +171,7 @@ static int wait_for(PGconn *connection, short events,
     apr_interval_time_t left;
 
     while (socket.fd >= 0) {
-        left = is_endless(patience) ? LOOK_AROUND : end - scim_wait_now();
+        left = is_endless(patience) ? LOOK_AROUND : end - scim_clock_now();
         if (left <= 0) {
             patience->end = SCIM_WAIT_TOO_LONG;
             return 0;
@@ -225,7 +218,7 @@ static void give_up(scim_patience_t *patience)
 
 int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
 {
-    apr_time_t begin = scim_wait_now();
+    apr_time_t begin = scim_clock_now();
 
     if (wait_for_answer(connection, patience, begin + patience->left)) {
         scim_wait_spend(patience, begin);
@@ -320,7 +313,7 @@ PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
  * next; so it is begun while there is time for its connect_timeout. */
 int scim_wait_reset(PGconn *connection, scim_patience_t *patience)
 {
-    apr_time_t begin = scim_wait_now();
+    apr_time_t begin = scim_clock_now();
     apr_interval_time_t left = patience->left;
     scim_wait_trace_t trace = { .what = SCIM_WAIT_OPENED, .sqlstate = "" };
 

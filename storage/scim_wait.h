@@ -67,10 +67,7 @@ void scim_wait_set_trace(scim_wait_trace_fn *trace);
 void scim_wait_tell(const scim_patience_t *patience,
                     const scim_wait_trace_t *trace);
 
-/* The time of a clock that nobody puts forward or back. */
-apr_time_t scim_wait_now(void);
-
-/* What was waited since begin, elsewhere, counts. */
+/* What was waited since begin (scim_clock), elsewhere, counts. */
 void scim_wait_spend(scim_patience_t *patience, apr_time_t begin);
 
 /* As PQexec, PQprepare without types, PQexecParams and PQexecPrepared with

@@ -13,7 +13,7 @@ const char *scim_literal_read(scim_literal_t *literal, const char *text,
                               scim_compare_e compare, scim_op_e op,
                               int is_lenient, apr_pool_t *pool);
 
-/* The end of the JSON string that text starts with, behind its second quote, or
+/* The end of the JSON string that text starts with, behind its last quote, or
  * NULL. */
 const char *scim_literal_string_end(const char *text);
 

@@ -12,6 +12,8 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
+#include "values/scim_clock.h"
+
 #define RECENT apr_time_from_sec(1)
 
 /* One of the organizations that have places, by the hash of its name: two of
@@ -118,7 +120,7 @@ static int try_to_take(scim_places_t *places, unsigned int organization)
     }
     if (organization != OF_NOBODY) {
         share_t *share = share_of(places, organization);
-        apr_time_t now = apr_time_now();
+        apr_time_t now = scim_clock_now();
 
         if (share->taken >= most_of(places, organization, now)) {
             return 0;
@@ -172,7 +174,7 @@ static void serve(scim_places_t *places)
 static int wait_for_place(scim_places_t *places, unsigned int organization,
                           apr_interval_time_t most, apr_pool_t *pool)
 {
-    apr_time_t end = apr_time_now() + most;
+    apr_time_t end = scim_clock_now() + most;
     apr_time_t left = most;
     waiter_t waiter = { organization, 0, NULL, NULL };
 
@@ -184,7 +186,7 @@ static int wait_for_place(scim_places_t *places, unsigned int organization,
         apr_thread_cond_timedwait(waiter.served, places->mutex,
                                   left < RECENT ? left : RECENT);
         serve(places);
-        left = end - apr_time_now();
+        left = end - scim_clock_now();
     }
     if (!waiter.is_served) {
         take_out(places, &waiter);

@@ -16,7 +16,7 @@
 
 #include <apr.h>
 
-/* Nanoseconds of a clock that is the same in all processes. */
+/* Nanoseconds of a clock that is the same in all processes (scim_clock). */
 typedef apr_int64_t scim_rate_time_t;
 #define SCIM_RATE_SECOND APR_INT64_C(1000000000)
 

@@ -3,17 +3,33 @@
 // Text reaches the page as text nodes and attribute values alone.
 
 let texts = {};
+let templates = [];
 let settings;
 
 // Words
 
 // The text in the administrator's language; {name} stands for a value.  The
-// English text is its own key, also for messages of the server, whose code
-// points are values.
+// English text is its own key.
 function t(english, values = {}) {
-    const code = /U\+[0-9A-F]{4,6}/.exec(english)?.[0];
-    const text = texts[english.replace(code, '{code}')] ?? english;
-    return text.replace(/\{(\w+)\}/g, (whole, name) => ({ code, ...values })[name] ?? whole);
+    return (texts[english] ?? english).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+// A message of the server in the administrator's language, by the first template
+// that fits.  In these, {NAME} is a part of the sentence, {name} a value.
+function translated(message) {
+    for (const [pattern, text] of templates) {
+        const found = pattern.exec(message);
+        if (found) {
+            return text.replace(/\{(\w+)\}/g, (_, name) =>
+                /[A-Z]/.test(name) ? translated(found.groups[name]) : found.groups[name]);
+        }
+    }
+    return message;
+}
+
+function templatesOf(messages) {
+    return Object.entries(messages).map(([english, text]) => [
+        new RegExp(`^${english.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{(\w+)\}/g, '(?<$1>.*?)')}$`, 's'), text]);
 }
 
 function language() {
@@ -24,7 +40,9 @@ function language() {
 async function chooseLanguage() {
     const chosen = language();
     document.documentElement.lang = chosen;
-    texts = chosen === 'ja' ? (await import('./ja.js')).default : {};
+    const { default: known = {}, messages = {} } = chosen === 'ja' ? await import('./ja.js') : {};
+    texts = known;
+    templates = templatesOf(messages);
 }
 
 function time(text) {
@@ -125,7 +143,7 @@ async function api(path, method = 'GET', body = undefined) {
     }
     const answer = await response.json().catch(() => ({}));
     if (!response.ok) {
-        throw new Refused(t(answer.message ?? 'The server could not do this. Please try again.'), answer.field, response.status);
+        throw new Refused(answer.message ? translated(answer.message) : t('The server could not do this. Please try again.'), answer.field, response.status);
     }
     return answer;
 }
@@ -559,7 +577,7 @@ function changeLines(attribute, before, after, isNew) {
 
 function changesOf(entry) {
     if (entry.outcome === 'refused') {
-        return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), t(entry.detail));
+        return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), translated(entry.detail));
     }
     const kind = kindOf(entry);
     const { before = {}, after = {}, name } = entry.data ?? {};

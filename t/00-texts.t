@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# The settings page in Japanese: every text has its translation, and no
-# translation is left over.
+# The settings page in Japanese: every text of the page and every message of the
+# server has its translation, and no translation is left over.
 use strict;
 use warnings;
 use utf8;
+use lib 't/lib';
+use Scim::Details;
 use Test::More;
 
 sub content {
@@ -14,23 +16,48 @@ sub content {
 }
 
 my $page = content('admin/admin.js');
-my %used = map { $_ => 1 } $page =~ /\bt\((?:answer\.message \?\? )?'((?:[^'\\]|\\.)*)'/g;
-my ($texts, $messages) = content('admin/ja.js') =~ m{(.*)// What the server says(.*)}s;
+my %used = map { $_ => 1 } $page =~ /\bt\('((?:[^'\\]|\\.)*)'/g;
+my ($texts, $messages) = content('admin/ja.js') =~ m{(.*)^export const messages(.*)}ms;
 my %translated = map { $_ => 1 } $texts =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg;
 is_deeply [grep { !$translated{$_} } sort keys %used], [], 'every text of the page has a translation';
 is_deeply [grep { !$used{$_} } sort keys %translated], [], 'every translation is of a text of the page';
 
-# The words of the server are split over lines in C.
-my $sources = join '', map { content($_) } glob '*.c *.h {httpd,resources,rules,scimctl,storage,values}/*.[ch]';
-$sources =~ s/"\s*APR_STRINGIFY\(SCIM_TOKEN_NAME_MAX\)\s*"/100/g;
-$sources =~ s/"\s*APR_STRINGIFY\(MAX_DISPLAY_NAME\)\s*"/256/g;
-$sources =~ s/"\s*"//g;
-$sources =~ s/\s+/ /g;
-# What is wrong with a name is the end of a sentence.
-$sources .= join '', map { qq("The name $_.") } $sources =~ /"(must not [^"]*)"/g;
-$sources =~ s/U\+%04X/{code}/g;
-is_deeply [grep { index($sources, qq("$_")) < 0 } $messages =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg], [],
-    'every translated message is one that the server sends';
+# The server's messages reach the page as answers of its API and as refusals in
+# Activity.  These do not: errors of files and sign-in, which are pages in both
+# languages, and errors that only the log or scimctl shows.
+my @elsewhere = ('There is no file with this name.', 'The method {} is not allowed here.',
+                 q('{}' is not an active administrator of '{}'.));
+my @sources = grep { !m{resources/scim_(?:people|feed)\.} } glob '*.[ch] {httpd,resources,rules,storage,values}/*.[ch]';
+my $details = Scim::Details->new(@sources);
+is_deeply [$details->unknown], [], 'the text of every error is found in the sources';
+my %sent = map { $_ => 1 } $details->texts;
+cmp_ok scalar keys %sent, '>', 150, 'there are many';
+ok delete $sent{$_}, "$_ is one of them" for @elsewhere;
+my @messages;
+while ($messages =~ /^    (?:'((?:[^'\\]|\\.)*)'|"([^"]*)"): '([^']+)',$/mg) {
+    push @messages, { english => $1 // $2, translation => $3 };
+}
+my @english = map { $_->{english} } @messages;
+sub form_of { my ($text) = @_; return $text =~ s/\{\w+\}/{}/gr }
+my %known = map { (form_of($_) => 1) } @english;
+is_deeply [grep { !$known{ form_of($_) } } sort keys %sent], [], 'every message of the server has a translation';
+my %sent_as = map { (form_of($_) => 1) } keys %sent;
+is_deeply [grep { !$sent_as{$_} } sort keys %known], [], 'every translated message is one that the server sends';
+
+sub strange_values {
+    my ($message) = @_;
+    my %has = map { $_ => 1 } $message->{english} =~ /\{(\w+)\}/g;
+    return grep { !$has{$_} } $message->{translation} =~ /\{(\w+)\}/g;
+}
+is_deeply [map { strange_values($_) } @messages], [], 'a translation has no values but those of its message';
+
+# Of the templates that fit, the page takes the first one.
+my @patterns = map { join '(.*?)', map { quotemeta } split /\{\w+\}/, $_, -1 } @english;
+sub taken_for {
+    my ($message) = @_;
+    return (map { $english[$_] } grep { $message =~ /^$patterns[$_]$/ } 0 .. $#patterns)[0];
+}
+is_deeply [grep { taken_for($_) ne $_ } @english], [], 'no message is taken for a more general one';
 
 # What C, SQL and the page each have to write down is the same.
 my @roles = content('values/scim_role.h') =~ /^#define SCIM_ROLE_[A-Z]+ "([A-Z]+)"/mg;

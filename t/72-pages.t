@@ -24,6 +24,7 @@ my $hostile = $org->create(displayName => '<img src=x onerror=document.title="ow
 $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'Engineer' });
 $org->patch_ops($user->{id}, { op => 'replace', path => 'roles[primary eq "True"].value', value => 'GUEST' });
 $org->post('/Users', { userName => 'taro.yamada@example.com', displayName => 'Taro Yamada' });
+$org->patch_ops($hostile->{id}, { op => 'move', path => 'title', value => 'x' });
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, managed, sync_eligible, active)
       VALUES ($1, 'old@example.com', 'Olga Dorn', 'USER', true, false, true), ($1, 'own@example.com', 'Otto Wirt', 'GUEST', false, true, true),
              ($1, 'left@example.com', 'Lea Weggel', 'USER', true, true, false)}, $org->{id});

@@ -57,6 +57,9 @@ test('the page speaks Japanese to an administrator whose account does, in every 
         assert.equal(await page.locator('html').getAttribute('lang'), 'ja');
         await noViolations(page, `Japanese ${hash}`);
     }
+    await visit(page, '#/activity');
+    await page.getByText('この組織には、userName が「taro.yamada@example.com」のアカウントがすでにあります。').first().waitFor();
+    await page.getByText('操作 1: op には add、replace、remove のいずれかを指定してください（送られた値: 「move」）。').first().waitFor();
     await visit(page, '#/');
     await page.getByRole('heading', { level: 1, name: 'ユーザープロビジョニング' }).waitFor();
     await page.getByRole('button', { name: 'トークンを生成' }).click();
@@ -191,7 +194,7 @@ test('who loses ADMIN while the page is open is told so', async () => {
          AND organization_id = (SELECT id FROM scim.organization WHERE key = '${given.organization}')`);
     await page.getByRole('button', { name: '管理' }).click();
     await page.getByRole('button', { name: '保存' }).click();
-    await page.getByText('You are not an active administrator').waitFor();
+    await page.getByText('この組織の有効な管理者ではありません。').waitFor();
     await page.reload();
     await page.getByRole('heading', { name: 'No access' }).waitFor();
     await noViolations(page, 'No access');

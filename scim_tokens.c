@@ -15,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "storage/scim_digest.h"
+#include "values/scim_bounds.h"
 #include "values/scim_text.h"
 #include "storage/scim_version.h"
 

@@ -39,7 +39,6 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
 
 /* Whether a token may be called so: 1 to SCIM_TOKEN_NAME_MAX characters, not
  * blank, no control characters, no < or >; else SCIM_E_INVALID_VALUE. */
-#define SCIM_TOKEN_NAME_MAX 100
 scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
     SCIM_CHECKED;
 

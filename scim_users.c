@@ -23,6 +23,7 @@
 #include "rules/scim_shape.h"
 #include "scim_roles.h"
 #include "values/scim_json.h"
+#include "values/scim_bounds.h"
 #include "values/scim_text.h"
 
 /* Attributes that are columns of their own, in the order of the last values of

@@ -17,6 +17,7 @@
 #include <http_log.h>
 
 #include "httpd/scim_headers.h"
+#include "values/scim_bounds.h"
 #include "values/scim_text.h"
 
 APLOG_USE_MODULE(scim);
@@ -168,8 +169,9 @@ static const char *set_organization(cmd_parms *cmd, void *config_,
 
     if (!scim_text_is_key(value)) {
         return not_allowed(cmd, value, "it must be the key of an"
-                           " organization: 1 to 63 lower-case letters,"
-                           " digits and hyphens");
+                           " organization: 1 to "
+                           APR_STRINGIFY(SCIM_KEY_MAX)
+                           " lower-case letters, digits and hyphens");
     }
     config->organization = value;
     return NULL;

@@ -12,6 +12,7 @@
 
 #include <apr_strings.h>
 
+#include "values/scim_bounds.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -53,7 +54,7 @@ scim_error_t *scim_activity_refused(scim_db_t *db,
     values[7] = apr_itoa(pool, scim_error_status(kind));
     values[8] = scim_error_type(kind);
     values[9] = refusal->error->detail;
-    values[10] = SCIM_REFUSALS_KEPT;
+    values[10] = APR_STRINGIFY(SCIM_REFUSALS_KEPT);
     return scim_db_run(&rows, db, SCIM_SQL_REFUSAL_INSERT,
                        SCIM_VALUES(values));
 }

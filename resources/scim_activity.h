@@ -24,7 +24,6 @@ typedef struct {
 
 /* Keep the refusal among the organization's latest SCIM_REFUSALS_KEPT of 30
  * days. */
-#define SCIM_REFUSALS_KEPT "1000"
 scim_error_t *scim_activity_refused(scim_db_t *db,
                                     const scim_principal_t *principal,
                                     const scim_refusal_t *refusal,

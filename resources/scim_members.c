@@ -14,12 +14,12 @@
 #include <apr_strings.h>
 
 #include "values/scim_json.h"
+#include "values/scim_bounds.h"
 #include "values/scim_text.h"
 #include "resources/scim_accounts.h"
 #include "values/scim_role.h"
 
 #define MAX_SEARCH 200           /* characters */
-#define MAX_DISPLAY_NAME 256     /* characters */
 
 /* The choices that each part of a query has; all of them where none is
  * made. */
@@ -154,10 +154,10 @@ static scim_error_t *check_display_name(scim_call_t *call,
         return scim_error(call->pool, SCIM_E_INVALID_VALUE, "The name %s.",
                           flaw);
     }
-    return scim_text_length(name) <= MAX_DISPLAY_NAME ? NULL
+    return scim_text_length(name) <= SCIM_DISPLAY_NAME_MAX ? NULL
         : scim_error(call->pool, SCIM_E_INVALID_VALUE,
                      "The name must not be longer than "
-                     APR_STRINGIFY(MAX_DISPLAY_NAME) " characters.");
+                     APR_STRINGIFY(SCIM_DISPLAY_NAME_MAX) " characters.");
 }
 
 static scim_error_t *check_role(scim_call_t *call, const cJSON *value,

@@ -13,6 +13,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "values/scim_bounds.h"
 #include "values/scim_text.h"
 
 enum {

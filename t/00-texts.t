@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The settings page in Japanese: every text of the page and every message of the
-# server has its translation, and no translation is left over.
+# server has its translation, and no translation is left over.  Facts that C, SQL, the page
+# and the documents each write down are the same.
 use strict;
 use warnings;
 use utf8;
@@ -59,6 +60,8 @@ sub taken_for {
 }
 is_deeply [grep { taken_for($_) ne $_ } @english], [], 'no message is taken for a more general one';
 
+my %bound = content('values/scim_bounds.h') =~ /^#define (SCIM_\w+) (\d+)$/mg;
+
 # What C, SQL and the page each have to write down is the same.
 my @roles = content('values/scim_role.h') =~ /^#define SCIM_ROLE_[A-Z]+ "([A-Z]+)"/mg;
 is scalar @roles, 3, 'values/scim_role.h has three roles';
@@ -69,6 +72,33 @@ cmp_ok scalar keys %kinds, '>', 10, 'the kinds of events are found';
 is_deeply [grep { my ($kind) = /:event:(?:prov:)?(.*)/; index($page, "'$kind': t(") < 0 } sort keys %kinds], [], 'every kind of event has a text on the page';
 my ($feed) = content('docs/feed.md') =~ /^\| kind \|(.*?)\n\n/ms;
 is_deeply [grep { my ($last) = /.*:event:\w+(:.*)/; $feed !~ /\Q$last\E\b/ } sort keys %kinds], [], 'and a line in docs/feed.md';
-my ($most) = content('values/scim_text.h') =~ /^#define SCIM_COLUMN_MAX (\d+)/m;
-like content('schema.sql'), qr/length\(new\.user_name\) > $most /, 'a userName has the same limit in C and in SQL';
+
+# Bounds: values/scim_bounds.h, and where SQL, scimctl and the documents say the same.
+my $schema = content('schema.sql');
+my %table = $schema =~ /^CREATE TABLE IF NOT EXISTS scim\.(\w+) \((.*?)^\)/msg;
+my @lengths = $schema =~ /length\(new\.user_name\) > (\d+) .*?must not be longer than (\d+) characters/s;
+is_deeply \@lengths, [($bound{SCIM_COLUMN_MAX}) x 2], 'a userName has the same bound in C and in SQL';
+
+my ($middle) = $table{organization} =~ /\bkey .*\{0,(\d+)\}/s;
+my ($longest) = $table{organization} =~ /\blength\(name\) <= (\d+)/;
+my @said = content('scimctl/scimctl.c')
+    =~ /The key must be 1 to (\d+) .*?the name must not be longer than (\d+) characters/s;
+is $middle + 2, $bound{SCIM_KEY_MAX}, 'the key of an organization has the same bound in C and in SQL';
+is_deeply \@said, [$bound{SCIM_KEY_MAX}, $longest], 'scimctl tells the bounds of an organization';
+
+($longest) = $table{token} =~ /\blength\(name\) <= (\d+)/;
+cmp_ok $bound{SCIM_TOKEN_NAME_MAX}, '<=', $longest, 'SQL takes every name of a token that C takes';
+cmp_ok $bound{SCIM_DISPLAY_NAME_MAX}, '<=', $bound{SCIM_COLUMN_MAX}, 'every displayName of the page can be stored';
+
+my ($levels) = content('values/scim_json.h') =~ /^#define SCIM_JSON_MAX_DEPTH (\d+)/m;
+is_deeply [$schema =~ /\{(\d+) to last\}|must not have more than (\d+) levels/g], [$levels, undef, undef, $levels],
+    'JSON has the same levels in C and in SQL';
+
+my ($days) = content('storage/statements.sql') =~ /^-- name: REFUSAL_INSERT.*?interval '(\d+) days'/ms;
+my ($kept) = $schema =~ /'TABLE scim\.refusal', '[^']* the latest (\w+) of an organization, for $days days'/;
+is { thousand => 1000 }->{ $kept // '' }, $bound{SCIM_REFUSALS_KEPT}, 'schema.sql tells which refusals are kept';
+for my $file ('docs/scimctl.md', 'docs/settings.md') {
+    like content($file), qr/Refused requests are kept for $days\s+days, the latest\s+$bound{SCIM_REFUSALS_KEPT}\./,
+        "$file tells which refusals are kept";
+}
 done_testing;

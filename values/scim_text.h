@@ -93,14 +93,9 @@ int scim_text_is_base64(const char *text);
 /* True when text is a UUID as PostgreSQL prints it: lower case, hyphens. */
 int scim_text_is_uuid(const char *text);
 
-/* The most characters of userName, displayName, externalId, preferredLanguage
- * and timezone: a cursor, and with it a URL, holds the one that a list is
- * sorted by.  SQL: scim.refuse_account. */
-#define SCIM_COLUMN_MAX 512
-
 /* True when text can be the key of an organization, which is a segment of its
- * URL: 1 to 63 lower-case letters, digits and hyphens, no hyphen at either
- * end.  SQL: scim.organization. */
+ * URL: 1 to SCIM_KEY_MAX lower-case letters, digits and hyphens, no hyphen at
+ * either end.  SQL: scim.organization. */
 int scim_text_is_key(const char *text);
 
 /* True when text is a decimal integer; *number is set then. */

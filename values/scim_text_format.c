@@ -12,6 +12,8 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "values/scim_bounds.h"
+
 int scim_text_boolean(const char *text, int *value)
 {
     *value = strcasecmp(text, "true") == 0 || strcmp(text, "1") == 0;
@@ -183,7 +185,7 @@ int scim_text_is_key(const char *text)
 {
     apr_size_t length = strlen(text);
 
-    return length > 0 && length <= 63 && text[0] != '-'
+    return length > 0 && length <= SCIM_KEY_MAX && text[0] != '-'
            && text[length - 1] != '-'
            && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }

@@ -297,7 +297,8 @@ static scim_error_t *check_token(const scim_principal_t **principal,
     return scim_limits_end(&lookup, find_principal(principal, r, target));
 }
 
-static scim_error_t *authenticate(request_state_t *state, request_rec *r)
+static scim_error_t *authenticate_request(request_state_t *state,
+                                          request_rec *r)
 {
     SCIM_ERR(scim_http_target(&state->target, r));
     if (is_public(&state->target, r)) {
@@ -376,7 +377,7 @@ static scim_error_t *look_again(scim_exchange_t *x)
 }
 
 /* The connection is lent for just as long as statements run. */
-static scim_error_t *serve(scim_exchange_t *x, apr_size_t route)
+static scim_error_t *serve_route(scim_exchange_t *x, apr_size_t route)
 {
     scim_error_t *error;
 
@@ -407,7 +408,7 @@ static scim_error_t *route_request(scim_exchange_t *x)
     SCIM_ERR(find_route(&route, x));
     error = read_request(x, route);
     SCIM_ERR(look_again(x));
-    return error ? error : serve(x, route);
+    return error ? error : serve_route(x, route);
 }
 
 static void log_notes(scim_exchange_t *x)
@@ -462,7 +463,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
 static int serve_scim(request_rec *r)
 {
     request_state_t state = { .principal = NULL };
-    scim_error_t *error = authenticate(&state, r);
+    scim_error_t *error = authenticate_request(&state, r);
     scim_exchange_t x;
 
     if (error) {

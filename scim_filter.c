@@ -67,7 +67,7 @@ static scim_error_t *parse_or(scim_filter_t **filter, parser_t *in)
     SCIM_CHECKED;
 
 /* What stands at a place, for a message. */
-static const char *shown(const char *at, apr_pool_t *pool)
+static const char *shown_place(const char *at, apr_pool_t *pool)
 {
     return *at ? apr_psprintf(pool, "'%.40s'", at) : "the end";
 }
@@ -84,7 +84,7 @@ static scim_error_t *unexpected(parser_t *in, const char *expected)
                       ": found %s, expected %s.",
                       kind_name(in->kind),
                       (apr_size_t) (in->at - in->start),
-                      shown(in->at, in->pool), expected);
+                      shown_place(in->at, in->pool), expected);
 }
 
 static void skip_blanks(parser_t *in)
@@ -120,8 +120,8 @@ static int take_word(parser_t *in, const char *word)
     return 1;
 }
 
-static scim_filter_t *make(parser_t *in, scim_filter_kind_e kind,
-                           scim_filter_t *left, scim_filter_t *right)
+static scim_filter_t *make_node(parser_t *in, scim_filter_kind_e kind,
+                                scim_filter_t *left, scim_filter_t *right)
 {
     scim_filter_t *filter = apr_pcalloc(in->pool, sizeof(*filter));
 
@@ -135,9 +135,9 @@ static scim_filter_t *make(parser_t *in, scim_filter_kind_e kind,
 
 /* An unknown attribute of a path is told apart from a malformed path; in a
  * filter both are invalidFilter. */
-static scim_error_t *resolve(scim_operand_t *operand, parser_t *in,
-                             const char *name, apr_size_t length,
-                             int for_comparison)
+static scim_error_t *resolve_operand(scim_operand_t *operand, parser_t *in,
+                                     const char *name, apr_size_t length,
+                                     int for_comparison)
 {
     scim_error_t *error;
 
@@ -198,7 +198,7 @@ static scim_error_t *check_operator(parser_t *in, const char *at,
 static scim_error_t *parse_comparison(scim_filter_t **filter, parser_t *in,
                                       const char *name, apr_size_t length)
 {
-    scim_filter_t *made = make(in, SCIM_FILTER_COMPARE, NULL, NULL);
+    scim_filter_t *made = make_node(in, SCIM_FILTER_COMPARE, NULL, NULL);
     const char *operator_at;
 
     if (++in->terms > SCIM_FILTER_MAX_TERMS) {
@@ -209,8 +209,8 @@ static scim_error_t *parse_comparison(scim_filter_t **filter, parser_t *in,
     skip_blanks(in);
     operator_at = in->at;
     SCIM_ERR(parse_operator(&made->op, in));
-    SCIM_ERR(resolve(&made->operand, in, name, length,
-                     made->op != SCIM_OP_PR));
+    SCIM_ERR(resolve_operand(&made->operand, in, name, length,
+                             made->op != SCIM_OP_PR));
     if (!made->operand.name) {
         in->at = operator_at;
         return unexpected(in, "':' and an attribute of this schema");
@@ -274,10 +274,10 @@ static scim_error_t *parse_brackets(scim_filter_t **filter, parser_t *in,
 static scim_error_t *parse_element(scim_filter_t **filter, parser_t *in,
                                    const char *name, apr_size_t length)
 {
-    scim_filter_t *made = make(in, SCIM_FILTER_ELEMENT, NULL, NULL);
+    scim_filter_t *made = make_node(in, SCIM_FILTER_ELEMENT, NULL, NULL);
     scim_filter_t *suffix;
 
-    SCIM_ERR(resolve(&made->operand, in, name, length, 0));
+    SCIM_ERR(resolve_operand(&made->operand, in, name, length, 0));
     SCIM_ERR(parse_brackets(&made->left, in, &made->operand));
     *filter = made;
     if (*in->at != '.') {
@@ -292,7 +292,7 @@ static scim_error_t *parse_element(scim_filter_t **filter, parser_t *in,
     in->within = &made->operand;
     SCIM_ERR(parse_comparison(&suffix, in, name, length));
     in->within = NULL;
-    made->left = make(in, SCIM_FILTER_AND, made->left, suffix);
+    made->left = make_node(in, SCIM_FILTER_AND, made->left, suffix);
     return NULL;
 }
 
@@ -327,7 +327,7 @@ static scim_error_t *parse_unary(scim_filter_t **filter, parser_t *in)
 
     skip_blanks(in);
     if (take_not(in)) {
-        *filter = make(in, SCIM_FILTER_NOT, NULL, NULL);
+        *filter = make_node(in, SCIM_FILTER_NOT, NULL, NULL);
         return parse_group(&(*filter)->left, in);
     }
     if (*in->at == '(') {
@@ -352,7 +352,7 @@ static scim_error_t *parse_and(scim_filter_t **filter, parser_t *in)
     skip_blanks(in);
     while (take_word(in, "and")) {
         SCIM_ERR(parse_unary(&right, in));
-        *filter = make(in, SCIM_FILTER_AND, *filter, right);
+        *filter = make_node(in, SCIM_FILTER_AND, *filter, right);
         skip_blanks(in);
     }
     return NULL;
@@ -366,14 +366,14 @@ static scim_error_t *parse_or(scim_filter_t **filter, parser_t *in)
     SCIM_ERR(parse_and(filter, in));
     while (take_word(in, "or")) {
         SCIM_ERR(parse_and(&right, in));
-        *filter = make(in, SCIM_FILTER_OR, *filter, right);
+        *filter = make_node(in, SCIM_FILTER_OR, *filter, right);
     }
     return NULL;
 }
 
-static scim_error_t *start(parser_t *in, const char *text,
-                           const scim_resolver_t *resolver,
-                           scim_error_kind_e kind, apr_pool_t *pool)
+static scim_error_t *start_parser(parser_t *in, const char *text,
+                                  const scim_resolver_t *resolver,
+                                  scim_error_kind_e kind, apr_pool_t *pool)
 {
     memset(in, 0, sizeof(*in));
     in->start = in->at = text;
@@ -393,7 +393,7 @@ scim_error_t *scim_filter_parse(scim_filter_t **filter, const char *text,
 {
     parser_t in;
 
-    SCIM_ERR(start(&in, text, resolver, SCIM_E_INVALID_FILTER, pool));
+    SCIM_ERR(start_parser(&in, text, resolver, SCIM_E_INVALID_FILTER, pool));
     SCIM_ERR(parse_or(filter, &in));
     return *in.at ? unexpected(&in, "'and', 'or' or the end") : NULL;
 }
@@ -410,7 +410,7 @@ static scim_error_t *parse_path_sub(scim_path_t *path, parser_t *in)
     }
     in->at += length;
     in->within = &path->operand;
-    SCIM_ERR(resolve(&sub, in, name, length, 0));
+    SCIM_ERR(resolve_operand(&sub, in, name, length, 0));
     path->operand.sub = sub.name;
     path->operand.sub_attribute = sub.attribute;
     path->operand.compare = sub.compare;
@@ -457,7 +457,7 @@ scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
     parser_t in;
 
     path->filter = NULL;
-    SCIM_ERR(start(&in, text, resolver, SCIM_E_INVALID_PATH, pool));
+    SCIM_ERR(start_parser(&in, text, resolver, SCIM_E_INVALID_PATH, pool));
     if (length == 0) {
         return unexpected(&in, "an attribute name");
     }
@@ -465,7 +465,7 @@ scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
     if (*in.at && *in.at != '[') {
         return unexpected(&in, "'[' or the end");
     }
-    error = resolve(&path->operand, &in, text, length, 0);
+    error = resolve_operand(&path->operand, &in, text, length, 0);
     if (error && error->kind == SCIM_E_UNKNOWN_ATTRIBUTE) {
         SCIM_ERR(check_path_rest(&in));
     }

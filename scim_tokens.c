@@ -39,14 +39,14 @@ int scim_tokens_is_possible(const char *secret)
 }
 
 /* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
-static const char *hash_of(const char *secret, apr_pool_t *pool)
+static const char *hash_of_token(const char *secret, apr_pool_t *pool)
 {
     const char *hash = scim_digest_hex(secret, SCIM_DIGEST_BYTES, pool);
 
     return hash ? apr_pstrcat(pool, "\\x", hash, NULL) : NULL;
 }
 
-static scim_error_t *refused(apr_pool_t *pool)
+static scim_error_t *refused_token(apr_pool_t *pool)
 {
     return scim_error(pool, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN);
 }
@@ -90,7 +90,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     const char *values[2] = { key };
     scim_rows_t *rows;
 
-    values[1] = hash_of(secret, pool);
+    values[1] = hash_of_token(secret, pool);
     if (!values[1]) {
         return scim_error_caused(pool, SCIM_E_INTERNAL,
                                  "The token cannot be checked.",
@@ -101,7 +101,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                          SCIM_VALUES(values)));
     if (scim_rows_count(rows) != 1) {
         SCIM_ERR(scim_version_check(db, "mod_scim", pool));
-        return refused(pool);
+        return refused_token(pool);
     }
     *principal = principal_of(rows, key, pool);
     if (scim_rows_true(rows, 0, COLUMN_STALE)) {
@@ -167,7 +167,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                        apr_pescape_hex(pool, random, sizeof(random), 0),
                        NULL);
     values[3] = apr_pstrmemdup(pool, made, VISIBLE_LENGTH);
-    values[4] = hash_of(made, pool);
+    values[4] = hash_of_token(made, pool);
     values[5] = expires_at;
     values[6] = actor->actor_kind;
     values[7] = actor->actor_id;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Access to the settings page and its API, see scim_admin.h.
  *
- * A request is a scim_visit_t: read_path finds organization and route,
+ * A request is a scim_visit_t: read_page_path finds organization and route,
  * find_person asks httpd who has signed in and the database for the account,
  * check_origin refuses writes that another site's page sends, and serve_api
  * calls the function of the route (scim_admin_api), which fills in the answer.
@@ -46,7 +46,7 @@ static int is_api(const scim_visit_t *v)
                        || strncmp(v->path, "api/", 4) == 0);
 }
 
-static int refuse(scim_visit_t *v, const scim_error_t *error)
+static int refuse_visit(scim_visit_t *v, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
 
@@ -66,7 +66,7 @@ static int refuse(scim_visit_t *v, const scim_error_t *error)
 }
 
 /* organization, path and id from the URL.  0 when it names no organization. */
-static int read_path(scim_visit_t *v)
+static int read_page_path(scim_visit_t *v)
 {
     const char *below = scim_door_below(v->r);
     char *id;
@@ -217,8 +217,8 @@ int scim_admin_refuse(request_rec *r, const scim_error_t *error)
 {
     scim_visit_t visit = { .r = r, .config = scim_config_of(r) };
 
-    read_path(&visit);
-    return refuse(&visit, error);
+    read_page_path(&visit);
+    return refuse_visit(&visit, error);
 }
 
 int scim_admin_handle(request_rec *r)
@@ -227,7 +227,7 @@ int scim_admin_handle(request_rec *r)
     scim_error_t *error;
     apr_size_t file = 0;
 
-    if (!read_path(&visit)) {
+    if (!read_page_path(&visit)) {
         return scim_admin_page_refuse(r, SCIM_E_NOT_FOUND);
     }
     error = find_person(&visit);
@@ -240,7 +240,7 @@ int scim_admin_handle(request_rec *r)
                                : scim_admin_page_find(&file, r, visit.path);
     }
     if (error) {
-        return refuse(&visit, error);
+        return refuse_visit(&visit, error);
     }
     return is_api(&visit) ? answer_json(&visit)
                           : scim_admin_page_answer(r, file);

@@ -187,7 +187,7 @@ static scim_error_t *delete_token(scim_visit_t *v)
 
 /* Members and activity */
 
-static const char *parameter(const scim_visit_t *v, const char *name)
+static const char *page_parameter(const scim_visit_t *v, const char *name)
 {
     const char *value = apr_table_get(v->parameters, name);
 
@@ -197,7 +197,7 @@ static const char *parameter(const scim_visit_t *v, const char *name)
 /* What a person has typed or pasted. */
 static const char *typed_parameter(const scim_visit_t *v, const char *name)
 {
-    const char *value = parameter(v, name);
+    const char *value = page_parameter(v, name);
 
     value = value ? scim_text_trim(v->r->pool, value) : "";
     return *value ? value : NULL;
@@ -205,7 +205,7 @@ static const char *typed_parameter(const scim_visit_t *v, const char *name)
 
 static scim_error_t *count_parameter(int *count, scim_visit_t *v)
 {
-    const char *text = parameter(v, "count");
+    const char *text = page_parameter(v, "count");
     apr_int64_t number = DEFAULT_COUNT;
 
     if ((text && !scim_text_integer(text, &number)) || number < 1
@@ -221,9 +221,9 @@ static scim_error_t *count_parameter(int *count, scim_visit_t *v)
 static scim_error_t *get_members(scim_visit_t *v)
 {
     scim_members_query_t query = {
-        typed_parameter(v, "search"), parameter(v, "role"),
-        parameter(v, "active"), parameter(v, "label"),
-        parameter(v, "cursor"), 0
+        typed_parameter(v, "search"), page_parameter(v, "role"),
+        page_parameter(v, "active"), page_parameter(v, "label"),
+        page_parameter(v, "cursor"), 0
     };
 
     SCIM_ERR(count_parameter(&query.count, v));
@@ -248,9 +248,9 @@ static scim_error_t *get_counts(scim_visit_t *v)
 
 static scim_error_t *get_activity(scim_visit_t *v)
 {
-    scim_activity_query_t query = { parameter(v, "outcome"),
+    scim_activity_query_t query = { page_parameter(v, "outcome"),
                                     typed_parameter(v, "account"),
-                                    parameter(v, "before"), 0 };
+                                    page_parameter(v, "before"), 0 };
 
     SCIM_ERR(count_parameter(&query.count, v));
     return scim_activity_list(&v->answer, v->call.db,
@@ -265,7 +265,7 @@ static const struct {
     int has_id;
     int method;
     scim_visit_fn *serve;
-} routes[] = {
+} api_routes[] = {
     { "api/settings", 0, M_GET, get_settings },
     { "api/settings", 0, M_PUT, put_settings },
     { "api/tokens", 0, M_GET, get_tokens },
@@ -277,7 +277,7 @@ static const struct {
     { "api/counts", 0, M_GET, get_counts },
     { "api/activity", 0, M_GET, get_activity }
 };
-#define ROUTES (sizeof(routes) / sizeof(*routes))
+#define ROUTES (sizeof(api_routes) / sizeof(*api_routes))
 
 scim_error_t *scim_admin_api_find(scim_visit_fn **serve, scim_visit_t *v)
 {
@@ -285,18 +285,18 @@ scim_error_t *scim_admin_api_find(scim_visit_fn **serve, scim_visit_t *v)
     apr_size_t i;
 
     for (i = 0; i < ROUTES; i++) {
-        if (strcmp(routes[i].path, v->path) != 0
-            || routes[i].has_id != (v->id != NULL)) {
+        if (strcmp(api_routes[i].path, v->path) != 0
+            || api_routes[i].has_id != (v->id != NULL)) {
             continue;
         }
-        if (routes[i].method == v->r->method_number) {
-            *serve = routes[i].serve;
+        if (api_routes[i].method == v->r->method_number) {
+            *serve = api_routes[i].serve;
             return NULL;
         }
         allow = apr_pstrcat(v->r->pool, allow ? allow : "",
                             allow ? ", " : "",
                             scim_http_method_name(v->r->pool,
-                                                  routes[i].method),
+                                                  api_routes[i].method),
                             NULL);
     }
     if (!allow) {

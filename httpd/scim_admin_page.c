@@ -47,8 +47,8 @@ static apr_status_t read_file(char **text, apr_size_t *length,
     return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
 }
 
-static const char *etag_of(const char *text, apr_size_t length,
-                           apr_pool_t *pool)
+static const char *etag_of_file(const char *text, apr_size_t length,
+                                apr_pool_t *pool)
 {
     char digest[sizeof("{SHA}") + 2 * APR_SHA1_DIGESTSIZE];
 
@@ -69,7 +69,7 @@ const char *scim_admin_page_load(apr_pool_t *pool, const char *folder)
             return path;
         }
         files[i].text = text;
-        files[i].etag = etag_of(text, files[i].length, pool);
+        files[i].etag = etag_of_file(text, files[i].length, pool);
     }
     return NULL;
 }

@@ -46,14 +46,14 @@ static int is_expression(const char *argument)
     return strstr(argument, "%{") && ap_strcasestr(argument, SCIM_HANDLER);
 }
 
-static int is_named(const ap_directive_t *node, const char *name)
+int scim_door_is(const ap_directive_t *node, const char *name)
 {
     return strcasecmp(node->directive, name) == 0;
 }
 
 static int is_one_of(const ap_directive_t *node, const char *const *names)
 {
-    while (*names && !is_named(node, *names)) {
+    while (*names && !scim_door_is(node, *names)) {
         names++;
     }
     return *names != NULL;
@@ -72,7 +72,7 @@ static const char *const others[] = {
 
 /* The section that decides for which requests the node is; NULL: for all of
  * its server. */
-static const ap_directive_t *section_around(const ap_directive_t *node)
+static const ap_directive_t *deciding_section(const ap_directive_t *node)
 {
     do {
         node = node->parent;
@@ -82,8 +82,8 @@ static const ap_directive_t *section_around(const ap_directive_t *node)
 
 /* The argument of a section, as core reads it; *is_pattern for a regular
  * expression. */
-static const char *path_of(int *is_pattern, const ap_directive_t *section,
-                           apr_pool_t *pool)
+static const char *argument_of(int *is_pattern, const ap_directive_t *section,
+                               apr_pool_t *pool)
 {
     const char *end = strrchr(section->args, '>');
     const char *args = apr_pstrmemdup(pool, section->args, end
@@ -91,7 +91,7 @@ static const char *path_of(int *is_pattern, const ap_directive_t *section,
                                       : strlen(section->args));
     const char *path = ap_getword_conf(pool, &args);
 
-    *is_pattern = is_named(section, "<LocationMatch");
+    *is_pattern = scim_door_is(section, "<LocationMatch");
     if (!*is_pattern && strcmp(path, "~") == 0) {
         *is_pattern = 1;
         path = ap_getword_conf(pool, &args);
@@ -115,7 +115,7 @@ static scim_door_t *door_of(const ap_directive_t *section, apr_pool_t *pool)
         return NULL;
     }
     if (section) {
-        path = path_of(&is_pattern, section, pool);
+        path = argument_of(&is_pattern, section, pool);
     }
     if (!is_pattern && strpbrk(path, "*?[")) {
         return NULL;
@@ -135,7 +135,7 @@ const char *scim_door_make(const scim_door_t **door, cmd_parms *cmd,
         || ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
         return NULL;
     }
-    *door = door_of(section_around(cmd->directive), cmd->pool);
+    *door = door_of(deciding_section(cmd->directive), cmd->pool);
     return *door || is_expression(handler) ? NULL
         : apr_psprintf(cmd->pool, "SetHandler %s must be in a <Location> with"
                        " a path, a <LocationMatch>, or a virtual host of its"
@@ -208,7 +208,7 @@ const char *scim_door_segment(const char **path, apr_pool_t *pool)
     return apr_pstrmemdup(pool, segment, length);
 }
 
-static void look_up(entry_t *entry, request_rec *r)
+static void look_up_entry(entry_t *entry, request_rec *r)
 {
     entry->uri = r->uri;
     entry->handler = scim_door_in_force(r);
@@ -219,7 +219,7 @@ static int see_location(request_rec *r)
 {
     entry_t *entry = apr_palloc(r->pool, sizeof(*entry));
 
-    look_up(entry, r);
+    look_up_entry(entry, r);
     ap_set_module_config(r->request_config, &scim_module, entry);
     return DECLINED;
 }
@@ -245,7 +245,7 @@ static void see_new_location(entry_t *entry, request_rec *r)
 
     entry->handler = NULL;
     if (ap_location_walk(r) == OK && ap_if_walk(r) == OK) {
-        look_up(entry, r);
+        look_up_entry(entry, r);
     }
     r->per_dir_config = before;
 }
@@ -279,7 +279,7 @@ int scim_door_is_used(const ap_directive_t *tree, const char *handler,
     for (; tree; tree = tree->next) {
         const char *args = tree->args;
 
-        if (is_named(tree, "SetHandler")) {
+        if (scim_door_is(tree, "SetHandler")) {
             const char *name = ap_getword_conf(pool, &args);
 
             if (is_expression(name) || scim_door_handler(name) == handler) {
@@ -313,9 +313,9 @@ static int has_directives(const ap_directive_t *node)
 }
 
 /* first is the first node of the section. */
-static void check_name(const ap_directive_t *node,
-                       const ap_directive_t *first, server_rec *s,
-                       apr_pool_t *pool)
+static void check_section_name(const ap_directive_t *node,
+                               const ap_directive_t *first, server_rec *s,
+                               apr_pool_t *pool)
 {
     const char *args = node->args;
     const char *name = ap_getword_conf(pool, &args);
@@ -356,8 +356,8 @@ int scim_door_check_config(const ap_directive_t *tree, server_rec *s,
     int status = OK;
 
     for (node = tree; node && status == OK; node = node->next) {
-        if (is_named(node, "SetHandler")) {
-            check_name(node, tree, s, pool);
+        if (scim_door_is(node, "SetHandler")) {
+            check_section_name(node, tree, s, pool);
         }
         else if (is_one_of(node, by_file)) {
             status = check_place(node, s, pool);

@@ -51,6 +51,9 @@ const char *scim_door_below(request_rec *r);
  * spelling. */
 const char *scim_door_segment(const char **path, apr_pool_t *pool);
 
+/* Whether node is a directive, or "<" and a section, called name. */
+int scim_door_is(const ap_directive_t *node, const char *name);
+
 /* What configtest says of handlers, with the line: OK, or an HTTP error,
  * logged, for one that could never work; a warning for one that may be
  * misspelled. */

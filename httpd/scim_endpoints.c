@@ -39,7 +39,7 @@ static const struct {
 
 /* Unless strict, an empty one is as good as none; but an empty cursor asks for
  * the first page (RFC 9865 section 2). */
-static const char *parameter(const scim_exchange_t *x, const char *name)
+static const char *parameter_of(const scim_exchange_t *x, const char *name)
 {
     const char *value = apr_table_get(x->parameters, name);
 
@@ -54,8 +54,9 @@ static scim_error_t *read_projections(scim_exchange_t *x)
     for (i = 0; scim_resources[i]; i++) {
         if (!x->resource || x->resource == scim_resources[i]) {
             SCIM_ERR(scim_projection_make(&x->projections[i],
-                                          parameter(x, "attributes"),
-                                          parameter(x, "excludedAttributes"),
+                                          parameter_of(x, "attributes"),
+                                          parameter_of(x,
+                                                       "excludedAttributes"),
                                           scim_resources[i]->type,
                                           x->r->pool));
         }
@@ -153,11 +154,11 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
 static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
                                 const char *name, apr_int64_t otherwise)
 {
-    const char *text = parameter(x, name);
+    const char *text = parameter_of(x, name);
 
     *number = otherwise;
     if (text && (!scim_text_integer(text, number) || *number > MAX_NUMBER)) {
-        return scim_error(x->r->pool, parameter(x, "cursor")
+        return scim_error(x->r->pool, parameter_of(x, "cursor")
                                       ? SCIM_E_INVALID_COUNT
                                       : SCIM_E_INVALID_VALUE,
                           "The parameter '%s' must be an integer.", name);
@@ -167,9 +168,9 @@ static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
 
 static scim_error_t *get_order(scim_page_t *page, scim_exchange_t *x)
 {
-    const char *order = parameter(x, "sortOrder");
+    const char *order = parameter_of(x, "sortOrder");
 
-    page->sort_by = parameter(x, "sortBy");
+    page->sort_by = parameter_of(x, "sortBy");
     if (!page->sort_by || !order) {
         return NULL;
     }
@@ -183,14 +184,14 @@ static scim_error_t *get_order(scim_page_t *page, scim_exchange_t *x)
 
 static scim_error_t *get_cursor(scim_page_t *page, scim_exchange_t *x)
 {
-    const char *attributes = parameter(x, "attributes");
-    const char *excluded = parameter(x, "excludedAttributes");
+    const char *attributes = parameter_of(x, "attributes");
+    const char *excluded = parameter_of(x, "excludedAttributes");
 
-    page->cursor = parameter(x, "cursor");
+    page->cursor = parameter_of(x, "cursor");
     page->bound_to = apr_pstrcat(x->r->pool, x->target->endpoint, "\n",
                                  attributes ? attributes : "", "\n",
                                  excluded ? excluded : "", NULL);
-    return page->cursor && parameter(x, "startIndex")
+    return page->cursor && parameter_of(x, "startIndex")
            ? scim_error(x->r->pool, SCIM_E_INVALID_VALUE,
                         "startIndex and cursor cannot be combined.")
            : NULL;
@@ -201,7 +202,7 @@ static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
     int most = x->max_results;
 
     memset(page, 0, sizeof(*page));
-    page->filter = parameter(x, "filter");
+    page->filter = parameter_of(x, "filter");
     SCIM_ERR(get_order(page, x));
     SCIM_ERR(get_cursor(page, x));
     SCIM_ERR(get_number(&page->start_index, x, "startIndex", 1));
@@ -290,7 +291,7 @@ scim_error_t *scim_endpoint_get(scim_exchange_t *x)
 {
     cJSON *resource;
 
-    if (parameter(x, "filter") && x->call.rules.strict) {
+    if (parameter_of(x, "filter") && x->call.rules.strict) {
         return scim_error(x->r->pool, SCIM_E_INVALID_FILTER,
                           "filter cannot be used with a single %s.",
                           x->resource->type->name);
@@ -310,7 +311,7 @@ scim_error_t *scim_endpoint_create(scim_exchange_t *x)
     return NULL;
 }
 
-static scim_error_t *change(scim_exchange_t *x, scim_change_fn *how)
+static scim_error_t *change_resource(scim_exchange_t *x, scim_change_fn *how)
 {
     cJSON *resource;
 
@@ -321,12 +322,12 @@ static scim_error_t *change(scim_exchange_t *x, scim_change_fn *how)
 
 scim_error_t *scim_endpoint_replace(scim_exchange_t *x)
 {
-    return change(x, x->resource->replace);
+    return change_resource(x, x->resource->replace);
 }
 
 scim_error_t *scim_endpoint_patch(scim_exchange_t *x)
 {
-    return change(x, x->resource->patch);
+    return change_resource(x, x->resource->patch);
 }
 
 scim_error_t *scim_endpoint_delete(scim_exchange_t *x)
@@ -390,7 +391,7 @@ static scim_discovery_t discovery_of(scim_exchange_t *x)
 }
 
 /* Documents have no version, so their content has to make their ETag. */
-static const char *etag_of(const cJSON *document, apr_pool_t *pool)
+static const char *etag_of_document(const cJSON *document, apr_pool_t *pool)
 {
     apr_ssize_t length = APR_HASH_KEY_STRING;
     const char *text = scim_json_print(document, pool);
@@ -406,13 +407,13 @@ static scim_error_t *reply_document(scim_exchange_t *x, cJSON *document)
                           "There is no '%.120s' in %s.",
                           x->target->id, x->target->endpoint);
     }
-    if (parameter(x, "filter")) {
+    if (parameter_of(x, "filter")) {
         return scim_error(x->r->pool, SCIM_E_FORBIDDEN,
                           "filter cannot be used with %s.",
                           x->target->endpoint);
     }
     x->reply.body = document;
-    x->reply.etag = etag_of(document, x->r->pool);
+    x->reply.etag = etag_of_document(document, x->r->pool);
     return consider_conditions(x);
 }
 

@@ -200,8 +200,8 @@ static scim_error_t *ask_shortly(visitor_t *visitor, request_rec *r,
 }
 
 /* A refusal counts for all Locations, whichever it was asked for. */
-static void remember(const visitor_t *visitor, request_rec *r,
-                     const char *key, apr_time_t at, int has_grace)
+static void remember_visitor(const visitor_t *visitor, request_rec *r,
+                             const char *key, apr_time_t at, int has_grace)
 {
     int is_in = *visitor->id && *visitor->active;
     apr_size_t length = 0;
@@ -234,7 +234,7 @@ static scim_error_t *ask(visitor_t *visitor, request_rec *r,
     error = packed ? ask_shortly(visitor, r, config, value)
                    : ask_database(visitor, r, config, value);
     if (!error) {
-        remember(visitor, r, key, now, grace > 0);
+        remember_visitor(visitor, r, key, now, grace > 0);
     }
     else if (packed && error->kind == SCIM_E_UNAVAILABLE) {
         scim_http_log(r, error);
@@ -249,8 +249,8 @@ static scim_error_t *ask(visitor_t *visitor, request_rec *r,
 
 /* All that an answer depends on: virtual hosts may have databases of their
  * own, in which an organization of the same key is another one. */
-static const char *key_of(request_rec *r, const scim_dir_config_t *config,
-                          const char *value)
+static const char *cache_key(request_rec *r, const scim_dir_config_t *config,
+                             const char *value)
 {
     return apr_psprintf(r->pool, GATE "/%pp/%s/%c/%s",
                         (void *) scim_config_connections(r),
@@ -258,9 +258,9 @@ static const char *key_of(request_rec *r, const scim_dir_config_t *config,
                         config->by_external_id == 1 ? 'e' : 'u', value);
 }
 
-static scim_error_t *look_up(visitor_t *visitor, request_rec *r,
-                             const scim_dir_config_t *config,
-                             const char *key, const char *value)
+static scim_error_t *look_up_visitor(visitor_t *visitor, request_rec *r,
+                                     const scim_dir_config_t *config,
+                                     const char *key, const char *value)
 {
     apr_interval_time_t ttl = apr_time_from_sec(
         scim_config_number(config, gate_cache));
@@ -297,14 +297,14 @@ static scim_error_t *find_visitor(const visitor_t **found, request_rec *r,
                                   const scim_dir_config_t *config,
                                   const char *value)
 {
-    const char *key = key_of(r, config, value);
+    const char *key = cache_key(r, config, value);
     visitor_t *visitor;
     void *known;
 
     apr_pool_userdata_get(&known, key, r->pool);
     if (!known) {
         visitor = apr_palloc(r->pool, sizeof(*visitor));
-        SCIM_ERR(look_up(visitor, r, config, key, value));
+        SCIM_ERR(look_up_visitor(visitor, r, config, key, value));
         apr_pool_userdata_setn(visitor, key, NULL, r->pool);
         known = visitor;
     }
@@ -341,7 +341,7 @@ static const struct {
 };
 #define VARIABLES (sizeof(variables) / sizeof(*variables))
 
-static const char *text_of(const visitor_t *visitor, apr_size_t i)
+static const char *text_of_variable(const visitor_t *visitor, apr_size_t i)
 {
     return *(const char *const *) ((const char *) visitor
                                    + variables[i].offset);
@@ -375,7 +375,7 @@ const char *scim_gate_value(request_rec *r, int i)
 {
     const visitor_t *visitor = passed(r);
 
-    return visitor ? text_of(visitor, i) : NULL;
+    return visitor ? text_of_variable(visitor, i) : NULL;
 }
 
 /* visitor NULL: whatever was there is not of an account. */
@@ -386,7 +386,7 @@ static void put_environment(request_rec *r, const visitor_t *visitor)
     apr_pool_userdata_setn((void *) visitor, passed_key(r), NULL, r->pool);
 
     for (i = 0; i < VARIABLES; i++) {
-        const char *value = visitor ? text_of(visitor, i) : "";
+        const char *value = visitor ? text_of_variable(visitor, i) : "";
 
         if (*value) {
             apr_table_set(r->subprocess_env, variables[i].name, value);
@@ -481,8 +481,8 @@ static int has_role(const visitor_t *visitor, const char *role,
            : has_any_of(visitor, role, r->pool);
 }
 
-static authz_status check_role(request_rec *r, const char *arguments,
-                               const void *parsed)
+static authz_status check_role_line(request_rec *r, const char *arguments,
+                                    const void *parsed)
 {
     const apr_array_header_t *roles = parsed;
     const visitor_t *visitor;
@@ -610,7 +610,7 @@ static int decide_with_user(request_rec *r)
 
 static const authz_provider account_provider = { check_account,
                                                  parse_account };
-static const authz_provider role_provider = { check_role, parse_role };
+static const authz_provider role_provider = { check_role_line, parse_role };
 
 void scim_gate_register(apr_pool_t *pool)
 {

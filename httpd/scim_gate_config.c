@@ -25,23 +25,18 @@ static const char *const sections[] = {
     "<If", "<ElseIf", "<Else", NULL
 };
 
-static int is_named(const ap_directive_t *node, const char *name)
-{
-    return strcasecmp(node->directive, name) == 0;
-}
-
 static int is_section(const ap_directive_t *node)
 {
     int i = 0;
 
-    while (sections[i] && !is_named(node, sections[i])) {
+    while (sections[i] && !scim_door_is(node, sections[i])) {
         i++;
     }
     return sections[i] != NULL;
 }
 
 /* The section around node; NULL: the server configuration. */
-static const ap_directive_t *section_around(const ap_directive_t *node)
+static const ap_directive_t *section_of(const ap_directive_t *node)
 {
     do {
         node = node->parent;
@@ -51,7 +46,7 @@ static const ap_directive_t *section_around(const ap_directive_t *node)
 
 static const ap_directive_t *host_around(const ap_directive_t *node)
 {
-    while (node && !is_named(node, sections[0])) {
+    while (node && !scim_door_is(node, sections[0])) {
         node = node->parent;
     }
     return node;
@@ -67,7 +62,7 @@ static const char *provider_called(const char *name,
     for (; node && base == name; node = node->next) {
         const char *args = node->args;
 
-        if (is_named(node, "<AuthzProviderAlias")) {
+        if (scim_door_is(node, "<AuthzProviderAlias")) {
             const char *provider = ap_getword_conf(pool, &args);
 
             if (strcasecmp(ap_getword_conf(pool, &args), name) == 0) {
@@ -89,7 +84,7 @@ static int asks_gate(int *negated, const ap_directive_t *node,
     const char *provider;
 
     *negated = 0;
-    if (!is_named(node, "Require")) {
+    if (!scim_door_is(node, "Require")) {
         return 0;
     }
     provider = ap_getword_conf(pool, &args);
@@ -116,7 +111,7 @@ static int demands_account(const ap_directive_t *container,
 {
     const ap_directive_t *node;
 
-    if (!is_named(container, "<RequireAll")) {
+    if (!scim_door_is(container, "<RequireAll")) {
         return 0;
     }
     for (node = container->first_child; node; node = node->next) {
@@ -138,7 +133,7 @@ static const ap_directive_t *negation_of(const ap_directive_t *node,
 
     for (node = node->parent; node && !is_section(node);
          node = node->parent) {
-        if (is_named(node, "<RequireNone")) {
+        if (scim_door_is(node, "<RequireNone")) {
             outermost = node;
         }
     }
@@ -168,12 +163,13 @@ int scim_gate_lets_in_strangers(const ap_directive_t *require,
 }
 
 /* The path of a <Location>; NULL: another section, or a pattern. */
-static const char *path_of(const ap_directive_t *section, apr_pool_t *pool)
+static const char *location_path(const ap_directive_t *section,
+                                 apr_pool_t *pool)
 {
     const char *args = section->args;
     const char *path;
 
-    if (!is_named(section, "<Location")) {
+    if (!scim_door_is(section, "<Location")) {
         return NULL;
     }
     path = ap_getword_conf(pool, &args);
@@ -187,8 +183,8 @@ static int may_reach(const ap_directive_t *from, const ap_directive_t *to,
                      apr_pool_t *pool)
 {
     const ap_directive_t *host = host_around(from);
-    const char *above = path_of(from, pool);
-    const char *below = path_of(to, pool);
+    const char *above = location_path(from, pool);
+    const char *below = location_path(to, pool);
 
     return (!host || host == host_around(to))
            && (!above || !below
@@ -202,9 +198,9 @@ static int is_organization_known(const ap_directive_t *node,
                                  apr_pool_t *pool)
 {
     for (; node; node = node->next) {
-        const ap_directive_t *from = section_around(node);
+        const ap_directive_t *from = section_of(node);
 
-        if (is_named(node, "SCIMOrganization")
+        if (scim_door_is(node, "SCIMOrganization")
             && (!from || may_reach(from, section, pool))) {
             return 1;
         }
@@ -227,7 +223,7 @@ static int says_all(const ap_directive_t *section)
 {
     const ap_directive_t *node = section ? section->first_child : NULL;
 
-    while (node && !(is_named(node, "Satisfy")
+    while (node && !(scim_door_is(node, "Satisfy")
                      && strcasecmp(node->args, "All") == 0)) {
         node = node->next;
     }
@@ -239,7 +235,7 @@ static int says_all(const ap_directive_t *section)
 static int holds_in(const ap_directive_t *satisfy,
                     const ap_directive_t *section, apr_pool_t *pool)
 {
-    const ap_directive_t *from = section_around(satisfy);
+    const ap_directive_t *from = section_of(satisfy);
 
     if (from == section) {
         return 1;
@@ -255,8 +251,8 @@ static void warn_of_any(const ap_directive_t *node, const ap_directive_t *at,
                         server_rec *s, apr_pool_t *pool)
 {
     for (; at; at = at->next) {
-        if (is_named(at, "Satisfy") && strcasecmp(at->args, "Any") == 0
-            && holds_in(at, section_around(node), pool)) {
+        if (scim_door_is(at, "Satisfy") && strcasecmp(at->args, "Any") == 0
+            && holds_in(at, section_of(node), pool)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0054)
                          "Satisfy Any (line %d of %s): Allow and Deny alone"
                          " grant access, to everybody where they are not set;"
@@ -273,7 +269,7 @@ static int is_handler(const ap_directive_t *node, apr_pool_t *pool)
 {
     const char *args = node->args;
 
-    return is_named(node, "SetHandler")
+    return scim_door_is(node, "SetHandler")
            && scim_door_handler(ap_getword_conf(pool, &args));
 }
 
@@ -290,7 +286,7 @@ typedef struct {
 
 static void look_at(findings_t *f, const ap_directive_t *node)
 {
-    const ap_directive_t *section = section_around(node);
+    const ap_directive_t *section = section_of(node);
     int is_gate = is_of_gate(node, f->tree, f->pool);
 
     if (is_gate || is_handler(node, f->pool)) {
@@ -319,7 +315,7 @@ static void look_through(findings_t *f, const ap_directive_t *node)
 
 static int report_lost(server_rec *s, const ap_directive_t *lost)
 {
-    const ap_directive_t *section = section_around(lost);
+    const ap_directive_t *section = section_of(lost);
 
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0010)
                  "Require %s in %s %s (line %d of %s) needs an organization:"

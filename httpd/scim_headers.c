@@ -37,8 +37,8 @@ const char *scim_headers_check_prefix(const char *prefix)
 }
 
 /* "Account-Id" of "SCIM_ACCOUNT_ID". */
-static const char *name_of(const char *variable, const char *prefix,
-                           apr_pool_t *pool)
+static const char *header_of(const char *variable, const char *prefix,
+                             apr_pool_t *pool)
 {
     char *name = apr_pstrdup(pool, strchr(variable, '_') + 1);
     int is_first = 1;
@@ -65,7 +65,7 @@ static int are_alike(const char *one, const char *other)
     return !*one && !*other;
 }
 
-static int is_ours(const apr_array_header_t *names, const char *name)
+static int is_our_header(const apr_array_header_t *names, const char *name)
 {
     int i = 0;
 
@@ -88,7 +88,7 @@ static void drop(apr_table_t *headers, const apr_array_header_t *names,
     for (i = 0; i < all->nelts; i++) {
         const char *key = APR_ARRAY_IDX(all, i, apr_table_entry_t).key;
 
-        if (is_ours(names, key)) {
+        if (is_our_header(names, key)) {
             APR_ARRAY_PUSH(found, const char *) = key;
         }
     }
@@ -112,7 +112,7 @@ static void keep_from_connection(apr_table_t *headers,
     }
     for (name = apr_strtok(apr_pstrdup(pool, value), SEPARATORS, &state);
          name; name = apr_strtok(NULL, SEPARATORS, &state)) {
-        if (!is_ours(names, name)) {
+        if (!is_our_header(names, name)) {
             kept = kept ? apr_pstrcat(pool, kept, ", ", name, NULL) : name;
         }
     }
@@ -150,7 +150,7 @@ static const char *encode(const char *text, apr_pool_t *pool)
     return encoded;
 }
 
-static int set_headers(request_rec *r)
+static int set_our_headers(request_rec *r)
 {
     const scim_dir_config_t *config = scim_config_of(r);
     apr_array_header_t *names;
@@ -162,9 +162,9 @@ static int set_headers(request_rec *r)
     }
     names = apr_array_make(r->pool, 6, sizeof(const char *));
     for (i = 0; (variable = scim_gate_variable(i)) != NULL; i++) {
-        APR_ARRAY_PUSH(names, const char *) = name_of(variable,
-                                                      config->headers,
-                                                      r->pool);
+        APR_ARRAY_PUSH(names, const char *) = header_of(variable,
+                                                        config->headers,
+                                                        r->pool);
     }
     drop(r->headers_in, names, r->pool);
     keep_from_connection(r->headers_in, names, r->pool);
@@ -183,5 +183,5 @@ static int set_headers(request_rec *r)
 
 void scim_headers_register_hooks(apr_pool_t *pool)
 {
-    ap_hook_handler(set_headers, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(set_our_headers, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

@@ -220,7 +220,7 @@ static int decode(char *text)
            && scim_text_is_utf8(text, strlen(text));
 }
 
-static int is_wanted(const char *name, const char *const *wanted)
+static int is_wanted_name(const char *name, const char *const *wanted)
 {
     while (*wanted && strcmp(*wanted, name) != 0) {
         wanted++;
@@ -273,7 +273,7 @@ scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
         if (value) {
             *value++ = '\0';
         }
-        if (!decode(name) || !is_wanted(name, wanted)) {
+        if (!decode(name) || !is_wanted_name(name, wanted)) {
             continue;
         }
         if (value && !decode(value)) {
@@ -376,7 +376,7 @@ typedef struct {
     int was_encoded;
 } body_t;
 
-static scim_error_t *broken(request_rec *r)
+static scim_error_t *broken_body(request_rec *r)
 {
     return scim_error(r->pool, SCIM_E_BAD_REQUEST,
                       "The body could not be read completely.");
@@ -395,11 +395,11 @@ static scim_error_t *read_failed(const body_t *body, request_rec *r,
     return status == HTTP_REQUEST_ENTITY_TOO_LARGE
            || (body->was_encoded && rv == APR_EINVAL)
         ? scim_error(r->pool, SCIM_E_TOO_LARGE, "The body is too large.")
-        : broken(r);
+        : broken_body(r);
 }
 
-static void append(body_t *body, const char *text, apr_size_t length,
-                   apr_pool_t *pool)
+static void append_body(body_t *body, const char *text, apr_size_t length,
+                        apr_pool_t *pool)
 {
     if (body->length + length > body->room) {
         const char *before = body->text;
@@ -431,7 +431,7 @@ static apr_status_t append_all(body_t *body, int *at_end,
                 return rv;
             }
         }
-        append(body, text, length, pool);
+        append_body(body, text, length, pool);
         apr_bucket_delete(bucket);
     }
     return APR_SUCCESS;
@@ -504,7 +504,7 @@ scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
     }
     SCIM_ERR(read_bytes(&all, r, limit));
     if (is_cut_off(&all, r)) {
-        return broken(r);
+        return broken_body(r);
     }
     return scim_json_parse(body, all.text, all.length, r->pool);
 }
@@ -705,7 +705,7 @@ static void insert_error_filter(request_rec *r)
     }
 }
 
-static const char *explain(request_rec *r)
+static const char *explain_401(request_rec *r)
 {
     return r->status == HTTP_REQUEST_URI_TOO_LARGE
         ? "The URL is longer than this server allows (LimitRequestLine). Send"
@@ -726,7 +726,7 @@ static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
         return APR_SUCCESS;
     }
     f->ctx = r;
-    text = scim_json_print(scim_schema_error(r->status, NULL, explain(r),
+    text = scim_json_print(scim_schema_error(r->status, NULL, explain_401(r),
                                              r->pool), r->pool);
     ap_set_content_type(r, answer_type(r));
     ap_set_content_length(r, strlen(text));

@@ -120,8 +120,8 @@ static int seconds_of(scim_rate_time_t wait)
     return (int) ((wait + SCIM_RATE_SECOND - 1) / SCIM_RATE_SECOND);
 }
 
-static scim_error_t *refuse(request_rec *r, scim_rate_time_t wait,
-                            const char *why)
+static scim_error_t *refuse_now(request_rec *r, scim_rate_time_t wait,
+                                const char *why)
 {
     int seconds = seconds_of(wait);
 
@@ -160,9 +160,10 @@ static scim_error_t *charge(request_rec *r, scim_rate_place_t *place,
         return NULL;
     }
     tell_limited(r, place, organization);
-    return refuse(r, wait,
-                  apr_psprintf(r->pool, "This organization has sent more"
-                               " than %d requests a second.", limit_of(r)));
+    return refuse_now(r, wait,
+                      apr_psprintf(r->pool, "This organization has sent more"
+                                   " than %d requests a second.",
+                                   limit_of(r)));
 }
 
 static scim_error_t *turn_away(request_rec *r, scim_rate_place_t *address,
@@ -180,8 +181,8 @@ static scim_error_t *turn_away(request_rec *r, scim_rate_place_t *address,
                       " for the organization %.63s", address_of(r),
                       and_more(untold, r->pool), organization);
     }
-    return refuse(r, wait,
-                  "Too many requests with wrong tokens from this address.");
+    return refuse_now(r, wait, "Too many requests with wrong tokens from this"
+                               " address.");
 }
 
 static void tell_failed(request_rec *r, scim_rate_place_t *address,

@@ -61,7 +61,7 @@ static void store_refusals(scim_exchange_t *x,
 }
 
 /* The path below the Location, as text that the database takes. */
-static const char *path_of(const scim_exchange_t *x, const char *operation)
+static const char *mended_path(const scim_exchange_t *x, const char *operation)
 {
     const scim_target_t *target = x->target;
     char *path = operation
@@ -79,7 +79,7 @@ void scim_refusals_keep(scim_exchange_t *x, const scim_error_t *error)
     apr_array_header_t *kept = apr_array_make(x->r->pool, 4,
                                               sizeof(scim_refusal_t));
     scim_refusal_t refusal = {
-        x->r->method, path_of(x, NULL),
+        x->r->method, mended_path(x, NULL),
         x->resource ? x->resource->type->name : NULL, x->target->id,
         cJSON_GetStringValue(scim_json_member_nocase(x->body, "userName")),
         error
@@ -91,7 +91,7 @@ void scim_refusals_keep(scim_exchange_t *x, const scim_error_t *error)
     }
     for (i = 0; i < x->call.refusals->nelts; i++) {
         refusal = APR_ARRAY_IDX(x->call.refusals, i, scim_refusal_t);
-        refusal.path = path_of(x, refusal.path);
+        refusal.path = mended_path(x, refusal.path);
         if (is_worth_keeping(&refusal)) {
             APR_ARRAY_PUSH(kept, scim_refusal_t) = refusal;
         }

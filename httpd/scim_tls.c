@@ -24,7 +24,7 @@
 APLOG_USE_MODULE(scim);
 
 /* 127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104 */
-static int is_loopback(const apr_sockaddr_t *address)
+static int is_loopback_ip(const apr_sockaddr_t *address)
 {
     static const unsigned char zeros[15];
     const unsigned char *bytes = address->ipaddr_ptr;
@@ -45,7 +45,8 @@ scim_error_t *scim_tls_check(request_rec *r)
     int required = scim_config_of(r)->require_tls;
 
     if (required == 0 || ap_ssl_conn_is_ssl(connection)
-        || (required == SCIM_UNSET && is_loopback(connection->local_addr))) {
+        || (required == SCIM_UNSET
+            && is_loopback_ip(connection->local_addr))) {
         return NULL;
     }
     return scim_error_caused(r->pool, SCIM_E_NOT_SECURE,
@@ -58,16 +59,11 @@ scim_error_t *scim_tls_check(request_rec *r)
 
 /* configtest */
 
-static int is_named(const ap_directive_t *node, const char *name)
-{
-    return strcasecmp(node->directive, name) == 0;
-}
-
 /* Whether the node stands in what defines s, or in the main server's
  * configuration, from which s inherits. */
 static int is_for_server(const ap_directive_t *node, const server_rec *s)
 {
-    while (node && !is_named(node, "<VirtualHost")) {
+    while (node && !scim_door_is(node, "<VirtualHost")) {
         node = node->parent;
     }
     return !node || (s->is_virtual && s->defn_name
@@ -82,9 +78,9 @@ static void find_engine(int *on, const ap_directive_t *node,
 {
     for (; node; node = node->next) {
         int is_own = node->parent != NULL
-                     && is_named(node->parent, "<VirtualHost");
+                     && scim_door_is(node->parent, "<VirtualHost");
 
-        if (is_named(node, "SSLEngine") && is_own == own
+        if (scim_door_is(node, "SSLEngine") && is_own == own
             && is_for_server(node, s)) {
             *on = strncasecmp(node->args, "off", 3) != 0;
         }
@@ -161,7 +157,7 @@ static const char *plain_address(const server_rec *s, int with_loopback,
         if ((protocol && strcasecmp(protocol, "https") == 0)
             || !(s->is_virtual ? is_served_by(&at, s, listener)
                                : is_left_to_main(&at, s, listener))
-            || (!with_loopback && is_loopback(at))) {
+            || (!with_loopback && is_loopback_ip(at))) {
             continue;
         }
         if (apr_sockaddr_ip_get(&ip, (apr_sockaddr_t *) at) == APR_SUCCESS) {
@@ -239,12 +235,12 @@ static const char *location_of(const ap_directive_t *node, apr_pool_t *pool)
     return apr_pstrmemdup(pool, path, strcspn(path, ">"));
 }
 
-static int is_ours(const ap_directive_t *node, apr_pool_t *pool)
+static int is_our_handler(const ap_directive_t *node, apr_pool_t *pool)
 {
     const char *args = node->args;
     const char *handler;
 
-    if (!is_named(node, "SetHandler")) {
+    if (!scim_door_is(node, "SetHandler")) {
         return 0;
     }
     handler = ap_getword_conf(pool, &args);
@@ -303,7 +299,7 @@ static void check_nodes(const ap_directive_t *tree,
         server_rec *s;
 
         check_nodes(tree, node->first_child, main_server, pool);
-        for (s = main_server; s && location && is_ours(node, pool);
+        for (s = main_server; s && location && is_our_handler(node, pool);
              s = s->next) {
             if (is_for_server(node, s) && !has_tls(tree, s)) {
                 check_server(node, location, s, pool);

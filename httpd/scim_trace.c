@@ -16,7 +16,7 @@
 
 APLOG_USE_MODULE(scim);
 
-static const char *shown(apr_interval_time_t took, apr_pool_t *pool)
+static const char *shown_time(apr_interval_time_t took, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%" APR_TIME_T_FMT ".%03d ms", took / 1000,
                         (int) (took % 1000));
@@ -27,13 +27,13 @@ static void trace_borrowed(request_rec *r, const scim_wait_trace_t *trace)
     if (trace->took >= LONG_WAIT) {
         ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, SCIM_LOGNO(0090)
                       "waited %s for a connection%s",
-                      shown(trace->took, r->pool),
+                      shown_time(trace->took, r->pool),
                       trace->is_success ? "" : ", in vain");
     }
     else {
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0091)
                       "got a connection after %s",
-                      shown(trace->took, r->pool));
+                      shown_time(trace->took, r->pool));
     }
 }
 
@@ -42,14 +42,14 @@ static void trace_opened(request_rec *r, const scim_wait_trace_t *trace)
     ap_log_rerror(APLOG_MARK, APLOG_DEBUG, 0, r, SCIM_LOGNO(0092)
                   "the connection to PostgreSQL was lost and is %s after %s",
                   trace->is_success ? "open again" : "not open again",
-                  shown(trace->took, r->pool));
+                  shown_time(trace->took, r->pool));
 }
 
 static void trace_prepared(request_rec *r, const scim_wait_trace_t *trace)
 {
     ap_log_rerror(APLOG_MARK, APLOG_TRACE2, 0, r, SCIM_LOGNO(0093)
                   "%s is prepared in %s: %s", trace->name,
-                  shown(trace->took, r->pool), trace->text);
+                  shown_time(trace->took, r->pool), trace->text);
 }
 
 static void trace_ran(request_rec *r, const scim_wait_trace_t *trace)
@@ -63,12 +63,12 @@ static void trace_ran(request_rec *r, const scim_wait_trace_t *trace)
     if (trace->is_success) {
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0095)
                       "%s: %d rows in %s", name, trace->rows,
-                      shown(trace->took, r->pool));
+                      shown_time(trace->took, r->pool));
     }
     else {
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0096)
                       "%s failed after %s: %s%s", name,
-                      shown(trace->took, r->pool),
+                      shown_time(trace->took, r->pool),
                       *trace->sqlstate ? "SQLSTATE " : "no answer",
                       trace->sqlstate);
     }

@@ -41,12 +41,12 @@ typedef struct {
     apr_pool_t *pool;
 } context_t;
 
-static scim_error_t *normalise(cJSON **normal, context_t *c,
-                               const scim_attribute_t *attribute,
-                               const cJSON *value, const char *where)
+static scim_error_t *normalise_value(cJSON **normal, context_t *c,
+                                     const scim_attribute_t *attribute,
+                                     const cJSON *value, const char *where)
     SCIM_CHECKED;
 
-static void note_unknown(context_t *c, const char *prefix,
+static void tell_unknown(context_t *c, const char *prefix,
                          const char *separator, const char *name)
 {
     scim_note(c->notes, "unknown attribute '%s%s%.60s' ignored",
@@ -79,8 +79,8 @@ static scim_error_t *check_length(context_t *c, const char *text,
            : NULL;
 }
 
-static scim_error_t *text_of(const char **text, context_t *c,
-                             const cJSON *value, const char *where)
+static scim_error_t *text_of_value(const char **text, context_t *c,
+                                   const cJSON *value, const char *where)
 {
     /* An id as a number must not come out as 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
@@ -140,7 +140,7 @@ static scim_error_t *normalise_text(cJSON **normal, context_t *c,
     scim_type_e type = attribute->type;
     const char *text = NULL;
 
-    SCIM_ERR(text_of(&text, c, value, where));
+    SCIM_ERR(text_of_value(&text, c, value, where));
     SCIM_ERR(check_plain(c, attribute, text, where));
     SCIM_ERR(check_length(c, text, where,
                           type == SCIM_STRING ? MAX_TEXT_LENGTH
@@ -218,23 +218,24 @@ static scim_error_t *put_member(cJSON *object, context_t *c,
     cJSON *normal = NULL;
 
     if (!sub) {
-        note_unknown(c, where, ".", member->string);
+        tell_unknown(c, where, ".", member->string);
         return NULL;
     }
     if (sub->mutability == SCIM_READ_ONLY) {
         return NULL;
     }
-    SCIM_ERR(normalise(&normal, c, sub, member,
-                       apr_pstrcat(c->pool, where, ".", sub->name, NULL)));
+    SCIM_ERR(normalise_value(&normal, c, sub, member,
+                             apr_pstrcat(c->pool, where, ".", sub->name,
+                                         NULL)));
     if (normal) {
         scim_json_put(object, sub->name, normal);
     }
     return NULL;
 }
 
-static scim_error_t *put_members(cJSON *object, context_t *c,
-                                 const scim_attribute_t *attribute,
-                                 const cJSON *members, const char *where)
+static scim_error_t *put_subs(cJSON *object, context_t *c,
+                              const scim_attribute_t *attribute,
+                              const cJSON *members, const char *where)
 {
     const cJSON *member;
 
@@ -257,7 +258,7 @@ static scim_error_t *settle_reference(cJSON *object, context_t *c,
     if (reference && !scim_json_text(object, "value")) {
         said = scim_json_own(cJSON_CreateObject(), c->pool);
         scim_json_put_text(said, "value", scim_text_last_segment(reference));
-        SCIM_ERR(put_members(object, c, attribute, said, where));
+        SCIM_ERR(put_subs(object, c, attribute, said, where));
     }
     scim_json_drop(object, "$ref");
     return NULL;
@@ -288,16 +289,16 @@ static scim_error_t *put_packed(cJSON *object, context_t *c,
 
 /* An object of the members of value, which unless strict may be what stands
  * for its "value". */
-static scim_error_t *fill(cJSON *object, context_t *c,
-                          const scim_attribute_t *attribute,
-                          const cJSON *value, const char *where)
+static scim_error_t *fill_object(cJSON *object, context_t *c,
+                                 const scim_attribute_t *attribute,
+                                 const cJSON *value, const char *where)
 {
     const scim_attribute_t *main_sub
         = scim_attribute_find(attribute->subs, "value");
     cJSON *normal;
 
     if (cJSON_IsObject(value)) {
-        SCIM_ERR(put_members(object, c, attribute, value, where));
+        SCIM_ERR(put_subs(object, c, attribute, value, where));
         if (main_sub) {
             SCIM_ERR(put_packed(object, c, attribute, value, where));
         }
@@ -306,7 +307,7 @@ static scim_error_t *fill(cJSON *object, context_t *c,
         return mismatch(c, where, "an object", value);
     }
     else {
-        SCIM_ERR(normalise(&normal, c, main_sub, value, where));
+        SCIM_ERR(normalise_value(&normal, c, main_sub, value, where));
         scim_json_put(object, main_sub->name, normal);
     }
     return settle_reference(object, c, attribute, where);
@@ -318,7 +319,7 @@ static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
 {
     cJSON *object = scim_json_own(cJSON_CreateObject(), c->pool);
 
-    SCIM_ERR(fill(object, c, attribute, value, where));
+    SCIM_ERR(fill_object(object, c, attribute, value, where));
     if (object->child) {
         *normal = cJSON_Duplicate(object, 1);
     }
@@ -419,9 +420,9 @@ static scim_error_t *normalise_list(cJSON **normal, context_t *c,
     return NULL;
 }
 
-static scim_error_t *normalise(cJSON **normal, context_t *c,
-                               const scim_attribute_t *attribute,
-                               const cJSON *value, const char *where)
+static scim_error_t *normalise_value(cJSON **normal, context_t *c,
+                                     const scim_attribute_t *attribute,
+                                     const cJSON *value, const char *where)
 {
     *normal = NULL;
     return attribute->multi_valued
@@ -438,7 +439,7 @@ scim_error_t *scim_schema_normalise(cJSON **normal,
 {
     context_t c = { rules, notes, pool };
 
-    return normalise(normal, &c, attribute, value, where);
+    return normalise_value(normal, &c, attribute, value, where);
 }
 
 scim_error_t *scim_schema_settle_reference(cJSON *object,
@@ -473,7 +474,7 @@ static void leave(cJSON *rest, context_t *c, const char *prefix,
 {
     if (!strpbrk(member->string, ".:[")) {
         if (strcasecmp(member->string, "password") != 0) {
-            note_unknown(c, prefix, "", member->string);
+            tell_unknown(c, prefix, "", member->string);
         }
         return;
     }
@@ -492,7 +493,7 @@ static scim_error_t *read_member(cJSON *holder, context_t *c,
     if (attribute->mutability == SCIM_READ_ONLY) {
         return NULL;
     }
-    SCIM_ERR(normalise(&normal, c, attribute, member, attribute->name));
+    SCIM_ERR(normalise_value(&normal, c, attribute, member, attribute->name));
     if (normal) {
         scim_json_put(holder, attribute->name, normal);
     }
@@ -570,9 +571,10 @@ static const scim_attribute_t *find_top(const scim_resource_type_t *type,
     return found ? found : scim_attribute_find(type->common, name);
 }
 
-static scim_error_t *read_members(cJSON *resource, cJSON *rest, context_t *c,
-                                  const scim_resource_type_t *type,
-                                  const cJSON *body)
+static scim_error_t *read_attributes(cJSON *resource, cJSON *rest,
+                                     context_t *c,
+                                     const scim_resource_type_t *type,
+                                     const cJSON *body)
 {
     const cJSON *member;
 
@@ -613,5 +615,5 @@ scim_error_t *scim_schema_read(cJSON **resource, cJSON **rest,
     }
     *resource = scim_json_own(cJSON_CreateObject(), pool);
     *rest = scim_json_own(cJSON_CreateObject(), pool);
-    return read_members(*resource, *rest, &c, type, body);
+    return read_attributes(*resource, *rest, &c, type, body);
 }

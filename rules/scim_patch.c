@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH on JSON, see scim_patch.h for the plan.  scim_patch_message.c reads
- * the message and calls change for each change in it, which goes down the
- * levels path, attribute, element, list, value; each level is a section here,
- * the lowest first. */
+ * the message and calls apply_change for each change in it, which goes down
+ * the levels path, attribute, element, list, value; each level is a section
+ * here, the lowest first. */
 #include "rules/scim_patch.h"
 
 #include <string.h>
@@ -36,21 +36,14 @@ static void note(patch_t *p, const char *what, const char *name)
     scim_note(p->notes, "%s '%.120s' ignored", what, name);
 }
 
-static scim_error_t *refuse(patch_t *p, scim_error_kind_e kind,
-                            const char *name, const char *why)
+static scim_error_t *refuse_as(patch_t *p, scim_error_kind_e kind,
+                               const char *name, const char *why)
 {
     return scim_error(p->pool, kind, "Attribute '%.120s' %s.", name, why);
 }
 
-/* The attribute whose value is set: the sub-attribute where there is one. */
-static const scim_attribute_t *leaf_of(const scim_operand_t *operand)
-{
-    return operand->sub_attribute ? operand->sub_attribute
-                                  : operand->attribute;
-}
-
 /* *normal is the change's value for attribute, NULL when it clears it. */
-static scim_error_t *normalise(cJSON **normal, patch_t *p, change_t *c,
+static scim_error_t *normal_of(cJSON **normal, patch_t *p, change_t *c,
                                const scim_attribute_t *attribute)
 {
     return scim_schema_normalise(normal, attribute, c->value, c->name,
@@ -60,13 +53,13 @@ static scim_error_t *normalise(cJSON **normal, patch_t *p, change_t *c,
 /* Single values */
 
 /* Taking a value away: by remove, or by a value that means unassigned. */
-static scim_error_t *clear(patch_t *p, change_t *c, cJSON *holder,
-                           const scim_attribute_t *attribute)
+static scim_error_t *clear_value(patch_t *p, change_t *c, cJSON *holder,
+                                 const scim_attribute_t *attribute)
 {
     if (scim_attribute_is_required(attribute, p->rules)) {
-        return refuse(p, c->verb == SCIM_PATCH_REMOVE ? SCIM_E_MUTABILITY
-                                           : SCIM_E_INVALID_VALUE,
-                      attribute->name, "is required and cannot be removed");
+        return refuse_as(p, c->verb == SCIM_PATCH_REMOVE ? SCIM_E_MUTABILITY
+                                              : SCIM_E_INVALID_VALUE,
+                         attribute->name, "is required and cannot be removed");
     }
     /* Nobody is to be let in or out by accident (clients.md H17). */
     if (attribute->type == SCIM_BOOLEAN && attribute->column) {
@@ -112,9 +105,9 @@ static scim_error_t *set_complex(patch_t *p, change_t *c, cJSON *holder,
     cJSON *target = scim_json_member(holder, attribute->name);
     cJSON *normal;
 
-    SCIM_ERR(normalise(&normal, p, c, attribute));
+    SCIM_ERR(normal_of(&normal, p, c, attribute));
     if (!normal && (is_absent(p, sent) || !cJSON_IsObject(sent))) {
-        return clear(p, c, holder, attribute);
+        return clear_value(p, c, holder, attribute);
     }
     if (!target) {
         target = cJSON_AddObjectToObject(holder, attribute->name);
@@ -139,16 +132,16 @@ static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
     cJSON *normal;
 
     if (c->verb == SCIM_PATCH_REMOVE) {
-        return clear(p, c, holder, attribute);
+        return clear_value(p, c, holder, attribute);
     }
     if (attribute->type == SCIM_COMPLEX) {
         return set_complex(p, c, holder, attribute);
     }
-    SCIM_ERR(normalise(&normal, p, c, attribute));
+    SCIM_ERR(normal_of(&normal, p, c, attribute));
     if (!normal || (scim_attribute_is_required(attribute, p->rules)
                     && is_empty(normal))) {
         cJSON_Delete(normal);
-        return clear(p, c, holder, attribute);
+        return clear_value(p, c, holder, attribute);
     }
     scim_json_put(holder, attribute->name, normal);
     return NULL;
@@ -175,7 +168,7 @@ static scim_error_t *set_sub(patch_t *p, change_t *c, cJSON *holder)
 
 /* Lists */
 
-static int is_primary(const cJSON *element)
+static int has_primary(const cJSON *element)
 {
     return cJSON_IsTrue(scim_json_member(element, "primary"));
 }
@@ -185,11 +178,11 @@ static void claim_primary(cJSON *list, const cJSON *element)
 {
     cJSON *other;
 
-    if (!is_primary(element)) {
+    if (!has_primary(element)) {
         return;
     }
     cJSON_ArrayForEach(other, list) {
-        if (other != element && is_primary(other)) {
+        if (other != element && has_primary(other)) {
             scim_json_put(other, "primary", cJSON_CreateFalse());
         }
     }
@@ -237,7 +230,7 @@ static named_t named_by(const cJSON *values, apr_pool_t *pool)
     return named;
 }
 
-static int is_named(patch_t *p, const named_t *named, const cJSON *element)
+static int is_removed(patch_t *p, const named_t *named, const cJSON *element)
 {
     const char *text = scim_json_text(element, "value");
 
@@ -258,7 +251,7 @@ static scim_error_t *remove_named(patch_t *p, cJSON *list,
 
     while (element) {
         cJSON *next = element->next;
-        int is_meant = is_named(p, &named, element);
+        int is_meant = is_removed(p, &named, element);
 
         SCIM_ERR(scim_work_check(p->rules->work, p->pool));
         if (is_meant) {
@@ -276,14 +269,14 @@ static scim_error_t *check_single_primary(patch_t *p, change_t *c,
     int primaries = 0;
 
     cJSON_ArrayForEach(element, list) {
-        primaries += is_primary(element);
+        primaries += has_primary(element);
     }
-    return primaries > 1 ? refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                                  "has more than one primary element")
+    return primaries > 1 ? refuse_as(p, SCIM_E_INVALID_VALUE, c->name,
+                                     "has more than one primary element")
                          : NULL;
 }
 
-static scim_error_t *append(patch_t *p, cJSON *list, const cJSON *values)
+static scim_error_t *append_to(patch_t *p, cJSON *list, const cJSON *values)
 {
     const cJSON *value;
 
@@ -303,7 +296,7 @@ static scim_error_t *append(patch_t *p, cJSON *list, const cJSON *values)
 
 /* The change's value as a list that the pool owns; a single object stands for
  * a list of one, in strict mode too (RFC 7644 section 3.5.2.1). */
-static scim_error_t *list_of(cJSON **values, patch_t *p, change_t *c)
+static scim_error_t *values_of(cJSON **values, patch_t *p, change_t *c)
 {
     const scim_attribute_t *attribute = c->path.operand.attribute;
     cJSON *list = scim_json_own(cJSON_CreateArray(), p->pool);
@@ -314,7 +307,7 @@ static scim_error_t *list_of(cJSON **values, patch_t *p, change_t *c)
         cJSON_AddItemReferenceToArray(list, (cJSON *) c->value);
         wrapped.value = list;
     }
-    SCIM_ERR(normalise(&normal, p, &wrapped, attribute));
+    SCIM_ERR(normal_of(&normal, p, &wrapped, attribute));
     *values = scim_json_own(normal ? normal : cJSON_CreateArray(), p->pool);
     return check_single_primary(p, c, *values);
 }
@@ -335,7 +328,7 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
         scim_json_drop(holder, attribute->name);
         return NULL;
     }
-    SCIM_ERR(list_of(&values, p, c));
+    SCIM_ERR(values_of(&values, p, c));
     if (c->verb == SCIM_PATCH_REPLACE
         || (c->verb == SCIM_PATCH_ADD && keeps_one(p, attribute)
             && (values->child || !is_absent(p, c->value)))) {
@@ -343,7 +336,7 @@ static scim_error_t *change_list(patch_t *p, change_t *c, cJSON *holder)
     }
     else if (c->verb == SCIM_PATCH_ADD) {
         list = list ? list : cJSON_AddArrayToObject(holder, attribute->name);
-        SCIM_ERR(append(p, list, values));
+        SCIM_ERR(append_to(p, list, values));
         return scim_schema_check_size(list, attribute->name, p->pool);
     }
     else if (list) {
@@ -397,14 +390,14 @@ static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
     cJSON *values;
 
     if (p->rules->strict && !cJSON_IsObject(c->value)) {
-        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                      "needs an object as value");
+        return refuse_as(p, SCIM_E_INVALID_VALUE, c->name,
+                         "needs an object as value");
     }
-    SCIM_ERR(list_of(&values, p, c));
+    SCIM_ERR(values_of(&values, p, c));
     if (values->child && values->child->next) {
-        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                      "selects single elements, so the value must not be a"
-                      " list");
+        return refuse_as(p, SCIM_E_INVALID_VALUE, c->name,
+                         "selects single elements, so the value must not be a"
+                         " list");
     }
     while ((c->verb == SCIM_PATCH_REPLACE || is_absent(p, sent))
            && element->child) {
@@ -431,7 +424,7 @@ static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
     return set_element(p, c, element);
 }
 
-static int matches(patch_t *p, const change_t *c, const cJSON *element)
+static int is_target(patch_t *p, const change_t *c, const cJSON *element)
 {
     apr_pool_clear(p->scratch);
     scim_work_take(p->rules->work, 1, SCIM_WORK_STEP);
@@ -452,13 +445,13 @@ static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
     *found = 0;
     while (element) {
         cJSON *next = element->next;
-        int is_match = matches(p, c, element);
+        int is_match = is_target(p, c, element);
 
         SCIM_ERR(scim_work_check(p->rules->work, p->pool));
         if (is_match) {
             *found = 1;
             SCIM_ERR(change_element(&one, c, list, element));
-            primary = c->verb != SCIM_PATCH_REMOVE && is_primary(element)
+            primary = c->verb != SCIM_PATCH_REMOVE && has_primary(element)
                       ? element : primary;
         }
         element = next;
@@ -512,9 +505,9 @@ static scim_error_t *demanded(cJSON **element, patch_t *p, const change_t *c)
         return no_target(p, c);
     }
     sent.value = object;
-    SCIM_ERR(list_of(&values, p, &sent));
+    SCIM_ERR(values_of(&values, p, &sent));
     *element = values->child;
-    is_found = *element && matches(p, c, *element);
+    is_found = *element && is_target(p, c, *element);
     SCIM_ERR(scim_work_check(p->rules->work, p->pool));
     return is_found ? NULL : no_target(p, c);
 }
@@ -605,7 +598,7 @@ static int is_as_read(patch_t *p, const change_t *c)
 static scim_error_t *skip_read_only(patch_t *p, change_t *c)
 {
     if (p->rules->strict && !is_as_read(p, c)) {
-        return refuse(p, SCIM_E_MUTABILITY, c->name, "is readOnly");
+        return refuse_as(p, SCIM_E_MUTABILITY, c->name, "is readOnly");
     }
     if (!c->in_value) {
         note(p, "readOnly attribute", c->name);
@@ -616,7 +609,7 @@ static scim_error_t *skip_read_only(patch_t *p, change_t *c)
 static int is_read_only(const scim_operand_t *operand)
 {
     return operand->attribute->mutability == SCIM_READ_ONLY
-           || leaf_of(operand)->mutability == SCIM_READ_ONLY
+           || scim_attribute_of(operand)->mutability == SCIM_READ_ONLY
            || (operand->attribute->unlisted && !operand->container);
 }
 
@@ -666,14 +659,14 @@ static scim_error_t *drop_schema(patch_t *p, const change_t *c)
     const char *urn = c->path.operand.container;
 
     if (!urn) {
-        return refuse(p, SCIM_E_MUTABILITY, c->name,
-                      "is the core schema and cannot be removed");
+        return refuse_as(p, SCIM_E_MUTABILITY, c->name,
+                         "is the core schema and cannot be removed");
     }
     scim_json_drop(p->resource, urn);
     return NULL;
 }
 
-static scim_error_t *change(void *baton, scim_patch_change_t *c)
+static scim_error_t *apply_change(void *baton, scim_patch_change_t *c)
 {
     patch_t *p = baton;
     const scim_operand_t *o = &c->path.operand;
@@ -690,8 +683,8 @@ static scim_error_t *change(void *baton, scim_patch_change_t *c)
     }
     if (cJSON_IsNull(c->value) && c->verb == SCIM_PATCH_ADD
         && p->rules->strict) {
-        return refuse(p, SCIM_E_INVALID_VALUE, c->name,
-                      "cannot be added with the value null");
+        return refuse_as(p, SCIM_E_INVALID_VALUE, c->name,
+                         "cannot be added with the value null");
     }
     holder = holder_of(p, o->container);
     SCIM_ERR(change_attribute(p, c, holder));
@@ -709,8 +702,8 @@ scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
     patch_t p = { resource, type, rules, notes, pool, NULL };
 
     apr_pool_create(&p.scratch, pool);
-    return scim_patch_message_read(change, &p, message, type, rules, notes,
-                                   pool);
+    return scim_patch_message_read(apply_change, &p, message, type, rules,
+                                   notes, pool);
 }
 
 scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
@@ -725,6 +718,6 @@ scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
                               pool));
     apr_pool_create(&p.scratch, pool);
     p.resource = *resource;
-    return scim_patch_members_read(change, &p, rest, type, rules, notes,
+    return scim_patch_members_read(apply_change, &p, rest, type, rules, notes,
                                    pool);
 }

@@ -49,8 +49,8 @@ static int is_ignorable(const reader_t *m, const scim_patch_change_t *c,
            && (c->in_value || !m->rules->strict);
 }
 
-static scim_error_t *read_members(reader_t *m, scim_patch_verb_e verb,
-                                  const cJSON *value, const char *prefix)
+static scim_error_t *read_member_paths(reader_t *m, scim_patch_verb_e verb,
+                                       const cJSON *value, const char *prefix)
     SCIM_CHECKED;
 
 /* A schema as a whole is its members: an extension's, or with the core URN
@@ -64,8 +64,8 @@ static scim_error_t *read_schema(reader_t *m, scim_patch_change_t *c)
         || (urn && scim_shape_is_absent(value, m->rules))) {
         return m->change(m->baton, c);
     }
-    return read_members(m, c->verb, value,
-                        urn ? apr_pstrcat(m->pool, urn, ":", NULL) : "");
+    return read_member_paths(m, c->verb, value,
+                             urn ? apr_pstrcat(m->pool, urn, ":", NULL) : "");
 }
 
 static scim_error_t *read_change(reader_t *m, scim_patch_change_t *c)
@@ -95,8 +95,8 @@ static scim_error_t *read_change(reader_t *m, scim_patch_change_t *c)
 
 /* A value without path: each member's name is one, be it dotted, with URN or
  * with brackets (clients.md E51, E52, H11). */
-static scim_error_t *read_members(reader_t *m, scim_patch_verb_e verb,
-                                  const cJSON *value, const char *prefix)
+static scim_error_t *read_member_paths(reader_t *m, scim_patch_verb_e verb,
+                                       const cJSON *value, const char *prefix)
 {
     const cJSON *member;
 
@@ -139,7 +139,7 @@ static scim_error_t *read_verb(scim_patch_verb_e *verb, const reader_t *m,
                       name ? name : "");
 }
 
-static scim_error_t *read_operation(reader_t *m, const cJSON *operation)
+static scim_error_t *read_patch_operation(reader_t *m, const cJSON *operation)
 {
     const cJSON *path = scim_json_member_nocase(operation, "path");
     scim_patch_change_t c = { .verb = SCIM_PATCH_ADD };
@@ -164,7 +164,7 @@ static scim_error_t *read_operation(reader_t *m, const cJSON *operation)
         return scim_error(m->pool, SCIM_E_NO_TARGET,
                           "remove needs a path.");
     }
-    return read_members(m, c.verb, c.value, "");
+    return read_member_paths(m, c.verb, c.value, "");
 }
 
 static scim_error_t *check_message(const reader_t *m, const cJSON *operations,
@@ -200,8 +200,8 @@ scim_error_t *scim_patch_message_read(scim_patch_change_fn *change,
     SCIM_ERR(check_message(&m, operations, message));
     cJSON_ArrayForEach(operation, operations) {
         scim_error_t *error
-            = read_operation(&m, scim_shape_of_object(operation, rules,
-                                                      pool));
+            = read_patch_operation(&m, scim_shape_of_object(operation, rules,
+                                                            pool));
 
         number++;
         if (error) {
@@ -221,5 +221,5 @@ scim_error_t *scim_patch_members_read(scim_patch_change_fn *change,
 {
     reader_t m = { change, baton, type, rules, notes, pool, 0 };
 
-    return read_members(&m, SCIM_PATCH_ADD, value, "");
+    return read_member_paths(&m, SCIM_PATCH_ADD, value, "");
 }

@@ -71,8 +71,8 @@ static int same(const char *a, const char *b)
     return (!a && !b) || (a && b && strcmp(a, b) == 0);
 }
 
-static int is_named(const scim_projection_t *projection,
-                    const scim_operand_t *operand)
+static int is_named_whole(const scim_projection_t *projection,
+                          const scim_operand_t *operand)
 {
     int i;
 
@@ -102,7 +102,7 @@ static void add_name(scim_projection_t *projection, const char *name,
     if (!(projection->excludes && plain != name)
         && !resolver->resolve(&operand, resolver->baton, plain,
                               strlen(plain), NULL, 0, pool)
-        && !is_named(projection, &operand)) {
+        && !is_named_whole(projection, &operand)) {
         APR_ARRAY_PUSH(projection->operands, scim_operand_t) = operand;
     }
 }
@@ -158,9 +158,9 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
 
 /* How much of an attribute (or with sub, of its sub-attribute) the projection
  * names.  The names in it are static strings of the tables. */
-static share_e named(const scim_projection_t *projection,
-                     const char *container, const char *name,
-                     const char *sub)
+static share_e share_named(const scim_projection_t *projection,
+                           const char *container, const char *name,
+                           const char *sub)
 {
     share_e share = NOTHING;
     int i;
@@ -181,10 +181,10 @@ static share_e named(const scim_projection_t *projection,
     return share;
 }
 
-static int is_wanted(const scim_projection_t *projection,
-                     const scim_attribute_t *attribute,
-                     const char *container, const char *name,
-                     const char *sub)
+static int is_projected(const scim_projection_t *projection,
+                        const scim_attribute_t *attribute,
+                        const char *container, const char *name,
+                        const char *sub)
 {
     share_e share;
 
@@ -197,7 +197,7 @@ static int is_wanted(const scim_projection_t *projection,
     if (!projection) {
         return attribute->returned == SCIM_RETURNED_DEFAULT;
     }
-    share = named(projection, container, name, sub);
+    share = share_named(projection, container, name, sub);
     if (projection->excludes) {
         return share != WHOLE
                && attribute->returned == SCIM_RETURNED_DEFAULT;
@@ -218,8 +218,8 @@ static cJSON *present_complex(const cJSON *value,
     for (sub = attribute->subs; sub->name; sub++) {
         const cJSON *member = scim_json_member(value, sub->name);
 
-        if (member && is_wanted(projection, sub, container, attribute->name,
-                                sub->name)) {
+        if (member && is_projected(projection, sub, container, attribute->name,
+                                   sub->name)) {
             cJSON_AddItemToObjectCS(object, sub->name,
                                     scim_json_share(member));
         }
@@ -276,8 +276,8 @@ static void present_attribute(cJSON *answer, const cJSON *holder,
     cJSON *presented;
 
     if (scim_json_is_unassigned(value)
-        || !is_wanted(projection, attribute, container, attribute->name,
-                      NULL)) {
+        || !is_projected(projection, attribute, container, attribute->name,
+                         NULL)) {
         return;
     }
     presented = present_value(value, attribute, projection, container);

@@ -35,7 +35,7 @@ const scim_resource_type_t *scim_resource_type_named(const char *name)
 /* Characteristics */
 
 /* Most differ in their first letter. */
-static int is_named(const scim_attribute_t *attribute, const char *name)
+static int has_name(const scim_attribute_t *attribute, const char *name)
 {
     return ((*attribute->name ^ *name) & ~('a' ^ 'A')) == 0
            && strcasecmp(attribute->name, name) == 0;
@@ -45,11 +45,17 @@ const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
                                             const char *name)
 {
     for (; table && table->name; table++) {
-        if (is_named(table, name)) {
+        if (has_name(table, name)) {
             return table;
         }
     }
     return NULL;
+}
+
+const scim_attribute_t *scim_attribute_of(const scim_operand_t *operand)
+{
+    return operand->sub_attribute ? operand->sub_attribute
+                                  : operand->attribute;
 }
 
 int scim_attribute_is_required(const scim_attribute_t *attribute,
@@ -99,7 +105,7 @@ static scim_compare_e comparison_of(const scim_attribute_t *attribute)
            ? SCIM_COMPARE_USER_NAME : SCIM_COMPARE_FOLD;
 }
 
-static int is_primary(const scim_attribute_t *attribute)
+static int is_primary_flag(const scim_attribute_t *attribute)
 {
     return attribute->type == SCIM_BOOLEAN
            && strcmp(attribute->name, "primary") == 0;
@@ -110,7 +116,7 @@ static void put_leaf(scim_operand_t *operand,
                      const scim_attribute_t *attribute)
 {
     operand->compare = comparison_of(attribute);
-    operand->absent_is_false = is_primary(attribute);
+    operand->absent_is_false = is_primary_flag(attribute);
 }
 
 static void put_sub(scim_operand_t *operand, const scim_attribute_t *sub)
@@ -287,10 +293,10 @@ static scim_error_t *resolve_top(scim_operand_t *operand,
     return resolve_sub(operand, sub, for_comparison, name, pool);
 }
 
-static scim_error_t *resolve(scim_operand_t *operand, const void *baton,
-                             const char *name, apr_size_t length,
-                             const scim_operand_t *within,
-                             int for_comparison, apr_pool_t *pool)
+static scim_error_t *resolve_name(scim_operand_t *operand, const void *baton,
+                                  const char *name, apr_size_t length,
+                                  const scim_operand_t *within,
+                                  int for_comparison, apr_pool_t *pool)
 {
     const char *text = apr_pstrmemdup(pool, name, length);
 
@@ -301,7 +307,7 @@ static scim_error_t *resolve(scim_operand_t *operand, const void *baton,
 scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
                                      const scim_rules_t *rules)
 {
-    scim_resolver_t resolver = { resolve, type, !rules->strict };
+    scim_resolver_t resolver = { resolve_name, type, !rules->strict };
 
     return resolver;
 }
@@ -313,13 +319,13 @@ static scim_error_t *resolve_any(scim_operand_t *operand, const void *baton,
 {
     const scim_resource_type_t *const *other = scim_resource_types;
     scim_operand_t untouched = *operand;
-    scim_error_t *error = resolve(operand, baton, name, length, within,
-                                  for_comparison, pool);
+    scim_error_t *error = resolve_name(operand, baton, name, length, within,
+                                       for_comparison, pool);
 
     for (; error && *other; other++) {
         *operand = untouched;
-        if (!resolve(operand, *other, name, length, within, for_comparison,
-                     pool)) {
+        if (!resolve_name(operand, *other, name, length, within,
+                          for_comparison, pool)) {
             return NULL;
         }
     }

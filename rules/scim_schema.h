@@ -138,6 +138,10 @@ scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
 const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
                                             const char *name);
 
+/* The attribute whose values the operand has: the sub-attribute where there is
+ * one. */
+const scim_attribute_t *scim_attribute_of(const scim_operand_t *operand);
+
 /* Whether the attribute must be present, and whether a client may change it
  * once it is set, in this profile. */
 int scim_attribute_is_required(const scim_attribute_t *attribute,

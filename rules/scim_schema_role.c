@@ -7,28 +7,28 @@
     { .name = n, .description = d, .type = t, .mutability = SCIM_READ_ONLY }
 #define END_OF_TABLE { .name = NULL }
 
-static const char *const to_uri[] = { "uri", NULL };
+static const char *const role_to_uri[] = { "uri", NULL };
 
-static const scim_attribute_t meta_subs[] = {
+static const scim_attribute_t role_meta_subs[] = {
     { .name = "resourceType", .type = SCIM_STRING, .case_exact = 1,
       .description = "Name of the resource type.",
       .mutability = SCIM_READ_ONLY },
     { .name = "location", .type = SCIM_REFERENCE, .case_exact = 1,
       .description = "URL of the resource.",
-      .mutability = SCIM_READ_ONLY, .reference_types = to_uri },
+      .mutability = SCIM_READ_ONLY, .reference_types = role_to_uri },
     END_OF_TABLE
 };
 
-static const scim_attribute_t common_attributes[] = {
+static const scim_attribute_t role_common_attributes[] = {
     { .name = "schemas", .type = SCIM_REFERENCE, .multi_valued = 1,
       .required = 1, .description = "URNs of the resource's schemas.",
       .returned = SCIM_RETURNED_ALWAYS, .unlisted = 1,
-      .reference_types = to_uri },
+      .reference_types = role_to_uri },
     { .name = "id", .type = SCIM_STRING, .case_exact = 1,
       .description = "The identifier of the role, which is its value.",
       .mutability = SCIM_READ_ONLY, .returned = SCIM_RETURNED_ALWAYS,
       .uniqueness = SCIM_UNIQUE_SERVER },
-    { .name = "meta", .type = SCIM_COMPLEX, .subs = meta_subs,
+    { .name = "meta", .type = SCIM_COMPLEX, .subs = role_meta_subs,
       .description = "The metadata of the resource.",
       .mutability = SCIM_READ_ONLY, .unlisted = 1 },
     END_OF_TABLE
@@ -66,6 +66,6 @@ static const scim_schema_t role_schema = {
 static const scim_schema_t *const no_extensions[] = { NULL };
 
 const scim_resource_type_t scim_role_type = {
-    "Role", "/Roles", "Role that a User can have", common_attributes,
+    "Role", "/Roles", "Role that a User can have", role_common_attributes,
     &role_schema, no_extensions
 };

@@ -244,7 +244,7 @@ void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
 
 /* Misfits */
 
-static int has_type(const cJSON *value, scim_type_e type)
+static int has_json_type(const cJSON *value, scim_type_e type)
 {
     switch (type) {
     case SCIM_COMPLEX:
@@ -262,9 +262,9 @@ static int has_type(const cJSON *value, scim_type_e type)
 static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table);
 
 /* Whether value is one of attribute's; its members are seen to. */
-static int fits(cJSON *value, const scim_attribute_t *attribute)
+static int fits_attribute(cJSON *value, const scim_attribute_t *attribute)
 {
-    if (!has_type(value, attribute->type)) {
+    if (!has_json_type(value, attribute->type)) {
         return 0;
     }
     if (attribute->type == SCIM_COMPLEX) {
@@ -280,7 +280,7 @@ static int list_fits(cJSON *list, const scim_attribute_t *attribute)
     while (element) {
         cJSON *next = element->next;
 
-        if (!fits(element, attribute)) {
+        if (!fits_attribute(element, attribute)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(list, element));
         }
         element = next;
@@ -310,7 +310,7 @@ static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table)
 
         if (attribute && !(attribute->multi_valued
                            ? list_fits(member, attribute)
-                           : fits(member, attribute))) {
+                           : fits_attribute(member, attribute))) {
             cJSON_Delete(cJSON_DetachItemViaPointer(holder, member));
         }
         else if (attribute) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation by the attribute tables, see scim_schema.h.
  *
- * check walks one holder of attributes, the resource or an extension in it,
- * along its table: required values, not too many elements, no element twice,
- * one primary element.
+ * check_holder walks one holder of attributes, the resource or an extension in
+ * it, along its table: required values, not too many elements, no element
+ * twice, one primary element.
  */
 #include "rules/scim_schema.h"
 
@@ -61,8 +61,8 @@ static scim_error_t *check_primary(const cJSON *list, const char *name,
            : NULL;
 }
 
-static const char *key_of(const cJSON *element, const scim_attribute_t *sub,
-                          apr_pool_t *pool)
+static const char *sub_key(const cJSON *element, const scim_attribute_t *sub,
+                           apr_pool_t *pool)
 {
     const cJSON *value = scim_json_member(element, sub->name);
 
@@ -86,7 +86,7 @@ static const char *identity_of(const cJSON *element,
     for (; sub->name; sub++) {
         if (!by_value || strcmp(sub->name, "value") == 0
             || strcmp(sub->name, "type") == 0) {
-            identity = apr_pstrcat(pool, identity, key_of(element, sub, pool),
+            identity = apr_pstrcat(pool, identity, sub_key(element, sub, pool),
                                    "\n", NULL);
         }
     }
@@ -144,9 +144,9 @@ static scim_error_t *check_lists(cJSON *holder, const cJSON *before,
     return NULL;
 }
 
-static scim_error_t *check(cJSON *holder, const cJSON *before,
-                           const scim_attribute_t *table,
-                           const scim_rules_t *rules, apr_pool_t *pool)
+static scim_error_t *check_holder(cJSON *holder, const cJSON *before,
+                                  const scim_attribute_t *table,
+                                  const scim_rules_t *rules, apr_pool_t *pool)
 {
     SCIM_ERR(check_required(holder, before, table, rules, pool));
     return check_lists(holder, before, table, rules->work, pool);
@@ -159,14 +159,15 @@ scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,
 {
     const scim_schema_t *const *extension = type->extensions;
 
-    SCIM_ERR(check(resource, before, type->core->attributes, rules, pool));
+    SCIM_ERR(check_holder(resource, before, type->core->attributes, rules,
+                          pool));
     for (; *extension; extension++) {
         cJSON *holder = scim_json_member(resource, (*extension)->urn);
 
         if (holder) {
-            SCIM_ERR(check(holder, scim_json_member(before,
-                                                    (*extension)->urn),
-                           (*extension)->attributes, rules, pool));
+            SCIM_ERR(check_holder(holder, scim_json_member(before,
+                                                           (*extension)->urn),
+                                  (*extension)->attributes, rules, pool));
         }
     }
     return NULL;

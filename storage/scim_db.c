@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements, see scim_db.h for what is repeated.
  *
- * Every statement goes by perform: attempt sends it, prepared if need be, and
- * may_repeat decides whether it is sent again.  Pipelines, the deferred flush
- * and rows follow.
+ * Every statement goes by perform_execution: attempt sends it, prepared if
+ * need be, and may_repeat decides whether it is sent again.  Pipelines, the
+ * deferred flush and rows follow.
  */
 #include "storage/scim_db_parts.h"
 
@@ -99,8 +99,8 @@ static int may_repeat(scim_db_t *db, const execution_t *what,
 }
 
 /* result belongs to the rows, or is cleared when it is an error. */
-static scim_error_t *take_rows(scim_rows_t **rows, scim_db_t *db,
-                               PGresult *result, int is_search)
+static scim_error_t *take_result(scim_rows_t **rows, scim_db_t *db,
+                                 PGresult *result, int is_search)
 {
     if (!scim_db_succeeded(result)) {
         scim_error_t *error = is_search ? scim_db_search_error(db, result)
@@ -124,9 +124,9 @@ static void revive(scim_db_t *db)
     }
 }
 
-static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
-                             const execution_t *what,
-                             unsigned char *is_prepared)
+static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
+                                       const execution_t *what,
+                                       unsigned char *is_prepared)
 {
     int alone = PQtransactionStatus(db->connection) != PQTRANS_INTRANS;
     PGresult *result;
@@ -146,7 +146,7 @@ static scim_error_t *perform(scim_rows_t **rows, scim_db_t *db,
         *is_prepared = 0;
         result = attempt(db, what, is_prepared, &sent);
     }
-    return take_rows(rows, db, result, what->is_search);
+    return take_result(rows, db, result, what->is_search);
 }
 
 static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
@@ -169,7 +169,7 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
     execution_t what = execution_of(db, statement, values);
 
     SCIM_ERR(scim_statement_check(statement, count, db->pool));
-    return perform(rows, db, &what, &db->prepared->fixed[statement]);
+    return perform_execution(rows, db, &what, &db->prepared->fixed[statement]);
 }
 
 /* PgBouncer gives a session away as soon as one of its transactions is done,
@@ -234,7 +234,7 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
         }
     }
     if (kept && (is_committed || !scim_db_succeeded(kept))) {
-        return take_rows(rows, db, kept, 0);
+        return take_result(rows, db, kept, 0);
     }
     PQclear(kept);
     return scim_db_lost(db);
@@ -264,7 +264,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
         what.name = scim_prepared_query(&is_prepared, db->prepared, sql,
                                         db->pool);
     }
-    error = perform(rows, db, &what, &is_prepared);
+    error = perform_execution(rows, db, &what, &is_prepared);
     if (!error && what.name) {
         scim_prepared_keep(db->prepared, sql, what.name);
     }
@@ -277,7 +277,7 @@ static scim_error_t *command(scim_db_t *db, const char *text, int repeatable)
     unsigned char is_prepared = 0;
     scim_rows_t *rows;
 
-    return perform(&rows, db, &what, &is_prepared);
+    return perform_execution(&rows, db, &what, &is_prepared);
 }
 
 scim_error_t *scim_db_begin(scim_db_t *db)
@@ -337,7 +337,7 @@ int scim_rows_true(const scim_rows_t *rows, int row, int column)
     return value && value[0] == 't';
 }
 
-static char *quoted(char *to, const char *item)
+static char *put_quoted(char *to, const char *item)
 {
     *to++ = '"';
     for (; *item; item++) {
@@ -366,7 +366,7 @@ const char *scim_db_array(apr_pool_t *pool, const apr_array_header_t *items)
         if (i > 0) {
             *to++ = ',';
         }
-        to = quoted(to, APR_ARRAY_IDX(items, i, const char *));
+        to = put_quoted(to, APR_ARRAY_IDX(items, i, const char *));
     }
     *to++ = '}';
     *to = '\0';

@@ -151,7 +151,7 @@ void scim_db_advise_shared(scim_db_t *db, const PGresult *result)
 
 /* A borrowed connection whose database has not what a statement needs is asked
  * again what it has; operators are told by scimctl what their role may. */
-static scim_error_t *unfit(scim_db_t *db, const PGresult *result)
+static scim_error_t *unfit_error(scim_db_t *db, const PGresult *result)
 {
     const char *advice = db->from ? scim_version_advice(sqlstate_of(result))
                                   : NULL;
@@ -192,7 +192,7 @@ scim_error_t *scim_db_error(scim_db_t *db, const PGresult *result)
     if (db->patience->end) {
         return scim_db_given_up(db);
     }
-    error = unfit(db, result);
+    error = unfit_error(db, result);
     if (error) {
         return error;
     }

@@ -228,7 +228,7 @@ void scim_db_return(scim_db_t *db)
     }
 }
 
-static apr_status_t finish(void *data)
+static apr_status_t finish_connection(void *data)
 {
     PQfinish(data);
     return APR_SUCCESS;
@@ -240,8 +240,8 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
     scim_db_t *made = apr_pcalloc(pool, sizeof(*made));
 
     made->connection = PQconnectdb(conninfo);
-    apr_pool_cleanup_register(pool, made->connection, finish,
-                              apr_pool_cleanup_null);
+    apr_pool_cleanup_register(pool, made->connection,
+                              finish_connection, apr_pool_cleanup_null);
     if (PQstatus(made->connection) != CONNECTION_OK) {
         return scim_error_caused(pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
                                  PQerrorMessage(made->connection));

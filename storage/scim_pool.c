@@ -237,9 +237,9 @@ static scim_error_t *take_in_place(ap_dbd_t **dbd, scim_pool_t *from,
     return NULL;
 }
 
-static scim_error_t *take(ap_dbd_t **dbd, scim_pool_t *from,
-                          const char *organization, apr_interval_time_t most,
-                          apr_pool_t *pool)
+static scim_error_t *take_dbd(ap_dbd_t **dbd, scim_pool_t *from,
+                              const char *organization,
+                              apr_interval_time_t most, apr_pool_t *pool)
 {
     apr_time_t end = scim_clock_now() + most;
     scim_error_t *error;
@@ -281,7 +281,7 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
     scim_error_t *error;
     ap_dbd_t *dbd = NULL;
 
-    error = take(&dbd, from, organization, time_to_wait(patience), pool);
+    error = take_dbd(&dbd, from, organization, time_to_wait(patience), pool);
     scim_wait_spend(patience, begin);
     trace.took -= patience->left;
     trace.is_success = !error;

@@ -36,7 +36,7 @@ void scim_prepared_forget(scim_prepared_t *prepared)
 }
 
 /* SHA-256, cut: nobody finds two texts of one name. */
-static const char *name_of(const char *text, apr_pool_t *pool)
+static const char *name_for(const char *text, apr_pool_t *pool)
 {
     const char *hash = scim_digest_hex(text, NAME_BYTES, pool);
 
@@ -47,8 +47,8 @@ const char *scim_prepared_fixed(scim_prepared_t *prepared,
                                 scim_statement_e statement)
 {
     if (!prepared->names[statement]) {
-        prepared->names[statement] = name_of(scim_statement(statement)->text,
-                                             prepared->owner);
+        prepared->names[statement] = name_for(scim_statement(statement)->text,
+                                              prepared->owner);
     }
     return prepared->names[statement];
 }
@@ -62,7 +62,7 @@ const char *scim_prepared_query(unsigned char *is_prepared,
 
     *is_prepared = name != NULL;
     if (!name && apr_hash_count(prepared->kept) < KEPT_QUERIES) {
-        name = name_of(text, pool);
+        name = name_for(text, pool);
     }
     return name;
 }

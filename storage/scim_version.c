@@ -40,8 +40,8 @@ static scim_error_t *being_restored(apr_pool_t *pool)
                  " when pg_restore has ended, apply schema.sql", pool);
 }
 
-static scim_error_t *compare(int version, int needs, const char *program,
-                             apr_pool_t *pool)
+static scim_error_t *compare_to(int version, int needs, const char *program,
+                                apr_pool_t *pool)
 {
     if (version < SCIM_SCHEMA_LEAST) {
         return unfit(apr_psprintf(pool, "The database has schema version %d,"
@@ -70,14 +70,15 @@ scim_error_t *scim_version_check(scim_db_t *db, const char *program,
     }
     version = atoi(scim_rows_value(rows, 0, 0));
     needs = scim_rows_value(rows, 0, 1);
-    SCIM_ERR(compare(version, needs ? atoi(needs) : version, program, pool));
+    SCIM_ERR(compare_to(version, needs ? atoi(needs) : version, program,
+                        pool));
     return scim_rows_true(rows, 0, 2) ? NULL : being_restored(pool);
 }
 
 static const struct {
     const char *sqlstate;
     const char *advice;
-} states[] = {
+} unfit_states[] = {
     { "3F000", "apply schema.sql to this database" },
     { "42P01", "apply schema.sql to this database" },
     { "42703", "apply schema.sql of this release to this database" },
@@ -92,9 +93,9 @@ const char *scim_version_advice(const char *sqlstate)
 {
     apr_size_t i;
 
-    for (i = 0; i < sizeof(states) / sizeof(*states); i++) {
-        if (strcmp(states[i].sqlstate, sqlstate) == 0) {
-            return states[i].advice;
+    for (i = 0; i < sizeof(unfit_states) / sizeof(*unfit_states); i++) {
+        if (strcmp(unfit_states[i].sqlstate, sqlstate) == 0) {
+            return unfit_states[i].advice;
         }
     }
     return NULL;

@@ -164,8 +164,8 @@ void scim_wait_close(PGconn *connection)
 }
 
 /* Until something happens to the connection, also its end. */
-static int wait_for(PGconn *connection, short events,
-                    scim_patience_t *patience, apr_time_t end)
+static int wait_on(PGconn *connection, short events,
+                   scim_patience_t *patience, apr_time_t end)
 {
     struct pollfd socket = { PQsocket(connection), events, 0 };
     apr_interval_time_t left;
@@ -195,8 +195,8 @@ static int wait_for_answer(PGconn *connection, scim_patience_t *patience,
     int unsent;
 
     while ((unsent = PQflush(connection)) > 0 || PQisBusy(connection)) {
-        if (!wait_for(connection, unsent > 0 ? POLLIN | POLLOUT : POLLIN,
-                      patience, end)) {
+        if (!wait_on(connection, unsent > 0 ? POLLIN | POLLOUT : POLLIN,
+                     patience, end)) {
             return 0;
         }
         if (!PQconsumeInput(connection)) {

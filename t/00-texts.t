@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The settings page in Japanese: every text of the page and every message of the
-# server has its translation, and no translation is left over.  Facts that C, SQL, the page
-# and the documents each write down are the same.
+# server has its translation, and no translation is left over.  Facts that C, SQL,
+# the page and the documents each write down are the same.
 use strict;
 use warnings;
 use utf8;

@@ -96,8 +96,8 @@ static int is_within(apr_time_t at, apr_interval_time_t span)
 }
 
 /* What does not fit, or finds no memory, is forgotten. */
-static void fill(slot_t *slot, const char *key, const char *value,
-                 apr_size_t length, apr_time_t at)
+static void fill_slot(slot_t *slot, const char *key, const char *value,
+                      apr_size_t length, apr_time_t at)
 {
     apr_size_t key_size = strlen(key) + 1;
 
@@ -139,7 +139,7 @@ const char *scim_cache_get(scim_cache_t *cache, const char *key,
                             slot->length);
     }
     else {
-        fill(slot, key, "", 0, apr_time_now());
+        fill_slot(slot, key, "", 0, apr_time_now());
         slot->is_awaited = 1;
     }
     apr_thread_mutex_unlock(stripe->mutex);
@@ -168,7 +168,7 @@ void scim_cache_put(scim_cache_t *cache, const char *key, const char *value,
     stripe_t *stripe;
     slot_t *slot = lock_slot(&stripe, cache, key);
 
-    fill(slot, key, value, length, at);
+    fill_slot(slot, key, value, length, at);
     apr_thread_cond_broadcast(stripe->changed);
     apr_thread_mutex_unlock(stripe->mutex);
 }

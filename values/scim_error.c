@@ -18,8 +18,8 @@ static const struct {
 };
 #undef ERROR_ROW
 
-static scim_error_t *make(apr_pool_t *pool, scim_error_kind_e kind,
-                          const char *detail, const char *cause)
+static scim_error_t *make_error(apr_pool_t *pool, scim_error_kind_e kind,
+                                const char *detail, const char *cause)
 {
     scim_error_t *error = apr_palloc(pool, sizeof(*error));
 
@@ -39,7 +39,7 @@ scim_error_t *scim_error(apr_pool_t *pool, scim_error_kind_e kind,
     detail = apr_pvsprintf(pool, fmt, arguments);
     va_end(arguments);
     scim_text_mend(detail);
-    return make(pool, kind, detail, NULL);
+    return make_error(pool, kind, detail, NULL);
 }
 
 scim_error_t *scim_error_caused(apr_pool_t *pool, scim_error_kind_e kind,
@@ -48,7 +48,7 @@ scim_error_t *scim_error_caused(apr_pool_t *pool, scim_error_kind_e kind,
     char *mended = apr_pstrdup(pool, detail);
 
     scim_text_mend(mended);
-    return make(pool, kind, mended, apr_pstrdup(pool, cause));
+    return make_error(pool, kind, mended, apr_pstrdup(pool, cause));
 }
 
 int scim_error_status(scim_error_kind_e kind)

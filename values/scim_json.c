@@ -38,32 +38,33 @@ typedef struct {
 
 static scim_error_t *read_value(reader_t *in) SCIM_CHECKED;
 
-static scim_error_t *refuse(reader_t *in, const char *why, const char *what)
+static scim_error_t *refuse_json(reader_t *in, const char *why,
+                                 const char *what)
 {
     return scim_error(in->pool, SCIM_E_INVALID_SYNTAX,
                       "The body is not %s: %s at byte %" APR_SIZE_T_FMT ".",
                       why, what, (apr_size_t) (in->at - in->start));
 }
 
-static scim_error_t *broken(reader_t *in, const char *what)
+static scim_error_t *broken_json(reader_t *in, const char *what)
 {
-    return refuse(in, "valid JSON", what);
+    return refuse_json(in, "valid JSON", what);
 }
 
 /* Valid JSON all the same. */
 static scim_error_t *unwelcome(reader_t *in, const char *what)
 {
-    return refuse(in, "accepted", what);
+    return refuse_json(in, "accepted", what);
 }
 
-static int peek(const reader_t *in)
+static int peek_char(const reader_t *in)
 {
     return in->at < in->end ? (unsigned char) *in->at : -1;
 }
 
-static int take(reader_t *in, char wanted)
+static int take_char(reader_t *in, char wanted)
 {
-    if (peek(in) != wanted) {
+    if (peek_char(in) != wanted) {
         return 0;
     }
     in->at++;
@@ -84,10 +85,10 @@ static scim_error_t *read_hex4(reader_t *in, unsigned *code)
 
     *code = 0;
     for (i = 0; i < 4; i++, in->at++) {
-        int c = peek(in);
+        int c = peek_char(in);
 
         if (c < 0 || !apr_isxdigit(c)) {
-            return broken(in, "four hexadecimal digits expected");
+            return broken_json(in, "four hexadecimal digits expected");
         }
         *code = *code << 4
                 | (unsigned) (apr_isdigit(c) ? c - '0'
@@ -112,23 +113,23 @@ static scim_error_t *read_code_point(reader_t *in)
     if (code < 0xd800 || code > 0xdfff) {
         return NULL;
     }
-    if (code > 0xdbff || !take(in, '\\') || !take(in, 'u')) {
-        return broken(in, "an unpaired surrogate");
+    if (code > 0xdbff || !take_char(in, '\\') || !take_char(in, 'u')) {
+        return broken_json(in, "an unpaired surrogate");
     }
     SCIM_ERR(read_hex4(in, &low));
     return low < 0xdc00 || low > 0xdfff
-           ? broken(in, "an unpaired surrogate") : NULL;
+           ? broken_json(in, "an unpaired surrogate") : NULL;
 }
 
 static scim_error_t *read_escape(reader_t *in)
 {
-    int c = peek(in);
+    int c = peek_char(in);
 
     if (c < 0) {
-        return broken(in, "an unterminated string");
+        return broken_json(in, "an unterminated string");
     }
     if (c == 0 || !strchr("\"\\/bfnrtu", c)) {
-        return broken(in, "an unknown escape");
+        return broken_json(in, "an unknown escape");
     }
     in->at++;
     return c == 'u' ? read_code_point(in) : NULL;
@@ -137,17 +138,17 @@ static scim_error_t *read_escape(reader_t *in)
 /* string = quotation-mark *char quotation-mark */
 static scim_error_t *read_string(reader_t *in)
 {
-    if (!take(in, '"')) {
-        return broken(in, "a string expected");
+    if (!take_char(in, '"')) {
+        return broken_json(in, "a string expected");
     }
-    while (!take(in, '"')) {
-        int c = peek(in);
+    while (!take_char(in, '"')) {
+        int c = peek_char(in);
 
         if (c < 0) {
-            return broken(in, "an unterminated string");
+            return broken_json(in, "an unterminated string");
         }
         if (c < 0x20) {
-            return broken(in, "a control character in a string");
+            return broken_json(in, "a control character in a string");
         }
         in->at++;
         if (c == '\\') {
@@ -217,23 +218,23 @@ static scim_error_t *read_number(reader_t *in)
     const char *start = in->at;
     int is_integer = 1;
 
-    take(in, '-');
-    if (!take(in, '0') && skip_digits(in) == 0) {
-        return broken(in, "a value expected");
+    take_char(in, '-');
+    if (!take_char(in, '0') && skip_digits(in) == 0) {
+        return broken_json(in, "a value expected");
     }
-    if (take(in, '.')) {
+    if (take_char(in, '.')) {
         is_integer = 0;
         if (skip_digits(in) == 0) {
-            return broken(in, "a digit expected");
+            return broken_json(in, "a digit expected");
         }
     }
-    if (take(in, 'e') || take(in, 'E')) {
+    if (take_char(in, 'e') || take_char(in, 'E')) {
         is_integer = 0;
-        if (!take(in, '+')) {
-            take(in, '-');
+        if (!take_char(in, '+')) {
+            take_char(in, '-');
         }
         if (skip_digits(in) == 0) {
-            return broken(in, "a digit expected");
+            return broken_json(in, "a digit expected");
         }
     }
     return check_number(in, start, is_integer);
@@ -253,7 +254,7 @@ static scim_error_t *read_literal(reader_t *in)
             return NULL;
         }
     }
-    return broken(in, "a value expected");
+    return broken_json(in, "a value expected");
 }
 
 /* member = string name-separator value; in an array: value */
@@ -264,8 +265,8 @@ static scim_error_t *read_item(reader_t *in, char close)
         APR_ARRAY_PUSH(in->names, const char *) = in->at;
         SCIM_ERR(read_string(in));
         skip_space(in);
-        if (!take(in, ':')) {
-            return broken(in, "':' expected");
+        if (!take_char(in, ':')) {
+            return broken_json(in, "':' expected");
         }
     }
     SCIM_ERR(read_value(in));
@@ -277,16 +278,16 @@ static scim_error_t *read_items(reader_t *in, char close)
 {
     in->at++;
     skip_space(in);
-    if (take(in, close)) {
+    if (take_char(in, close)) {
         return NULL;
     }
     SCIM_ERR(read_item(in, close));
-    while (take(in, ',')) {
+    while (take_char(in, ',')) {
         SCIM_ERR(read_item(in, close));
     }
-    if (!take(in, close)) {
-        return broken(in, close == '}' ? "',' or '}' expected"
-                                       : "',' or ']' expected");
+    if (!take_char(in, close)) {
+        return broken_json(in, close == '}' ? "',' or '}' expected"
+                                            : "',' or ']' expected");
     }
     return NULL;
 }
@@ -307,7 +308,7 @@ static scim_error_t *read_value(reader_t *in)
     int c;
 
     skip_space(in);
-    c = peek(in);
+    c = peek_char(in);
     if (c == '{') {
         return read_container(in, '}');
     }
@@ -343,7 +344,7 @@ static scim_error_t *check_utf8(reader_t *in)
         }
         in->at += step;
     }
-    return broken(in, "ill-formed UTF-8");
+    return broken_json(in, "ill-formed UTF-8");
 }
 
 static scim_error_t *check_text(reader_t *in)
@@ -351,7 +352,7 @@ static scim_error_t *check_text(reader_t *in)
     SCIM_ERR(check_utf8(in));
     SCIM_ERR(read_value(in));
     skip_space(in);
-    return in->at == in->end ? NULL : broken(in, "end of text expected");
+    return in->at == in->end ? NULL : broken_json(in, "end of text expected");
 }
 
 /* A member's name and where the text has it. */
@@ -410,7 +411,7 @@ static scim_error_t *check_tree(reader_t *in, const cJSON *tree,
     return count > 1 ? check_names(in, names, count) : NULL;
 }
 
-static scim_error_t *parse(cJSON **root, reader_t *in, apr_pool_t *scratch)
+static scim_error_t *parse_all(cJSON **root, reader_t *in, apr_pool_t *scratch)
 {
     const char *const *next;
     cJSON *tree;
@@ -436,7 +437,7 @@ scim_error_t *scim_json_parse(cJSON **root, const char *text,
     scim_error_t *error;
 
     apr_pool_create(&scratch, pool);
-    error = parse(root, &in, scratch);
+    error = parse_all(root, &in, scratch);
     apr_pool_destroy(scratch);
     return error;
 }
@@ -572,7 +573,7 @@ cJSON *scim_json_member_nocase(const cJSON *object, const char *name)
     return cJSON_GetObjectItem(object, name);
 }
 
-static int is_text(const cJSON *value, const char *text)
+static int is_same_text(const cJSON *value, const char *text)
 {
     return cJSON_IsString(value) && strcasecmp(value->valuestring, text) == 0;
 }
@@ -582,11 +583,11 @@ int scim_json_names(const cJSON *value, const char *text)
     const cJSON *element;
 
     cJSON_ArrayForEach(element, value) {
-        if (is_text(element, text)) {
+        if (is_same_text(element, text)) {
             return 1;
         }
     }
-    return is_text(value, text);
+    return is_same_text(value, text);
 }
 
 const char *scim_json_text(const cJSON *object, const char *name)

@@ -125,8 +125,8 @@ static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
 }
 
 /* Whether the literal fits; a dateTime becomes one. */
-static int fits(scim_literal_t *literal, scim_compare_e compare,
-                scim_op_e op)
+static int fits_comparison(scim_literal_t *literal, scim_compare_e compare,
+                           scim_op_e op)
 {
     if (literal->kind == SCIM_LITERAL_NULL) {
         return op == SCIM_OP_EQ || op == SCIM_OP_NE;
@@ -170,7 +170,7 @@ const char *scim_literal_read(scim_literal_t *literal, const char *at,
     if (is_lenient) {
         be_lenient(literal, compare, apr_pstrmemdup(pool, at, length));
     }
-    if (!fits(literal, compare, op)) {
+    if (!fits_comparison(literal, compare, op)) {
         return NULL;
     }
     if (literal->kind == SCIM_LITERAL_STRING) {

@@ -128,7 +128,7 @@ static int typed_value_fits(const scim_filter_t *filter, const cJSON *value,
     }
 }
 
-static int has_type(const cJSON *value, scim_literal_e kind)
+static int has_literal_type(const cJSON *value, scim_literal_e kind)
 {
     switch (kind) {
     case SCIM_LITERAL_BOOLEAN:
@@ -170,7 +170,7 @@ static int value_fits(const scim_filter_t *filter, const cJSON *value,
     if (filter->literal.kind == SCIM_LITERAL_NULL) {
         return scim_json_is_unassigned(value) == (filter->op == SCIM_OP_EQ);
     }
-    if (!has_type(value, filter->literal.kind)) {
+    if (!has_literal_type(value, filter->literal.kind)) {
         return filter->op == SCIM_OP_NE;
     }
     return typed_value_fits(filter, value, m);
@@ -227,8 +227,8 @@ static int comparison_matches(const scim_filter_t *filter,
     return 0;
 }
 
-static int matches(const scim_filter_t *filter, const cJSON *resource,
-                   match_t *m);
+static int matches_node(const scim_filter_t *filter, const cJSON *resource,
+                        match_t *m);
 
 static int any_element_matches(const scim_filter_t *filter,
                                const cJSON *resource, match_t *m)
@@ -236,15 +236,15 @@ static int any_element_matches(const scim_filter_t *filter,
     const cJSON *element;
 
     cJSON_ArrayForEach(element, attribute_of(&filter->operand, resource)) {
-        if (matches(filter->left, element, m)) {
+        if (matches_node(filter->left, element, m)) {
             return 1;
         }
     }
     return 0;
 }
 
-static int matches(const scim_filter_t *filter, const cJSON *resource,
-                   match_t *m)
+static int matches_node(const scim_filter_t *filter, const cJSON *resource,
+                        match_t *m)
 {
     scim_work_take(m->work, 1, SCIM_WORK_STEP);
     if (scim_work_is_over(m->work)) {
@@ -252,13 +252,13 @@ static int matches(const scim_filter_t *filter, const cJSON *resource,
     }
     switch (filter->kind) {
     case SCIM_FILTER_AND:
-        return matches(filter->left, resource, m)
-               && matches(filter->right, resource, m);
+        return matches_node(filter->left, resource, m)
+               && matches_node(filter->right, resource, m);
     case SCIM_FILTER_OR:
-        return matches(filter->left, resource, m)
-               || matches(filter->right, resource, m);
+        return matches_node(filter->left, resource, m)
+               || matches_node(filter->right, resource, m);
     case SCIM_FILTER_NOT:
-        return !matches(filter->left, resource, m);
+        return !matches_node(filter->left, resource, m);
     case SCIM_FILTER_ELEMENT:
         return any_element_matches(filter, resource, m);
     default:
@@ -272,7 +272,7 @@ int scim_filter_match_within(const scim_filter_t *filter,
 {
     match_t m = { NULL, work, pool };
 
-    return matches(filter, resource, &m);
+    return matches_node(filter, resource, &m);
 }
 
 int scim_filter_match(const scim_filter_t *filter, const cJSON *resource,

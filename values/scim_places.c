@@ -46,7 +46,7 @@ struct scim_places_t {
 
 #define OF_NOBODY 0
 
-static unsigned int hash_of(const char *organization)
+static unsigned int hash_organization(const char *organization)
 {
     apr_ssize_t length = APR_HASH_KEY_STRING;
     unsigned int hash;
@@ -102,8 +102,8 @@ static int most_of(const scim_places_t *places, unsigned int organization,
     return most > 0 ? most : 1;
 }
 
-static void remember(scim_places_t *places, unsigned int organization,
-                     apr_time_t now)
+static void remember_taker(scim_places_t *places, unsigned int organization,
+                           apr_time_t now)
 {
     if (organization != places->latest) {
         places->other_time = places->latest_time;
@@ -127,13 +127,13 @@ static int try_to_take(scim_places_t *places, unsigned int organization)
         }
         share->organization = organization;
         share->taken++;
-        remember(places, organization, now);
+        remember_taker(places, organization, now);
     }
     places->free--;
     return 1;
 }
 
-static void append(scim_places_t *places, waiter_t *waiter)
+static void append_waiter(scim_places_t *places, waiter_t *waiter)
 {
     waiter_t **end = &places->first;
 
@@ -155,7 +155,7 @@ static void take_out(scim_places_t *places, const waiter_t *waiter)
 
 /* Give those who wait what they may have, by turns: of places that were left,
  * and of shares that have grown since. */
-static void serve(scim_places_t *places)
+static void serve_waiters(scim_places_t *places)
 {
     waiter_t *waiter = places->first;
 
@@ -181,11 +181,11 @@ static int wait_for_place(scim_places_t *places, unsigned int organization,
     if (apr_thread_cond_create(&waiter.served, pool) != APR_SUCCESS) {
         return 0;
     }
-    append(places, &waiter);
+    append_waiter(places, &waiter);
     while (!waiter.is_served && left > 0) {
         apr_thread_cond_timedwait(waiter.served, places->mutex,
                                   left < RECENT ? left : RECENT);
-        serve(places);
+        serve_waiters(places);
         left = end - scim_clock_now();
     }
     if (!waiter.is_served) {
@@ -197,7 +197,7 @@ static int wait_for_place(scim_places_t *places, unsigned int organization,
 int scim_places_take(scim_places_t *places, const char *organization,
                      apr_interval_time_t most, apr_pool_t *pool)
 {
-    unsigned int hash = hash_of(organization);
+    unsigned int hash = hash_organization(organization);
     int taken;
 
     apr_thread_mutex_lock(places->mutex);
@@ -209,13 +209,13 @@ int scim_places_take(scim_places_t *places, const char *organization,
 
 void scim_places_leave(scim_places_t *places, const char *organization)
 {
-    unsigned int hash = hash_of(organization);
+    unsigned int hash = hash_organization(organization);
 
     apr_thread_mutex_lock(places->mutex);
     places->free++;
     if (hash != OF_NOBODY) {
         share_of(places, hash)->taken--;
     }
-    serve(places);
+    serve_waiters(places);
     apr_thread_mutex_unlock(places->mutex);
 }

@@ -100,7 +100,7 @@ void scim_rate_give_back(apr_int64_t *bucket, const scim_rate_t *rate)
 
 /* Places */
 
-static apr_uint64_t hash_of(const scim_rate_table_t *table, const char *text)
+static apr_uint64_t hash_name(const scim_rate_table_t *table, const char *text)
 {
     apr_uint64_t hash = apr_siphash24(text, strlen(text), table->key);
 
@@ -113,7 +113,7 @@ static apr_uint64_t hash_of_secret(const scim_rate_table_t *table,
     char text[TEXT_SIZE];
 
     apr_snprintf(text, sizeof(text), "%s %s", name, secret);
-    return hash_of(table, text);
+    return hash_name(table, text);
 }
 
 static scim_rate_place_t *set_of(scim_rate_table_t *table, apr_uint64_t id)
@@ -135,7 +135,7 @@ static scim_rate_place_t *find(scim_rate_place_t *set, apr_uint64_t id)
 
 scim_rate_place_t *scim_rate_find(scim_rate_table_t *table, const char *name)
 {
-    apr_uint64_t id = hash_of(table, name);
+    apr_uint64_t id = hash_name(table, name);
 
     return find(set_of(table, id), id);
 }
@@ -174,7 +174,7 @@ static void write_name(scim_rate_place_t *place, const char *name)
 
 /* Its bucket is full, so that it can stay; who still writes here for the name
  * that was here before does so once. */
-static void clear(scim_rate_place_t *place, const char *name)
+static void clear_place(scim_rate_place_t *place, const char *name)
 {
     int i;
 
@@ -192,7 +192,7 @@ static void clear(scim_rate_place_t *place, const char *name)
 scim_rate_place_t *scim_rate_claim(scim_rate_table_t *table,
                                    const char *name, scim_rate_time_t now)
 {
-    apr_uint64_t id = hash_of(table, name);
+    apr_uint64_t id = hash_name(table, name);
     scim_rate_place_t *set = set_of(table, id);
     scim_rate_place_t *place = find(set, id);
     int i;
@@ -204,7 +204,7 @@ scim_rate_place_t *scim_rate_claim(scim_rate_table_t *table,
         if (empty && __atomic_compare_exchange_n(&empty->id, &before, id, 0,
                                                  __ATOMIC_ACQ_REL,
                                                  __ATOMIC_ACQUIRE)) {
-            clear(empty, name);
+            clear_place(empty, name);
             return empty;
         }
         place = find(set, id);
@@ -291,11 +291,11 @@ static int read_place(scim_rate_top_t *copy, const scim_rate_table_t *table,
     }
     memcpy(copy->name, words, sizeof(words));
     copy->name[sizeof(words) - 1] = '\0';
-    return hash_of(table, copy->name) == load_hash(&place->id);
+    return hash_name(table, copy->name) == load_hash(&place->id);
 }
 
-static void insert(scim_rate_top_t *top, int *count, int most,
-                   const scim_rate_top_t *one)
+static void insert_top(scim_rate_top_t *top, int *count, int most,
+                       const scim_rate_top_t *one)
 {
     int i = *count < most ? (*count)++ : most;
 
@@ -323,7 +323,7 @@ int scim_rate_top(scim_rate_top_t *top, int most,
 
             if (load(&place->refused) > 0
                 && read_place(&one, table, place)) {
-                insert(top, &count, most, &one);
+                insert_top(top, &count, most, &one);
             }
         }
     }

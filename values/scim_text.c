@@ -97,8 +97,8 @@ typedef struct {
 
 /* ICU's way to say how much room it needs is to be called without any. */
 
-static int normalise(utf16_t *text, const UNormalizer2 *form,
-                     apr_pool_t *pool)
+static int normalise_utf16(utf16_t *text, const UNormalizer2 *form,
+                           apr_pool_t *pool)
 {
     UErrorCode status = U_ZERO_ERROR;
     utf16_t to = { NULL, 0 };
@@ -158,8 +158,8 @@ static const char *to_utf8(const utf16_t *from, apr_pool_t *pool)
 }
 
 /* What ICU cannot work on is its own key: nothing ill-formed gets here. */
-static const char *key_of(apr_pool_t *pool, const char *text,
-                          const UNormalizer2 *first)
+static const char *icu_key(apr_pool_t *pool, const char *text,
+                           const UNormalizer2 *first)
 {
     UErrorCode status = U_ZERO_ERROR;
     const UNormalizer2 *nfc = unorm2_getNFCInstance(&status);
@@ -167,8 +167,8 @@ static const char *key_of(apr_pool_t *pool, const char *text,
     utf16_t folded;
 
     if (U_SUCCESS(status) && from_utf8(&folded, text, pool)
-        && normalise(&folded, first, pool) && fold_case(&folded, pool)
-        && normalise(&folded, nfc, pool)) {
+        && normalise_utf16(&folded, first, pool) && fold_case(&folded, pool)
+        && normalise_utf16(&folded, nfc, pool)) {
         key = to_utf8(&folded, pool);
     }
     return key ? key : text;
@@ -179,7 +179,8 @@ const char *scim_text_fold(apr_pool_t *pool, const char *text)
     UErrorCode status = U_ZERO_ERROR;
 
     return is_ascii(text) ? fold_ascii(pool, text)
-                          : key_of(pool, text, unorm2_getNFCInstance(&status));
+                          : icu_key(pool, text,
+                                    unorm2_getNFCInstance(&status));
 }
 
 const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
@@ -187,8 +188,8 @@ const char *scim_text_user_name_key(apr_pool_t *pool, const char *text)
     UErrorCode status = U_ZERO_ERROR;
 
     return is_ascii(text) ? fold_ascii(pool, text)
-                          : key_of(pool, text,
-                                   unorm2_getNFKCInstance(&status));
+                          : icu_key(pool, text,
+                                    unorm2_getNFKCInstance(&status));
 }
 
 int scim_text_is_unambiguous(apr_pool_t *pool, const char *text)
@@ -200,7 +201,7 @@ int scim_text_is_unambiguous(apr_pool_t *pool, const char *text)
 
     return is_ascii(text)
            || (U_SUCCESS(status) && from_utf8(&units, text, pool)
-               && normalise(&units, nfc, pool)
+               && normalise_utf16(&units, nfc, pool)
                && unorm2_isNormalized(nfkc, units.units, units.length,
                                       &status)
                && U_SUCCESS(status));
@@ -298,7 +299,7 @@ static int shapes_neighbours(UChar32 before, UChar32 c, UChar32 after)
 
 /* What is wrong with c in a name, as a format for its code point; NULL for
  * nothing. */
-static const char *flaw_of(UChar32 before, UChar32 c, UChar32 after,
+static const char *flaw_in(UChar32 before, UChar32 c, UChar32 after,
                            scim_text_name_e kind)
 {
     if (is_control(c) || u_hasBinaryProperty(c, UCHAR_BIDI_CONTROL)) {
@@ -326,7 +327,7 @@ const char *scim_text_flaw(apr_pool_t *pool, const char *text,
         return "must not be empty";
     }
     do {
-        const char *flaw = c ? flaw_of(before, c, after, kind) : NULL;
+        const char *flaw = c ? flaw_in(before, c, after, kind) : NULL;
 
         if (flaw) {
             return apr_psprintf(pool, flaw, (unsigned) c);

@@ -36,7 +36,7 @@ static const char *known_role(const cJSON *element)
     return NULL;
 }
 
-static const cJSON *choose(const cJSON *roles)
+static const cJSON *choose_role(const cJSON *roles)
 {
     const cJSON *element;
     const cJSON *first = NULL;
@@ -94,12 +94,12 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
                               apr_array_header_t *notes, apr_pool_t *pool)
 {
     const cJSON *roles = scim_json_member(resource, "roles");
-    const cJSON *chosen = choose(roles);
+    const cJSON *chosen = choose_role(roles);
     const char *role;
 
     if (!chosen && rules->managed
         && note_unknown(roles, notes) > 0) {
-        chosen = choose(scim_json_member(before, "roles"));
+        chosen = choose_role(scim_json_member(before, "roles"));
     }
     role = chosen ? known_role(chosen) : SCIM_ROLE_GUEST;
     if (rules->managed) {
@@ -110,7 +110,7 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
 
 void scim_roles_read(cJSON *resource, const char *role)
 {
-    const cJSON *chosen = choose(scim_json_member(resource, "roles"));
+    const cJSON *chosen = choose_role(scim_json_member(resource, "roles"));
 
     if (strcmp(chosen ? known_role(chosen) : SCIM_ROLE_GUEST, role) != 0) {
         put_single(resource, NULL, role);
@@ -164,7 +164,7 @@ static scim_error_t *read_counts(scim_rows_t **counts, scim_call_t *call)
                        SCIM_VALUES(values));
 }
 
-static scim_error_t *get(cJSON **role, scim_call_t *call, const char *id)
+static scim_error_t *get_role(cJSON **role, scim_call_t *call, const char *id)
 {
     scim_rows_t *counts;
     int i = scim_role_of(id);
@@ -192,5 +192,5 @@ static scim_error_t *list_roles(scim_list_t *list, scim_call_t *call,
 }
 
 const scim_resource_t scim_roles = {
-    .type = &scim_role_type, .list = list_roles, .get = get
+    .type = &scim_role_type, .list = list_roles, .get = get_role
 };

@@ -81,7 +81,7 @@ static void put_manager_reference(scim_call_t *call, cJSON *resource)
     }
 }
 
-static scim_error_t *unreadable(scim_call_t *call, const char *id)
+static scim_error_t *unreadable_account(scim_call_t *call, const char *id)
 {
     return scim_error_caused(call->pool, SCIM_E_INTERNAL,
                              SCIM_SERVER_FAILED,
@@ -98,8 +98,8 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
     apr_size_t i;
 
     if (!resource) {
-        return unreadable(call, scim_rows_value(rows, row,
-                                                column + SCIM_ACCOUNT_ID));
+        return unreadable_account(call, scim_rows_value(rows, row,
+                                  column + SCIM_ACCOUNT_ID));
     }
     scim_work_take_tree(call->rules.work, resource, strlen(text));
     scim_shape_drop_misfits(resource, &scim_user_type);
@@ -144,7 +144,7 @@ static scim_error_t *read_account(account_t *account, scim_call_t *call,
     return scim_accounts_read(&account->resource, call, rows, 0, 0);
 }
 
-static scim_error_t *get(cJSON **user, scim_call_t *call, const char *id)
+static scim_error_t *get_user(cJSON **user, scim_call_t *call, const char *id)
 {
     account_t account;
 
@@ -156,7 +156,7 @@ static scim_error_t *get(cJSON **user, scim_call_t *call, const char *id)
 /* The rules of the profile managed */
 
 /* A part of a name; NULL for one that nobody sees. */
-static const char *part_of(const cJSON *name, const char *part)
+static const char *part_of_name(const cJSON *name, const char *part)
 {
     const char *text = scim_json_text(name, part);
 
@@ -167,9 +167,9 @@ static const char *part_of(const cJSON *name, const char *part)
 static void derive_display_name(scim_call_t *call, cJSON *resource)
 {
     const cJSON *name = scim_json_member(resource, "name");
-    const char *formatted = part_of(name, "formatted");
-    const char *given = part_of(name, "givenName");
-    const char *family = part_of(name, "familyName");
+    const char *formatted = part_of_name(name, "formatted");
+    const char *given = part_of_name(name, "givenName");
+    const char *family = part_of_name(name, "familyName");
 
     if (scim_json_text(resource, "displayName")) {
         return;
@@ -434,9 +434,9 @@ static scim_error_t *or_conflict(scim_call_t *call, const cJSON *wanted,
     return scim_rows_count(rows) > 0 ? conflict(call, wanted) : error;
 }
 
-static scim_error_t *insert(cJSON **user, scim_call_t *call,
-                            const cJSON *body, int managed,
-                            int sync_eligible, int provisioned)
+static scim_error_t *insert_account(cJSON **user, scim_call_t *call,
+                                    const cJSON *body, int managed,
+                                    int sync_eligible, int provisioned)
 {
     const char *values[INSERT_VALUES];
     scim_error_t *error;
@@ -453,19 +453,19 @@ static scim_error_t *insert(cJSON **user, scim_call_t *call,
     return read_inserted(user, call, rows, wanted);
 }
 
-static scim_error_t *create(cJSON **user, scim_call_t *call,
-                            const cJSON *body)
+static scim_error_t *create_user(cJSON **user, scim_call_t *call,
+                                 const cJSON *body)
 {
-    return insert(user, call, body, 1, 1, 1);
+    return insert_account(user, call, body, 1, 1, 1);
 }
 
-static scim_error_t *begin_creations(scim_call_t *call)
+static scim_error_t *begin_users(scim_call_t *call)
 {
     return scim_db_begin_pipeline(call->db, SCIM_SQL_ACCOUNT_INSERT);
 }
 
-static scim_error_t *send_creation(cJSON **wanted, scim_call_t *call,
-                                   const cJSON *body)
+static scim_error_t *send_user(cJSON **wanted, scim_call_t *call,
+                               const cJSON *body)
 {
     const char *values[INSERT_VALUES];
 
@@ -474,8 +474,8 @@ static scim_error_t *send_creation(cJSON **wanted, scim_call_t *call,
                         SCIM_VALUES(values));
 }
 
-static scim_error_t *receive_creation(cJSON **user, scim_call_t *call,
-                                      const cJSON *wanted)
+static scim_error_t *receive_user(cJSON **user, scim_call_t *call,
+                                  const cJSON *wanted)
 {
     scim_rows_t *rows;
 
@@ -487,7 +487,7 @@ scim_error_t *scim_accounts_import(cJSON **user, scim_call_t *call,
                                    const cJSON *body, int managed,
                                    int sync_eligible)
 {
-    return insert(user, call, body, managed, sync_eligible, 0);
+    return insert_account(user, call, body, managed, sync_eligible, 0);
 }
 
 static scim_error_t *check_managed(scim_call_t *call,
@@ -704,8 +704,8 @@ static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
     return NULL;
 }
 
-static scim_error_t *replace(cJSON **user, scim_call_t *call, const char *id,
-                             const cJSON *body)
+static scim_error_t *replace_user(cJSON **user, scim_call_t *call,
+                                  const char *id, const cJSON *body)
 {
     return change_account(user, call, id, apply_replacement, body,
                           SCIM_EVENT_PUT);
@@ -732,7 +732,7 @@ static scim_error_t *try_to_delete(int *lost, scim_call_t *call, void *baton)
     return NULL;
 }
 
-static scim_error_t *delete(scim_call_t *call, const char *id)
+static scim_error_t *delete_user(scim_call_t *call, const char *id)
 {
     return scim_store_change(call, try_to_delete, (void *) id);
 }
@@ -764,15 +764,15 @@ scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)
 }
 
 /* A manager that was made by the same bulk request, but later. */
-static scim_error_t *complete(cJSON **user, scim_call_t *call, const char *id,
-                              const cJSON *body)
+static scim_error_t *put_manager_in(cJSON **user, scim_call_t *call,
+                                    const char *id, const cJSON *body)
 {
     return change_account(user, call, id, apply_manager, body,
                           SCIM_EVENT_PATCH);
 }
 
 static const scim_creations_t creations = {
-    begin_creations, send_creation, receive_creation
+    begin_users, send_user, receive_user
 };
 
 static scim_error_t *list_users(scim_list_t *list, scim_call_t *call,
@@ -782,7 +782,8 @@ static scim_error_t *list_users(scim_list_t *list, scim_call_t *call,
 }
 
 const scim_resource_t scim_users = {
-    .type = &scim_user_type, .list = list_users, .get = get,
-    .create = create, .replace = replace, .patch = scim_accounts_patch,
-    .remove = delete, .complete = complete, .creations = &creations
+    .type = &scim_user_type, .list = list_users, .get = get_user,
+    .create = create_user, .replace = replace_user,
+    .patch = scim_accounts_patch, .remove = delete_user,
+    .complete = put_manager_in, .creations = &creations
 };

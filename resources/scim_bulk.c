@@ -348,7 +348,7 @@ static void put_success(scim_bulk_t *bulk, scim_bulk_op_t *operation,
 }
 
 /* For the organization's administrators, as if it had been a request. */
-static void note_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
+static void keep_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
                          const scim_error_t *error)
 {
     scim_refusal_t *refusal = apr_array_push(bulk->call->refusals);
@@ -374,7 +374,7 @@ static void note_error(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
                        const scim_error_t *error)
 {
     if (!bulk->revoked) {
-        note_refusal(bulk, operation, error);
+        keep_refusal(bulk, operation, error);
     }
     if (!bulk->revoked && is_revocation(error)) {
         bulk->revoked = scim_error(bulk->call->pool, error->kind, "%s",

@@ -42,8 +42,8 @@ static void note_difference(difference_t *found, const char *name,
     put_copy(found->after, name, after);
 }
 
-static void compare(difference_t *found, const cJSON *before,
-                    const cJSON *after)
+static void compare_all(difference_t *found, const cJSON *before,
+                        const cJSON *after)
 {
     const cJSON *member;
 
@@ -70,7 +70,7 @@ static const char *const role_kinds[SCIM_ROLE_COUNT] = {
 };
 
 /* -1: it is none of them. */
-static int role_of(const cJSON *resource)
+static int role_of_resource(const cJSON *resource)
 {
     const cJSON *roles = scim_json_member(resource, "roles");
     const char *role = roles ? scim_json_text(roles->child, "value") : NULL;
@@ -83,7 +83,7 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
                             const char *kind, apr_pool_t *pool)
 {
     apr_array_header_t *kinds = apr_array_make(pool, 3, sizeof(kind));
-    int role = role_of(after);
+    int role = role_of_resource(after);
 
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
@@ -91,7 +91,7 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
             ? "urn:ietf:params:scim:event:prov:activate"
             : "urn:ietf:params:scim:event:prov:deactivate";
     }
-    if (before && after && role >= 0 && role != role_of(before)) {
+    if (before && after && role >= 0 && role != role_of_resource(before)) {
         APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role];
     }
     return scim_db_array(pool, kinds);
@@ -107,7 +107,7 @@ scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
 
     cJSON_AddItemToObject(data, "before", found.before);
     cJSON_AddItemToObject(data, "after", found.after);
-    compare(&found, before, after);
+    compare_all(&found, before, after);
     if (found.names->nelts == 0) {
         return NULL;
     }

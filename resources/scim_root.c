@@ -126,9 +126,9 @@ static const char *beginning_of(scim_call_t *call, const scim_page_t *page,
 }
 
 /* Only how many there are. */
-static scim_error_t *count(apr_int64_t *total, scim_call_t *call,
-                           const scim_page_t *page,
-                           const scim_resource_t *source)
+static scim_error_t *count_source(apr_int64_t *total, scim_call_t *call,
+                                  const scim_page_t *page,
+                                  const scim_resource_t *source)
 {
     scim_page_t nothing = *page;
     scim_list_t list;
@@ -189,7 +189,7 @@ static scim_error_t *count_others(const scim_resource_t **follows,
         if (i >= from && i <= to) {
             continue;
         }
-        SCIM_ERR(count(&others, call, page, sources[i]));
+        SCIM_ERR(count_source(&others, call, page, sources[i]));
         list->total += others;
         if (i > to && others > 0 && !*follows) {
             *follows = sources[i];

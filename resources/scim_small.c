@@ -24,7 +24,8 @@ static int comes_before(const selection_t *s, const cJSON *a, const cJSON *b,
     return s->descending ? order > 0 : order < 0;
 }
 
-static void insert(selection_t *s, const cJSON *resource, apr_pool_t *pool)
+static void insert_in_order(selection_t *s, const cJSON *resource,
+                            apr_pool_t *pool)
 {
     int at = s->count++;
 
@@ -61,7 +62,7 @@ static scim_error_t *select_from(selection_t *s, scim_call_t *call,
     }
     cJSON_ArrayForEach(resource, all) {
         if (!filter || scim_filter_match(filter, resource, call->pool)) {
-            insert(s, resource, call->pool);
+            insert_in_order(s, resource, call->pool);
         }
     }
     return NULL;

@@ -692,7 +692,7 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
     return run->exit_status ? run->exit_status : EXIT_FAILURE;
 }
 
-static int perform(scimctl_run_t *run, int command)
+static int perform_command(scimctl_run_t *run, int command)
 {
     scim_error_t *error = scim_db_connect(&run->call.db,
                                           run->options.db ? run->options.db
@@ -749,5 +749,5 @@ int main(int argc, const char *const *argv)
         print_usage(stderr);
         return EXIT_USAGE;
     }
-    return perform(run, command);
+    return perform_command(run, command);
 }

@@ -82,8 +82,8 @@ void scimctl_say_went_back(const scim_feed_position_t *from)
     apr_pool_destroy(pool);
 }
 
-static scim_error_t *go_back(void *baton, const scim_feed_position_t *from,
-                             const scim_feed_position_t *to)
+static scim_error_t *tell_of_gap(void *baton, const scim_feed_position_t *from,
+                                 const scim_feed_position_t *to)
 {
     const scimctl_run_t *run = baton;
 
@@ -113,7 +113,8 @@ scim_error_t *scimctl_find_position(scim_feed_position_t *position,
 scim_error_t *scimctl_events(scimctl_run_t *run)
 {
     scim_feed_reader_t reader = { NULL, run->options.follow, print_event,
-                                  flush, scimctl_say_waiting, go_back, run };
+                                  flush, scimctl_say_waiting, tell_of_gap,
+                                  run };
     scim_feed_position_t position;
     scim_rows_t *rows;
 

@@ -345,8 +345,9 @@ static scim_error_t *deliver(void *baton, const scim_feed_event_t *event,
 
 /* The row is part of the history, so it went back with it; else the event was
  * deleted, and the reading goes on. */
-static scim_error_t *go_back(void *baton, const scim_feed_position_t *from,
-                             const scim_feed_position_t *to)
+static scim_error_t *relay_went_back(void *baton,
+                                     const scim_feed_position_t *from,
+                                     const scim_feed_position_t *to)
 {
     relay_t *relay = baton;
 
@@ -501,7 +502,8 @@ static scim_error_t *take_over(int *taken, scim_feed_position_t *position,
 static scim_error_t *work(relay_t *relay, apr_pool_t *pool)
 {
     scim_feed_reader_t reader = { relay->organization_id, 1, deliver, NULL,
-                                  scimctl_say_waiting, go_back, relay };
+                                  scimctl_say_waiting, relay_went_back,
+                                  relay };
     scim_feed_position_t position;
     int taken;
     scim_error_t *error = take_over(&taken, &position, relay, pool);

@@ -33,9 +33,7 @@ is_deeply \@long_files, [], 'no file is longer than 900 lines';
 is_deeply [grep { @{ $logno{$_} } > 1 } sort keys %logno], [], 'every number of a log message is used once';
 
 # A static function is the only one of its name, so that a name found in a trace
-# or by a search is one function.  These are still to be renamed.
-my %STILL_TWICE = map { $_ => 1 } qw(choose compare complete count get go_back insert not_found note_refusal
-    part_of perform receive_creation role_of send_creation unreadable);
+# or by a search is one function.
 my %homes;
 for my $file (grep { !m{^(?:t|bench)/} } @sources) {
     open my $in, '<', $file or die "$file: $!";
@@ -45,7 +43,5 @@ for my $file (grep { !m{^(?:t|bench)/} } @sources) {
 }
 my @twice = grep { @{ $homes{$_} } > 1 } sort keys %homes;
 cmp_ok scalar keys %homes, '>', 800, 'the static functions are found';
-is_deeply [map { "$_: @{ $homes{$_} }" } grep { !$STILL_TWICE{$_} } @twice], [],
-    'no two files have a static function of the same name';
-is_deeply [grep { @{ $homes{$_} // [] } < 2 } sort keys %STILL_TWICE], [], 'no exception is left over';
+is_deeply [map { "$_: @{ $homes{$_} }" } @twice], [], 'no two files have a static function of the same name';
 done_testing;

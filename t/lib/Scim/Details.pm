@@ -13,8 +13,8 @@ use utf8;
 
 # Functions whose texts are parts of a detail: those that get them as arguments,
 # and those that return them.
-my @TAKE = qw(broken unwelcome unexpected mismatch refuse no_request);
-my @RETURN = qw(detail_of flaw_of scim_text_flaw scim_tokens_check_name shown kind_name);
+my @TAKE = qw(broken_json refuse_json unwelcome unexpected mismatch refuse_as refuse_now no_request);
+my @RETURN = qw(detail_of flaw_in scim_text_flaw scim_tokens_check_name shown_place kind_name);
 
 # These pass on what another call made.
 my $PASSED_ON = qr/^(?:error->detail|detail_of\(.*)$/s;

@@ -52,7 +52,7 @@ static scim_error_t *refused_token(apr_pool_t *pool)
 }
 
 /* Its failure is no reason to refuse the request. */
-static void note_use(scim_db_t *db, const scim_principal_t *principal)
+static void record_use(scim_db_t *db, const scim_principal_t *principal)
 {
     const char *values[] = { principal->organization_id,
                              principal->actor_id };
@@ -105,7 +105,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     }
     *principal = principal_of(rows, key, pool);
     if (scim_rows_true(rows, 0, COLUMN_STALE)) {
-        note_use(db, *principal);
+        record_use(db, *principal);
     }
     return NULL;
 }

@@ -29,7 +29,7 @@ int scim_tokens_is_possible(const char *secret);
 
 /* Whom secret stands for in the organization called key: one statement.  An
  * unknown organization, an unknown, foreign or expired token are all the same
- * SCIM_E_UNAUTHORIZED.  Notes the use of the token at most once a minute.
+ * SCIM_E_UNAUTHORIZED.  Records the use of the token at most once a minute.
  * Language and time zone are left out for what cannot create accounts. */
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        scim_db_t *db, const char *key,

@@ -244,11 +244,11 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
     if (!manager) {
         return NULL;
     }
-    SCIM_ERR(scim_schema_settle_reference(manager,
-                                          scim_attribute_find(table,
-                                                              "manager"),
-                                          &call->rules, call->notes,
-                                          call->pool));
+    SCIM_ERR(scim_schema_read_reference(manager,
+                                        scim_attribute_find(table,
+                                                            "manager"),
+                                        &call->rules, call->notes,
+                                        call->pool));
     id = scim_json_text(manager, "value");
     if (!id) {
         return NULL;

@@ -34,7 +34,7 @@
 #define MAX_REPORTED 32          /* unknown organizations that are logged */
 #define GRACE_WAIT 2             /* seconds for who is remembered */
 
-/* Notes of a request. */
+/* In r->notes. */
 #define GATE "scim-gate"         /* PASSED_BY, or UNAVAILABLE */
 #define PASSED_BY "passed by"
 #define UNAVAILABLE "unavailable"

@@ -5,8 +5,8 @@
  * A value goes down by its attribute: a list to its elements, a complex value
  * to its members, each found by name in any case, a simple value to its type.
  * On the way, scim_shape says what is meant where the shape is another one.  A
- * member that no table has is noted and left out, or, where its name may be a
- * path, put into "rest" for scim_patch_read.
+ * member that no table has is left out with a note, or, where its name may be
+ * a path, put into "rest" for scim_patch_read.
  */
 #include "rules/scim_schema.h"
 
@@ -46,8 +46,8 @@ static scim_error_t *normalise_value(cJSON **normal, context_t *c,
                                      const cJSON *value, const char *where)
     SCIM_CHECKED;
 
-static void tell_unknown(context_t *c, const char *prefix,
-                         const char *separator, const char *name)
+static void note_member(context_t *c, const char *prefix,
+                        const char *separator, const char *name)
 {
     scim_note(c->notes, "unknown attribute '%s%s%.60s' ignored",
               prefix, separator, name);
@@ -218,7 +218,7 @@ static scim_error_t *put_member(cJSON *object, context_t *c,
     cJSON *normal = NULL;
 
     if (!sub) {
-        tell_unknown(c, where, ".", member->string);
+        note_member(c, where, ".", member->string);
         return NULL;
     }
     if (sub->mutability == SCIM_READ_ONLY) {
@@ -248,9 +248,9 @@ static scim_error_t *put_subs(cJSON *object, context_t *c,
 }
 
 /* $ref says the same as value, of which it is computed on output. */
-static scim_error_t *settle_reference(cJSON *object, context_t *c,
-                                      const scim_attribute_t *attribute,
-                                      const char *where)
+static scim_error_t *read_reference(cJSON *object, context_t *c,
+                                    const scim_attribute_t *attribute,
+                                    const char *where)
 {
     const char *reference = scim_json_text(object, "$ref");
     cJSON *said;
@@ -310,7 +310,7 @@ static scim_error_t *fill_object(cJSON *object, context_t *c,
         SCIM_ERR(normalise_value(&normal, c, main_sub, value, where));
         scim_json_put(object, main_sub->name, normal);
     }
-    return settle_reference(object, c, attribute, where);
+    return read_reference(object, c, attribute, where);
 }
 
 static scim_error_t *normalise_complex(cJSON **normal, context_t *c,
@@ -442,15 +442,15 @@ scim_error_t *scim_schema_normalise(cJSON **normal,
     return normalise_value(normal, &c, attribute, value, where);
 }
 
-scim_error_t *scim_schema_settle_reference(cJSON *object,
-                                           const scim_attribute_t *attribute,
-                                           const scim_rules_t *rules,
-                                           apr_array_header_t *notes,
-                                           apr_pool_t *pool)
+scim_error_t *scim_schema_read_reference(cJSON *object,
+                                         const scim_attribute_t *attribute,
+                                         const scim_rules_t *rules,
+                                         apr_array_header_t *notes,
+                                         apr_pool_t *pool)
 {
     context_t c = { rules, notes, pool };
 
-    return settle_reference(object, &c, attribute, attribute->name);
+    return read_reference(object, &c, attribute, attribute->name);
 }
 
 /* Bodies */
@@ -474,7 +474,7 @@ static void leave(cJSON *rest, context_t *c, const char *prefix,
 {
     if (!strpbrk(member->string, ".:[")) {
         if (strcasecmp(member->string, "password") != 0) {
-            tell_unknown(c, prefix, "", member->string);
+            note_member(c, prefix, "", member->string);
         }
         return;
     }

@@ -167,11 +167,11 @@ scim_error_t *scim_schema_normalise(cJSON **normal,
 /* Let object, a complex value of attribute in the schema's spelling, have the
  * id that its "$ref" ends with as its "value", if it has none, and no "$ref".
  * An id that cannot be a value is SCIM_E_INVALID_VALUE. */
-scim_error_t *scim_schema_settle_reference(cJSON *object,
-                                           const scim_attribute_t *attribute,
-                                           const scim_rules_t *rules,
-                                           apr_array_header_t *notes,
-                                           apr_pool_t *pool) SCIM_CHECKED;
+scim_error_t *scim_schema_read_reference(cJSON *object,
+                                         const scim_attribute_t *attribute,
+                                         const scim_rules_t *rules,
+                                         apr_array_header_t *notes,
+                                         apr_pool_t *pool) SCIM_CHECKED;
 
 /* The body of a POST or PUT as a resource in the schema's spelling (a new
  * root owned by pool), without id, meta, schemas and other readOnly members.

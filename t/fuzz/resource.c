@@ -16,11 +16,11 @@ static int settle_manager(cJSON *resource, const scim_resource_type_t *type,
     cJSON *manager = scim_json_member(holder, "manager");
 
     return !manager
-           || !scim_schema_settle_reference(manager,
-                                            scim_attribute_find(
-                                                extension->attributes,
-                                                "manager"),
-                                            rules, make_notes(pool), pool);
+           || !scim_schema_read_reference(manager,
+                                          scim_attribute_find(
+                                              extension->attributes,
+                                              "manager"),
+                                          rules, make_notes(pool), pool);
 }
 
 int resource_settle(cJSON *resource, const scim_resource_type_t *type,

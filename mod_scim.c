@@ -162,12 +162,10 @@ static const char *allowed_methods(const scim_target_t *target,
         int method = routes[i].method;
 
         if (is_path_of(i, target) && method != ANY_METHOD) {
-            allow = apr_pstrcat(pool, allow ? allow : "",
-                                scim_http_method_name(pool, method),
-                                ", ", NULL);
+            allow = scim_http_allow(pool, allow, method);
         }
     }
-    return allow ? apr_pstrcat(pool, allow, "OPTIONS", NULL) : NULL;
+    return allow ? scim_http_allow(pool, allow, M_OPTIONS) : NULL;
 }
 
 /* The endpoint whose name name is but for its case, or NULL. */
@@ -232,14 +230,12 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
     if (!allow) {
         return no_endpoint(x->target, x->r->pool);
     }
-    apr_table_setn(x->r->err_headers_out, "Allow", allow);
     if (x->r->method_number == M_INVALID) {
+        apr_table_setn(x->r->err_headers_out, "Allow", allow);
         return scim_error(x->r->pool, SCIM_E_NOT_IMPLEMENTED,
                           "Unknown method %.20s.", x->r->method);
     }
-    return scim_error(x->r->pool, SCIM_E_NOT_ALLOWED,
-                      "The method %.20s is not allowed here, only %s.",
-                      x->r->method, allow);
+    return scim_http_not_allowed(x->r, allow);
 }
 
 /* Authentication */

@@ -293,18 +293,9 @@ scim_error_t *scim_admin_api_find(scim_visit_fn **serve, scim_visit_t *v)
             *serve = api_routes[i].serve;
             return NULL;
         }
-        allow = apr_pstrcat(v->r->pool, allow ? allow : "",
-                            allow ? ", " : "",
-                            scim_http_method_name(v->r->pool,
-                                                  api_routes[i].method),
-                            NULL);
+        allow = scim_http_allow(v->r->pool, allow, api_routes[i].method);
     }
-    if (!allow) {
-        return scim_error(v->r->pool, SCIM_E_NOT_FOUND,
-                          SCIM_ADMIN_NOTHING_HERE);
-    }
-    apr_table_setn(v->r->err_headers_out, "Allow", allow);
-    return scim_error(v->r->pool, SCIM_E_NOT_ALLOWED,
-                      "The method %.20s is not allowed here, only %s.",
-                      v->r->method, allow);
+    return allow ? scim_http_not_allowed(v->r, allow)
+                 : scim_error(v->r->pool, SCIM_E_NOT_FOUND,
+                              SCIM_ADMIN_NOTHING_HERE);
 }

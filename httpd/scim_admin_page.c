@@ -14,6 +14,8 @@
 
 #include <http_protocol.h>
 
+#include "httpd/scim_http.h"
+
 #define MAX_FILE 65536
 
 static struct {
@@ -111,12 +113,8 @@ scim_error_t *scim_admin_page_find(apr_size_t *found, request_rec *r,
         return scim_error(r->pool, SCIM_E_NOT_FOUND,
                           "There is no file with this name.");
     }
-    if (r->method_number == M_GET) {
-        return NULL;
-    }
-    apr_table_setn(r->err_headers_out, "Allow", "GET, HEAD");
-    return scim_error(r->pool, SCIM_E_NOT_ALLOWED,
-                      "The method %.20s is not allowed here.", r->method);
+    return r->method_number == M_GET ? NULL
+        : scim_http_not_allowed(r, scim_http_allow(r->pool, NULL, M_GET));
 }
 
 int scim_admin_page_answer(request_rec *r, apr_size_t i)

@@ -45,9 +45,20 @@ static int is_version(const char *segment)
            && strspn(segment + 1, "0123456789") == strlen(segment + 1);
 }
 
-const char *scim_http_method_name(apr_pool_t *pool, int method)
+const char *scim_http_allow(apr_pool_t *pool, const char *allow, int method)
 {
-    return method == M_GET ? "GET, HEAD" : ap_method_name_of(pool, method);
+    const char *name = method == M_GET ? "GET, HEAD"
+                                       : ap_method_name_of(pool, method);
+
+    return allow ? apr_pstrcat(pool, allow, ", ", name, NULL) : name;
+}
+
+scim_error_t *scim_http_not_allowed(request_rec *r, const char *allow)
+{
+    apr_table_setn(r->err_headers_out, "Allow", allow);
+    return scim_error(r->pool, SCIM_E_NOT_ALLOWED,
+                      "The method %.20s is not allowed here, only %s.",
+                      r->method, allow);
 }
 
 /* What follows the version, as far as it has names. */

@@ -36,8 +36,13 @@ typedef struct {
     const char *etag;            /* or NULL */
 } scim_reply_t;
 
-/* The name of the method for an Allow header; M_GET is HEAD as well. */
-const char *scim_http_method_name(apr_pool_t *pool, int method);
+/* An Allow header of the methods in allow (NULL: none yet) and of method;
+ * M_GET is HEAD as well. */
+const char *scim_http_allow(apr_pool_t *pool, const char *allow, int method);
+
+/* SCIM_E_NOT_ALLOWED, with this Allow header. */
+scim_error_t *scim_http_not_allowed(request_rec *r, const char *allow)
+    SCIM_CHECKED;
 
 /* scheme://host:port of the server.  The name that the client used counts
  * only where ServerName or ServerAlias has it. */

@@ -101,4 +101,7 @@ for my $file ('docs/scimctl.md', 'docs/settings.md') {
     like content($file), qr/Refused requests are kept for $days\s+days, the latest\s+$bound{SCIM_REFUSALS_KEPT}\./,
         "$file tells which refusals are kept";
 }
+my ($found) = content('storage/statements.sql') =~ /^-- fragment: chosen_among\b.*?\bLIMIT (\d+)/ms;
+like content('docs/settings.md'), qr/If more than $found accounts match\s+a name, it finds $found\./,
+    'docs/settings.md tells how many members a search finds';
 done_testing;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_roles: ADMIN, USER and GUEST; what accounts have of them, and the
- * resource type Role. */
+/* scim_roles: ADMIN, USER and GUEST: the roles of accounts, and the resource
+ * type Role. */
 #ifndef SCIM_ROLES_H
 #define SCIM_ROLES_H
 
@@ -11,12 +11,11 @@
 #include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
 
-/* GET /Roles and /Roles/{id}: what roles.value of a User can be (draft-ietf-
- * scim-roles-entitlements), with the number of accounts that have each. */
+/* GET /Roles and /Roles/{id}: the values that roles.value of a User can have
+ * (draft-ietf-scim-roles-entitlements), each with its number of accounts. */
 extern const scim_resource_t scim_roles;
 
-/* Bring resource's "roles" into the form that is stored, and return the role
- * that it amounts to, a static string.
+/* Settle resource's "roles", and return the resulting role, a static string.
  * Profile managed: exactly one element with primary true, of a known role,
  * with the display and type that were sent.  Of several the primary counts,
  * else the first known; unknown ones alone are ignored with a note, and
@@ -27,9 +26,8 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
                               const scim_rules_t *rules,
                               apr_array_header_t *notes, apr_pool_t *pool);
 
-/* Make resource's "roles", as they are stored, those of role, the account's
- * role in its column: applications write either.  What amounts to it
- * stays. */
+/* Adapt resource's stored "roles" to role, the account's column, unless they
+ * have that role already: applications write either of them. */
 void scim_roles_read(cJSON *resource, const char *role);
 
 #endif

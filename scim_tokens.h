@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_tokens: bearer tokens and whom they stand for. */
+/* scim_tokens: bearer tokens and their principals. */
 #ifndef SCIM_TOKENS_H
 #define SCIM_TOKENS_H
 
@@ -8,8 +8,8 @@
 #include "storage/scim_db.h"
 #include "values/scim_error.h"
 
-/* What a live token says about its request; strings live in the pool of the
- * connection that read them. */
+/* The principal of a request; strings live in the pool of the connection that
+ * read them. */
 typedef struct {
     const char *organization_id;
     const char *organization_key;
@@ -24,28 +24,29 @@ typedef struct {
     const char *cursor_key;      /* the organization's, for scim_cursor */
 } scim_principal_t;
 
-/* Whether secret has the shape of a token: no other needs to be looked up. */
+/* Whether secret has the form of a token; any other is not looked up. */
 int scim_tokens_is_possible(const char *secret);
 
-/* Whom secret stands for in the organization called key: one statement.  An
- * unknown organization, an unknown, foreign or expired token are all the same
- * SCIM_E_UNAUTHORIZED.  Records the use of the token at most once a minute.
- * Language and time zone are left out for what cannot create accounts. */
+/* The principal of secret in the organization called key: one statement.  An
+ * unknown organization and an unknown, foreign or expired token are all the
+ * same SCIM_E_UNAUTHORIZED.  The use of the token is recorded at most once a
+ * minute.  Language and time zone are read only for requests that can create
+ * accounts. */
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
                                        scim_db_t *db, const char *key,
                                        const char *secret, int may_create,
                                        apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* Whether a token may be called so: 1 to SCIM_TOKEN_NAME_MAX characters, not
- * blank, no control characters, no < or >; else SCIM_E_INVALID_VALUE. */
+/* Check the name of a token: 1 to SCIM_TOKEN_NAME_MAX characters, not blank,
+ * no control characters, no < or >; else SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* Make a token of actor's organization in the name of issuer (an account id;
- * an active ADMIN, else SCIM_E_FORBIDDEN) and store its hash.  name: see
- * scim_tokens_check_name.  expires_at: an SQL timestamp or NULL.  *secret,
- * which is nowhere else, goes with pool. */
+/* Generate a token of actor's organization in the name of issuer (an account
+ * id; an active ADMIN, else SCIM_E_FORBIDDEN) and store its hash.  name: see
+ * scim_tokens_check_name.  expires_at: an SQL timestamp or NULL.  *secret, in
+ * pool, is stored nowhere. */
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    scim_db_t *db,
                                    const scim_principal_t *actor,
@@ -53,15 +54,15 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    const char *expires_at, apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* Delete the token with this id; *name is what it was called.  An id that
- * actor's organization does not have is SCIM_E_NOT_FOUND. */
+/* Delete the token with this id; *name was its name.  An id that actor's
+ * organization does not have is SCIM_E_NOT_FOUND. */
 scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
                                  const scim_principal_t *actor,
                                  const char *id, apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* *expires_at, an xsd:dateTime in the future, as the database takes it;
- * SCIM_E_INVALID_VALUE when it is none. */
+/* Bring *expires_at, an xsd:dateTime in the future, into the form for SQL;
+ * SCIM_E_INVALID_VALUE for any other text. */
 scim_error_t *scim_tokens_check_expiry(const char **expires_at,
                                        apr_pool_t *pool) SCIM_CHECKED;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_activity: what happened in an organization, for its administrators:
+/* scim_activity: the activity of an organization, for its administrators:
  * changes (scim.event) and refused requests (scim.refusal) as one list. */
 #ifndef SCIM_ACTIVITY_H
 #define SCIM_ACTIVITY_H
@@ -22,20 +22,20 @@ typedef struct {
     const scim_error_t *error;
 } scim_refusal_t;
 
-/* Keep the refusal among the organization's latest SCIM_REFUSALS_KEPT of 30
- * days. */
+/* Store the refusal; the latest SCIM_REFUSALS_KEPT of an organization are kept
+ * for 30 days. */
 scim_error_t *scim_activity_refused(scim_db_t *db,
                                     const scim_principal_t *principal,
                                     const scim_refusal_t *refusal,
                                     apr_pool_t *pool) SCIM_CHECKED;
 
-/* Which entries are asked for. */
+/* The entries that are wanted. */
 typedef struct {
     const char *outcome;         /* "changed", "refused", "guest" (downgrades
                                   * to GUEST) or NULL for all; anything else
                                   * is SCIM_E_INVALID_VALUE */
     const char *account;         /* an account's id or userName, or NULL */
-    const char *before;          /* sequence to go on from, or NULL */
+    const char *before;          /* a sequence: only those before; or NULL */
     int count;
 } scim_activity_query_t;
 

@@ -47,12 +47,12 @@ struct scim_bulk_t {
     scim_error_t *failure;
 };
 
-/* Read a BulkRequest of at most so many operations into bulk, which has a
- * call, an empty table of posts and else nothing. */
+/* Read a BulkRequest of at most "most" operations into bulk, in which only the
+ * call and an empty table of posts are set. */
 scim_error_t *scim_bulk_read(scim_bulk_t *bulk, const cJSON *message,
                              int most) SCIM_CHECKED;
 
-/* The text of object's member called name, in any case; NULL without one. */
+/* The text of object's member name, in any case, or NULL. */
 const char *scim_bulk_text(const scim_bulk_t *bulk, const cJSON *object,
                            const char *name);
 

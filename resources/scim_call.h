@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_call: what the operations of all resource types are given and give
- * back. */
+/* scim_call: parameters and results of the operations of all resource
+ * types. */
 #ifndef SCIM_CALL_H
 #define SCIM_CALL_H
 
@@ -13,8 +13,8 @@
 #include "rules/scim_schema.h"
 #include "scim_tokens.h"
 
-/* The id of the account that the POST with bulk_id makes; NULL when it is not
- * known yet and will be put in later. */
+/* The id of the resource that the POST with bulk_id creates; NULL if it is not
+ * known yet and will be added later. */
 typedef scim_error_t *scim_resolve_bulk_id_fn(const char **id, void *baton,
                                               const char *bulk_id,
                                               apr_pool_t *pool);
@@ -23,7 +23,7 @@ typedef scim_error_t *scim_resolve_bulk_id_fn(const char **id, void *baton,
 /* Bytes of an account as JSON text, without id and meta. */
 #define SCIM_DEFAULT_MAX_RESOURCE_SIZE 262144
 
-/* One request's surroundings. */
+/* The context of one request. */
 typedef struct {
     apr_pool_t *pool;
     scim_db_t *db;
@@ -41,7 +41,7 @@ typedef struct {
     scim_resolve_bulk_id_fn *resolve; /* NULL outside a bulk request */
     void *resolve_baton;
     apr_size_t max_resource_size; /* SCIMMaxResourceSize */
-    scim_is_gone_fn *is_gone;     /* NULL: somebody does */
+    scim_is_gone_fn *is_gone;     /* NULL: never */
     void *is_gone_baton;
 } scim_call_t;
 
@@ -68,9 +68,9 @@ typedef struct {
     const char *previous;
 } scim_list_t;
 
-/* A page of the resources of one type.  A cursor that is not one of this
- * list's is SCIM_E_INVALID_CURSOR, an old one SCIM_E_EXPIRED_CURSOR, one made
- * with another count SCIM_E_INVALID_COUNT. */
+/* A page of the resources of one type.  A cursor of another list is
+ * SCIM_E_INVALID_CURSOR, an old one SCIM_E_EXPIRED_CURSOR, one with another
+ * count SCIM_E_INVALID_COUNT. */
 typedef scim_error_t *scim_list_fn(scim_list_t *list, scim_call_t *call,
                                    const scim_page_t *page) SCIM_CHECKED;
 

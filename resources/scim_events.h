@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_events: what changed, in the words of RFC 9967. */
+/* scim_events: the events of a change, in the terms of RFC 9967. */
 #ifndef SCIM_EVENTS_H
 #define SCIM_EVENTS_H
 

@@ -10,10 +10,10 @@
 #include "resources/scim_call.h"
 #include "values/scim_error.h"
 
-/* The columns and parts of scim_members_list take at most so many. */
+/* The most members of a page of scim_members_list. */
 #define SCIM_MEMBERS_MAX_COUNT 200
 
-/* Which members are asked for.  A text that is not one of those named is
+/* The members that are wanted.  Any text that is not listed here is
  * SCIM_E_INVALID_VALUE. */
 typedef struct {
     const char *search;          /* the beginning of a userName or
@@ -24,7 +24,7 @@ typedef struct {
     const char *active;          /* true, false, or NULL */
     const char *label;           /* provisioned, managed (but not provisioned),
                                   * unmanaged, ineligible, or NULL */
-    const char *cursor;          /* where the page before ended, or NULL */
+    const char *cursor;          /* where the previous page ended, or NULL */
     int count;
 } scim_members_query_t;
 
@@ -35,8 +35,8 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
     SCIM_CHECKED;
 
 /* *counts: {"seats": active accounts, "roles": {"ADMIN": ...}, "labels":
- * {...}, "inactive": ...}; roles and labels count active accounts.  Reads the
- * whole index: for the page's head, not for each page. */
+ * {...}, "inactive": ...}; roles and labels count active accounts.  It reads a
+ * whole index, so it is for the head of the page, not for each list. */
 scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
     SCIM_CHECKED;
 
@@ -45,11 +45,10 @@ scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
 scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
                                const char *id) SCIM_CHECKED;
 
-/* Change the account as changes says: an object with any of displayName,
- * role, active and eligible (which can only become true).  *field is the one
- * that an error is about.  It is the acting administrator's own change: an
- * unmanaged account, and taking ADMIN or active from oneself, are SCIM_E_
- * FORBIDDEN. */
+/* Make changes to the account: an object with any of displayName, role, active
+ * and eligible (which can only become true).  *field is the one that an error
+ * is about.  Changes to an unmanaged account, and deactivating oneself or
+ * taking the role ADMIN from oneself, are SCIM_E_FORBIDDEN. */
 scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
                                 const char *id, const cJSON *changes)
     SCIM_CHECKED;

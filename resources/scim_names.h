@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_names: what accounts can be called: userName, displayName, roles.
+/* scim_names: which names are allowed for userName, displayName and roles.
  *
- * A rule looks at what changes.  What is stored already keeps nobody from
- * changing something else: a leaver is deactivated whatever his name is like.
+ * A rule applies to names that change.  A bad name that is stored already must
+ * not prevent other changes: a leaver can be deactivated whatever the name is.
  */
 #ifndef SCIM_NAMES_H
 #define SCIM_NAMES_H
@@ -17,10 +17,9 @@
 int scim_names_is_changed(const cJSON *resource, const cJSON *before,
                           const char *name);
 
-/* SCIM_E_INVALID_VALUE, with the attribute and the character, when a new
- * userName or displayName has what names cannot have (scim_text_flaw), and in
- * the profile managed when a new userName is no e-mail address in a verified
- * domain. */
+/* SCIM_E_INVALID_VALUE, with the attribute and the character, if a new
+ * userName or displayName has a flaw (scim_text_flaw) or, in the profile
+ * managed, if a new userName is not an e-mail address in a verified domain. */
 scim_error_t *scim_names_check(scim_call_t *call, const cJSON *resource,
                                const cJSON *before) SCIM_CHECKED;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_people: who signed in to httpd, as accounts. */
+/* scim_people: the accounts of people who have signed in to httpd. */
 #ifndef SCIM_PEOPLE_H
 #define SCIM_PEOPLE_H
 
@@ -25,12 +25,11 @@ typedef struct {
 } scim_person_t;
 
 /* The account of the organization called key whose userName, or externalId,
- * is value: one statement.  A userName counts in any case, but not with
- * characters that are only compatible with its own (full-width letters), so
- * that a name that has such is nobody's.  SCIM_E_NOT_FOUND without such an
- * organization, SCIM_E_FORBIDDEN when no account or more than one is meant, or
- * value cannot be anybody's; the detail says which and quotes value
- * shortened. */
+ * is value: one statement.  The case of a userName does not count, but
+ * compatibility characters (full-width letters) do not match ordinary ones.
+ * SCIM_E_NOT_FOUND if there is no such organization; SCIM_E_FORBIDDEN if no
+ * account or more than one has the value, or if no account can have it; the
+ * detail says which, with the value shortened. */
 scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
                                const char *key, int by_external_id,
                                const char *value, apr_pool_t *pool)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_resource: a resource type with what can be done with its resources, as
- * a value.
+/* scim_resource: a resource type with its operations, as a value.
  *
- * Endpoints, bulk and lists over all types know nothing else of a type.  In
- * all operations a resource that comes out is of the call's pool, in the
- * schema's spelling with id and meta, to be given to scim_schema_present.  An
- * unknown id is SCIM_E_NOT_FOUND; a version that the call's conditions do not
- * allow SCIM_E_PRECONDITION; a resource that provisioning may not change
- * SCIM_E_FORBIDDEN; a value that must be unique and is taken
+ * Endpoints, bulk and lists over all types know nothing else about a type.
+ * Each operation returns a resource in the call's pool, in the schema's
+ * spelling with id and meta, for scim_schema_present.  An unknown id is
+ * SCIM_E_NOT_FOUND; a version that the call's conditions do not allow,
+ * SCIM_E_PRECONDITION; a resource that provisioning may not change,
+ * SCIM_E_FORBIDDEN; a unique value that another resource has,
  * SCIM_E_UNIQUENESS.
  */
 #ifndef SCIM_RESOURCE_H
@@ -24,16 +23,17 @@ typedef scim_error_t *scim_get_fn(cJSON **resource, scim_call_t *call,
 typedef scim_error_t *scim_create_fn(cJSON **resource, scim_call_t *call,
                                      const cJSON *body) SCIM_CHECKED;
 
-/* body is a whole resource (PUT), a PatchOp message (PATCH), or what the
- * resource was created from (complete). */
+/* body is a whole resource (PUT), a PatchOp message (PATCH), or the body that
+ * the resource was created from (complete). */
 typedef scim_error_t *scim_change_fn(cJSON **resource, scim_call_t *call,
                                      const char *id, const cJSON *body)
     SCIM_CHECKED;
 typedef scim_error_t *scim_delete_fn(scim_call_t *call, const char *id)
     SCIM_CHECKED;
 
-/* create in two steps, within a pipeline of scim_db that begin opens and
- * scim_db_end_pipeline closes: *wanted goes from one to the other. */
+/* Create in two steps, within a pipeline of scim_db that begin opens and
+ * scim_db_end_pipeline closes; *wanted is passed from the first to the
+ * second. */
 typedef struct {
     scim_error_t *(*begin)(scim_call_t *call) SCIM_CHECKED;
     scim_error_t *(*send)(cJSON **wanted, scim_call_t *call,
@@ -59,8 +59,8 @@ typedef struct {
 extern const scim_resource_t
     *const scim_resources[SCIM_RESOURCE_TYPES + 1]; /* NULL ends */
 
-/* Whose endpoint is at "Users", without the slash; of length bytes.  NULL:
- * none is. */
+/* The resource with this endpoint, "Users" without the slash, of length bytes;
+ * NULL if there is none. */
 const scim_resource_t *scim_resource_at(const char *endpoint,
                                         apr_size_t length);
 

@@ -8,10 +8,10 @@
 #include "resources/scim_call.h"
 #include "values/scim_error.h"
 
-/* SCIM_E_TOO_LARGE when resource, whose whole text has so many bytes, has more
- * of them than the call's max_resource_size without those that do not count.
- * What is too large already, before, may stay so, but not grow; before is NULL
- * at creation. */
+/* SCIM_E_TOO_LARGE if resource, without the parts that do not count, is larger
+ * than the call's max_resource_size; bytes is the size of its whole text.  A
+ * resource that was too large already, in before (NULL at creation), may stay
+ * so, but not grow. */
 scim_error_t *scim_size_check(scim_call_t *call, const cJSON *resource,
                               apr_size_t bytes, const cJSON *before)
     SCIM_CHECKED;

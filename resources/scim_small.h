@@ -11,8 +11,8 @@
 #include "rules/scim_schema.h"
 #include "values/scim_error.h"
 
-/* What page asks for of all, an array of the resources of type in the order in
- * which they come without sortBy.  list refers to them; errors are those of
+/* The page of all, an array of the resources of type in the order that they
+ * have without sortBy.  list refers to them; errors are those of
  * scim_list_fn. */
 scim_error_t *scim_small_list(scim_list_t *list, scim_call_t *call,
                               const scim_page_t *page,

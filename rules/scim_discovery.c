@@ -124,8 +124,8 @@ static const scim_attribute_t roles_subs[] = {
     END
 };
 
-/* Complex within complex, against RFC 7643 section 2.3.8: the draft wants it
- * so. */
+/* The draft requires a complex attribute within a complex one, although RFC
+ * 7643 section 2.3.8 forbids that. */
 static const scim_attribute_t roles_and_entitlements_subs[] = {
     { ATTRIBUTE("roles", "Support of roles.", SCIM_COMPLEX, REQUIRED),
       .subs = roles_subs },
@@ -193,7 +193,8 @@ static const scim_attribute_t resource_type_attributes[] = {
     END
 };
 
-/* What describes an attribute and, but for deeper nesting, a sub-attribute. */
+/* The attributes that describe an attribute; for a sub-attribute the same,
+ * except for further nesting. */
 #define DESCRIPTION_OF_ATTRIBUTE                                            \
     { ATTRIBUTE("name", "The name of the attribute.", SCIM_STRING,          \
                 REQUIRED), .case_exact = 1 },                               \
@@ -265,7 +266,7 @@ static cJSON *add_list(cJSON *object, const char *name,
     return list;
 }
 
-/* A resource of the discovery endpoints: what comes before its own members */
+/* A resource of the discovery endpoints: the members before its own ... */
 static cJSON *resource_with(const char *urn)
 {
     const char *const schemas[] = { urn, NULL };
@@ -275,7 +276,7 @@ static cJSON *resource_with(const char *urn)
     return resource;
 }
 
-/* ... and what comes after them. */
+/* ... and those after them. */
 static cJSON *with_meta(const scim_discovery_t *d, cJSON *resource,
                         const char *type, const char *path, const char *id)
 {
@@ -303,7 +304,7 @@ static cJSON *describe_all(const scim_attribute_t *table,
                            const scim_rules_t *rules);
 
 /* The characteristics in the order in which RFC 7643 section 8.7.1 prints
- * them; those that make no sense for the type are left out. */
+ * them, without those that do not apply to the type. */
 static cJSON *describe(const scim_attribute_t *attribute,
                        const scim_rules_t *rules)
 {
@@ -360,8 +361,8 @@ static cJSON *describe_all(const scim_attribute_t *table,
     return list;
 }
 
-/* common: the table of attributes that the schema's resources have besides,
- * or NULL. */
+/* common: the table of common attributes that the schema's resources have,
+ * too, or NULL. */
 static cJSON *schema_resource(const scim_discovery_t *d,
                               const scim_schema_t *schema,
                               const scim_attribute_t *common)
@@ -380,7 +381,7 @@ static cJSON *schema_resource(const scim_discovery_t *d,
     return with_meta(d, resource, "Schema", "/Schemas/", schema->urn);
 }
 
-/* Put schema on the list when it is the wanted one, or all are. */
+/* Add schema to the list if it is the wanted one, or if all are wanted. */
 static void offer(cJSON *list, const scim_discovery_t *d, const char *wanted,
                   const scim_schema_t *schema, const scim_attribute_t *common)
 {
@@ -505,8 +506,8 @@ static void add_pagination(cJSON *config, int max_results)
     cJSON_AddNumberToObject(paging, "cursorTimeout", SCIM_CURSOR_SECONDS);
 }
 
-/* draft-ietf-scim-roles-entitlements section 2: one role an account in the
- * profile managed. */
+/* draft-ietf-scim-roles-entitlements section 2: in the profile managed, an
+ * account has one role. */
 static void add_roles(cJSON *config, const scim_rules_t *rules)
 {
     cJSON *both = cJSON_AddObjectToObject(config, "RolesAndEntitlements");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_discovery: what this server tells about itself (RFC 7644 section 4).
+/* scim_discovery: the documents of the discovery endpoints (RFC 7644 section
+ * 4).
  *
  * Everything about attributes is read from the attribute tables; the three
  * schemas of the discovery resources themselves have their tables here.
@@ -12,10 +13,10 @@
 
 #include "rules/scim_schema.h"
 
-/* How many resources a list answer holds when the client does not say. */
+/* How many resources a page of a list has if the client gives no count. */
 #define SCIM_DEFAULT_PAGE_SIZE 100
 
-/* How long a cursor is good for. */
+/* How long a cursor is valid. */
 #define SCIM_CURSOR_SECONDS 3600
 
 typedef struct {

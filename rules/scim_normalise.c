@@ -2,11 +2,11 @@
 /* Requests in the schema's spelling and types: scim_schema_normalise
  * for one attribute, scim_schema_read for a body (scim_schema.h).
  *
- * A value goes down by its attribute: a list to its elements, a complex value
- * to its members, each found by name in any case, a simple value to its type.
- * On the way, scim_shape says what is meant where the shape is another one.  A
- * member that no table has is left out with a note, or, where its name may be
- * a path, put into "rest" for scim_patch_read.
+ * A value is read by its attribute: a list element by element, a complex value
+ * member by member (names are found in any case), a simple value by its type.
+ * scim_shape interprets a value that does not have the shape of its attribute.
+ * A member that no table has is left out with a note or, if its name may be a
+ * path, put into "rest" for scim_patch_read.
  */
 #include "rules/scim_schema.h"
 
@@ -22,7 +22,7 @@
 #define MAX_EXACT_INTEGER 9007199254740992.0     /* of a double */
 #define MAX_TEXT_LENGTH 65536
 #define MAX_BINARY_LENGTH 1048576
-#define TEXT_WORK 15             /* units, to make a byte of text a value */
+#define TEXT_WORK 15             /* units of work for a byte of text */
 
 /* Other names that clients use for a sub-attribute: Entra ID's role
  * assignments and OneLogin's templates (clients.md E23, E39, L2). */
@@ -63,7 +63,7 @@ static scim_error_t *mismatch(context_t *c, const char *where,
 
 /* Simple values */
 
-/* An integer that a double holds exactly. */
+/* Whether a number is an integer that a double represents exactly. */
 static int is_integer(double number)
 {
     return fabs(number) <= MAX_EXACT_INTEGER && number == floor(number);
@@ -82,7 +82,7 @@ static scim_error_t *check_length(context_t *c, const char *text,
 static scim_error_t *text_of_value(const char **text, context_t *c,
                                    const cJSON *value, const char *where)
 {
-    /* An id as a number must not come out as 7.01984e+05 (H37). */
+    /* An id that was sent as a number must not become 7.01984e+05 (H37). */
     if (cJSON_IsNumber(value) && !c->rules->strict) {
         *text = is_integer(value->valuedouble)
                 ? apr_psprintf(c->pool, "%.0f", value->valuedouble)
@@ -96,7 +96,8 @@ static scim_error_t *text_of_value(const char **text, context_t *c,
     return NULL;
 }
 
-/* JSON that nobody can read is not what a list's element is about. */
+/* Refuse JSON in the string "value" that scim_shape could not interpret:
+ * nobody meant to send it as a text. */
 static scim_error_t *check_plain(context_t *c,
                                  const scim_attribute_t *attribute,
                                  const char *text, const char *where)
@@ -150,7 +151,7 @@ static scim_error_t *normalise_text(cJSON **normal, context_t *c,
     return NULL;
 }
 
-/* Unless strict also what says so in a string, and 1 and 0. */
+/* true or false; unless strict also as a string, and 1 and 0. */
 static int is_boolean(const cJSON *value, const scim_rules_t *rules,
                       int *truth)
 {
@@ -194,7 +195,7 @@ static scim_error_t *normalise_number(cJSON **normal, context_t *c,
 
 /* Complex values */
 
-/* The table row for a member; in lenient mode by another name too. */
+/* The table row for a member; unless strict also by another name. */
 static const scim_attribute_t *find_sub(context_t *c,
                                         const scim_attribute_t *attribute,
                                         const char *name)
@@ -247,7 +248,8 @@ static scim_error_t *put_subs(cJSON *object, context_t *c,
     return NULL;
 }
 
-/* $ref says the same as value, of which it is computed on output. */
+/* Drop $ref, which has the same meaning as value and is computed from it on
+ * output. */
 static scim_error_t *read_reference(cJSON *object, context_t *c,
                                     const scim_attribute_t *attribute,
                                     const char *where)
@@ -265,8 +267,8 @@ static scim_error_t *read_reference(cJSON *object, context_t *c,
 }
 
 /* Entra ID's role assignments are JSON in the string "value": {"id":"...",
- * "value":"ADMIN","displayName":"..."} (clients.md E39).  The members beside
- * the value are put into object, too. */
+ * "value":"ADMIN","displayName":"..."} (clients.md E39).  Its other members
+ * are put into object, too. */
 static scim_error_t *put_packed(cJSON *object, context_t *c,
                                 const scim_attribute_t *attribute,
                                 const cJSON *value, const char *where)
@@ -287,8 +289,8 @@ static scim_error_t *put_packed(cJSON *object, context_t *c,
     return NULL;
 }
 
-/* An object of the members of value, which unless strict may be what stands
- * for its "value". */
+/* An object of the members of value.  Unless strict, value may also be the
+ * member "value" alone. */
 static scim_error_t *fill_object(cJSON *object, context_t *c,
                                  const scim_attribute_t *attribute,
                                  const cJSON *value, const char *where)
@@ -382,8 +384,8 @@ static scim_error_t *add_element(cJSON *list, int *count, context_t *c,
            ? scim_schema_check_size(list, where, c->pool) : NULL;
 }
 
-/* Unless strict a list within a list is its elements, and what is no list is
- * one of one. */
+/* Unless strict, the elements of a list within a list belong to the outer
+ * list, and a single value is a list of one. */
 static scim_error_t *fill_list(cJSON *list, int *count, context_t *c,
                                const scim_attribute_t *attribute,
                                const cJSON *value, const char *where)
@@ -466,9 +468,9 @@ static const scim_schema_t *extension_of(const scim_resource_type_t *type,
     return *extension;
 }
 
-/* A name that is no attribute's here may be a path.  A plain one is not: it
- * would be found in any extension (ATTR-06).  The password is dropped without
- * a word: sign-in is not this server's business. */
+/* A name that is not an attribute here may be a path.  A plain name is not a
+ * path: it would be found in any extension (ATTR-06).  The password is dropped
+ * without a note, because this server has no passwords. */
 static void leave(cJSON *rest, context_t *c, const char *prefix,
                   const cJSON *member)
 {

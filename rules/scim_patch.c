@@ -16,7 +16,7 @@
 #include "rules/scim_shape.h"
 #include "values/scim_text.h"
 
-#define EQUAL_WORK 250           /* units, to compare two elements */
+#define EQUAL_WORK 250           /* units of work to compare two elements */
 
 typedef scim_patch_change_t change_t;
 
@@ -42,7 +42,7 @@ static scim_error_t *refuse_as(patch_t *p, scim_error_kind_e kind,
     return scim_error(p->pool, kind, "Attribute '%.120s' %s.", name, why);
 }
 
-/* *normal is the change's value for attribute, NULL when it clears it. */
+/* *normal is the change's value for attribute, NULL if it clears it. */
 static scim_error_t *normal_of(cJSON **normal, patch_t *p, change_t *c,
                                const scim_attribute_t *attribute)
 {
@@ -52,7 +52,7 @@ static scim_error_t *normal_of(cJSON **normal, patch_t *p, change_t *c,
 
 /* Single values */
 
-/* Taking a value away: by remove, or by a value that means unassigned. */
+/* Removing a value: by remove, or by a value that means unassigned. */
 static scim_error_t *clear_value(patch_t *p, change_t *c, cJSON *holder,
                                  const scim_attribute_t *attribute)
 {
@@ -61,7 +61,8 @@ static scim_error_t *clear_value(patch_t *p, change_t *c, cJSON *holder,
                                               : SCIM_E_INVALID_VALUE,
                          attribute->name, "is required and cannot be removed");
     }
-    /* Nobody is to be let in or out by accident (clients.md H17). */
+    /* Removing "active" by accident must not change who gets in (clients.md
+     * H17). */
     if (attribute->type == SCIM_BOOLEAN && attribute->column) {
         note(p, "removal of", attribute->name);
         return NULL;
@@ -75,8 +76,8 @@ static int is_absent(const patch_t *p, const cJSON *value)
     return scim_shape_is_absent(value, p->rules);
 }
 
-/* Put normal's members into target; those that were sent and came to nothing
- * go. */
+/* Put normal's members into target; members that were sent without a value are
+ * removed. */
 static void merge(cJSON *target, const cJSON *sent, const cJSON *normal,
                   const scim_attribute_t *attribute)
 {
@@ -120,7 +121,8 @@ static scim_error_t *set_complex(patch_t *p, change_t *c, cJSON *holder,
     return NULL;
 }
 
-/* Strictly "" is a value, but not one that will do where one is required. */
+/* Strictly "" is a value, but not a sufficient one for a required
+ * attribute. */
 static int is_empty(const cJSON *value)
 {
     return cJSON_IsString(value) && !*value->valuestring;
@@ -147,7 +149,7 @@ static scim_error_t *set_single(patch_t *p, change_t *c, cJSON *holder,
     return NULL;
 }
 
-/* name.givenName: the complex value is made and dropped as needed. */
+/* name.givenName: the complex value is created or removed as needed. */
 static scim_error_t *set_sub(patch_t *p, change_t *c, cJSON *holder)
 {
     const scim_operand_t *o = &c->path.operand;
@@ -188,8 +190,8 @@ static void claim_primary(cJSON *list, const cJSON *element)
     }
 }
 
-/* When the work is used up, which the caller checks, the result says
- * nothing. */
+/* The result is meaningless when the work is used up, which the caller
+ * checks. */
 static int holds(const cJSON *list, const cJSON *value, scim_work_t *work)
 {
     const cJSON *element;
@@ -203,8 +205,9 @@ static int holds(const cJSON *list, const cJSON *value, scim_work_t *work)
     return 0;
 }
 
-/* What remove with values names: those of the same value (clients.md E73),
- * by its comparison key, and what has no value, as a whole. */
+/* The elements that remove with values names: those with the same "value" by
+ * its comparison key (clients.md E73), and those without a "value" that are
+ * equal as a whole. */
 typedef struct {
     apr_hash_t *keys;
     cJSON *wholes;
@@ -294,8 +297,8 @@ static scim_error_t *append_to(patch_t *p, cJSON *list, const cJSON *values)
     return NULL;
 }
 
-/* The change's value as a list that the pool owns; a single object stands for
- * a list of one, in strict mode too (RFC 7644 section 3.5.2.1). */
+/* The change's value as a list that the pool owns.  A single object is a list
+ * of one, even strictly (RFC 7644 section 3.5.2.1). */
 static scim_error_t *values_of(cJSON **values, patch_t *p, change_t *c)
 {
     const scim_attribute_t *attribute = c->path.operand.attribute;
@@ -362,8 +365,8 @@ static cJSON *literal_value(const scim_literal_t *literal)
     }
 }
 
-/* Give element what filter demands; 0 when the filter is more than a
- * conjunction of eq, so that it does not say what to make. */
+/* Give element the values that filter requires; 0 if the filter is more than a
+ * conjunction of eq, which does not determine them. */
 static int fulfil(cJSON *element, const scim_filter_t *filter)
 {
     cJSON *value;
@@ -383,7 +386,7 @@ static int fulfil(cJSON *element, const scim_filter_t *filter)
     return 1;
 }
 
-/* The element itself is set: to one element. */
+/* Set the element itself, to one element. */
 static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
 {
     const cJSON *sent = scim_shape_of_object(c->value, p->rules, p->pool);
@@ -408,7 +411,7 @@ static scim_error_t *set_element(patch_t *p, change_t *c, cJSON *element)
     return NULL;
 }
 
-/* remove, add and replace of whole elements. */
+/* Remove, add and replace whole elements. */
 static scim_error_t *change_element(patch_t *p, change_t *c, cJSON *list,
                                     cJSON *element)
 {
@@ -440,7 +443,7 @@ static scim_error_t *change_matches(int *found, patch_t *p, change_t *c,
     const cJSON *primary = NULL;
     patch_t one = *p;
 
-    /* What a thousand elements need must not add up. */
+    /* The memory for a thousand elements must not add up. */
     one.pool = p->scratch;
     *found = 0;
     while (element) {
@@ -486,9 +489,9 @@ static scim_error_t *no_target(patch_t *p, const change_t *c)
                       "The path '%.120s' selects nothing.", c->name);
 }
 
-/* *element is what the change's filter demands, as if it had been sent.  What
- * the filter would not find again is not made: it would be made once more by
- * the next request. */
+/* *element has the values that the change's filter requires, as if it had been
+ * sent.  An element that the filter would not find again is not created: the
+ * next request would create it once more. */
 static scim_error_t *demanded(cJSON **element, patch_t *p, const change_t *c)
 {
     const scim_filter_t *filter = c->path.filter;
@@ -546,7 +549,7 @@ static scim_error_t *change_elements(patch_t *p, change_t *c, cJSON *holder)
     if (found || c->verb == SCIM_PATCH_REMOVE) {
         return NULL;
     }
-    /* Nothing is made only to be empty (clients.md G16, V14). */
+    /* An element without a value is not created (clients.md G16, V14). */
     if (is_absent(p, c->value) && !p->rules->strict) {
         return NULL;
     }
@@ -587,7 +590,7 @@ static scim_error_t *change_attribute(patch_t *p, change_t *c, cJSON *holder)
                   : set_single(p, c, holder, o->attribute);
 }
 
-/* Whether a value sends back what it has read, as Okta does. */
+/* Whether the value changes nothing: Okta sends back what it has read. */
 static int is_as_read(patch_t *p, const change_t *c)
 {
     const cJSON *present = scim_json_member_nocase(p->resource, c->name);
@@ -620,9 +623,8 @@ static int drops_schema(const change_t *c, const char *urn)
            : c->verb == SCIM_PATCH_REPLACE && !scim_json_names(c->value, urn);
 }
 
-/* schemas follows from the data: to drop an extension's URN is to drop its
- * data (PATCH-15).  In a value without path it only says what the value
- * has. */
+/* schemas follows from the data: removing an extension's URN removes its data
+ * (PATCH-15).  In a value without path it only describes the value. */
 static scim_error_t *change_schemas(patch_t *p, change_t *c)
 {
     int i;

@@ -5,19 +5,19 @@
  * A message is a list of operations, each of which is one change of one path;
  * without a path, each member of the value is a change, whose path is its name
  * (scim_patch_message.h).  scim_filter parses the path to an attribute, a
- * filter in brackets and a sub-attribute.  Then it depends on the attribute:
+ * filter in brackets and a sub-attribute.  The rest depends on the attribute:
  *
- *   single, simple    the value is set or dropped
+ *   single, simple    the value is set or removed
  *   single, complex   members are merged, or one of them is set
- *   list              add appends what is not there, replace takes its place,
- *                     remove takes it away, or the elements that a value names
- *   list[filter]      each element that matches is changed; where none does,
- *                     add and (unless strict) replace make one of what the
- *                     filter demands (AMB-02, AMB-03)
+ *   list              add appends new elements, replace replaces the list,
+ *                     remove removes it, or the elements that a value names
+ *   list[filter]      each element that matches is changed; if there is none,
+ *                     add and (unless strict) replace create one with the
+ *                     values that the filter requires (AMB-02, AMB-03)
  *
  * Values are brought into the schema's spelling by scim_schema_normalise
- * first.  Anything that was made empty is dropped.  A new primary element
- * takes that from the old one. */
+ * first.  Whatever has become empty is removed.  A new primary element makes
+ * the old one not primary. */
 #ifndef SCIM_PATCH_H
 #define SCIM_PATCH_H
 
@@ -30,21 +30,20 @@
 
 /* Apply message to resource, which is in the schema's spelling (as
  * scim_schema_read makes it) and is changed in place, operation by operation.
- * After an error resource is half changed: the caller throws it away, which
- * makes the whole atomic.  The caller validates the result
- * (scim_schema_validate).
- * Attributes that the schema does not have are ignored with a note in notes
- * unless strict; so are readOnly ones inside a value without path. */
+ * After an error resource is half changed: the caller discards it, so that a
+ * PATCH is atomic.  The caller validates the result (scim_schema_validate).
+ * Unless strict, attributes that the schema does not have are ignored with a
+ * note in notes; so are readOnly ones inside a value without path. */
 scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
                                const scim_resource_type_t *type,
                                const scim_rules_t *rules,
                                apr_array_header_t *notes, apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* The body of a POST or PUT as a resource: what scim_schema_read reads, and
- * then the members whose names are paths ("name.givenName", the core URN or
- * one with an attribute, "emails[type eq \"work\"].value"), as a PATCH adds
- * them.  Unknown names are ignored with a note. */
+/* The body of a POST or PUT as a resource: read by scim_schema_read, with the
+ * members whose names are paths ("name.givenName", the core URN or one with an
+ * attribute, "emails[type eq \"work\"].value") added as by a PATCH.  Unknown
+ * names are ignored with a note. */
 scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
                               const scim_resource_type_t *type,
                               const scim_rules_t *rules,

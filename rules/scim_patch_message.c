@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of PatchOp messages, see scim_patch_message.h.  Three ways lead
- * to a change: an operation with a path, the members of a value without one,
- * and those of a schema's URN as a path. */
+/* The reader of PatchOp messages, see scim_patch_message.h.  A change is an
+ * operation with a path, a member of a value without path, or a member of a
+ * value whose path is a schema's URN. */
 #include "rules/scim_patch_message.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ typedef struct {
     int changes;
 } reader_t;
 
-/* Whether the schema has what a name begins with. */
+/* Whether a name begins with an attribute of the schema. */
 static int begins_with_attribute(const reader_t *m, const char *name)
 {
     scim_resolver_t resolver = scim_schema_resolver(m->type, m->rules);
@@ -35,10 +35,10 @@ static int begins_with_attribute(const reader_t *m, const char *name)
     return error == NULL;
 }
 
-/* Whether an error in a path is to be passed over: Entra ID sends every
- * mapped attribute, and one that this server does not have must not fail the
- * others (clients.md E43, E45).  A member's name need not be a path, unless it
- * is one to an attribute. */
+/* Whether an error in a path is ignored: Entra ID sends every mapped
+ * attribute, and the others must not fail because of one that this server does
+ * not have (clients.md E43, E45).  A member's name may be anything, unless it
+ * begins with an attribute. */
 static int is_ignorable(const reader_t *m, const scim_patch_change_t *c,
                         const scim_error_t *error)
 {
@@ -53,8 +53,8 @@ static scim_error_t *read_member_paths(reader_t *m, scim_patch_verb_e verb,
                                        const cJSON *value, const char *prefix)
     SCIM_CHECKED;
 
-/* A schema as a whole is its members: an extension's, or with the core URN
- * those of the resource itself. */
+/* The URN of a schema as a path means its members: those of the extension or,
+ * with the core URN, of the resource itself. */
 static scim_error_t *read_schema(reader_t *m, scim_patch_change_t *c)
 {
     const char *urn = c->path.operand.container;
@@ -93,8 +93,8 @@ static scim_error_t *read_change(reader_t *m, scim_patch_change_t *c)
     return c->path.operand.name ? m->change(m->baton, c) : read_schema(m, c);
 }
 
-/* A value without path: each member's name is one, be it dotted, with URN or
- * with brackets (clients.md E51, E52, H11). */
+/* A value without path: the name of each member is a path, which may have
+ * dots, a URN or brackets (clients.md E51, E52, H11). */
 static scim_error_t *read_member_paths(reader_t *m, scim_patch_verb_e verb,
                                        const cJSON *value, const char *prefix)
 {

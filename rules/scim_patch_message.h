@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_patch_message: what a PatchOp message (RFC 7644 section 3.5.2) asks
- * for, change by change, read apart from what is done about it: scim_patch.c
- * applies the changes to a tree; a type whose members are rows can fold them
- * instead. */
+/* scim_patch_message: reads a PatchOp message (RFC 7644 section 3.5.2) change
+ * by change, without applying it: scim_patch.c applies the changes to a tree;
+ * a type whose members are rows can turn them into statements. */
 #ifndef SCIM_PATCH_MESSAGE_H
 #define SCIM_PATCH_MESSAGE_H
 
@@ -16,8 +15,8 @@
 
 #define SCIM_PATCH_URN "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-/* The most changes of a message, the members of values without a path counted
- * one by one. */
+/* The most changes of a message; each member of a value without path
+ * counts. */
 #define SCIM_PATCH_MAX_CHANGES 1000
 
 typedef enum {
@@ -34,14 +33,14 @@ typedef struct {
     int in_value;                /* a member of a value without path */
 } scim_patch_change_t;
 
-/* Told of each change, in order; an error ends the reading. */
+/* Called for each change, in order; an error ends the reading. */
 typedef scim_error_t *scim_patch_change_fn(void *baton,
                                            scim_patch_change_t *change)
     SCIM_CHECKED;
 
-/* The changes of message.  Each is told before the next is read, so what comes
- * after a mistake is not looked at.  An error says which operation it is of.
- * Attributes that type does not have are ignored with a note unless strict. */
+/* Read the changes of message.  Each is passed on before the next is read, so
+ * nothing after a mistake is read.  An error names its operation.  Unless
+ * strict, attributes that type does not have are ignored with a note. */
 scim_error_t *scim_patch_message_read(scim_patch_change_fn *change,
                                       void *baton, const cJSON *message,
                                       const scim_resource_type_t *type,
@@ -49,8 +48,7 @@ scim_error_t *scim_patch_message_read(scim_patch_change_fn *change,
                                       apr_array_header_t *notes,
                                       apr_pool_t *pool) SCIM_CHECKED;
 
-/* The members of value as changes that add, as a message without a path has
- * them: each name is a path. */
+/* Read the members of value, whose names are paths, as changes that add. */
 scim_error_t *scim_patch_members_read(scim_patch_change_fn *change,
                                       void *baton, const cJSON *value,
                                       const scim_resource_type_t *type,

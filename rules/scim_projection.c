@@ -3,8 +3,9 @@
  * scim_schema_list and scim_schema_error (scim_schema.h).
  *
  * A projection is the list of attributes that "attributes" or
- * "excludedAttributes" name.  A resource is written along the tables, common
- * attributes first, each as far as "returned" and the projection want it.
+ * "excludedAttributes" name.  A resource is written in the order of the
+ * tables, common attributes first, each as far as "returned" and the
+ * projection allow.
  */
 #include "rules/scim_schema.h"
 
@@ -35,8 +36,8 @@ static const char *names_in(const char *list)
     return list && *list ? list : NULL;
 }
 
-/* Where the name at at ends: at a comma or a blank outside of brackets; NULL
- * when brackets have no end. */
+/* The end of the name at at: a comma or a blank outside of brackets; NULL when
+ * a bracket is not closed. */
 static const char *name_end(const char *at)
 {
     int in_brackets = 0;
@@ -88,10 +89,10 @@ static int is_named_whole(const scim_projection_t *projection,
     return 0;
 }
 
-/* Unknown names are ignored.  A filter of values (Microsoft's collection has
- * emails[type eq "work"]) stands for all of them, so that an answer lacks
- * nothing that was asked for; for the same reason it excludes none: who writes
- * back what he read would delete what was left out beyond his wish. */
+/* Unknown names are ignored.  A name with a filter (Microsoft's collection has
+ * emails[type eq "work"]) means all values, so that the answer has everything
+ * that was asked for.  It excludes none: a client that writes back what it has
+ * read would delete the values that it did not ask to leave out. */
 static void add_name(scim_projection_t *projection, const char *name,
                      const scim_resolver_t *resolver, apr_pool_t *pool)
 {
@@ -156,8 +157,8 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
                      pool);
 }
 
-/* How much of an attribute (or with sub, of its sub-attribute) the projection
- * names.  The names in it are static strings of the tables. */
+/* Whether the projection names an attribute (or, with sub, its sub-attribute)
+ * in whole or in part.  The names in it are static strings of the tables. */
 static share_e share_named(const scim_projection_t *projection,
                            const char *container, const char *name,
                            const char *sub)
@@ -311,7 +312,7 @@ static void present_extension(cJSON *answer, cJSON *schemas,
     cJSON_AddItemToObjectCS(answer, schema->urn, presented);
 }
 
-/* Common attributes in their places: what says which resource it is first,
+/* Common attributes in their places: first those that identify the resource,
  * meta last. */
 static void present_common(cJSON *answer, const cJSON *resource,
                            const scim_resource_type_t *type,

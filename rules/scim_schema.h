@@ -23,8 +23,8 @@
 #define SCIM_URN_ENTERPRISE \
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-/* The two switches of a deployment, SCIMProfile and SCIMStrict, and what the
- * request at hand may still cost. */
+/* The two switches of a deployment, SCIMProfile and SCIMStrict, and the work
+ * that the request may still cause. */
 typedef struct {
     int managed;              /* profile managed (else open): data */
     int strict;               /* SCIMStrict On (else Off): dialect */
@@ -115,15 +115,14 @@ const scim_resource_type_t *scim_resource_type_named(const char *name);
 scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
                                      const scim_rules_t *rules);
 
-/* The same for lists of all types: a name that type does not have, but another
- * type has, is that one's.  Such an attribute has no value here (RFC 7644
- * section 3.4.2.1). */
+/* The same for lists of all types: a name that only another type has is
+ * resolved to an attribute without a value (RFC 7644 section 3.4.2.1). */
 scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
                                          const scim_rules_t *rules);
 
-/* What of a request was ignored, for the log: const char *, which live as long
- * as notes.  Only the first SCIM_MAX_NOTES are kept, a client cannot flood the
- * log. */
+/* Add a note to notes: a line for the log about something that was ignored in
+ * the request.  Only the first SCIM_MAX_NOTES are kept: a client cannot flood
+ * the log. */
 #define SCIM_MAX_NOTES 20
 void scim_note(apr_array_header_t *notes, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -134,7 +133,7 @@ void scim_note(apr_array_header_t *notes, const char *fmt, ...)
 scim_error_t *scim_schema_check_size(const cJSON *list, const char *name,
                                      apr_pool_t *pool) SCIM_CHECKED;
 
-/* The table row for a member name, any case, or NULL. */
+/* The table row for the name of a member, in any case, or NULL. */
 const scim_attribute_t *scim_attribute_find(const scim_attribute_t *table,
                                             const char *name);
 
@@ -155,8 +154,8 @@ scim_mutability_e scim_attribute_mutability(const scim_attribute_t *attribute,
  * H36 and H37 list: booleans as strings and as 1 and 0, numbers for strings,
  * a string for a complex value (its "value").  Unknown and readOnly members
  * are left out; a note (scim_note) is added to notes for each unknown one.
- * where is the attribute's name for messages.  What fits no type is
- * SCIM_E_INVALID_VALUE. */
+ * where is the attribute's name for messages.  A value that does not fit the
+ * type is SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_schema_normalise(cJSON **normal,
                                     const scim_attribute_t *attribute,
                                     const cJSON *value, const char *where,
@@ -164,9 +163,9 @@ scim_error_t *scim_schema_normalise(cJSON **normal,
                                     apr_array_header_t *notes,
                                     apr_pool_t *pool) SCIM_CHECKED;
 
-/* Let object, a complex value of attribute in the schema's spelling, have the
- * id that its "$ref" ends with as its "value", if it has none, and no "$ref".
- * An id that cannot be a value is SCIM_E_INVALID_VALUE. */
+/* Remove "$ref" from object, a complex value of attribute in the schema's
+ * spelling.  If object has no "value", the id at the end of "$ref" becomes it;
+ * an id that cannot be a value is SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_schema_read_reference(cJSON *object,
                                          const scim_attribute_t *attribute,
                                          const scim_rules_t *rules,
@@ -187,22 +186,22 @@ scim_error_t *scim_schema_read(cJSON **resource, cJSON **rest,
     SCIM_CHECKED;
 
 /* Check a whole resource as it would be stored: required attributes, one
- * primary an attribute (ATTR-25).  Duplicate elements, by type and value, are
- * collapsed to the first (ATTR-27).  What is as it was in before, the stored
- * resource or NULL, is not looked at: applications write it, too. */
+ * primary per attribute (ATTR-25).  Of duplicate elements, by type and value,
+ * the first is kept (ATTR-27).  Attributes that are as in before, the stored
+ * resource or NULL, are not checked: applications write them, too. */
 scim_error_t *scim_schema_validate(cJSON *resource, const cJSON *before,
                                    const scim_resource_type_t *type,
                                    const scim_rules_t *rules,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
-/* Which attributes an answer holds (RFC 7644 section 3.9). */
+/* The attributes that an answer contains (RFC 7644 section 3.9). */
 typedef struct scim_projection_t scim_projection_t;
 
 /* From the values of the query parameters attributes and excludedAttributes,
  * comma-separated, NULL when absent; *projection is NULL when there is no name
- * in either.  Unknown names are ignored; a name with a filter, as in a PATCH
- * path, stands for the attribute without it, but is excluded in no part.  Both
- * given, or a filter without end: SCIM_E_INVALID_VALUE. */
+ * in either.  Unknown names are ignored.  A name with a filter, as in a PATCH
+ * path, means the attribute without it, but excludes nothing.  Both parameters
+ * together, or a filter without end, are SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const char *attributes,
                                    const char *excluded,
@@ -219,10 +218,11 @@ cJSON *scim_schema_list(apr_int64_t total, apr_int64_t start_index,
                         cJSON *resources, apr_pool_t *pool);
 
 /* resource as it is answered: a new tree for the caller to place, which shares
- * resource's strings and must not outlive it; members in the order of the
- * tables, "schemas" computed from the extensions present
- * (RES-06), id and meta taken from resource; nothing unassigned, nothing
- * returned=never; only what projection (may be NULL) wants. */
+ * resource's strings and must not outlive it.  Members are in the order of the
+ * tables; "schemas" is computed from the extensions that are present (RES-06);
+ * id and meta are those of resource.  Unassigned attributes, those with
+ * returned=never, and those that projection (may be NULL) does not want are
+ * left out. */
 cJSON *scim_schema_present(const cJSON *resource,
                            const scim_resource_type_t *type,
                            const scim_projection_t *projection,

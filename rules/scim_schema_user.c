@@ -6,7 +6,7 @@
 
 #define END_OF_TABLE { .name = NULL }
 
-/* A string that is compared without case, and one that is compared with. */
+/* A string whose case is ignored in comparisons, and one whose case counts. */
 #define TEXT(n, d) { .name = n, .description = d, .type = SCIM_STRING }
 #define EXACT(n, d) \
     { .name = n, .description = d, .type = SCIM_STRING, .case_exact = 1 }

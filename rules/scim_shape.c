@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values that have not the shape of their attribute, see scim_shape.h.
- * scim_normalise.c and scim_patch.c ask here before they look at a value's
- * type.  Husks are elements that say nothing; misfits are stored values that
- * applications have written in a type that the attribute does not have. */
+/* Values that do not have the shape of their attribute, see scim_shape.h.
+ * scim_normalise.c and scim_patch.c call this before they look at a value's
+ * type.  Husks are elements without a value; misfits are stored values of a
+ * wrong type, which applications have written. */
 #include "rules/scim_shape.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ int scim_shape_looks_like_json(const char *text)
     return *text == '[' || *text == '{';
 }
 
-/* The tree that a string holds as JSON, else the string. */
+/* The JSON in a string as a tree, or the string if it is not JSON. */
 static const cJSON *unpacked(const cJSON *value, apr_pool_t *pool)
 {
     const char *text = cJSON_GetStringValue(value);
@@ -33,7 +33,7 @@ static const cJSON *unpacked(const cJSON *value, apr_pool_t *pool)
            ? tree : value;
 }
 
-/* Of a list that has one element which is not absent, that one. */
+/* The element of a list in which only one is not absent. */
 static const cJSON *only_element(const cJSON *value,
                                  const scim_rules_t *rules)
 {
@@ -55,8 +55,8 @@ static const cJSON *only_element(const cJSON *value,
     return only ? only : value->child;
 }
 
-/* PHP writes a list from which something was taken as an object whose names
- * are the places: {"1":"a","2":"b"}. */
+/* PHP writes a list from which elements were removed as an object whose names
+ * are the indexes: {"1":"a","2":"b"}. */
 static int is_list_by_place(const cJSON *value)
 {
     const cJSON *member;
@@ -196,7 +196,8 @@ static void drop_elements(cJSON *list, const scim_attribute_t *attribute)
     }
 }
 
-/* Whether nothing is left of a list, or member says nothing. */
+/* Whether member is a husk, or a list of which nothing is left without its
+ * husks. */
 static int is_left_empty(cJSON *member, const scim_attribute_t *attribute)
 {
     if (cJSON_IsArray(member)) {
@@ -261,7 +262,8 @@ static int has_json_type(const cJSON *value, scim_type_e type)
 
 static void drop_misfit_members(cJSON *holder, const scim_attribute_t *table);
 
-/* Whether value is one of attribute's; its members are seen to. */
+/* Whether value has the type of attribute; misfits among its members are
+ * dropped. */
 static int fits_attribute(cJSON *value, const scim_attribute_t *attribute)
 {
     if (!has_json_type(value, attribute->type)) {
@@ -288,8 +290,8 @@ static int list_fits(cJSON *list, const scim_attribute_t *attribute)
     return cJSON_IsArray(list);
 }
 
-/* The schema's spelling for a member, which nobody would find in another: so
- * it would be written a second time.  One that is there in both stays. */
+/* Give a member the schema's spelling: in another one it is not found, and
+ * would be written a second time.  A member that exists in both stays. */
 static void spell(cJSON *holder, cJSON *member, const char *name)
 {
     if (strcmp(member->string, name) != 0

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_shape: what is meant by a value that has not the shape of its
+/* scim_shape: the meaning of a value that does not have the shape of its
  * attribute.
  *
  * Clients write "no value" as null, "", [] or {}, one value as a list of
  * one, and lists and objects as JSON in a string (clients.md E21, E37, E39,
- * H14 to H16, H36).  Strict off, each of these has one meaning, at every depth
- * and for every verb; it is decided here and nowhere else.  Strict on, a value
- * is what it looks like.
+ * H14 to H16, H36).  Unless strict, each of these has one meaning, at every
+ * depth and for every verb; only this file knows it.  Strictly, a value is
+ * taken as it is.
  */
 #ifndef SCIM_SHAPE_H
 #define SCIM_SHAPE_H
@@ -23,14 +23,14 @@ int scim_shape_is_absent(const cJSON *value, const scim_rules_t *rules);
 /* Whether text begins as JSON lists and objects do. */
 int scim_shape_looks_like_json(const char *text);
 
-/* The value that is meant where a list, an object or a simple value is wanted:
- * JSON in a string is read; an object whose names are numbers is a list; a
- * list of one (what is absent does not count) is its element where no list is
- * wanted; for a simple value, an object is its member "value".  is_text says
- * that any string can be meant as it is: only JSON that holds strings is read
- * then.  What cannot be understood comes back as it was; whether it has the
- * wanted shape is for the caller to see.  The result is part of value or
- * belongs to pool. */
+/* The meaning of value where a list, an object or a simple value is wanted:
+ * JSON in a string is parsed; an object whose names are numbers is a list; a
+ * list of one (absent elements do not count) is its element where no list is
+ * wanted; for a simple value, an object is its member "value".  is_text: the
+ * attribute is text, so only JSON that contains strings is parsed.  A value
+ * that cannot be interpreted is returned as it is; the caller checks whether
+ * the result has the wanted shape.  The result is part of value or belongs to
+ * pool. */
 const cJSON *scim_shape_of_list(const cJSON *value,
                                 const scim_rules_t *rules, apr_pool_t *pool);
 const cJSON *scim_shape_of_object(const cJSON *value,
@@ -40,15 +40,14 @@ const cJSON *scim_shape_of_simple(const cJSON *value, int is_text,
                                   const scim_rules_t *rules,
                                   apr_pool_t *pool);
 
-/* A list of messages, such as Operations: what a list of one is written as, an
- * object, is one of one; an empty object is an empty one. */
+/* A list of messages, such as Operations: an object is a list of one, an empty
+ * object an empty list. */
 const cJSON *scim_shape_listed(const cJSON *value, const scim_rules_t *rules,
                                apr_pool_t *pool);
 
-/* Drop from resource the elements that are none, for want of a value: those
- * without "value" where the attribute has one, else those with nothing but
- * type, primary and display (clients.md E21, G16).  Strict: nothing is
- * dropped. */
+/* Drop from resource the elements without a value: those without "value" if
+ * the attribute has that, else those with only type, primary and display
+ * (clients.md E21, G16).  Strictly, nothing is dropped. */
 void scim_shape_drop_husks(cJSON *resource, const scim_resource_type_t *type,
                            const scim_rules_t *rules);
 

@@ -2,8 +2,8 @@
 /* scimctl: organizations, tokens and accounts, for operators.
  *
  * main reads the options, finds the command in a table, connects, and runs it
- * with a scimctl_run_t.  Commands of more than a page are in files of their
- * own; all print by scimctl_print.h.
+ * with a scimctl_run_t.  Long commands are in files of their own; all print by
+ * scimctl_print.h.
  */
 #include <locale.h>
 #include <pwd.h>
@@ -92,8 +92,6 @@ static scim_error_t *no_organization(scimctl_run_t *run)
                       " shows all organizations.", run->arguments[0]);
 }
 
-/* The organization named by the first argument, as the one that the run acts
- * in, in the operator's name. */
 scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
                                           scimctl_run_t *run)
 {
@@ -117,8 +115,7 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     return NULL;
 }
 
-/* Here its accounts are counted; whatever else needs an organization finds it
- * without. */
+/* Only this command counts the accounts: counting takes time. */
 static scim_error_t *org_show(scimctl_run_t *run)
 {
     const char *values[] = { run->arguments[0] };
@@ -133,7 +130,7 @@ static scim_error_t *org_show(scimctl_run_t *run)
     return NULL;
 }
 
-/* What no userName could ever have is not a verified domain. */
+/* Refuse a domain that no userName could have. */
 static scim_error_t *check_domains(scimctl_run_t *run)
 {
     int i;
@@ -230,7 +227,7 @@ scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
                                      "%s is required.", option);
 }
 
-/* What the administrator enters in the identity provider. */
+/* The SCIM URL that an administrator enters in the identity provider. */
 static scim_error_t *org_url(scimctl_run_t *run)
 {
     apr_size_t length = run->options.base ? strlen(run->options.base) : 0;
@@ -274,7 +271,7 @@ static scim_error_t *day_or_instant(const char **at, scimctl_run_t *run)
     return scim_tokens_check_expiry(at, run->pool);
 }
 
-/* When the token ends, as SQL takes it; NULL: never. */
+/* When the token expires, for SQL; NULL: never. */
 static scim_error_t *expiry(const char **at, scimctl_run_t *run)
 {
     apr_int64_t days;
@@ -610,7 +607,7 @@ static void take_option(scimctl_options_t *options, int option,
     }
 }
 
-/* What apr_getopt has to say of a word that it does not know. */
+/* Prints apr_getopt's message about an unknown option. */
 static void complain(void *pool, const char *fmt, ...)
 {
     va_list arguments;
@@ -622,8 +619,8 @@ static void complain(void *pool, const char *fmt, ...)
     scimctl_say(pool, "%.*s", (int) strcspn(text, "\n"), text);
 }
 
-/* apr_getopt_long would take a lone "-", standard input, for an option; what
- * it finds skipped counts as a word. */
+/* apr_getopt_long takes a lone "-", which means standard input, for an option.
+ * An argument that is skipped here counts as a word. */
 static apr_status_t next_option(apr_getopt_t *in, int *option,
                                 const char **value)
 {
@@ -647,7 +644,8 @@ static int read_options(scimctl_run_t *run, apr_getopt_t *in)
     return rv == APR_EOF;
 }
 
-/* The command named by the words; -1 when there is none with as many. */
+/* The command that the words name; -1 when there is none with this number of
+ * words. */
 static int find_command(scimctl_run_t *run, int count,
                         const char *const *words)
 {

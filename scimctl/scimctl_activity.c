@@ -16,8 +16,8 @@
 #define MIN_LOOK 100             /* entries: late ones are among them */
 #define FOLLOW_INTERVAL apr_time_from_sec(1)
 
-/* What an entry is about: what changed, which token, or which request was
- * refused why. */
+/* The details of an entry: the changed attributes, the token, or the refused
+ * request with the reason. */
 static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
 {
     const char *token = scim_json_text(scim_json_member(entry, "data"),
@@ -100,11 +100,12 @@ static void print_entry(const scimctl_run_t *run, const cJSON *entry,
     putchar('\n');
 }
 
-/* What the looks so far have seen.  Transactions commit in another order than
- * they take their sequences, so the latest sequence alone would miss some. */
+/* The entries that were seen so far.  Transactions may commit in another order
+ * than they take their sequences, so a reader that goes by the latest sequence
+ * alone would miss some. */
 typedef struct {
     apr_hash_t *sequences;       /* from floor on */
-    apr_int64_t floor;           /* what is not above it is not looked at */
+    apr_int64_t floor;           /* only entries above it are read */
 } seen_t;
 
 static apr_int64_t sequence_of(const cJSON *entry)
@@ -112,8 +113,8 @@ static apr_int64_t sequence_of(const cJSON *entry)
     return apr_atoi64(scim_json_text(entry, "sequence"));
 }
 
-/* The latest entries down to floor: more of them, as long as it takes, when
- * more has happened since the last look. */
+/* The latest entries down to floor.  Asks for more and more of them until it
+ * has reached floor. */
 static scim_error_t *look(const cJSON **entries, scimctl_run_t *run,
                           const scim_activity_query_t *query,
                           apr_int64_t floor, apr_pool_t *pool)
@@ -176,7 +177,7 @@ static void remember(seen_t *seen, const cJSON *entries, int count,
     }
 }
 
-/* The first look prints so many. */
+/* Let the first look print count entries. */
 static void start_at(seen_t *seen, const cJSON *entries, int count)
 {
     const cJSON *before = cJSON_GetArrayItem(entries, count);
@@ -184,8 +185,8 @@ static void start_at(seen_t *seen, const cJSON *entries, int count)
     seen->floor = before ? sequence_of(before) : 0;
 }
 
-/* Until the reader is gone.  Two pools take turns: what was seen last time is
- * needed once more. */
+/* Runs until standard output is closed.  Two pools take turns, because the
+ * entries of the previous look are needed once more. */
 static scim_error_t *follow(scimctl_run_t *run,
                             const scim_activity_query_t *query)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSV, see scimctl_csv.h: a buffer of the file, a byte ahead of which peek
- * looks, and a function for each rule of RFC 4180. */
+/* CSV, see scimctl_csv.h: a buffer of the file, in which peek looks one byte
+ * ahead, and a function for each rule of RFC 4180. */
 #include "scimctl/scimctl_csv.h"
 
 #include <string.h>
@@ -35,7 +35,7 @@ void scimctl_csv_begin(scimctl_csv_t *csv, apr_file_t *file)
     }
 }
 
-/* The next byte, which stays where it is. */
+/* The next byte, without consuming it. */
 static int peek(scimctl_csv_t *csv)
 {
     if (csv->next == csv->count) {
@@ -74,7 +74,7 @@ static void take_line_end(scimctl_csv_t *csv)
     }
 }
 
-/* What does not fit is left out, and noticed by the length. */
+/* A byte that does not fit is dropped; the length shows that. */
 static void put(scimctl_csv_t *csv, int c)
 {
     if (csv->length < sizeof(csv->record)) {

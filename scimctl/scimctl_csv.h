@@ -14,7 +14,7 @@
 typedef struct {
     apr_file_t *file;
     apr_status_t status;         /* of the last read: APR_EOF at the end, or
-                                  * what has gone wrong */
+                                  * an error */
     int line;                    /* of the next byte, from 1 */
     char bytes[8192];            /* read from the file, from next on not yet
                                   * taken */
@@ -25,14 +25,14 @@ typedef struct {
     int has_nul;                 /* in a field */
 } scimctl_csv_t;
 
-/* Begin with a file that is open for reading; a byte order mark is passed
- * over. */
+/* Begin with a file that is open for reading; a byte order mark is
+ * skipped. */
 void scimctl_csv_begin(scimctl_csv_t *csv, apr_file_t *file);
 
 /* The next record's fields (char *, in csv until the next call; the array is
- * in pool), or NULL at the end, where csv->status says whether it is that of
- * the file.  *line is where the record begins.  *problem is what is wrong with
- * it, or NULL; the record after it can be read all the same. */
+ * in pool), or NULL at the end: that of the file if csv->status is APR_EOF.
+ * *line is where the record begins.  *problem is the record's flaw, or NULL;
+ * the next record can be read all the same. */
 apr_array_header_t *scimctl_csv_next(scimctl_csv_t *csv, int *line,
                                      const char **problem, apr_pool_t *pool);
 

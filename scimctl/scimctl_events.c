@@ -9,8 +9,8 @@
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
 
-/* The event is a JSON object with members; where to go on behind it comes
- * before them. */
+/* The event is a JSON object that is not empty; "position", which --after
+ * takes, is put before its members. */
 static void print_json(const scim_feed_event_t *event, apr_pool_t *pool)
 {
     const char *position = scim_feed_position_text(event->position, pool);

@@ -14,7 +14,7 @@
 #include "scimctl/scimctl_run.h"
 #include "values/scim_role.h"
 
-/* So often the progress is shown. */
+/* How often the progress is shown. */
 #define RECORDS_PER_SIGN 100
 
 typedef enum { TO_TEXT, TO_BOOLEAN, TO_ROLE, TO_MANAGED, TO_ELIGIBLE } to_e;
@@ -35,8 +35,8 @@ typedef struct {
     const char *file;
     scimctl_csv_t csv;
     apr_array_header_t *columns; /* of int: index in import_columns */
-    apr_pool_t *pool;            /* of the record at hand */
-    scim_call_t call;            /* run's, for the record at hand */
+    apr_pool_t *pool;            /* of the current record */
+    scim_call_t call;            /* run's, for the current record */
     int imported[SCIM_ROLE_COUNT];
     int problems;
     int stopped;                 /* the transaction takes no more */
@@ -55,7 +55,7 @@ static int has_column(const import_t *import, int index)
     return 0;
 }
 
-/* The sign of progress is a line of its own, written over. */
+/* The progress is a line that is overwritten. */
 static void show_progress(const import_t *import, int records)
 {
     if (import->signs && records % RECORDS_PER_SIGN == 0) {
@@ -158,7 +158,7 @@ static void put_role(cJSON *body, const char *role)
     cJSON_AddItemToArray(list, element);
 }
 
-/* A field that is not empty; what is wrong with it, or NULL. */
+/* Put a field that is not empty into body.  Returns its flaw, or NULL. */
 static const char *put_field(cJSON *body, int *managed, int *eligible,
                              int index, const char *text)
 {
@@ -235,7 +235,7 @@ static const char *import_record(import_t *import,
     return error ? error->detail : NULL;
 }
 
-/* The next record's fields; what was made of the one before is gone. */
+/* The next record's fields.  Frees the memory of the previous record. */
 static apr_array_header_t *next_record(import_t *import, int *line,
                                        const char **problem)
 {

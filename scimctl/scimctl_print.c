@@ -62,7 +62,7 @@ void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
     fprintf(stderr, "%s\n", scimctl_shown(text, pool));
 }
 
-/* How many cells of the terminal text takes, in the locale of the user. */
+/* The width of text in cells of the terminal, in the locale of the user. */
 static int width_of(const char *text)
 {
     wchar_t wide[512];

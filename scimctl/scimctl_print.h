@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scimctl_print: what scimctl prints, as tables for people and as JSON for
- * programs.  What is not a constant is printed by these functions alone, so
- * that a terminal shows it and never obeys it. */
+/* scimctl_print: the output of scimctl, as tables for people and as JSON for
+ * programs.  Every text that is not a constant is printed by these functions,
+ * so that no text can control the terminal. */
 #ifndef SCIMCTL_PRINT_H
 #define SCIMCTL_PRINT_H
 
@@ -24,7 +24,7 @@ typedef struct {
     scimctl_as_e as;
 } scimctl_column_t;
 
-/* text in pool, with "?" for each character that could steer a terminal and
+/* text in pool, with "?" for each character that could control a terminal and
  * each byte that is not UTF-8 (scim_text_step). */
 const char *scimctl_shown(const char *text, apr_pool_t *pool);
 
@@ -39,7 +39,7 @@ void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
  * its widest cell; cells are const char *, the first row being the heads. */
 void scimctl_print_table(const apr_array_header_t *cells, int columns);
 
-/* JSON, in which what could steer a terminal is escaped. */
+/* JSON, with characters that could control a terminal escaped. */
 void scimctl_print_json(const cJSON *value, apr_pool_t *pool);
 void scimctl_print_json_text(const char *text);
 

@@ -4,12 +4,12 @@
  * The signature and its secret are those of Standard Webhooks: HMAC-SHA256 of
  * "id.timestamp.body" in Webhook-Signature, "whsec_" and base64 of the key, so
  * receivers check it with a ready-made library or a few lines.  An event is
- * sent until the receiver takes it (2xx); the next one waits, so their order
- * holds.
+ * sent again until the receiver accepts it (2xx); the next one waits, so the
+ * order is kept.
  *
- * Of several relays of one name one works, the one whose session has the lock
- * (statements.sql, relay_is_ours); the others wait.  Whatever goes wrong
- * with its row, it begins anew with what the row says.
+ * Of several relays of one name, the one whose session has the lock works
+ * (statements.sql, relay_is_ours); the others wait.  When its row is not as it
+ * left it, the relay starts again from the row.
  */
 #include <string.h>
 #include <unistd.h>
@@ -36,7 +36,7 @@
 #define PAUSE_MAX apr_time_from_sec(60)
 #define RETRY_AFTER_MAX apr_time_from_sec(3600)
 #define LOOK_AFTER apr_time_from_sec(1)
-#define ANSWER_MAX 65536         /* bytes; what comes then is not awaited */
+#define ANSWER_MAX 65536         /* bytes; no more are read */
 #define GONE 410
 
 typedef struct {
@@ -47,14 +47,14 @@ typedef struct {
     apr_size_t key_length;
     scim_feed_position_t left;   /* as the row was left */
     apr_interval_time_t pause;   /* before the next attempt */
-    int waits;                   /* for another relay; has said so */
+    int waits;                   /* for another relay, and has reported it */
     CURL *curl;
     apr_size_t answered;         /* bytes of the answer so far */
     char problem[CURL_ERROR_SIZE];
 } relay_t;
 
-/* As ssh has it for keys: what others can read is no secret.  A group may,
- * where the file is somebody else's, who lets us read it by the group. */
+/* As with ssh's keys, others must not be able to read the file.  Its group
+ * may, if the file belongs to another user, who gives us access that way. */
 static scim_error_t *check_secrecy(relay_t *relay, apr_file_t *file)
 {
     apr_pool_t *pool = relay->run->pool;
@@ -166,8 +166,8 @@ static struct curl_slist *headers_of(const relay_t *relay,
     return headers;
 }
 
-/* What the receiver says is not ours to print; one that says it without end
- * is not listened to. */
+/* The body of the answer is discarded; one that is too long ends the
+ * request. */
 static size_t count_answer(char *bytes, size_t size, size_t count,
                            void *baton)
 {
@@ -177,8 +177,8 @@ static size_t count_answer(char *bytes, size_t size, size_t count,
     return relay->answered <= ANSWER_MAX ? size * count : 0;
 }
 
-/* One attempt; *status is 0 when no answer came.  NULL when the receiver took
- * the event, else why it did not. */
+/* One attempt; *status is 0 when no answer came.  NULL when the receiver
+ * accepted the event, else the reason. */
 static const char *post(relay_t *relay, long *status,
                         const scim_feed_event_t *event, apr_pool_t *pool)
 {
@@ -202,14 +202,14 @@ static const char *post(relay_t *relay, long *status,
         : apr_psprintf(pool, "the receiver answered %ld", *status);
 }
 
-/* The row is not as it was left, or nobody knows: how a reading ends that is
- * to begin anew. */
+/* The error that ends a reading so that it starts again: the row is not as
+ * this relay left it, or that is unknown. */
 static scim_error_t *begin_anew(apr_pool_t *pool)
 {
     return scim_error(pool, SCIM_E_CONFLICT, "The relay starts again.");
 }
 
-/* Run a statement on the row, which it finds as it was left, or not. */
+/* Run a statement on the row; begin_anew if the row is not as it was left. */
 static scim_error_t *on_row(relay_t *relay, scim_statement_e statement,
                             int count, const char *const *values,
                             apr_pool_t *pool)
@@ -276,7 +276,7 @@ static scim_error_t *stop_for_good(relay_t *relay,
                       relay->name);
 }
 
-/* How long the receiver asks for, if it is longer than we would wait. */
+/* The pause before the next attempt; longer if the receiver asks for it. */
 static apr_interval_time_t pause_for(relay_t *relay, long status)
 {
     curl_off_t seconds = 0;
@@ -290,7 +290,7 @@ static apr_interval_time_t pause_for(relay_t *relay, long status)
     return asked > relay->pause ? asked : relay->pause;
 }
 
-/* Meanwhile the event may be skipped, or another relay have taken over. */
+/* Meanwhile the event may be skipped, or another relay may take over. */
 static scim_error_t *wait_for(relay_t *relay, apr_interval_time_t pause,
                               apr_pool_t *pool)
 {
@@ -375,7 +375,7 @@ static int is_loopback(const char *host)
                && strspn(host, "0123456789.") == strlen(host));
 }
 
-/* What is wrong with the URL, as the end of a sentence; NULL: nothing. */
+/* The flaw of the URL, as the end of a sentence, or NULL. */
 static const char *flaw_of(const relay_t *relay, CURLU *url,
                            apr_pool_t *pool)
 {
@@ -401,7 +401,7 @@ static const char *flaw_of(const relay_t *relay, CURLU *url,
            : NULL;
 }
 
-/* A mistake that no retry mends is said at once. */
+/* Report at once a mistake that no retry can correct. */
 static scim_error_t *check_url(const relay_t *relay)
 {
     apr_pool_t *pool = relay->run->pool;
@@ -438,7 +438,7 @@ static scim_error_t *prepare_curl(relay_t *relay)
     return NULL;
 }
 
-/* A new relay begins behind --after. */
+/* A new relay begins after --after. */
 static scim_error_t *make_row(relay_t *relay)
 {
     scim_feed_position_t position;
@@ -452,8 +452,8 @@ static scim_error_t *make_row(relay_t *relay)
                        SCIM_VALUES(values));
 }
 
-/* A row that was written before it had a transaction has the sequence of an
- * event alone. */
+/* A row of an older version has no transaction, only the sequence of an
+ * event. */
 static scim_error_t *read_row(scim_feed_position_t *position, relay_t *relay,
                               const scim_rows_t *rows, apr_pool_t *pool)
 {
@@ -473,7 +473,7 @@ static scim_error_t *read_row(scim_feed_position_t *position, relay_t *relay,
                          left->sequence, relay->organization_id, pool);
 }
 
-/* Become the one that works; *taken is 0 when another one is. */
+/* Become the relay that works; *taken is 0 when another one does. */
 static scim_error_t *take_over(int *taken, scim_feed_position_t *position,
                                relay_t *relay, apr_pool_t *pool)
 {
@@ -498,7 +498,7 @@ static scim_error_t *take_over(int *taken, scim_feed_position_t *position,
     return NULL;
 }
 
-/* Until it fails, or is to begin anew. */
+/* Runs until it fails or has to start again. */
 static scim_error_t *work(relay_t *relay, apr_pool_t *pool)
 {
     scim_feed_reader_t reader = { relay->organization_id, 1, deliver, NULL,
@@ -523,7 +523,7 @@ static scim_error_t *work(relay_t *relay, apr_pool_t *pool)
     return error && error->kind == SCIM_E_CONFLICT ? NULL : error;
 }
 
-/* The lock of a relay is its session's. */
+/* The lock of a relay belongs to its session, which a pooler may share. */
 static void say_if_pooled(const scimctl_run_t *run)
 {
     if (scim_db_is_pooled(run->call.db)) {
@@ -561,7 +561,7 @@ scim_error_t *scimctl_relay(scimctl_run_t *run)
     return error;
 }
 
-/* What operators see and do of all relays */
+/* Relays as operators see them */
 
 static const scimctl_column_t relay_columns[] = {
     { "NAME", "name", 0, SCIMCTL_TEXT },
@@ -579,7 +579,7 @@ static const scimctl_column_t relay_columns[] = {
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
-/* With a --url, "list" is the organization that is to be relayed. */
+/* With --url, "list" is the key of an organization to relay. */
 scim_error_t *scimctl_relay_list(scimctl_run_t *run)
 {
     scim_rows_t *rows;

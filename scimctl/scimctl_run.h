@@ -13,8 +13,8 @@
 
 #define SCIMCTL_MAX_ARGUMENTS 4
 
-/* Of a relay whose receiver wants no more events: to be started again by
- * people alone. */
+/* The exit status of a relay whose receiver wants no more events; a service
+ * manager must not restart it. */
 #define SCIMCTL_EXIT_GONE 3
 
 typedef struct {
@@ -50,13 +50,11 @@ typedef struct {
     int exit_status;             /* after an error; 0: as after any other */
 } scimctl_run_t;
 
-/* A command of scimctl: prints what it has to say; its errors are printed by
- * main. */
+/* A command of scimctl.  It prints its results; main prints its error. */
 typedef scim_error_t *scimctl_command_fn(scimctl_run_t *run);
 
-/* The organization named by the first argument, as the one that the run acts
- * in, in the operator's name; *rows is its row.  SCIM_E_NOT_FOUND without
- * one. */
+/* Let the run act, in the operator's name, in the organization that the first
+ * argument names; *rows is its row.  SCIM_E_NOT_FOUND if there is none. */
 scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
                                           scimctl_run_t *run) SCIM_CHECKED;
 
@@ -69,14 +67,14 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
 scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
                            const char *option) SCIM_CHECKED;
 
-/* Where --after says, "0" without it; the operator is told when that event is
- * not there.  organization_id as in scim_feed_reader_t. */
+/* The position of --after, by default "0"; the operator is told when that
+ * event does not exist.  organization_id as in scim_feed_reader_t. */
 scim_error_t *scimctl_find_position(scim_feed_position_t *position,
                                     scimctl_run_t *run,
                                     const char *organization_id)
     SCIM_CHECKED;
 
-/* rows as the options say, as a table or as JSON. */
+/* Print rows as a table or, with --json, as JSON. */
 void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
                   const scimctl_column_t *columns);
 

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Audit;
-# Holds a journal (Scim::Journal) against the database and its feed, when the
-# writers have stopped and the database is well again.
+# Compares a journal (Scim::Journal) with the database and its feed, when the
+# writers have stopped and the database works again.
 #
 #   my $audit = Scim::Audit->new($journal, $server, others => 0, feed => 1);
 #   $audit->faults         # {kind => [first sentences]}, empty when all is well
-#   $audit->count($kind)   # how many, also of acknowledged, unavailable, unanswered
+#   $audit->count($kind)   # also of acknowledged, unavailable, unanswered
 #   $audit->{gap}          # seconds, the longest without an acknowledged write
 #   $audit->{slowest}      # seconds, of a request
 #
-# An answer of 503, or none, says nothing about what was done: the write may be
-# there, and may even come later.  All else is exact.  With others, the
-# organization may have accounts that are not the journal's; without feed, scimctl
-# is not asked for events, which a database of an older version does not give.
+# After an answer of 503, or none, a write may have been made, and may even be made
+# later.  All other answers are exact.  With others, the organization may have
+# accounts that are not the journal's; without feed, scimctl is not asked for
+# events, which it cannot read from a database of an older version.
 use strict;
 use warnings;
 use Encode ();
 use Scim::Process;
 
-# kind => what it means.
+# kind => its meaning.
 our %KINDS = (
     lost => 'an acknowledged write is not in the database',
     doubled => 'a write was done twice, or an account is there twice',
@@ -29,7 +29,7 @@ our %KINDS = (
     wrong => 'an answer is wrong',
 );
 
-my $SHOWN = 20;       # sentences of a kind that are kept
+my $SHOWN = 20;       # sentences that are kept for each kind
 my $CREATE = 'urn:ietf:params:scim:event:prov:create:full';
 my $DELETE = 'urn:ietf:params:scim:event:prov:delete';
 my %IS_CHANGE = map { ("urn:ietf:params:scim:event:prov:$_:full" => 1) } qw(create patch put);
@@ -63,7 +63,7 @@ sub fault {
     return;
 }
 
-# One line of the journal: the answer for itself, then for its account.
+# One line of the journal: checks the answer by itself, then against its account.
 sub hear {
     my ($self, $e) = @_;
     my $account = $self->{account}{ $e->{name} } ||= { name => $e->{name}, version => 0, seen => 0, maybe => {}, writes => [] };
@@ -81,7 +81,7 @@ sub hear {
     return ($hear{ $e->{what} } || \&hear_change)->($self, $account, $e);
 }
 
-# It may have been done, now or later.
+# A write that may have been made, or may be made later.
 sub hear_nothing {
     my ($self, $account, $e) = @_;
     $self->{count}{ $e->{status} ? 'unavailable' : 'unanswered' }++;
@@ -103,7 +103,7 @@ sub hear_create {
     $self->fault(wrong => $e->{text}) if $e->{status} != 409 || !$account->{maybe_created} && !$account->{id};
 }
 
-# (PATCH of whatever it is.)
+# The kind of an account's life: PATCH of any kind is one.
 sub hear_change {
     my ($self, $account, $e) = @_;
     return $self->hear_absence($account, $e) if $e->{status} == 404;
@@ -142,7 +142,7 @@ sub hear_absence {
     $self->fault(wrong => "$e->{text}: absent, version $account->{version} is known");
 }
 
-# The answer shows the account; with a mark it is that of the write itself.
+# An answer that shows the account; with a mark, the answer of the write itself.
 sub see {
     my ($self, $account, $e, $mark) = @_;
     my ($id, $version, $title) = @$e{qw(found_id version title)};
@@ -156,7 +156,7 @@ sub see {
     }
     if (defined $mark) {
         $self->fault(wrong => "$e->{text}: title is $title, not $mark") if $title ne $mark;
-        # It has an event of its own where it is known that it changed active.
+        # There is an event of its own if the write is known to have changed active.
         my $turned = $was && $version == $was + 1 && $account->{active} != $e->{shown};
         push @{ $account->{writes} }, [$version, $mark, $turned ? $e->{what} : 'change'];
     }
@@ -168,7 +168,7 @@ sub see {
     elsif (!$account->{maybe}{$title}) {
         $self->fault(wrong => "$e->{text}: title is $title, which nobody has set");
     }
-    # What was done between was asked for without an answer.
+    # Writes in between were requested, but not answered.
     my $between = $version - $was - (defined $mark ? 1 : 0);
     $self->fault(doubled => "$e->{text}: version is $version after $was") if $between > keys %{ $account->{maybe} };
     @$account{qw(version mark active)} = ($version, $title, $e->{shown});
@@ -183,8 +183,8 @@ sub measure {
     }
 }
 
-# What accounts and events there are, of one moment: when what was given up by its
-# client, and may still be under way in the database, has ended.
+# The accounts and events at one moment: after statements have ended that may still
+# run in the database although their clients have given up.
 sub read_database {
     my ($self) = @_;
     my $sql = <<"SQL";
@@ -212,7 +212,7 @@ SQL
     }
 }
 
-# The events by themselves: those of each account count its versions.
+# Checks the events by themselves: those of an account count its versions.
 sub check_events {
     my ($self) = @_;
     my (%once, %marked);
@@ -238,7 +238,7 @@ sub check_events {
     }
 }
 
-# What was acknowledged against what is there and against its events.
+# Checks the acknowledged writes against the accounts and their events.
 sub check_accounts {
     my ($self) = @_;
     my %stored;
@@ -295,12 +295,12 @@ sub check_history {
     $self->fault(event_missing => "$account->{name}: its deletion") if $account->{gone} && !$history->{deleted};
 }
 
-# What scimctl tells followers is what is there, in this order.
+# Checks that scimctl prints exactly the events that exist, in this order.
 sub check_feed {
     my ($self) = @_;
     my @wanted = map { "@$_[0 .. 2]" } @{ $self->{events} || [] };
     my @told;
-    # A transaction that is still open elsewhere holds the feed up.
+    # Another transaction that is still open delays the feed.
     Scim::Process::until_true(10, sub {
         my $done = Scim::Process::run([$self->{server}->scimctl('--json', 'events', $self->{organization}{key})]);
         die "scimctl: $done->{err}" if $done->{status};

@@ -14,8 +14,8 @@ use Scim::Test ();
 # a limit of its own in browser.mjs.
 my $LIMIT = 240;
 
-# run($file, %given): given is what the test finds in "given", beside psql.
-# Returns whether all is well; the caller exits with it.
+# run($file, %given): given is the variable "given" of the test, with psql added.
+# Returns whether the tests pass; the caller uses it as its exit status.
 sub run {
     my ($file, %given) = @_;
     my $server = Scim::Test::server();

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Cluster;
-# What a series of faults is done to: the httpd and the PostgreSQL of own_server,
-# where asked for with a synchronous standby, a network that can fall silent
+# The target of a series of faults: the httpd and the PostgreSQL of own_server,
+# optionally with a synchronous standby, a network that can fall silent
 # (Scim::Proxy), PgBouncer, or a disk that can be full.
 #
 #   my $cluster = Scim::Cluster->start(standby => 1, proxy => 1);
 #   $cluster->fail_over;          # the primary dies, the standby is promoted
-#   $cluster->add_standby;        # and the other one is its standby now
+#   $cluster->add_standby;        # the other server becomes its standby
 #
 # It ends with the process, whatever happens.
 use strict;
@@ -19,7 +19,7 @@ use Scim::Server;
 use Scim::Test ();
 use Time::HiRes ();
 
-my @ALL;              # of this process, to be ended with it
+my @ALL;              # clusters of this process, which end with it
 my $OWNER = $$;
 
 # start(standby, proxy, pooler, disk => MB, database_conf, dbd_max, conf): httpd
@@ -58,7 +58,7 @@ sub network {
 
 sub socket_of { my ($server) = @_; return "$server->{pghost}/.s.PGSQL.5432" }
 
-# What httpd is told of where PostgreSQL is.
+# The addresses of PostgreSQL in httpd's DBDParams.
 sub address {
     my ($self, @ways) = @_;
     return $self->{pooler}->conninfo if $self->{pooler};
@@ -77,7 +77,7 @@ sub mount {
     push @{ $self->{mounted} }, $path;
 }
 
-# A superuser's, for what the operator of a cluster does.
+# psql as superuser, for tasks of the operator of a cluster.
 sub sql {
     my ($self, $sql, $server) = @_;
     $server ||= $self->{primary};
@@ -137,7 +137,7 @@ sub fail_over {
     $self->promote($new);
 }
 
-# Nobody listens where a dead server was.
+# Close the address of a dead server.
 sub leave {
     my ($self, $old) = @_;
     my $network = $self->network($old) or return;
@@ -152,7 +152,7 @@ sub promote {
     $self->move_to($new) if $self->{moves};
 }
 
-# The address of both leads to this one from now on.
+# Let the address of both servers lead to this one.
 sub move_to {
     my ($self, $server) = @_;
     $self->network->to(socket_of($server));
@@ -176,7 +176,7 @@ sub kill_backend {
 
 sub signal_database { my ($self, $signal) = @_; return CORE::kill($signal, $self->{primary}->database_pids) }
 
-# As the hypervisor stops a machine: PostgreSQL notices nothing.
+# As when a hypervisor pauses a machine: PostgreSQL does not notice.
 sub freeze {
     my ($self) = @_;
     my ($state, $frozen, $thawed) = -d '/sys/fs/cgroup/freezer' ? ('freezer.state', 'FROZEN', 'THAWED') : ('cgroup.freeze', 1, 0);
@@ -200,7 +200,7 @@ sub thaw {
     });
 }
 
-# What a process of a control group cannot be moved has ended meanwhile.
+# A process that cannot be moved to a control group has ended meanwhile.
 sub to_file {
     my ($file, $value) = @_;
     open my $out, '>', $file or return;

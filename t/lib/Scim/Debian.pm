@@ -10,10 +10,10 @@ use IO::Socket::INET;
 use Scalar::Util qw(weaken);
 use Scim::Process;
 
-my %entered;    # to those who have not left
+my %entered;    # those that are still open
 my @NAMESPACES = qw(unshare --mount --pid --net --uts --ipc -f --kill-child);
 
-# A command as root that takes so many seconds at most.
+# Runs a command as root, with a limit in seconds.
 sub as_root {
     my ($seconds, @command) = @_;
     return ($> == 0 ? () : ('sudo', '-n'), 'timeout', '-k', 5, $seconds, @command);
@@ -32,7 +32,7 @@ sub ports_are_free {
     return 1;
 }
 
-# How there can be one here, or undef and why not.
+# The way to get one on this machine, or undef and the reason why there is none.
 sub way {
     open my $in, '<', '/etc/os-release' or return (undef, 'this is no Debian');
     my %os = map { /^(\w+)="?([^"\n]*)/ ? ($1 => $2) : () } <$in>;
@@ -45,7 +45,7 @@ sub way {
 }
 
 # new(way, user, source, seconds): a shell of that user, in a copy of the folder
-# source, that ends after so many seconds whatever happens.
+# source; it ends after this time, whatever happens.
 sub new {
     my ($class, %option) = @_;
     my $self = bless { %option, owner => $$ }, $class;
@@ -59,8 +59,8 @@ sub new {
     return $self;
 }
 
-# Type a command, which may take so many seconds, and wait until it has ended;
-# returns its exit status, undef when it took longer, and what it printed.
+# Type a command and wait until it has ended, at most for the given seconds.
+# Returns its exit status, or undef if it took longer, and its output.
 sub run {
     my ($self, $command, $seconds) = @_;
     my $end = 'ended-' . int rand 1e9;

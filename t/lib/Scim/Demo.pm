@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Demo;
-# What script/demo does once mod_scim is built.
+# script/demo, after mod_scim was built.
 use strict;
 use warnings;
 use Fcntl qw(:mode);
@@ -11,7 +11,7 @@ use Scim::Server;
 
 our $ADMIN = 'admin@example.com';
 
-# Of httpd.conf, for a server in dir; more is for both of them.
+# A part of httpd.conf, for a server in dir; more is added to both locations.
 sub locations {
     my ($dir, $more) = @_;
     return <<"CONF";
@@ -35,7 +35,7 @@ CONF
 sub server {
     my ($port) = @_;
     my $dir = Scim::Server::root() . '/.demo';
-    # httpd's children and PostgreSQL are other users: they must get there.
+    # httpd's children and PostgreSQL run as other users and need access.
     my $reachable = $> != 0 || reaches($dir);
     if (!$reachable) {
         my $target = "/var/tmp/mod_scim-demo-$<";
@@ -45,8 +45,8 @@ sub server {
     return Scim::Server->new(dir => $dir, port => $port, fsync => 1, conf => locations($dir, ''));
 }
 
-# Everybody can write to /var/tmp: what another user has put there under this
-# name, he could change later.
+# Everybody can write to /var/tmp: a folder of this name that another user has
+# created there could be changed by that user later.
 sub own_folder {
     my ($path) = @_;
     mkdir $path, 0755;
@@ -56,7 +56,7 @@ sub own_folder {
         if !S_ISDIR($mode) || $owner != $> || $mode & 022;
 }
 
-# The administrator's password for the settings page; httpd knows its hash.
+# The administrator's password for the settings page; httpd has only its hash.
 sub make_password {
     my ($server, $env) = @_;
     my $file = "$server->{dir}/httpd/passwords";
@@ -70,7 +70,7 @@ sub make_password {
     return $password;
 }
 
-# Whether every folder above may be passed by everybody.
+# Whether everybody may enter all folders above.
 sub reaches {
     my ($path) = @_;
     while ($path =~ s{/[^/]*\z}{} && length $path) {
@@ -93,7 +93,7 @@ sub scimctl {
     return $done->{status} ? undef : $done->{out};
 }
 
-# Organization, administrator, token: what is missing of them.
+# Creates the organization, the administrator and the token, if missing.
 sub furnish {
     my ($server, $env) = @_;
     if (!defined scimctl($server, '--json', 'org', 'list')
@@ -121,7 +121,7 @@ sub write_env {
         HTTPD_PID => $server->httpd_pid,
     );
     my $mask = umask 0077;
-    unlink $file;               # which may be an old one that others can read
+    unlink $file;               # an old one might be readable by others
     Scim::Server::write_file($file, join '', map { "$_='$value{$_}'\n" } sort keys %value);
     umask $mask;
 }
@@ -146,7 +146,7 @@ sub start {
     }
     print "Starting PostgreSQL and httpd under .demo/\n";
     $server->start;
-    $server->apply_schema;       # what an earlier run of an older one lacks
+    $server->apply_schema;       # the database may be of an older version
     my $url = "$server->{url}/scim/acme/v2";
     my $token = furnish($server, \%env);
     my $password = make_password($server, \%env);

@@ -60,8 +60,8 @@ sub encode {
     return $text;
 }
 
-# The flag stands before, behind or without other parameters: nobody documents
-# where, so each place is used in turn.
+# The flag comes before, after or without other parameters: its place is not
+# documented, so each is used in turn.
 sub target {
     my ($self, $path, @parameters) = @_;
     my @flags = @{ $self->{query} };
@@ -104,7 +104,7 @@ sub guid {
         rand 2**12, rand 2**48;
 }
 
-# E1: asks for somebody who cannot exist.
+# E1: asks for a user that cannot exist.
 sub test_connection {
     my ($self) = @_;
     my $r = $self->find(guid());
@@ -132,7 +132,7 @@ sub value_at {
     return $resource->{$target};
 }
 
-# E20, E22: what is set, and nothing else.
+# E20, E22: only the attributes that are set.
 sub body_of {
     my ($user) = @_;
     my %body = (schemas => [$CORE, $ENT], active => JSON::PP::true(),
@@ -160,7 +160,7 @@ sub body_of {
     return \%body;
 }
 
-# The operations that bring the resource to what the user is now.
+# The operations that bring the resource up to date with the user.
 sub differences {
     my ($self, $user, $resource, $active) = @_;
     my @found;
@@ -180,7 +180,8 @@ sub differences {
     return $self->{flag} ? standard_operations(@found) : legacy_operations(@found);
 }
 
-# Without the flag: an operation each, capitals, booleans as strings (E30-E44).
+# Without the flag: one operation per attribute, capitals, booleans as strings
+# (E30-E44).
 sub legacy_operations {
     return map {
         my ($path, $op, $value) = @$_;
@@ -305,8 +306,8 @@ sub run {
     return $self->{failures} == 0;
 }
 
-# A directory to show what there is: create, rename, role change, unassign,
-# re-assign, soft and hard delete.
+# A directory for demonstration: create, rename, role change, unassign, re-assign,
+# soft and hard delete.
 sub demonstration {
     my ($domain) = @_;
     my $person = sub {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Example;
-# Starts an httpd.conf of examples/ as it stands, with its Define lines and
-# ServerRoot changed as its README says, on the tests' database.
+# Starts an httpd.conf of examples/ on the tests' database, with only its Define
+# lines and ServerRoot changed, as its README says.
 use strict;
 use warnings;
 use File::Basename qw(basename);
@@ -12,8 +12,8 @@ use Scim::Process;
 use Scim::Server;
 use Scim::Test ();
 
-# new('saml', %define): HOST, PORT, FILES, DATABASE and APPLICATION have values.
-# with: what httpd gets with -D.
+# new('saml', %define): HOST, PORT, FILES, DATABASE and APPLICATION have defaults.
+# with: the argument of httpd's -D.
 sub new {
     my ($class, $name, %define) = @_;
     my $with = delete $define{with} || [];

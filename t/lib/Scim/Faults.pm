@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Faults;
-# The faults that script/faults and t/97-faults.t do to a running service, and what
-# they ask of it: nothing that was acknowledged is lost, nothing is done twice, no
-# answer is wrong.
+# The faults that script/faults and t/97-faults.t inject into a running service, and
+# the requirements: no acknowledged write is lost, nothing is done twice, no answer
+# is wrong.
 #
 #   my $row = Scim::Faults::series('kill-backend', rounds => 5, writers => 16);
 use strict;
@@ -15,11 +15,11 @@ use Scim::Server;
 use Scim::Test ();
 use Time::HiRes qw(sleep time);
 
-# Each has what it is; the cluster that it needs (Scim::Cluster); its code, which
-# has the cluster and how many seconds the fault is to last, and returns when it
-# has ended; again: what makes the cluster whole for the next round.  seconds is
-# how long it lasts where nobody says.  cuts: it cuts connections of clients, whose
-# requests have no answer then.  accounts: how many others there are.
+# is: its description.  cluster: the options of the cluster that it needs
+# (Scim::Cluster).  code: gets the cluster and the duration in seconds, and returns
+# when the fault has ended.  again: repairs the cluster for the next round.  seconds:
+# the default duration.  cuts: it cuts connections of clients, so that their requests
+# have no answer.  accounts: the number of other accounts.
 my @PAIR = (standby => 1);
 our %FAULTS = (
     'kill-backend' => { is => 'kill -9 of a backend of PostgreSQL', code => sub { $_[0]->kill_backend; time } },
@@ -96,7 +96,7 @@ sub standby_lost {
     return time;
 }
 
-# What it has never heard of was not acknowledged, and shown to nobody.
+# Transactions that the standby never received were neither acknowledged nor shown.
 sub silent_standby {
     my ($cluster, $seconds) = @_;
     my @pids = $cluster->{standby}->database_pids;
@@ -111,7 +111,7 @@ sub silent_standby {
 
 sub add_standby { $_[0]->add_standby }
 
-# What was there is asked of a server that may not have heard of it yet.
+# The new primary may not have received all transactions when it is asked.
 sub move_early {
     my ($cluster, $seconds) = @_;
     my $new = $cluster->{standby};
@@ -123,8 +123,8 @@ sub move_early {
     return time;
 }
 
-# The service is away, as an operator has it for this; then the new database is
-# there while it is being filled.
+# The service is stopped, as operators do for this; then the new database exists
+# while it is being filled.
 sub restore {
     my ($cluster) = @_;
     my $file = "$cluster->{folder}/dump";
@@ -140,7 +140,7 @@ sub restore {
     return time;
 }
 
-# End the sessions in a database and let nobody in again.
+# End the sessions in a database and refuse new ones.
 sub away {
     my ($cluster, $database) = @_;
     $cluster->sql("ALTER DATABASE $database CONNECTION LIMIT 0");
@@ -187,7 +187,8 @@ sub disk_full {
     return time;
 }
 
-# Others take all that is left, and what httpd has to let go each second.
+# Other sessions take all free connections, and those of httpd, which are ended each
+# second.
 sub slots_gone {
     my ($cluster, $seconds) = @_;
     my $end = time + $seconds;
@@ -205,7 +206,7 @@ sub slots_gone {
     return time;
 }
 
-# It may refuse, and say so; then it is tried again.
+# It may be refused with a message; then it is tried again.
 sub apply_schema {
     my ($cluster) = @_;
     Scim::Process::until_true(60, sub { eval { $cluster->{primary}->apply_schema; 1 } }) or die $@;
@@ -230,9 +231,9 @@ sub kill_child {
 
 # series($name, rounds, writers, seconds, calm, conf) -> {fault, rounds,
 # acknowledged, unavailable, unanswered, lost, doubled, events, wrong, gap, slowest,
-# good, faults; error or skip}.  calm is how many seconds there are before a fault,
-# good the longest time from the end of one to the first write that is
-# acknowledged.  conf is added to httpd's.
+# good, faults; error or skip}.  calm: seconds before a fault; good: the longest time
+# from the end of a fault to the first acknowledged write; conf is added to
+# httpd.conf.
 sub series {
     my ($name, %option) = @_;
     my $fault = $FAULTS{$name} or die "no such fault: $name\n";
@@ -267,7 +268,7 @@ sub start_journal {
                                 repeat => $option{repeat} || 0, pause => $option{pause} || 0);
 }
 
-# Not before all goes well, and until it does again.
+# A round begins when writes succeed, and ends when they succeed again.
 sub one_round {
     my ($fault, $cluster, $journal, $row, %option) = @_;
     $journal->wait_for(5 * $journal->{writers});
@@ -280,10 +281,9 @@ sub one_round {
     return $good;
 }
 
-# soak(minutes, writers, calm, conf, say) -> a row as of series, and samples: the
-# memory (kB) and descriptors of httpd's children and the connections that
-# PostgreSQL has from them, each before a fault; say gets a line for each.  httpd is
-# never restarted.
+# soak(minutes, writers, calm, conf, say) -> a row like that of series, and samples:
+# the memory (kB) and descriptors of httpd's children and their connections to
+# PostgreSQL, before each fault; say gets a line for each.  httpd is never restarted.
 my @SOAKED = (['kill-backend', 0], ['stop', 5], ['restart', 0], ['silence', 5], ['cut', 2], ['standby', 5],
               ['silent-answers', 5], ['schema', 0], ['promote', 0]);
 my $EVERY = 20;        # seconds
@@ -328,8 +328,8 @@ sub sample {
     return [$memory, $descriptors, $connections // 0];
 }
 
-# Between the second and the last quarter, what has grown by more than a tenth and
-# some: sentences.
+# Sentences about samples that have grown, between the second and the last quarter,
+# by more than a tenth and a constant.
 sub not_flat {
     my (@samples) = @_;
     my $quarter = int(@samples / 4) or return;
@@ -345,12 +345,12 @@ sub not_flat {
 
 sub median { return (sort { $a <=> $b } @_)[@_ / 2] }
 
-# The journal's audit into the row.
+# Puts the audit of the journal into the row.
 sub finish {
     my ($cluster, $journal, $row) = @_;
     $journal->wait_for(5 * $journal->{writers});
     $journal->stop;
-    $cluster->{httpd}->stop_httpd;       # whose connections may be all that there are
+    $cluster->{httpd}->stop_httpd;       # its connections may be all that PostgreSQL has
     my $audit = $journal->audit($cluster->{primary});
     $row->{$_} = $audit->count($_) for qw(acknowledged unavailable unanswered wrong doubled);
     $row->{lost} = $audit->count('lost') + $audit->count('backwards');

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Hostile;
-# Requests that nobody would send in good faith: real ones, altered at random.
+# Hostile requests: real ones, altered at random.
 #
 #   my $hostile = Scim::Hostile->new(seed => 42, organization => $org, ...);
 #   my $text = $hostile->request;          # as it goes over the wire
@@ -60,7 +60,7 @@ sub chance { return rand() < $_[0] }
 
 sub escaped { my ($text) = @_; $text =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ge; return $text }
 
-# A text altered here and there.
+# A text with random alterations.
 sub altered {
     my ($text, @others) = @_;
     for (1 .. 1 + rand 4) {
@@ -90,7 +90,7 @@ sub query {
     } 1 .. 1 + rand 3;
 }
 
-# One request, as text; altered in about half of its parts.
+# One request as text; about half of its parts are altered.
 sub request { my ($self) = @_; return $self->as_text($self->exchange) }
 
 # One of the exchanges, altered: its method, target, headers and body.

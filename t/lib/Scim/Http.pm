@@ -8,12 +8,12 @@ use IO::Select;
 use IO::Socket::INET;
 use Socket ();
 
-our $HTTP2 = 0;      # what new takes http2 for where nobody says
-our %REQUESTS;       # how many were sent, by http, tls and h2
+our $HTTP2 = 0;      # the default of http2 in new
+our %REQUESTS;       # number of requests by http, tls and h2
 
 # Scim::Http->new($url, http2 => 0|1): for the scheme, host and port of $url.  The
 # connection is kept between requests and opened again when the server has closed
-# it.  With http2 it is a Scim::Http2, where $url is one of TLS.
+# it.  With http2 and a URL of TLS, it is a Scim::Http2.
 sub new {
     my ($class, $url, %option) = @_;
     if (($option{http2} // $HTTP2) && $url =~ m{^https://}i) {
@@ -45,16 +45,16 @@ sub connect {
         $self->{socket} = IO::Socket::INET->new(%to, Proto => 'tcp')
             || die "cannot connect to $self->{host}:$self->{port}: $@\n";
     }
-    # No read and no write takes longer than connecting may.
+    # The limit of connecting is that of each read and write, too.
     setsockopt $self->{socket}, Socket::SOL_SOCKET(), $_, pack 'l!l!', $self->{timeout}, 0
         for Socket::SO_RCVTIMEO(), Socket::SO_SNDTIMEO();
-    # What is written is sent, as it was written.
+    # Each write is sent at once, as it is.
     setsockopt $self->{socket}, Socket::IPPROTO_TCP(), Socket::TCP_NODELAY(), 1;
     return $self->{socket};
 }
 
-# The body as it is written: in pieces of these lengths, the last of which
-# repeats; at most so many bytes of it.
+# The body in pieces of these lengths, the last of which repeats, up to stall or
+# cut_off.
 sub pieces {
     my ($body, %how) = @_;
     my @lengths = @{ $how{pieces} || [] };
@@ -71,12 +71,12 @@ sub pieces {
 
 # request($method, $target, \@headers, $body, pieces => [lengths], chunked => 0|1,
 # pause => $seconds, stall => $bytes, cut_off => $bytes, host => its name in Host,
-# once => 0|1) -> {status, headers, content}.  The headers are sent as they are, in their order; the body in one write
-# with them, or, with pieces, each in a write (over TLS: a record) of its own, after
-# a pause, and as a chunk of its own where it is chunked.  After so many bytes of it, the client sends nothing more
-# (stall) or says that it will not (cut_off).  Dies when the connection breaks
-# before a whole answer was read; with once, whatever connection it is, so that
-# nothing is sent twice.
+# once => 0|1) -> {status, headers, content}.  The headers are sent as they are, in
+# their order; the body in one write with them.  With pieces, each piece is sent after
+# a pause, in a write (over TLS: a record) and, if chunked, a chunk of its own.  After
+# stall or cut_off bytes of the body, the client sends nothing more (stall), or closes
+# its side of the connection (cut_off).  Dies if the connection breaks before a whole
+# answer was read; with once, even a kept connection, so that nothing is sent twice.
 sub request {
     my ($self, $method, $target, $headers, $body, %how) = @_;
     my $fresh = !$self->{socket};
@@ -104,7 +104,8 @@ sub request {
     my $error = $@;
     if (!$answer) {
         delete $self->{socket};
-        # Only what a kept connection lost before its first byte is repeated.
+        # Repeat the request only if a kept connection was closed before the first
+        # byte of the answer.
         die $error if $fresh || $how{once} || $error !~ /closed/;
         $self->connect;
         $answer = $self->exchange($text, $method, @pieces);
@@ -121,8 +122,8 @@ sub send_only {
     return;
 }
 
-# What comes on the connection, whatever it is, until it ends or nothing comes for
-# so many seconds; or, once there is what looks like $end, for a moment.
+# All bytes from the connection, until it ends or is silent for the given seconds;
+# after a match of $end, for a moment.
 sub all {
     my ($self, $patience, $end) = @_;
     my $socket = $self->{socket};

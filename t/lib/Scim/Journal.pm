@@ -2,19 +2,18 @@
 package Scim::Journal;
 # Clients that create, change, find, read, deactivate and delete accounts without
 # a pause, in processes of their own, while a test does something to the servers;
-# each writes down every request with its answer.  Scim::Audit says afterwards
-# what of it was wrong.
+# each records every request with its answer.  Scim::Audit checks them afterwards.
 #
 #   my $journal = Scim::Journal->start($org, writers => 6);
-#   $journal->wait_for(100);                 # so many more writes are acknowledged
+#   $journal->wait_for(100);                 # 100 more writes are acknowledged
 #   ... break something, mend it ...
 #   my $seconds = $journal->first_good(Time::HiRes::time());
 #   my $audit = $journal->stop->audit($server);
 #   is_deeply $audit->faults, {}, 'nothing is lost, doubled or wrong';
 #
-# An account belongs to one writer, who sends one request at a time, so each answer
-# can be held against all that came before.  Every write has a mark of its own in
-# title: where it is, there the write has been done, and where twice, twice.
+# An account belongs to one writer, which sends one request at a time, so each answer
+# can be checked against all previous ones.  Every write has a mark of its own in
+# title: it shows where the write was made, and whether it was made twice.
 use strict;
 use warnings;
 use File::Temp ();
@@ -26,17 +25,17 @@ use Scim::Server;
 use Scim::Test ();
 use Time::HiRes ();
 
-# What a line of the journal has, with tabs between: when it was sent (seconds
-# since 1970) and how long it took; what was asked of whom; the answer.  status 0
-# is none at all, with the reason in error.  scim: whether the body is one of
-# SCIM (or there is none where none belongs).
+# The fields of a line of the journal, separated by tabs: time of the request
+# (seconds since 1970) and its duration; operation and account; the answer.  status 0
+# means no answer, with the reason in error.  scim: whether the body is a SCIM message
+# (or there is no body if there must be none).
 our @FIELDS = qw(at took what name id mark active status retry scim version title shown found found_id error);
 our %IS_WRITE = map { $_ => 1 } qw(create patch deactivate activate delete);
 
-# start($org, writers => 6, url, pause, repeat, patience): pause is how long each
-# waits after a request, patience how long for an answer; with repeat, a request
-# that a kept connection lost before its first byte is sent again.  The journal
-# is kept in a folder, which goes with it.
+# start($org, writers => 6, url, pause, repeat, patience): pause is the time after a
+# request, patience the limit for an answer; with repeat, a request is sent again if a
+# kept connection was closed before the first byte of the answer.  The journal is kept
+# in a folder, which is deleted with it.
 sub start {
     my ($class, $org, %option) = @_;
     pipe my $until, my $stop or die "pipe: $!\n";
@@ -51,7 +50,7 @@ sub start {
     return $self;
 }
 
-# One that was written before: lines as hashes, for the audit's own test.
+# A journal from lines as hashes, for the audit's own test.
 sub of_entries {
     my ($class, $org, @entries) = @_;
     my $self = bless { writers => 1, org => $org, folder => File::Temp->newdir, seen => {}, clients => [] }, $class;
@@ -68,7 +67,7 @@ sub line {
     return join("\t", map { my $value = $entry->{$_} // ''; $value =~ s/\s+/ /g; $value } @FIELDS) . "\n";
 }
 
-# In a writer's process, until the other end of the pipe is closed.
+# Runs in a writer's process, until the other end of the pipe is closed.
 sub write {
     my ($self, $i, $until) = @_;
     srand $$;
@@ -103,8 +102,8 @@ sub live_through {
     $self->match($account);
 }
 
-# As an identity provider does: without an answer, or with 409, it looks whether
-# the account is there.
+# Like an identity provider, it looks whether the account exists after 409 or no
+# answer.
 sub create {
     my ($self, $account) = @_;
     while ($self->{goes_on}->()) {
@@ -155,8 +154,8 @@ sub remove {
 
 sub next_mark { my ($self) = @_; return $self->{marked} . ++$self->{count} }
 
-# Send one request and write it down with its answer.  Who was not served comes
-# again soon, so that it is seen when the service is back.
+# Send one request and record it with its answer.  After a failure the next request
+# comes soon, to notice when the service is back.
 sub ask {
     my ($self, $what, $account, $asked, $request) = @_;
     my $at = Time::HiRes::time();
@@ -201,8 +200,7 @@ sub entries {
     return @entries;
 }
 
-# What was written down since it was last asked: [when the answer came, what,
-# status] each.
+# The lines since the last call: [time of the answer, operation, status] each.
 sub news {
     my ($self) = @_;
     my @news;
@@ -221,7 +219,7 @@ sub news {
 
 sub is_acknowledged { my ($what, $status) = @_; return $IS_WRITE{$what} && $status =~ /^2/ }
 
-# Wait until so many more writes have been acknowledged.
+# Wait until $more more writes have been acknowledged.
 sub wait_for {
     my ($self, $more, $seconds) = @_;
     $self->news;
@@ -231,7 +229,7 @@ sub wait_for {
     });
 }
 
-# How many seconds after this time a write was acknowledged for the first time.
+# Seconds from this time to the first acknowledged write.
 sub first_good {
     my ($self, $after, $seconds) = @_;
     my $first;
@@ -249,8 +247,8 @@ sub stop {
     return $self;
 }
 
-# What is wrong with the journal, given the database behind $server, a Scim::Server
-# (by default, that of the test); the options are those of Scim::Audit.
+# The audit of the journal against the database of $server, a Scim::Server (by
+# default, that of the test); the options are those of Scim::Audit.
 sub audit {
     my ($self, $server, %option) = @_;
     return Scim::Audit->new($self, $server || Scim::Test::server(), %option);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Modes;
-# The four combinations of SCIMProfile and SCIMStrict, and where answers differ
+# The four combinations of SCIMProfile and SCIMStrict, and the answers that differ
 # between them.
 use strict;
 use warnings;
@@ -9,8 +9,8 @@ use Test::More ();
 
 our @EXPORT = qw(modes expected outcome is_outcome);
 
-# What differs from the usual expectation, by the key of the check: what the
-# name of its test starts with.  "strict" is SCIMStrict On in both profiles,
+# Differences from the usual expectation, by the key of the check: the beginning of
+# the name of its test.  "strict" is SCIMStrict On in both profiles,
 # "lenient" Off, "managed" the profile managed strict or not; the full name of
 # a mode ("open-strict") goes first, "all" last.
 our %DIFFERENCE = (
@@ -20,7 +20,7 @@ our %DIFFERENCE = (
     'TYPE-05 POST' => { strict => '400 invalidValue' },
     'TYPE-05 PATCH' => { strict => '400 invalidValue' },
     'TYPE-19 text' => { strict => '400 invalidValue' },
-    # Leniently what is readOnly is ignored, in PATCH too.
+    # Leniently readOnly attributes are ignored, in PATCH too.
     'ATTR-13' => { lenient => '200' },
     'ADD-17' => { lenient => '200' },
     'REM-11' => { lenient => '200' },
@@ -40,12 +40,12 @@ our %DIFFERENCE = (
     'ERR-09 unknown' => { strict => '400 invalidPath' },
     'ERR-10 target' => { strict => '400 noTarget' },
     'REP-11' => { strict => '400 noTarget' },
-    # Filters: what only dialects say.
+    # Filters: forms of dialects.
     'FLT-40' => { strict => '400 invalidFilter' },
     'FLT-46 True' => { strict => '400 invalidFilter' },
     'FLT-54 empty' => { lenient => '? U1 U2 U3 U4' },
     'FLT-51 bare' => { strict => '400 invalidFilter' },
-    # What the server derives cannot be removed.
+    # Attributes that the server derives cannot be removed.
     (map { ("INTOP-19 $_ gone" => { all => 'derived' }) } 'active', 'manager.$ref'),
     (map { ("INTOP-19 $_ gone" => { managed => 'derived' }) } 'roles', 'roles.value', 'roles.primary'),
     (map { ("INTOP-19 $_" => { managed => 'derived' }) } 'roles', 'roles.value', 'roles.display', 'roles.type'),
@@ -62,7 +62,7 @@ our %DIFFERENCE = (
 
 sub modes { return qw(managed open strict open-strict) }
 
-# What is expected of the check called $key in $mode.
+# The expectation of the check called $key in $mode.
 sub expected {
     my ($mode, $key, $usual) = @_;
     my $difference = $DIFFERENCE{$key} || {};
@@ -80,7 +80,7 @@ sub outcome {
     return defined $type ? "$r->{status} $type" : "$r->{status}";
 }
 
-# The outcome of $r is the usual one, or the one that the table has for $key.
+# Check that the outcome of $r is the usual one, or the one of the table for $key.
 sub is_outcome {
     my ($mode, $r, $key, $usual, $name) = @_;
     return Test::More::is(outcome($r), expected($mode, $key, $usual), "$key: $name ($mode)") || Test::More::diag($r->{content});

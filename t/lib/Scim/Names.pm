@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Names;
-# The names of the tests that ran, for script/coverage.  They are kept in the
-# file SCIM_TEST_NAMES, if that is set: file, ok or not, name.
+# Records the names of the tests that ran, for script/coverage, in the file
+# SCIM_TEST_NAMES, if that is set: file, ok or not, name.
 use strict;
 use warnings;
 use Encode ();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Pictures;
-# What script/pictures does once mod_scim is built: the demo's organization, on
-# a server of its own at an address that everybody can read.
+# script/pictures, after mod_scim was built: the demo's organization, on a server
+# of its own whose address looks well in pictures.
 use strict;
 use warnings;
 use File::Temp ();

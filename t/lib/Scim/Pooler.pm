@@ -11,8 +11,8 @@ use File::Temp ();
 use Scim::Process;
 use Scim::Server;
 
-# new(server, mode, size, leads_to): size is the number of sessions that it has of
-# PostgreSQL at most, leads_to another way to it ("host=127.0.0.1 port=1").
+# new(server, mode, size, leads_to): size is its maximum number of sessions in
+# PostgreSQL, leads_to another address of it ("host=127.0.0.1 port=1").
 sub new {
     my ($class, $database, %option) = @_;
     my $self = bless { database => $database, leads_to => "host=$database->{pghost}", port => Scim::Server::free_port(), size => 20, httpds => [],
@@ -66,14 +66,14 @@ sub start {
     return $self;
 }
 
-# What libpq takes to connect through it; the database pgbouncer is its console.
+# A connection string of libpq through it; the database pgbouncer is its console.
 sub conninfo {
     my ($self, %option) = @_;
     return 'host=127.0.0.1 port=' . $self->{port} . ' user=' . ($option{user} || 'scim')
          . ' dbname=' . ($option{database} || 'scim') . " password=$self->{password} connect_timeout=5";
 }
 
-# An httpd whose database it is, with these lines more.
+# An httpd that uses it as its database, with these additional lines.
 sub httpd {
     my ($self, $conf, %option) = @_;
     my $dir = File::Temp::tempdir('scim-behind-XXXXXX', TMPDIR => 1, CLEANUP => 1);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Process;
-# Processes that a test starts, each with a limit: none is waited for without
-# an end, and none is left behind by a test that dies.
+# Processes that a test starts, each with a limit: no wait is endless, and a test
+# that dies leaves none behind.
 #
 #   my $done = Scim::Process::run(['scimctl', 'org', 'list']);
 #   print $done->{out} if $done->{status} == 0;
@@ -20,13 +20,13 @@ use IO::Select;
 use POSIX ();
 use Time::HiRes ();
 
-# Seconds; more than anything takes on a busy machine, less than the limit of a
-# test file.
+# Seconds: enough for any command on a busy machine, less than the limit of a test
+# file.
 our $LIMIT = 200;
 
 # start(\@command or code, %how) -> a process.  in is nothing, 'pipe' or a handle;
-# out and err are a handle, the name of a file that is appended to, 'pipe', and
-# err may be 'out'; without them the test's own.  dir: where it runs.
+# out and err are a handle, the name of a file to append to or 'pipe', and err may be
+# 'out'; by default they are the test's own.  dir: where it runs.
 sub start {
     my ($class, $what, %how) = @_;
     my ($in, $tell) = ends($how{in}, 0);
@@ -43,7 +43,7 @@ sub start {
                    name => ref $what eq 'CODE' ? 'a part of the test' : "@$what" }, $class;
 }
 
-# (the child's, ours): both ends of what is to be a pipe.
+# (the child's, ours): both ends of a pipe.
 sub ends {
     my ($how, $to_us) = @_;
     return ($how, undef) if ($how // '') ne 'pipe';
@@ -51,7 +51,7 @@ sub ends {
     return $to_us ? ($write, $read) : ($read, $write);
 }
 
-# In the child: its exit status, unless it becomes another program.
+# Runs in the child; returns its exit status, unless it becomes another program.
 sub begin {
     my ($what, $in, $out, $how) = @_;
     setpgrp;
@@ -78,9 +78,9 @@ sub redirect {
     return ref $to ? open $handle, '>&', $to : open $handle, '>>', $to;
 }
 
-# run(\@command, input, limit, how to start it...) -> {status, out, err}, where a
-# signal is a status from 129 on, as in a shell.  Dies when it takes longer than
-# its limit.
+# run(\@command, input, limit, and the options of start) -> {status, out, err}.  A
+# signal is a status from 129 on, as in a shell.  Dies if it takes longer than its
+# limit.
 sub run {
     my ($command, %how) = @_;
     my %file = map { ($_ => scratch()) } qw(in out err);
@@ -106,7 +106,7 @@ sub text_of {
     return scalar(<$file>) // '';
 }
 
-# Poll until the condition holds; slowly what takes long.
+# Poll until the condition holds, more slowly as time passes.
 sub until_true {
     my ($seconds, $condition) = @_;
     my $end = Time::HiRes::time() + $seconds;
@@ -119,7 +119,7 @@ sub until_true {
     return 1;
 }
 
-# Whether it has ended; then status is what wait() has of it.
+# Whether it has ended; then status is that of wait().
 sub ended {
     my ($self) = @_;
     return 1 if defined $self->{status};
@@ -129,7 +129,7 @@ sub ended {
     return 1;
 }
 
-# Wait for its end -> its status as in $?.
+# Wait for its end; returns its status as in $?.
 sub wait {
     my ($self, $seconds) = @_;
     $seconds ||= $LIMIT;
@@ -138,7 +138,7 @@ sub wait {
     die "not ended within $seconds s: $self->{name}\n";
 }
 
-# Ask it to end, and wait -> its status as in $?.
+# Ask it to end, and wait; returns its status as in $?.
 sub stop {
     my ($self, $signal, $seconds) = @_;
     close delete $self->{in} if $self->{in};
@@ -181,7 +181,7 @@ sub line {
     return $line;
 }
 
-# What it has said so far, without waiting; whether there may be more.
+# Its output so far, without waiting; and whether there may be more.
 sub look {
     my ($self) = @_;
     while (IO::Select->new($self->{out})->can_read(0)) {

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Proxy;
-# A network that has bad days: a port of 127.0.0.1 that leads to a server, until
-# it is told otherwise.
+# A network that can fail: a port of 127.0.0.1 that leads to a server.
 #
 #   my $proxy = Scim::Proxy->new(to => '127.0.0.1:5432');   # or the path of a socket
 #   connect_to('127.0.0.1', $proxy->port);
-#   $proxy->stall('both');       # nothing moves, and no end of a connection is told
+#   $proxy->stall('both');       # nothing moves, not even the end of a connection
 #   $proxy->stall('answers');    # what clients send arrives, answers do not
-#   $proxy->resume;              # all moves again, and is taken again
-#   $proxy->cut;                 # reset every connection that there is
-#   $proxy->refuse;              # nobody listens, until resume
+#   $proxy->resume;              # all moves again, and connections are accepted
+#   $proxy->cut;                 # reset every connection
+#   $proxy->refuse;              # refuse connections, until resume
 #   $proxy->to('/run/.s.PGSQL.5432');    # where new connections lead
 #   $proxy->stop;
 #
-# Each holds when the call returns.  Without "to" whoever comes is cut.
+# Each is in effect when the call returns.  Without "to", connections are reset.
 use strict;
 use warnings;
 use Errno qw(EAGAIN EINTR);
@@ -25,7 +24,7 @@ use Scim::Process;
 use Scim::Server;
 use Socket qw(SOL_SOCKET SO_LINGER);
 
-my $PIECE = 65_536;             # bytes that are under way in one direction
+my $PIECE = 65_536;             # bytes in transit in one direction
 
 sub new {
     my ($class, %option) = @_;
@@ -63,8 +62,8 @@ sub answer {
     return $line;
 }
 
-# The process of its own.  An end of a connection has the handle, what is still
-# to be written to it, and the other end.
+# The code of the proxy's process.  An end of a connection has the handle, the bytes
+# that are still to be written to it, and the other end.
 my ($listener, $target, %end, $stalled);
 
 sub serve {
@@ -107,7 +106,7 @@ sub open_port {
         || die "port $port: $!\n";
 }
 
-# Whether what comes from this end stays where it is.
+# Whether data from this end is held back.
 sub is_stalled {
     my ($from) = @_;
     return $stalled eq 'both' || $stalled eq 'answers' && !$from->{is_client};
@@ -147,7 +146,7 @@ sub read_from {
     write_to($to);
 }
 
-# Who has ended is told when all that he has said has arrived.
+# Pass on the end of a connection when all its data has arrived.
 sub write_to {
     my ($to) = @_;
     if (length $to->{pending}) {
@@ -182,7 +181,7 @@ sub reset_handle {
     close $handle;
 }
 
-# With nothing to wait for, closing is a reset.
+# With a linger time of 0, closing resets the connection.
 sub linger { setsockopt $_[0], SOL_SOCKET, SO_LINGER, pack 'll', 1, 0 }
 
 1;

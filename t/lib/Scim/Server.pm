@@ -14,15 +14,16 @@ use Scim::Process;
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
-# Of psql and scimctl; httpd has its own in DBDParams.
+# The database role of psql and scimctl; that of httpd is in DBDParams.
 $ENV{PGCONNECT_TIMEOUT} //= 10;
 
 # new(dir, port, fsync, conf, database_conf, module, threads, dbd_max, environment):
 # conf and database_conf are added to httpd.conf and postgresql.conf, initdb is a
-# list of arguments for it, environment a hash for httpd alone.  SCIM_TEST_MODULE
-# and SCIM_TEST_PRELOAD are another module and a library for all.  With database, another Scim::Server, it is an httpd alone, on
-# that one's database.  With tls_port, it listens there, too, by TLS, and speaks
-# HTTP/2 to who asks for it; all Locations are the same.
+# list of arguments for it, environment a hash for httpd alone.  SCIM_TEST_MODULE and
+# SCIM_TEST_PRELOAD name another module and a library for all.  With database, another
+# Scim::Server, it is an httpd alone, on the database of that one.  With tls_port, it
+# listens there, too, by TLS, and speaks HTTP/2 to clients that ask for it; all
+# Locations are the same.
 sub new {
     my ($class, %option) = @_;
     my $self = bless { fsync => 0, conf => '', database_conf => '', initdb => [],
@@ -46,7 +47,8 @@ sub new {
 sub root { return $ROOT }
 sub scimctl_program { return "$ROOT/scimctl/scimctl" }
 
-# Below those that the system gives to clients, who would take it meanwhile.
+# Below the ports that the system gives to clients, one of which could take it
+# meanwhile.
 sub free_port {
     for (1 .. 100) {
         my $port = 12_000 + int rand 20_000;
@@ -61,8 +63,8 @@ sub database_user {
     return scalar(getpwnam 'postgres') ? 'postgres' : 'nobody';
 }
 
-# Run a command, as the user of the database where that is another; its output
-# goes to a log file, which is shown when it fails.
+# Run a command, as the user of the database if that is another one; its output goes
+# to a log file, which is shown if it fails.
 sub run {
     my ($self, $as_database, @command) = @_;
     my $log = "$self->{dir}/commands.log";
@@ -144,8 +146,8 @@ sub prepare_folders {
 # The roles of the database; a test names others of its own with the option roles.
 our @ROLES = qw(postgres scim scim_owner scim_app scim_reader);
 
-# Which users of the operating system are let in as which roles: others of this
-# machine are not, for who is the superuser postgres can run programs.
+# Which users of the operating system may connect as which roles.  No others may: the
+# superuser postgres can run programs.
 sub role_map {
     my ($self) = @_;
     my @all = (@ROLES, @{ $self->{roles} || [] });
@@ -184,8 +186,7 @@ CONF
     close $out;
 }
 
-# One that an older version has made, or that runs already, is closed to others
-# as well.
+# Also applied to a cluster that an older version has created, or that runs already.
 sub start_database {
     my ($self) = @_;
     my $fresh = !-e "$self->{pgdata}/PG_VERSION";
@@ -198,7 +199,7 @@ sub start_database {
     my @as = (pg('psql'), '-h', $self->{pghost}, '-U', 'postgres', '-q', '-v', 'ON_ERROR_STOP=1', '-d', 'postgres');
     $self->run(0, @as, '-f', "$ROOT/roles.sql");
     $self->run(0, @as, '-c', "CREATE DATABASE scim OWNER scim_owner ENCODING 'UTF8' TEMPLATE template0");
-    # Who tests or measures looks at the sessions of others, and ends them.
+    # Tests and measurements look at other sessions, and end them.
     $self->run(0, @as, '-c', 'GRANT pg_monitor, pg_signal_backend TO scim_owner');
     $self->apply_schema;
 }
@@ -318,7 +319,7 @@ DBDMin 1
 DBDKeep $self->{dbd_max}
 DBDMax $self->{dbd_max}
 
-# Nothing under a SCIM URL is a file, so this is never for it.
+# It never applies to a SCIM URL, because nothing below that is a file.
 <Directory />
     Require all denied
     LimitRequestBody 1

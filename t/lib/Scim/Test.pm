@@ -78,7 +78,7 @@ sub locations {
     SCIMBaseURL https://scim.example.com/provisioning/
     Require all granted
 </Location>
-# Who signs in is who he says he is.
+# The user name of a request is trusted.
 <Location /organizations>
     SetHandler scim-admin
     AuthType Basic
@@ -104,7 +104,7 @@ sub locations {
 CONF
 }
 
-# Plans are logged while a test has switched it on (query_plans).
+# Plans are logged only while a test wants them (query_plans).
 my $DATABASE_CONF = <<'CONF';
 session_preload_libraries = 'auto_explain'
 auto_explain.log_min_duration = -1
@@ -127,9 +127,9 @@ sub server {
                                 tls_port => $ENV{SCIM_TEST_TLS_PORT}, shared => 1);
 }
 
-# A server for this file alone: for one that restarts or locks it, counts what
-# it does, or puts so much into it that others would notice.  The options are
-# those of Scim::Server.
+# A server for this file alone: for a test that restarts or locks it, counts its
+# statements, or slows it down so that others would notice.  The options are those of
+# Scim::Server.
 sub own_server {
     my (%option) = @_;
     my $dir = File::Temp::tempdir('own-XXXXXX', DIR => $ENV{SCIM_TEST_DIR} || File::Spec->tmpdir, CLEANUP => 1);
@@ -165,7 +165,7 @@ END {
 my %http;
 my $http_pid = 0;
 
-# One kept connection a process and transport.
+# One kept connection per process and transport.
 sub http {
     my $transport = $_[0] || $TRANSPORT;
     %http = () unless $http_pid == $$;
@@ -183,8 +183,7 @@ sub uri {
 sub random_name { return join '', map { ('a' .. 'z')[rand 26] } 1 .. 12 }
 sub user_name { return random_name() . '@example.com' }
 
-# sql($statement, @values) -> list of rows (array refs); $1, $2 ... stand for the
-# values.
+# sql($statement, @values) -> list of rows (array refs); $1, $2 ... are the values.
 sub sql {
     my ($statement, @values) = @_;
     my $self = server();
@@ -196,7 +195,7 @@ sub sql {
     return map { chomp; [split /\t/, $_, -1] } Encode::decode_utf8($done->{out}) =~ /.*\n/g;
 }
 
-# The same on scim.account without its triggers: rows as they can only be old ones.
+# The same on scim.account without its triggers, to make rows as in old databases.
 sub sql_unchecked {
     my ($statement, @values) = @_;
     return sql("BEGIN; ALTER TABLE scim.account DISABLE TRIGGER USER; $statement;"
@@ -204,8 +203,8 @@ sub sql_unchecked {
 }
 
 # organization(profile, enabled, domains => [...], language, timezone, managed,
-# transport, http): the transport is that of the run, if none is given; http is a
-# Scim::Http for another server.
+# transport, http): the default transport is that of the run; http is a Scim::Http
+# for another server.
 sub organization {
     my (%option) = @_;
     my $self = bless { profile => 'managed', key => random_name(), %option }, 'Scim::Test::Org';
@@ -224,8 +223,8 @@ SQL
     return $self;
 }
 
-# The plans of the statements that ran while code did, as text, from
-# PostgreSQL's log; of others' as well, so the server must be the file's own.
+# The plans of the statements that ran during code, as text, from PostgreSQL's log.
+# It has those of other tests as well, so the server must be the file's own.
 sub query_plans {
     my ($code) = @_;
     server()->not_shared;
@@ -328,7 +327,7 @@ SQL
 }
 
 # request($method, $path, body, headers => {...}, token, profile, target, how =>
-# {...}): how is what Scim::Http is to do with the body.
+# {...}): how has options of Scim::Http for the body.
 sub request {
     my ($self, $method, $path, %option) = @_;
     my $token = exists $option{token} ? $option{token} : $self->{token};

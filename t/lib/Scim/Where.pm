@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 package Scim::Where;
-# Says where a test file is when script/test-file asks, because it is not done.
+# Prints where a test file is when script/test-file asks, because it takes too long.
 use strict;
 use warnings;
 use Carp ();

@@ -85,8 +85,8 @@ static int is_stopped(const scim_bulk_t *bulk)
                              && bulk->errors >= bulk->errors_allowed);
 }
 
-/* Creations may need each other in a circle, which is settled when all have
- * run; whatever else needs one, needs it settled. */
+/* Creations may need each other in a circle, and are complete when all have
+ * run; any other operation needs a complete one. */
 static void run_needed(scim_bulk_t *bulk, const scim_bulk_op_t *for_whom,
                        scim_bulk_op_t *post)
 {
@@ -370,7 +370,7 @@ static int is_revocation(const scim_error_t *error)
 }
 
 /* That a token was revoked is told once, whatever it still had to do. */
-static void note_error(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
+static void keep_error(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
                        const scim_error_t *error)
 {
     if (!bulk->revoked) {
@@ -397,7 +397,7 @@ static void put_failure(scim_bulk_t *bulk, scim_bulk_op_t *operation,
     if (is_creation(operation)) {
         operation->id = NULL;
     }
-    note_error(bulk, operation, error);
+    keep_error(bulk, operation, error);
     result = begin_result(bulk, operation);
     scim_json_put_text(result, "status", apr_itoa(pool, status));
     scim_json_put(result, "response", cJSON_Duplicate(body, 1));

@@ -31,7 +31,7 @@ static void put_copy(cJSON *object, const char *name, const cJSON *value)
     }
 }
 
-static void note_difference(difference_t *found, const char *name,
+static void add_difference(difference_t *found, const char *name,
                             const cJSON *before, const cJSON *after)
 {
     if (is_server_made(name) || scim_json_equal(before, after)) {
@@ -48,12 +48,12 @@ static void compare_all(difference_t *found, const cJSON *before,
     const cJSON *member;
 
     cJSON_ArrayForEach(member, before) {
-        note_difference(found, member->string, member,
+        add_difference(found, member->string, member,
                         scim_json_member(after, member->string));
     }
     cJSON_ArrayForEach(member, after) {
         if (!scim_json_member(before, member->string)) {
-            note_difference(found, member->string, NULL, member);
+            add_difference(found, member->string, NULL, member);
         }
     }
 }

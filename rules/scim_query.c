@@ -44,7 +44,7 @@
  * nothing stands between a comparison and its index.  "ne" is IS DISTINCT
  * FROM, true for what is unassigned.
  *
- * At the end: note_keys tells the caller which plan to expect, and scim_query_
+ * At the end: find_keys tells the caller which plan to expect, and scim_query_
  * order makes a sort key by the same rules.
  */
 #include "rules/scim_query.h"
@@ -78,13 +78,6 @@ static const char *parameter(writer_t *w, const char *value)
 {
     APR_ARRAY_PUSH(w->query->parameters, const char *) = value;
     return apr_psprintf(w->pool, "$%d", w->query->parameters->nelts);
-}
-
-/* The attribute whose values are compared. */
-static const scim_attribute_t *leaf_of(const scim_operand_t *operand)
-{
-    return operand->sub_attribute ? operand->sub_attribute
-                                  : operand->attribute;
 }
 
 /* Where the last segment of path starts, before end: its slash. */
@@ -122,7 +115,7 @@ static const char *literal_text(writer_t *w, const scim_filter_t *filter)
     if (literal->kind == SCIM_LITERAL_INSTANT) {
         return scim_text_timestamp(w->pool, literal->instant);
     }
-    return leaf_of(&filter->operand)->is_location
+    return scim_attribute_of(&filter->operand)->is_location
            ? with_version(w, literal->text) : literal->text;
 }
 
@@ -198,7 +191,7 @@ static const char *folded(writer_t *w, const char *text)
 /* The key of the value in a column. */
 static const char *column_key(writer_t *w, const scim_operand_t *operand)
 {
-    const scim_attribute_t *leaf = leaf_of(operand);
+    const scim_attribute_t *leaf = scim_attribute_of(operand);
 
     if (leaf->is_location) {
         return apr_pstrcat(w->pool, "(",
@@ -224,7 +217,7 @@ static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
     const char *text = literal_text(w, filter);
     const char *prefix = w->query->location_prefix;
 
-    if (leaf_of(&filter->operand)->is_location) {
+    if (scim_attribute_of(&filter->operand)->is_location) {
         if (strncmp(text, prefix, strlen(prefix)) != 0) {
             return NULL;
         }
@@ -235,7 +228,7 @@ static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 
 static const char *column_condition(writer_t *w, const scim_filter_t *filter)
 {
-    const char *column = leaf_of(&filter->operand)->column;
+    const char *column = scim_attribute_of(&filter->operand)->column;
     int is_id = strcmp(column, "a.id") == 0;
     const char *id;
 
@@ -258,7 +251,7 @@ static const char *column_condition(writer_t *w, const scim_filter_t *filter)
 static const char *column_list_condition(writer_t *w,
                                          const scim_filter_t *filter)
 {
-    const char *column = leaf_of(&filter->operand)->column;
+    const char *column = scim_attribute_of(&filter->operand)->column;
     int folds = filter->operand.compare == SCIM_COMPARE_FOLD;
 
     if (filter->op == SCIM_OP_PR
@@ -361,7 +354,7 @@ static const char *value_condition(writer_t *w, const scim_filter_t *filter,
 static const char *presence(writer_t *w, const scim_operand_t *o)
 {
     const char *path = json_path(w, o, o->sub);
-    int is_complex = leaf_of(o)->type == SCIM_COMPLEX;
+    int is_complex = scim_attribute_of(o)->type == SCIM_COMPLEX;
 
     return apr_psprintf(w->pool, "jsonb_path_exists(%s, '%s%s ?"
                         " ((@.type() != \"string\" || @ != \"\")"
@@ -558,7 +551,7 @@ static const char *comparison_condition(writer_t *w,
     if (is_always_present(o)) {
         return filter->op == SCIM_OP_EQ ? "FALSE" : "TRUE";
     }
-    if (!leaf_of(o)->column) {
+    if (!scim_attribute_of(o)->column) {
         return json_condition(w, filter);
     }
     return o->multi_valued ? column_list_condition(w, filter)
@@ -586,13 +579,13 @@ static const char *condition(writer_t *w, const scim_filter_t *filter)
 }
 
 /* What every matching row has by a key column. */
-static void note_keys(scim_query_t *query, const scim_filter_t *filter)
+static void find_keys(scim_query_t *query, const scim_filter_t *filter)
 {
     const scim_attribute_t *attribute = filter->operand.attribute;
 
     if (filter->kind == SCIM_FILTER_AND) {
-        note_keys(query, filter->left);
-        note_keys(query, filter->right);
+        find_keys(query, filter->left);
+        find_keys(query, filter->right);
     }
     else if (filter->kind == SCIM_FILTER_COMPARE
              && filter->op == SCIM_OP_EQ && attribute->column
@@ -611,7 +604,7 @@ const char *scim_query_condition(scim_query_t *query,
 
     query->indexed = 0;
     query->at_most_one = 0;
-    note_keys(query, filter);
+    find_keys(query, filter);
     return condition(&w, filter);
 }
 
@@ -657,7 +650,7 @@ scim_error_t *scim_query_sort_operand(scim_operand_t *operand,
     error = resolver->resolve(operand, resolver->baton, name, strlen(name),
                               NULL, 1, pool);
     if (error || !operand->name || operand->compare == SCIM_COMPARE_NONE
-        || (operand->multi_valued && leaf_of(operand)->column)) {
+        || (operand->multi_valued && scim_attribute_of(operand)->column)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "sortBy must name an attribute that can be sorted,"
                           " not '%.120s'.", name);
@@ -682,14 +675,14 @@ scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
     const char *column;
 
     SCIM_ERR(scim_query_sort_operand(&operand, name, resolver, pool));
-    column = leaf_of(&operand)->column;
+    column = scim_attribute_of(&operand)->column;
     order->type = types[operand.compare];
     if (!column) {
         order->key = member_key(&w, &operand);
     }
     else {
         /* URLs of one organization differ in the id alone. */
-        order->key = leaf_of(&operand)->is_location
+        order->key = scim_attribute_of(&operand)->is_location
                      ? apr_pstrcat(pool, "(", column,
                                    "::text COLLATE \"C\")", NULL)
                      : column_key(&w, &operand);

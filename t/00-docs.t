@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What is written about the sources: whatever a comment, a test or a document
-# cites is there.
+# Documentation: everything that a comment, a test or a document cites exists.
 use strict;
 use warnings;
 use File::Basename qw(dirname);
@@ -21,8 +20,8 @@ sub content {
 }
 @TEXTS = grep { -f && $_ ne 't/00-docs.t' } @TEXTS;
 
-# Documents: a name with .md is that of a file, from here, from where it is
-# cited, or in docs/.
+# Documents: a name with .md is a file, relative to the root, to the citing file,
+# or in docs/.
 my @missing;
 for my $file (@TEXTS) {
     for my $name (content($file) =~ m{(?<![\w./\$-])((?:[\w-]+/|\.\./)*[\w-]+\.md)\b}g) {
@@ -48,15 +47,15 @@ my @twice = grep { keys %{ $home{$_} } > 1 || grep { $_ > 1 } values %{ $home{$_
 is_deeply \@twice, [], 'every id has one meaning';
 cmp_ok scalar keys %home, '>', 900, 'the ids are found';
 
-# What looks like an id of a client's habit, an item of the checklist, a ruling
-# or a trap is one.
+# Each text in the form of an id (a client's habit, an item of the checklist, a
+# ruling or a trap) is one.
 my $HABIT = qr/(?:EX|OT|[EVGOLNH])\d{1,2}[a-d]?/;
 my @unknown;
 for my $file (@TEXTS) {
     my $text = content($file);
     my @ids = grep { !/^UTF-/ } $text =~ /(?<![\w-])([A-Z]{2,5}-\d\d)\b/g;
     push @ids, map { "Trap $_" } $text =~ /design\.md, trap (\d+)/g;
-    # Not in the midst of data: of a URL, an escape, an option.
+    # Except within data, such as a URL, an escape or an option.
     while ($file !~ /\.(?:tsv|js|sql)$/ && $text =~ /(?<![\w%\\+&#.\/"'-])($HABIT)(?:(?:-| to )($HABIT))?(?![\w%(])/g) {
         push @ids, grep { defined } $1, $2;
     }
@@ -66,7 +65,7 @@ for my $file (@TEXTS) {
 is_deeply \@unknown, [], 'every id that is cited is explained'
     or diag join "\n", @unknown;
 
-# Each source begins by saying what it is for.
+# Each source begins with its purpose.
 my @silent;
 for my $file (@C) {
     my ($head) = content($file) =~ m{\A((?:\s|/\*.*?\*/)*)}s;
@@ -80,7 +79,7 @@ my %base = map { m{([^/]+)\.[ch]$} ? ($1 => 1) : () } grep { !m{^(?:t|bench|scim
 my $design = content('docs/design.md');
 is_deeply [grep { $design !~ /\b$_\b/ } sort keys %base], [], 'docs/design.md says what each source is for';
 
-# README has every directive that configtest knows and that is ours.
+# README has every directive of the module that configtest knows.
 my @directives = map { content($_) =~ /(?:X\(\w+, |AP_INIT_\w+\()"(SCIM\w+)"/g } glob 'httpd/scim_config.[ch]';
 my ($chapter) = content('README') =~ /^Directives\n-+\n(.*?)\n\n\n/ms;
 cmp_ok scalar @directives, '>', 15, 'the directives are found';

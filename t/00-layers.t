@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A folder is a layer: includes point downwards only, and each library of the world
-# below has one owner.
+# A folder is a layer: includes point downwards only, and each foreign library has one
+# owner.
 use strict;
 use warnings;
 use lib 't/lib';

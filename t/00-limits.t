@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# No test waits for ever: a file that hangs fails with its name, and what it
-# started is ended.
+# No test waits for ever: a file that hangs fails with its name, and the processes
+# that it has started are ended.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -34,7 +34,7 @@ sub said {
     return ($status, scalar <$in>);
 }
 
-# A daemon that lasts, and whether it does.
+# A daemon that does not end by itself, and whether it still runs.
 sub daemon { return "system qq(setsid sh -c 'echo \\\$\\\$ > $dir/$_[0].pid; exec sleep 1000' > /dev/null 2>&1 &);\n"
     . "select undef, undef, undef, 0.05 until -s '$dir/$_[0].pid';\n" }
 sub is_ended {
@@ -98,7 +98,7 @@ my $pid = $client->{pid};
 undef $client;
 ok !-e "/proc/$pid", 'a process that nobody knows any more is ended';
 
-# Nothing waits but by these.
+# Nothing waits except by these functions.
 my %WAITS = (
     't/*.t t/lib/Scim/*.pm' => [
         qr{(?<![-\w])(?:fork|waitpid|system|exec|qx|alarm|readline|sysread|IPC::Open\d)\b(?!\s*(?:=>|\d))},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# t/mutants/table fits the sources, so that script/mutants can be run any time.
+# t/mutants/table fits the sources, so that script/mutants can be run at any time.
 use strict;
 use warnings;
 use lib 't/lib';

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What a project has beside its code: its license, its news, and commits that say
-# why.
+# The project around the code: its license, its news, and commits that say why.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -28,8 +27,8 @@ is +Digest::SHA->new(256)->addfile('LICENSE')->hexdigest,
     'cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30',
     'LICENSE is the Apache License, Version 2.0, to the letter';
 
-# Sources: no configuration, which becomes its administrator's own, no data, and no
-# schema of an earlier version, which is what it was.
+# Sources: without configuration, which becomes the administrator's own, data, and
+# schemas of earlier versions, which must not change.
 my %COMMENT = ((map { $_ => '/\\* % \\*/' } qw(c h css)), (map { $_ => '# %' } qw(t pm mk am)), (map { $_ => '// %' } qw(js mjs)),
                sql => '-- %', html => '<!-- % -->', ac => 'dnl %', '#!' => '# %');
 SKIP: {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the sources look like, as far as a program can see it.
+# The style of the sources, as far as a program can check it.
 use strict;
 use warnings;
 use Test::More;

@@ -61,7 +61,7 @@ is_deeply [grep { taken_for($_) ne $_ } @english], [], 'no message is taken for 
 
 my %bound = content('values/scim_bounds.h') =~ /^#define (SCIM_\w+) (\d+)$/mg;
 
-# What C, SQL and the page each have to write down is the same.
+# C, SQL and the page agree on what each of them has to contain.
 my @roles = content('values/scim_role.h') =~ /^#define SCIM_ROLE_[A-Z]+ "([A-Z]+)"/mg;
 is scalar @roles, 3, 'values/scim_role.h has three roles';
 is_deeply [(content('schema.sql') =~ /new\.role NOT IN \(([^)]*)\)/)[0] =~ /'(\w+)'/g], \@roles, 'schema.sql has the same';

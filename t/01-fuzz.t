@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The fuzzers of script/fuzz: what they have met before is met again, and each
-# looks around for a moment.  SCIM_FUZZ_SECONDS: for how long each.
+# The fuzzers of script/fuzz: each replays its corpus and then looks for new inputs
+# for SCIM_FUZZ_SECONDS.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -42,7 +42,7 @@ for my $harness (@harnesses) {
     like $said, qr/^$harness +[1-9]\d{2,} executions/m, "$harness: is run";
 }
 
-# What is not understood is refused.
+# Unknown arguments are refused.
 ($status, $said) = fuzz('--seconds', 'x');
 is $status, 2, 'a time that is none is refused';
 ($status, $said) = fuzz('nothing');

@@ -112,7 +112,7 @@ my $body = qq({"userName":"$name","displayName":"Lost"});
 my $client = Scim::Http->new(server()->{url}, http2 => 0);
 $client->send_only("POST " . $org->path . "/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $org->{token}\r\n"
     . "Content-Type: application/scim+json\r\nContent-Length: " . length($body) . "\r\n\r\n$body");
-# To close it before the request is read would lose that as well, over TLS.
+# Over TLS, closing the connection before the request is read would lose the request.
 shutdown $client->{socket}, 1;
 Scim::Server::wait_until('the account of the lost answer', 20, sub { match($name)->{json}{totalResults} });
 close $client->{socket};

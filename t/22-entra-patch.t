@@ -119,7 +119,7 @@ my $deleted = $org->delete("/Users/$id");
 is_deeply [$deleted->{status}, $deleted->{content}], [204, ''], 'E60: DELETE';
 is_error($org->delete("/Users/$id"), 404, undef, 'E60: DELETE of an unknown id');
 
-# Atomic: what fails leaves nothing behind
+# Atomic: a failed PATCH changes nothing
 $id = $org->create(title => 'T')->{id};
 my $events = event_count($org);
 is_error($org->patch_ops($id, op('replace', 'title', 'X'), op('replace', 'active', 'perhaps')), 400, 'invalidValue',

@@ -29,7 +29,7 @@ sub full_user {
     };
 }
 
-# What is read back must hold everything that was sent, the strings "True" as
+# The answer must contain everything that was sent, with the strings "True" as
 # booleans.
 sub echoes {
     my ($sent, $got, $name) = @_;
@@ -42,7 +42,7 @@ sub echoes {
     return is_deeply \%have, \%expected, $name;
 }
 
-# The same as PATCH sees it: bracket paths first, then a flat dictionary.
+# The same as a PATCH: bracket paths first, then a flat dictionary.
 sub flat {
     my ($user) = @_;
     my (@bracket, %flat);

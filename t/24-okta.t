@@ -22,7 +22,7 @@ sub created {
              externalId => '00ujl29u0le5T6Aj10h7', groups => [], password => '1mz050nq', active => TRUE, %more };
 }
 
-# The profile as Okta pushes it: what it has read, changed.
+# The profile as Okta pushes it: the resource that it has read, with changes.
 sub pushed {
     my ($user, %more) = @_;
     return { schemas => [CORE], id => $user->{id}, userName => $user->{userName},

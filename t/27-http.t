@@ -122,7 +122,7 @@ is_error($org->post('/Users', '{"a":"' . 'x' x 3000 . '"}', profile => 'small'),
 is $org->get('/Users?count=0')->{json}{totalResults}, $count, 'nothing is stored by a refused request';
 is $org->get('/Users')->{status}, 200, 'and the connection goes on';
 
-# Bounds that a body under the limit could pass
+# Limits that a body below the size limit could exceed
 my @many = map { { value => "v$_" } } 1 .. 1001;
 is_error($org->post('/Users', { userName => user_name(), displayName => 'x', emails => \@many }), 400, 'invalidValue', 'SEC: 1,001 elements');
 is $org->post('/Users', { userName => user_name(), displayName => 'x', emails => [@many[0 .. 999]] })->{status}, 201, 'SEC: 1,000 elements';

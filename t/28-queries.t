@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Queries as clients write them: a parameter twice or empty, names with a
-# filter behind them, words without quotation marks, and what a search, a
-# PatchOp and a BulkRequest are forgiven.
+# Queries as clients write them: a parameter twice or empty, names followed by a
+# filter, words without quotation marks, and deviations in a search, a PatchOp
+# and a BulkRequest.
 use strict;
 use warnings;
 use utf8;
@@ -145,7 +145,7 @@ for my $case (['/users', '/Users'], ['/USERS/1', '/Users'], ['/roles', '/Roles']
 }
 unlike $org->get('/user')->{json}{detail}, qr/Users/, 'HTTP-43: nobody guesses what was meant';
 
-# Who is there already
+# Existing accounts
 my $managed = organization();
 my $taken = $managed->create(userName => 'taken@example.com');
 for my $profile ('managed', 'strict') {

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# /ServiceProviderConfig, /ResourceTypes and /Schemas, and what Entra ID makes
-# of them.
+# /ServiceProviderConfig, /ResourceTypes and /Schemas, and how Entra ID uses them.
 use strict;
 use warnings;
 use lib 't/lib';

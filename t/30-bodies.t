@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bodies are taken whole, however they arrive: plain, over TLS and over HTTP/2, at
-# once or in pieces (each a write, a record of TLS, a chunk, or a DATA frame); and
-# what is too large, too slow or broken off is refused and stores nothing.
+# Bodies are read completely, however they arrive: plain, over TLS and over HTTP/2,
+# at once or in pieces (each a write, a record of TLS, a chunk, or a DATA frame).  A
+# body that is too large, too slow or incomplete is refused and stores nothing.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -14,7 +14,7 @@ my $LIMIT = 1_048_576;
 my $SETTINGS_LIMIT = 65_536;
 my @CUTS = ((map { 2**$_ } 0 .. 15), 8191, 8193, 16_383, 16_385);
 
-# Another httpd, which does not wait for ever and takes gzip in one Location.
+# Another httpd, with a short timeout and with gzip in one Location.
 my $dir = File::Temp::tempdir('scim-bodies-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $own = Scim::Server->new(dir => $dir, database => server(), tls_port => Scim::Server::free_port(), conf => <<'CONF');
 Timeout 2
@@ -57,7 +57,7 @@ sub settings {
     return $r;
 }
 
-# Cut in two, everywhere.
+# Cut in two, at every byte.
 sub cut {
     my @lost;
     for my $cut (@CUTS) {
@@ -129,8 +129,9 @@ sub limits {
     is settings(POST => 'tokens', ' ' x 3_000_000)->{status}, 413, "and with 3 MB ($transport)";
 }
 
-# Broken off behind what is a whole document: that is no document.  In HTTP/2 only
-# a length tells, so without one it is the document that is broken off.
+# A body that ends too early is not a document, even if its beginning is a complete
+# one.  In HTTP/2 only Content-Length shows that, so without it the document itself is
+# cut.
 sub broken {
     for my $chunked (0, 1) {
         my $person = person();
@@ -166,7 +167,7 @@ sub long {
     my $long = '/Users?filter=' . uri('userName eq "' . 'x' x 9_000 . '"');
     my $r = $org->get($long);
     is $r->{status}, 414, "a URL over LimitRequestLine is 414 ($transport)";
-    # mod_http2 does not say what the URL was.
+    # mod_http2 does not report the URL.
     return if $transport eq 'h2';
     is_error($r, 414, undef, "HTTP-46: with a SCIM body ($transport)");
     like $r->{json}{detail}, qr/LimitRequestLine.*POST to \.search/, "that says what helps ($transport)";

@@ -46,7 +46,7 @@ sub ask {
     return $org->request($option{method} || 'GET', '/Users?count=0', profile => $location, %option);
 }
 
-# Who gets in where.
+# Who gets access where.
 my %in = (scim => [qw(https://loopback h2://loopback http://loopback)], on => [qw(https://loopback h2://loopback)],
           off => [sort keys %client], 'off/inner' => [sort keys %client], 'off/on' => [qw(https://loopback h2://loopback)]);
 for my $location (sort keys %in) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Identity providers speak TLS, and some HTTP/2: what is tested without them holds
-# with them, too.  Each of these files runs once more by either.
+# Identity providers speak TLS, and some HTTP/2.  Each of these files, which test
+# plain HTTP, runs once more with either.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -11,12 +11,12 @@ my @FILES = qw(t/20-exchanges.t t/25-entra-cycle.t t/27-http.t t/37-bulk.t t/63-
 
 my $server = server();
 
-# What a test file said, and whether it passed.
+# The output of a test file, and whether it passed.
 sub run_over {
     my ($transport, $file) = @_;
     local $ENV{SCIM_TEST_TRANSPORT} = $transport;
     local @ENV{qw(SCIM_TEST_DIR SCIM_TEST_PORT SCIM_TEST_TLS_PORT)} = @$server{qw(dir port tls_port)};
-    # They count as what they are without it.
+    # Its tests are recorded only in the run without it.
     local $ENV{SCIM_TEST_NAMES};
     my $done = Scim::Process::run([$^X, '-It/lib', $file]);
     return ($done->{status} == 0, $done->{out} . $done->{err});

@@ -51,8 +51,7 @@ for my $filter (@invalid) {
     is_error($r, 400, 'invalidFilter', "FLT-56: $filter");
 }
 
-# Hostile ones: whatever they are, no 500 and no other answer than a refusal or
-# a list.
+# Hostile ones: the answer is a refusal or a list, never a 500.
 sub survives {
     my ($filter, $name) = @_;
     my $r = $org->filter($filter);

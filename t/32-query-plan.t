@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Indexes answer what they are there for: the plans that PostgreSQL really used
-# for requests to a large organization.
+# Indexes are used for the queries that they are made for: the actual plans of
+# requests to a large organization.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -49,9 +49,9 @@ uses_for('userName eq "plan77@example.com" and active eq true', 'account_user_na
 uses_for('externalId eq "p77" or externalId eq "p78"', 'account_external_id', 'two externalIds');
 ok !(grep { !/Index.*account_created/ } plans_of('/Users?count=10')), 'a page of all accounts is read in order';
 
-# Every attribute that lives in the JSON ("primary eq false" is true of what is
-# absent as well, so no index can answer that), by the schemas that the server
-# publishes; compared as its type wants.
+# Every attribute that is stored in the JSON, by the schemas that the server
+# publishes, compared as its type requires.  ("primary eq false" is true of absent
+# values as well, so no index can answer it.)
 my %literal = (string => '"x77"', reference => '"https://example.com/x77"', boolean => 'true', binary => '"eDc3"',
                dateTime => '"2026-01-01T00:00:00Z"', integer => '77', decimal => '7.7');
 my %is_column = map { $_ => 1 } qw(userName displayName externalId preferredLanguage timezone active groups);
@@ -72,8 +72,8 @@ uses_for('emails[type eq "work" and value eq "plan77@example.com"]', 'account_by
 uses_for('roles.value eq "USER"', 'account_by_attribute', 'a value that most rows may have');
 uses_for('title eq "t77" and emails.value co "plan"', 'account_by_attribute', 'eq and a condition that no index answers');
 
-# A page behind a cursor reads its own rows from the index of the order; those
-# without a userName, of whom there are none, may be sorted.
+# A page after a cursor reads its own rows from the index of the order; rows without
+# a userName, of which there are none, may be sorted.
 sub reads_in_order {
     my ($query, $index) = @_;
     my $cursor = $org->get("/Users?count=10$query&cursor")->{json}{nextCursor};

@@ -105,7 +105,7 @@ while (defined $at && @walked < 5) {
 is_deeply \@walked, ['long a', 'long b', 'long c'], 'CUR-03: a walk over the longest sort keys comes to its end';
 is_error($long->post('/Users', { userName => user_name(), displayName => 'x', $_ => 'x' x 513 }), 400, 'invalidValue', "$_ is bounded") for qw(externalId displayName preferredLanguage);
 
-# Accounts come and go while somebody walks
+# Accounts are created and deleted during a walk
 my (%seen, @doubled);
 my @there = names($org->get('/Users?count=100')->{json});
 my $next = '';

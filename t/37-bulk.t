@@ -124,7 +124,7 @@ is statuses(bulk([add('a'), @bad, add('b')], failOnErrors => 1)), '201 404', 'BU
 is stored(), $before + 1, 'BULK-21: what was done stays';
 is statuses(bulk([add('a'), $bad[0], add('b'), $bad[1], add('c')], failOnErrors => 2)), '201 404 201 404', 'BULK-19: or the second';
 
-# Creations side by side, which else go out together
+# Consecutive creations, which are otherwise sent together
 $before = stored();
 is statuses(bulk([add('a', userName => $org->{issuer_name}), add('b'), add('c')], failOnErrors => 1)), '409',
     'BULK-18: the first error stops creations side by side, too';
@@ -201,7 +201,7 @@ is statuses($r), '201 201 204', 'BULK-26: an account that is deleted again needs
 $r = bulk([add('x', manager('bulkId:y')), $bad[0], add('y')], failOnErrors => 1);
 is statuses($r), '201 404 201', 'BULK-32: what another needs is done before the stop';
 
-# What it leaves behind
+# Its effects
 is_deeply [sql(q{SELECT 1 FROM pg_stat_activity WHERE datname = 'scim' AND state LIKE 'idle in%'})], [], 'BULK-21: no transaction stays open';
 sql(<<'SQL');
 CREATE TABLE scim.waits (setting text);
@@ -264,7 +264,7 @@ is_deeply [map { $refs->get("/Users/$_->{id}")->{json}{title} } $one, $two], [un
 @done = run_bulk(changing('bulkId:B', { op => 'add', path => "$ENT_MANAGER.value", value => 'bulkId:C' }), creating('B'), creating('C'));
 is_deeply [outcome_of(@done), manager_of_account(made_id($done[1]))], [[200, 201, 201], made_id($done[2])], 'BULK-24: a path and a value may refer to different operations';
 
-# What comes later is later
+# The order of events
 @done = run_bulk(creating(A => managed_by({ value => 'bulkId:B' })), creating(B => managed_by({ value => 'bulkId:A' })), changing('bulkId:B', { op => 'remove', path => $ENT_MANAGER }));
 is_deeply outcome_of(@done), [201, 201, 200], 'BULK-32: a circle, and a change of it';
 is manager_of_account(made_id($done[1])), undef, 'BULK-32: the change is not undone';

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# statements.sql: PostgreSQL takes every statement, from scim_app's role, with
-# as many parameters as C believes, and statements.awk reads it as it says.
+# statements.sql: PostgreSQL accepts every statement, in the role scim, with as many
+# parameters as C expects, and statements.awk reads it as the head of the file says.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -16,7 +16,7 @@ sub awk {
     return Scim::Process::run([@awk, '-v', "to=$to", '-f', 'storage/statements.awk', $file // 'storage/statements.sql']);
 }
 
-# The table that C has: name => number of parameters
+# The table in C: name => number of parameters
 sub table_of { my ($texts) = @_; return { $texts =~ /^    \{ "(\w+)", (\d+), [01],$/mg } }
 
 open my $texts, '<', 'storage/statement_texts.inc' or die "statement_texts.inc: $!\n";
@@ -64,7 +64,7 @@ is_refused("-- name: X\nSELECT 'a\nb';\n", 'a quoted text of two lines');
 is_refused("-- name: X\nSELECT 1;\n-- name: X\nSELECT 2;\n", 'a name that is used twice');
 is_refused("-- name: X\nSELECT 1;\n-- name: y :repeatable\n", 'a name that C cannot have');
 
-# Every awk of this machine makes the same.
+# Every awk of this machine gives the same result.
 for my $awk (['mawk'], ['gawk', '--posix'], ['original-awk'], ['busybox', 'awk']) {
     SKIP: {
         skip "there is no $awk->[0] here", 1 unless grep { -x "$_/$awk->[0]" } split /:/, $ENV{PATH};

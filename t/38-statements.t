@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# How often a request goes to the database: who asks, and what it asks for.
-# Each row is a statement that PostgreSQL ran.
+# How many statements a request needs.  Each row is a statement that PostgreSQL ran.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -11,8 +10,8 @@ my $org = organization();
 my @users = map { $org->create } 1 .. 4;
 my $next = $org->get('/Users?count=2&cursor')->{json}{nextCursor};
 
-# What happens once a minute, what the test itself asks, and a function that the
-# planner evaluates within a statement, which has no text, are left out.
+# Statements that run once a minute, those of the test itself, and a function that
+# the planner evaluates within a statement, which has no text, are left out.
 sub statements {
     my ($request) = @_;
     $request->();

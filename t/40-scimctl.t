@@ -155,14 +155,14 @@ like +(scimctl('-x', 'org', 'list'))[2], qr/invalid option/, 'an option of one l
 ($status, $out) = import_file("userName,displayName,externalId\rn\@example.com,N,\rm\@example.com,M,\"M\rN\"", '--dry-run');
 is $out, "2 account(s) could be imported: 0 ADMIN, 0 USER, 2 GUEST\n", 'lines that end as on an old Macintosh, and a last one without an end';
 
-# Import of many: in constant memory, with a sign of life
+# Import of many accounts: in constant memory, with progress
 sub import_many {
     my ($count, $quote) = @_;
     my $file = File::Temp->new(SUFFIX => '.csv');
     print $file "userName,displayName,role\n", map { "n$_\@example.com,${quote}Number $_$quote," . ('ADMIN', 'USER', '')[$_ % 3] . "\n" } 1 .. $count;
     close $file;
     my $import = Scim::Process->start([$program, @db, 'account', 'import', $key, "$file", '--dry-run'], out => 'pipe');
-    # The last word, not the largest: the first looks may see this program's copy,
+    # The last value, not the largest: the first ones may be of this program's copy,
     # before it has become scimctl.
     my $peak = 0;
     Scim::Process::until_true(120, sub {
@@ -225,11 +225,11 @@ refused(qr/not a number/, "--count $_", 'account', 'list', $key, '--count', $_) 
 like $out, qr/^displayName +Zoë$/m, 'account show';
 like $out, qr/^managed +no$/m, 'says that it is unmanaged';
 refused(qr/no account/, 'an unknown account', 'account', 'show', $key, 'x@example.com');
-# Such a name can only be an old one.
+# Only old accounts can have such a name.
 sql_unchecked(q{UPDATE scim.account SET display_name = E'\x1b[2Jred\x07' WHERE user_name = 'own@example.org'});
 unlike +(scimctl('account', 'list', $key))[1], qr/[\x1b\x07]/, 'control characters do not reach the terminal';
 
-# What an administrator does on the settings page
+# Actions of an administrator on the settings page
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim'))[1], "https://host/scim/$key/v2\n", 'org url';
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim//'))[1], "https://host/scim/$key/v2\n", 'org url: slashes at the end do not count';
 refused(qr/--base must be the public URL/, "org url --base $_", 'org', 'url', $key, '--base', $_) for 'host/scim', 'ftp://host/';

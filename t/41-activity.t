@@ -57,7 +57,7 @@ for my $name ($user->{userName}, uc $user->{userName}, $user->{id}) {
 is scalar(entries('--count', 2)), 2, 'as many as asked for';
 like scimctl('activity', 'list', $org->{key}), qr/refused 409 +POST \S+: Another account/, 'a table for people';
 
-# An account that is gone
+# A deleted account
 my $gone = $org->create(roles => [{ value => 'USER', primary => TRUE }]);
 $org->post('/Users', { userName => $gone->{userName}, displayName => 'Twin' });
 $org->delete("/Users/$gone->{id}");
@@ -69,7 +69,7 @@ $org->create(userName => $gone->{userName});
 is_deeply [map { $_->{kind} =~ s/.*:prov://r } entries('--account', $gone->{userName}, '--outcome', 'changed')],
     ['create:full', 'delete', 'create:full'], 'and beside that of a new account of this name';
 
-# What the organization itself does
+# Changes of the organization itself
 scimctl('org', 'disable', $org->{key});
 is $org->get('/Users')->{status}, 403, 'provisioning is off';
 my ($off, $switch) = entries();
@@ -92,7 +92,7 @@ is +(entries())[0]{kind}, 'urn:mod_scim:event:token:delete', 'and deleted';
 # Bounds
 $org->post('/Users', { userName => 'x' x 100_000, displayName => 'x' });
 cmp_ok length((entries())[0]{userName}), '<', 600, 'a long name is shortened';
-# Four bytes a character, so that whatever the limit is, one of these has it within one.
+# With four bytes per character, any limit is within a character of one of these.
 for my $shift (0 .. 3) {
     $org->post('/Users', { userName => 'x' x $shift . "\x{1F600}" x 400, displayName => 'x' });
     my ($cut) = entries();
@@ -106,7 +106,7 @@ is_deeply [$kept <= 1000, $old], [1, 0], 'the latest thousand refusals of 30 day
 is scalar(grep { /another organization/ } map { $_->{detail} // '' } entries('--outcome', 'refused')), 0, 'nothing of others';
 is_deeply [entries('--account', 'nobody@example.com')], [], 'of nobody there is nothing';
 
-# Following, while more happens at once than is listed
+# Following, while more happens at the same time than one look lists
 my @follow = server()->scimctl('--json', 'activity', 'list', $org->{key}, '--follow', '--count', 5);
 my $follower = Scim::Process->start(\@follow, out => 'pipe');
 $follower->line for 1 .. 5;

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Absence has one meaning at every door: null, "", [] and {} say what a missing
-# member says.  What a request does not say takes nobody's access away, and
-# gives it to nobody.
+# Absence has one meaning everywhere: null, "", [] and {} are the same as a missing
+# member.  An absent value never takes access away and never gives it.
 use strict;
 use warnings;
 use utf8;
@@ -48,7 +47,7 @@ for my $mode (qw(managed open strict open-strict)) {
     is is_active($org, $user), 1, "and null does not put him out ($mode)";
 }
 
-# Nobody is demoted by saying nothing; saying that there is no role demotes.
+# An absent role demotes nobody; an explicit empty list of roles does.
 my $org = organization();
 for my $form (sort keys %ABSENT) {
     next if $form eq '[]';
@@ -113,7 +112,7 @@ for my $name (sort keys %removals) {
     is role($org, $user), 'ADMIN', 'an unknown role is still no removal';
 }
 
-# Set once: a PUT takes nothing away
+# Set once: a PUT clears nothing
 {
     my $set = organization(language => 'ja-JP', timezone => 'Asia/Tokyo');
     for my $profile (qw(managed strict)) {
@@ -166,7 +165,7 @@ for my $value (undef, '', [], {}) {
     }
 }
 
-# A PATCH without a path that says nothing
+# A PATCH without a path and without values
 for my $form (sort keys %ABSENT, keys %LIST) {
     my $user = $org->create(title => 't');
     my $value = exists $ABSENT{$form} ? $ABSENT{$form} : $LIST{$form};
@@ -195,7 +194,7 @@ for my $form (sort keys %ABSENT, keys %LIST) {
     }
 }
 
-# An element without its value is no element
+# An element without its value is ignored
 {
     my $user = $org->create(phoneNumbers => [{ type => 'work', value => '1', primary => TRUE }], addresses => [{ type => 'work', locality => 'x', primary => TRUE }]);
     my $r = $org->patch_ops($user->{id}, { op => 'replace', path => 'phoneNumbers[type eq "work"].value', value => '' },

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What clients mean by values in another shape is done, and what cannot be
-# understood is refused as a whole: nothing is stored as it was not meant, and
-# nothing that the schema knows is dropped with a 200.
+# Values in another shape are interpreted as clients mean them.  A request with a
+# value that cannot be interpreted is refused as a whole: nothing is stored in a
+# wrong form, and no known attribute is dropped with a 200.
 use strict;
 use warnings;
 use utf8;
@@ -100,7 +100,7 @@ does({ op => 'replace', path => 'title', value => '[null]' }, { title => undef }
 does({ op => 'replace', path => 'title', value => '[["t"]]' }, { title => 't' }, 'a list in a list in a string');
 makes({ title => ['', 't'], ENT() => { department => [undef, 'd'], manager => [{}, { value => 'm' }] } }, { title => 't' }, 'one value among what is absent');
 
-# Lists with their places, as PHP writes them
+# Lists with their indexes, as PHP writes them
 my %by_place = (1 => { value => 'a@example.com' }, 3 => 'b@example.com');
 my $placed = [{ value => 'a@example.com' }];
 does({ op => 'replace', path => 'emails', value => { 1 => $by_place{1} } }, { emails => $placed }, 'an object with one place for a list');
@@ -125,7 +125,7 @@ for my $case (['in a string' => sub { $JSON->encode($_[0]) }], ['in a list of on
     is $org->get("/Users/$user->{id}")->{json}{title}, 'bulk', 'are what was meant';
 }
 
-# What cannot be understood
+# Values that cannot be interpreted
 refuses({ op => 'replace', path => 'emails', value => '[{"value":' }, 'invalidValue', 'broken JSON for a list');
 refuses({ op => 'replace', path => 'roles[primary eq "True"].value', value => '{"value":"USER"' }, 'invalidValue', 'broken JSON for a role');
 refuses({ op => 'replace', path => 'roles', value => [{ value => '[USER' }] }, 'invalidValue', 'broken JSON in a role');
@@ -165,7 +165,7 @@ refuses({ op => 'replace', value => { 'emails]' => 'x' } }, 'invalidPath', 'anot
 refuses({ op => 'remove', path => CORE }, 'mutability', 'to remove the resource itself');
 is $org->post('/Users', { userName => user_name(), displayName => 'x', 'emails[' => 'x' })->{status}, 400, 'nor does a POST drop one';
 
-# Strictly a value is what it looks like
+# Strictly a value is taken as it is
 {
     my $strict = organization(profile => 'strict');
     my $user = $strict->create;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Names: what is the same, in C as in SQL, and what a name cannot have, at every
-# door.
+# Names: which ones are the same, in C and in SQL, and which characters they cannot
+# have, in every kind of request.
 use strict;
 use warnings;
 use utf8;
@@ -35,7 +35,7 @@ sub page {
 }
 sub sql_fails { my (@statement) = @_; return eval { sql(@statement); 1 } ? '' : $@ }
 
-# What is the same: full case folding, whatever stands beside a letter
+# Equal names: full case folding, independent of the neighbours of a letter
 my %same = (
     'a final sigma' => ['ΟΔΟΣ', 'οδος', 'οδοσ'], 'sigmas within an address' => ['ΣΟΦΙΑ.ΠΑΠΠΑΣ', 'σοφια.παππας', 'σοφια.παππασ'],
     'a sharp s' => ['Straße', 'STRASSE', 'STRAẞE'], 'a Turkish capital' => ['İbrahim', "i\x{307}brahim"],
@@ -53,7 +53,8 @@ for my $what (sort keys %same) {
 my $dotless = $org->create(userName => "\x{131}.$org->{key}\@example.com");
 is_list($org->filter(qq(userName eq "i.$org->{key}\@example.com")), [], 'a dotless i is no i');
 
-# A part of what was typed is found, in SQL (columns and JSON) and in C (PATCH paths)
+# A part of a name is found as it was typed, in SQL (columns and JSON) and in C
+# (PATCH paths)
 my $greek = $org->create(displayName => 'ΟΔΟΣ ΑΘΗΝΑΣ', nickName => 'ΣΟΦΟΣ', emails => [{ type => 'work', value => 'ΚΩΣΤΑΣ@example.com' }]);
 for my $filter ('displayName sw "ΟΔΟΣ"', 'displayName sw "οδος"', 'displayName co "ΔΟΣ"', 'displayName co "ος αθ"', 'displayName ew "ΑΘΗΝΑΣ"', 'displayName ew "ηνασ"',
                 'nickName sw "σοφος"', 'nickName sw "ΣΟΦΟΣ"', 'nickName co "ΦΟΣ"', 'emails.value sw "κωστας"', 'emails[value co "ΤΑΣ"]', 'emails[value eq "κωστασ@EXAMPLE.com"]') {
@@ -81,15 +82,15 @@ SQL
         $row->[$_] eq $other->[$_] or push @{ $differ{$_} }, $row->[0] for 1 .. 4;
     }
     cmp_ok scalar(@c), '>', 195_000, 'both sides have seen them';
-    # No character is U+FDD0, which stands in for one on the way.
+    # U+FDD0 is not a character; the folding uses it internally.
     is_deeply $differ{1}, ['fdd0'], 'scim.fold is the fold of C';
     is_deeply $differ{2}, ['fdd0'], 'scim.user_name_key is the key of C';
     is_deeply $differ{3}, [], 'scim.is_identifier refuses what C refuses';
-    # Where joiners and variation selectors may stand, C alone knows.
+    # Only C knows where joiners and variation selectors are allowed.
     is_deeply [grep { !/^(?:180[bcdf]|200[cd]|fe0.|e01..)$/ } @{ $differ{4} }], [], 'scim.is_name refuses what C refuses';
 }
 
-# What a name cannot have
+# Forbidden characters
 my %bad = ("\x{a0}" => 'U+00A0', "\x{200b}" => 'U+200B', "\x{3000}" => 'U+3000', "\x{2003}" => 'U+2003', "\x{feff}" => 'U+FEFF', "\x{ad}" => 'U+00AD',
            "\x{2060}" => 'U+2060', "\x{200d}" => 'U+200D', "\x{202e}" => 'U+202E', "\x{2066}" => 'U+2066', "\x{3164}" => 'U+3164', "\x{2028}" => 'U+2028',
            "\x{85}" => 'U+0085', "\x{fe0f}" => 'U+FE0F', "\x{180e}" => 'U+180E', "\x{2800}" => 'U+2800', "\x{e0041}" => 'U+E0041',
@@ -140,7 +141,7 @@ for my $name ('山田　太郎', "辻\x{e0100}", "علی\x{200c}رضا", "Zoë \
 is $org->post('/Users', { userName => "Two Words $org->{key}", displayName => 'x' }, profile => 'open')->{status}, 201, 'a userName of two words is one in the profile open';
 is $org->post('/Users', { userName => "Two  Words $org->{key}", displayName => 'x' }, profile => 'open')->{status}, 400, 'with two blanks it is none';
 
-# What is there already keeps nobody from being deactivated.
+# Accounts with old names can be deactivated all the same.
 {
     my $old = organization(domains => ['example.com']);
     my $leaver = $old->create;
@@ -154,7 +155,7 @@ is $org->post('/Users', { userName => "Two  Words $org->{key}", displayName => '
     is sql_fails('UPDATE scim.account SET active = false WHERE id = $1', $leaver->{id}), '', 'and so does SQL';
 }
 
-# Domains are compared as DNS has them.
+# Domains are compared as in DNS.
 {
     my $idn = organization(domains => ['bücher.example', 'xn--wgv71a119e.jp']);
     for my $domain ('bücher.example', 'BÜCHER.EXAMPLE', "bu\x{308}cher.example", 'xn--bcher-kva.example', 'XN--BCHER-KVA.example', '日本語.jp', 'xn--wgv71a119e.jp') {
@@ -171,7 +172,7 @@ is $org->post('/Users', { userName => "Two  Words $org->{key}", displayName => '
     }
 }
 
-# A userName has 512 characters, whatever they are in bytes: who has one signs in.
+# A userName has at most 512 characters, not bytes, and its owner can sign in.
 {
     my $long = organization();
     my $name = ('漢' x 500) . '@example.com';

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Rows that applications write with SQL: what the reader could not read is
-# refused with a sentence; what is there already hides nobody else; and an error
-# names what went wrong.
+# Rows that applications write with SQL: a value that could not be read back is
+# refused with a message; an unreadable old row does not hide others; and an error
+# names its cause.
 use strict;
 use warnings;
 use utf8;
@@ -79,7 +79,7 @@ is $old->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages
     like $said, qr/\Q$before[0]{userName}\E/, 'and lists the others';
 }
 
-# What was in them is in the events, where it must hide no other event either.
+# Their values are also in the events, where they must not hide other events.
 {
     my $busy = organization();
     my %stored = ('forty levels' => deep(40), 'the most levels' => deep(16), map { $_ => $bad{$_} } keys %bad);
@@ -126,8 +126,8 @@ is_deeply [@{ $r->{json} }{qw(emails name title)}, $r->{json}{ +ENT }], [[{ type
 }
 is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'what is not SCIM stays where it was';
 
-# Too much, or too little, for a client to send today: it stays, and keeps
-# nobody from being deactivated.
+# Values that would be refused from a client today are kept, and the account can be
+# deactivated.
 {
     my $long = 'x' x 600;
     my %columns = ('a displayName of 600 characters' => "display_name = '$long'", 'no displayName' => 'display_name = NULL',
@@ -147,7 +147,7 @@ is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shap
     is_error($odd->patch_ops($account->{id}, { op => 'add', path => 'emails', value => $documents{'two primary e-mails'} }), 400, 'invalidValue', 'nor such');
 }
 
-# The role column and attributes.roles are one, in whatever form one is written.
+# The role column and attributes.roles always agree, in whatever form one is written.
 {
     my $both = organization();
     my %roles = ('a string' => ['"USER"', 'ADMIN'], 'null' => ['null', 'ADMIN'], 'an object' => ['{"value":"USER"}', 'ADMIN'], 'an empty list' => ['[]', 'GUEST'],
@@ -175,7 +175,7 @@ is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shap
     like fails(q{UPDATE scim.account SET attributes = attributes || '{"roles":[]}' WHERE id = $1}, $both->{issuer}), qr/has issued a SCIM token/, 'a token issuer loses no role this way either';
 }
 
-# Errors name the right thing
+# Errors name the right cause
 {
     my $behind = organization();
     $behind->create;

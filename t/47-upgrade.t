@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# schema.sql applied to a database of the version before: keys are rebuilt, and
-# what would clash is listed before anything is changed.
+# schema.sql applied to a database of an earlier version: keys are rebuilt, and
+# clashes are listed before anything is changed.
 use strict;
 use warnings;
 use utf8;
@@ -11,7 +11,7 @@ use Scim::Test;
 my $server = server();
 my $NAME = 'upgrade_' . random_name();
 
-# psql on the old database: (exit status, what it said)
+# psql on the old database: (exit status, output)
 sub psql {
     my (@arguments) = @_;
     my $done = Scim::Process::run([$server->psql('-d', $NAME, '-v', 'ON_ERROR_STOP=1', '-qAtX', @arguments)]);
@@ -94,7 +94,7 @@ is $status, 0, 'applied again it does nothing' or diag $said;
 is value($sums), $before, 'to any account';
 as_postgres("DROP DATABASE $NAME WITH (FORCE)");
 
-# By several at once: each finds it whole
+# Several at the same time: each finds a complete schema
 as_postgres("CREATE DATABASE $NAME OWNER scim_owner ENCODING 'UTF8' TEMPLATE template0");
 my @appliers = map { Scim::Process->start([$server->psql('-d', $NAME, '-v', 'ON_ERROR_STOP=1', '-qAtX', '-f', 'schema.sql')], err => '/dev/null') } 1 .. 3;
 is_deeply [map { $_->wait } @appliers], [0, 0, 0], 'three who apply it to an empty database at the same time all succeed';

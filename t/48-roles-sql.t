@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Roles in the database: who may what, and that nobody who writes accounts gets
-# around the rules by what his session calls "=".
+# Roles in the database: their privileges, and that a session cannot evade the rules
+# of accounts by an operator "=" of its own.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -11,7 +11,7 @@ my ($APP, $READER, $STRANGER) = map { $_ . random_name() } qw(app_ reader_ stran
 my $server = own_server(roles => [$APP, $READER, $STRANGER]);      # roles are the cluster's, and so are their mistakes
 my $org = organization();
 
-# psql as a role: (whether all went well, what was said)
+# psql as a role: (success, output)
 sub as {
     my ($role, $statements, @options) = @_;
     my @command = $server->psql('-U', $role, '-qAtX', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=verbose', @options, '-f', '-');
@@ -20,7 +20,7 @@ sub as {
 }
 sub may { my ($role, $statements, $name) = @_; my ($well, $said) = as($role, $statements); return ok($well, $name // "$role may: $statements") || diag $said }
 
-# Whatever it is, it is a matter of rights, and is rolled back if it is not.
+# The statement must fail for lack of privileges; otherwise it is rolled back.
 sub may_not {
     my ($role, $statement, $name) = @_;
     my (undef, $said) = as($role, "BEGIN;\n$statement;\nROLLBACK;");
@@ -53,7 +53,7 @@ is_deeply [sql(q{SELECT DISTINCT grantee FROM information_schema.role_table_gran
 is_deeply [map { $_->[0] } grep { $_->[4] eq 't' && $_->[5] eq 't' } @functions], [], 'what runs with the rights of the owner, nobody can call';
 is_deeply [map { $_->[0] } grep { $_->[4] eq 't' } @functions], [qw(account_keep_token_issuer token_needs_admin)], 'which are two triggers';
 
-# What a session can call its own, in a schema that it puts in front
+# Objects of a session's own, in a schema at the beginning of its search_path
 my ($ok, $said) = as($APP, <<'SQL');
 CREATE SCHEMA evil;
 CREATE FUNCTION evil.no(uuid, uuid) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
@@ -139,7 +139,7 @@ for my $level ('REPEATABLE READ', 'SERIALIZABLE') {
         "whoever is no ADMIN is written in a transaction that is $level as well");
 }
 
-# What the module writes without being looked at has its form all the same.
+# The module's rows are not checked by the trigger, but have the same form.
 for my $role ('scim', 'scim_owner') {
     my $event = sub { "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name) VALUES ('$org->{id}', 'urn:x', '$_[0]', 'x')" };
     for my $wrong ("UPDATE scim.account SET role = 'BOSS' WHERE id = '$org->{issuer}'", "UPDATE scim.account SET attributes = '[]' WHERE id = '$org->{issuer}'",
@@ -148,7 +148,7 @@ for my $role ('scim', 'scim_owner') {
     }
 }
 
-# Keys, copies and checks are made as ever
+# Keys, copies and checks are computed as usual
 for my $own ('operators and functions of its own', 'tables and types that last as long as it') {
     my $name = random_name() . 'ÄÖ@EXAMPLE.com';
     may($APP, <<"SQL", "a session with $own writes an account");
@@ -217,7 +217,7 @@ is scimctl_as('scim', 'org', 'enable', $new)->{status}, 0, 'httpd switches provi
 is scimctl_as($READER, @$_)->{status}, 0, "a reader has: scimctl @$_" for ['org', 'show', $new], ['account', 'list', $org->{key}], ['token', 'list', $org->{key}], ['events', $org->{key}], ['activity', 'list', $org->{key}];
 is scimctl_as($READER, 'org', 'disable', $new)->{status}, 1, 'and changes nothing';
 
-# schema.sql gives each role what it needs, and takes what it does not
+# schema.sql grants each role what it needs, and revokes all else
 my @file = ('-v', 'ON_ERROR_STOP=1', '-q', '-f');
 sub apply { my ($role, $file) = @_; my $done = Scim::Process::run([$server->psql('-U', $role, @file, $file)]); return ($done->{status}, $done->{err}) }
 may('postgres', 'GRANT TRUNCATE, UPDATE ON scim.event TO scim; GRANT SELECT ON scim.token TO scim_app; GRANT CREATE ON SCHEMA scim TO scim_reader; GRANT UPDATE ON SEQUENCE scim.event_sequence_seq TO scim', 'somebody gives too much');
@@ -245,7 +245,7 @@ my $old = organization();
 my $id = (sql(q{INSERT INTO scim.account (organization_id, user_name) VALUES ($1, $2) RETURNING id}, $old->{id},
               user_name()))[0][0];
 
-# The httpd of that version: what its statements do with the tables.
+# The httpd of that version: its statements on the tables.
 sub old_works {
     my ($when) = @_;
     my ($name, $row) = (user_name(), "organization_id = '$old->{id}'");

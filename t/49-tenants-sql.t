@@ -14,9 +14,9 @@ my $server = own_server();      # whose plans are looked at
 my %org = map { $_ => organization(profile => 'open') } qw(big middle small);
 my %accounts = (big => 20_000 * $TIMES, middle => 2_000 * $TIMES, small => 3);
 
-# What all have: a title of two hundred, a department of three, the family name of
-# one in a hundred, an address.  Who has so many accounts has as many events; in
-# the order of time those of all stand between one another.
+# All accounts have one of two hundred titles and of three departments, one in a
+# hundred a certain family name, and an address.  An organization has as many events
+# as accounts; the events of all organizations alternate in time.
 my $ACCOUNTS = <<'SQL';
 INSERT INTO scim.account (organization_id, user_name, display_name, external_id, preferred_language, role, active, managed, provisioned_at, attributes)
 SELECT o.id, 'user' || n || '@example.com', 'Display ' || n, 'external' || n, 'en', CASE WHEN n % 50 = 1 THEN 'ADMIN' ELSE 'USER' END, n % 20 <> 0, n % 30 <> 0,
@@ -44,7 +44,7 @@ sub setting {
 setting('log_line_prefix', q{'%m [%p] %u '});
 setting("auto_explain.$_->[0]", $_->[1]) for ['log_analyze', 'on'], ['log_timing', 'off'], ['log_min_duration', 0];
 
-# The plans of httpd's statements since the last look.
+# The plans of httpd's statements since the last call.
 my $position = 0;
 sub plans {
     open my $in, '<', "$server->{pgdata}/server.log" or die $!;
@@ -62,8 +62,8 @@ sub own_rows {
 # One organization's part of an index: from one end to the other, or a part of it.
 my $WALL = qr/Index Cond: .*(?:\borganization_id = |\borganization_id >= (\S+)\) AND \(organization_id <= \1\)|ROW\(organization_id, .*> ROW.*ROW\(organization_id, .*< ROW)/;
 
-# The scans of the tables that organizations share: what each is, and how many
-# rows it had in hand.
+# The scans of the tables that organizations share: the kind of each, and the number
+# of rows that it read.
 sub scans {
     my ($plan) = @_;
     my @scans;
@@ -79,7 +79,7 @@ sub scans {
     return @scans;
 }
 
-# What code makes PostgreSQL do reads the organization's own rows alone.
+# The statements of code read only the organization's own rows.
 my ($visited, $own) = (0);
 sub stays_inside {
     my ($name, $code) = @_;
@@ -168,7 +168,7 @@ for my $mode ('force_custom_plan', 'force_generic_plan') {
 }
 setting('plan_cache_mode', 'auto');
 
-# However often somebody searches
+# Repeated searches
 $own = own_rows($org{big});
 stays_inside('a search that is asked ten times', sub { page('big', 'members?search=user777%40example.com') for 1 .. 10 });
 cmp_ok $visited, '<=', 10 * 10, 'reads what it finds each time';

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What "apachectl configtest" says.
+# The messages of "apachectl configtest".
 use strict;
 use warnings;
 use lib 't/lib';
@@ -80,7 +80,7 @@ refused(admin($files, 'SCIMAccountKey email'), qr/SCIMAccountKey: 'email' is not
 refused(admin($files, 'SCIMAccountValue "%{env:"'), qr/SCIMAccountValue: '%\{env:' is not allowed; /, 'SCIMAccountValue');
 refused("$files\n<Location /organizations>\nSetHandler scim-admin\n</Location>", qr/needs a database/, 'a settings page without a database');
 
-# TLS: a warning, for httpd cannot know whether a proxy in front ends it.
+# TLS: a warning, because httpd cannot know whether a proxy in front terminates it.
 refused(location('SCIMRequireTLS perhaps'), qr/SCIMRequireTLS must be On or Off/, 'SCIMRequireTLS');
 my $tls_keys = "SSLCertificateFile " . $server->tls_dir . "/server.crt\nSSLCertificateKeyFile " . $server->tls_dir . "/server.key";
 my $scim = "<Location /scim>\nSetHandler scim\n%s\n</Location>";

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every directive of the module holds in what is inside of where it stands: from
-# the server to a Location, from a Location to one in it, where another one may
-# be said.
+# Every directive of the module is inherited: by a Location from the server and from
+# an outer Location, and can be set again there.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -21,7 +20,7 @@ my $port = Scim::Server::free_port();
 my ($org, $other) = map { organization() } 1, 2;
 my $taro = $org->create(externalId => 'oid-taro', displayName => 'T U');
 
-# What is asked of one Location of one host.
+# A request to one Location of one host.
 sub ask {
     my ($at, $method, $path, $headers, $body) = @_;
     my $http = Scim::Http->new("http://127.0.0.1:$port");
@@ -41,8 +40,8 @@ sub config { my ($at) = @_; return scim($at, 'ServiceProviderConfig')->{json} }
 sub as { my ($user) = @_; return [Authorization => 'Basic ' . MIME::Base64::encode("$user:x", '')] }
 sub gate { my ($at, $user) = @_; return ask($at, GET => 'x.txt', as($user)) }
 
-# As many requests of an organization of its own as are answered 200, and the
-# first other answer.
+# The number of requests of an organization of its own that are answered 200, and
+# the first other answer.
 sub many {
     my ($at) = @_;
     my $new = organization();
@@ -70,8 +69,7 @@ sub while_locked {
     return $told;
 }
 
-# Whether an account that is deleted is still let in after more than the second of
-# the default.
+# Whether a deleted account is still let in after more than a second, the default.
 sub is_remembered {
     my ($at) = @_;
     my $user = $org->create;
@@ -81,7 +79,7 @@ sub is_remembered {
     return gate($at, $user->{userName})->{status} == 200;
 }
 
-# What the Locations have, of SCIM, of the settings page, of the gate.
+# The content of the Locations: of SCIM, of the settings page, of the gate.
 my $BASIC = "AuthType Basic\nAuthName x\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\n";
 my %LEAF = (
     scim => "SetHandler scim\nRequire all granted\n",
@@ -92,13 +90,13 @@ my $OF = "SCIMOrganization $org->{key}\n";
 my $SEEN = qq(Header set Seen "expr=%{HTTP:A-Display-Name},%{HTTP:B-Display-Name}"\n);
 my %HEADERS = ('T%20U,' => 'A- encoded', ',T U' => 'B-');
 
-# Which of the two it is: the first where the condition holds.
+# One of two values: the first if the condition holds.
 sub which { my ($is_first, $first, $second) = @_; return $is_first ? $first : $second }
 sub lets_in { my ($at, $user) = @_; return gate($at, $user // $taro->{userName})->{status} == 200 }
 
-# directive => what the server says, which is never the default; what a Location
-# says; what kind the Locations are; how it is seen there which of the two holds;
-# what else they have.
+# directive => its value for the server, never the default; its value in a Location;
+# the kind of the Locations; a function that finds out which value is in effect there;
+# other directives.
 my %DIRECTIVE = (
     SCIMBaseURL => ['https://a.example/x', 'https://b.example/y', scim => sub {
         return config(@_)->{meta}{location} =~ s{/$org->{key}/.*}{}r;
@@ -145,7 +143,7 @@ my %DIRECTIVE = (
     SCIMGateCache => [60, 0, gate => sub { which(is_remembered(@_), 60, 0) }, $OF],
     SCIMGateGrace => [300, 0, gate => sub { which(lets_in(@_), 300, 0) }, $OF . "SCIMGateCache 0\n"],
 );
-# What holds for a server, and in no Location.
+# Directives for a server, which no Location can have.
 my %OF_SERVER = map { $_ => 1 } qw(SCIMAdminFiles SCIMPreparedStatements);
 
 # The names of all directives are texts of the module.
@@ -176,8 +174,8 @@ $leaf$name $outer
 CONF
 }
 
-# Who has database directives of his own has a pool of his own, and connections of
-# his own where they are not the same.
+# A virtual host with database directives of its own has its own pool, and its own
+# connections if their parameters differ.
 sub host_of_pool {
     my ($name, $more) = @_;
     return <<"CONF";
@@ -231,7 +229,7 @@ check($_) for grep { $_ ne 'SCIMGateGrace' } sort keys %DIRECTIVE;
 my $page = ask({ host => 'page.example', path => '/page' }, GET => "$org->{key}/", as($org->{issuer_name}));
 is $page->{status}, 200, 'SCIMAdminFiles of the server holds in a virtual host';
 
-# Who prepares nothing says what the sessions lack, once for each pool.
+# Without prepared statements, missing settings of the role are logged once per pool.
 sub count_advice {
     open my $in, '<', $httpd->{error_log} or die "$!\n";
     return scalar grep { /SCIM0071: / } <$in>;
@@ -245,7 +243,7 @@ sub advised {
 ok advised('inherits'), 'SCIMPreparedStatements of the server holds in a virtual host';
 ok !advised('prepares'), 'SCIMPreparedStatements of a virtual host goes before that of the server';
 
-# Last, for the database goes away
+# Last, because it stops the database
 for my $place (qw(server section/leaf section/own)) {
     ok lets_in({ host => 'scimgategrace.example', path => "/$place" }), "/$place: who is to be remembered is let in";
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Where the handlers work: only where the server's own configuration put them, in
-# whatever spelling, and at one path alone; httpd's own authorization comes first.
+# Where the handlers work: only where the server's own configuration has put them, in
+# any spelling, and at one path only; httpd's own authorization comes first.
 use strict;
 use warnings;
 use utf8;
@@ -39,7 +39,7 @@ sub sections {
     } sort keys %spelling;
 }
 
-# Beyond them: If, a virtual path of a rule, nested sections, a door of its own.
+# Other places: If, a virtual path of a rule, nested sections, a door of its own.
 my $conf = sections('scim', $OPEN) . sections('scim-admin', $BASIC) . <<"CONF";
 <Location /sif>
 $OPEN
@@ -185,7 +185,7 @@ unlike error_text(), qr/exit signal/, 'no child has died';
 Scim::Server::write_file("$folder/.htaccess", $auth);
 is get("/$key/index.html", $mine)->{content}, "a page\n", 'the folder itself is as it was';
 
-# The rules of configtest for the gate hold in a .htaccess as well.
+# The rules of configtest for the gate are enforced in a .htaccess as well.
 for my $lines ("<RequireAll>\nRequire all granted\nRequire not scim-role GUEST\n</RequireAll>", "<RequireAll>\nRequire all granted\n<RequireNone>\nRequire scim-account\n</RequireNone>\n</RequireAll>") {
     Scim::Server::write_file("$folder/.htaccess", $lines);
     is get("/$key/index.html", $mine)->{status}, 500, 'a gate that lets in strangers is an error in .htaccess, too';
@@ -226,7 +226,7 @@ for my $path ("/scim/<b>/$key/v2/ServiceProviderConfig", "/above/%22%3e%3cb%3e/v
 }
 like location_of(get("/a%20b/$key/v2/ServiceProviderConfig", [])), qr{/a%20b/$key/v2/}, 'the path of the Location is escaped in a location';
 
-# Who signs in: the same name, not one that looks like it
+# Sign-in: the same name, not one that only looks like it
 sub administrator { my ($name) = @_; return $org->create(userName => $name, roles => [{ value => 'ADMIN' }]) }
 administrator("saki.fix\x{e9}1-$key\@example.com");
 administrator("\x{ff34}aki-$key\@example.com");
@@ -274,7 +274,7 @@ my $plain = get("/secure/$key/v2/Users");
 is $plain->{status}, 403, 'nor TLS';
 is scalar(() = $plain->{content} =~ /"status"/g), 1, 'and the answer is one answer';
 
-# Without a database: whoever httpd refuses asks nothing of it
+# Without a database: a request that httpd refuses needs none
 $httpd->stop_httpd;
 {
     local $httpd->{pghost} = "$dir/nowhere";
@@ -294,7 +294,8 @@ for my $token ('x', 'scim_', 'scim_' . 'a' x 63, 'scim_' . 'a' x 65, 'scim_' . '
 is get("/above/$key/v2/Users", [Authorization => 'Bearer scim_' . 'a' x 64])->{status}, 503, 'what has does';
 $httpd->stop;
 
-# Whose page may change something: a name that only leads here is not the origin of the page
+# Origins that may change something: a name that only leads to this server is not the
+# origin of the page
 my ($host, $tls) = map { Scim::Server::free_port() } 1, 2;
 my $PAGE = "SetHandler scim-admin\nAuthType Basic\nAuthName page\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\nRequire valid-user\n";
 my $hosts = Scim::Server->new(dir => File::Temp::tempdir('scim-hosts-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(), tls_port => $tls, conf => <<"CONF");
@@ -389,7 +390,7 @@ for my $line ('SetHandler scimadmin', 'SetHandler "scim_admin"', 'SetHandler sci
     is $status, 0, "$line: a warning";
     like $output, qr/SCIM0050: SetHandler \S+ \(line \d+ of \S+test\.conf\): mod_scim has no such handler/, 'with the line';
 }
-# The gate: what turns it around lets in strangers, unless an account is demanded as well
+# The gate: a negated condition lets in strangers, unless an account is required as well
 sub gate { return "SCIMOrganization acme\n<Location /a>\n$_[0]\n</Location>" }
 sub within { my ($container, @lines) = @_; return join "\n", "<Require$container>", @lines, "</Require$container>" }
 my $alias = "<AuthzProviderAlias scim-role guests GUEST>\n</AuthzProviderAlias>\n";

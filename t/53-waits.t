@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Whatever PostgreSQL and the network to it do, a request is answered within
-# SCIMDatabaseTimeout and a second, and right.
+# Whatever PostgreSQL and the network to it do, a request gets a correct answer within
+# SCIMDatabaseTimeout and a second.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -45,7 +45,7 @@ sub content { open my $in, '<', $_[0] or die "$_[0]: $!"; local $/; return scala
 sub log_of { return content($httpd->{error_log}) }
 sub access_log { return content($httpd->{access_log}) }
 
-# One request -> its answer, with the seconds that it took.
+# One request: returns its answer, with its duration in seconds.
 sub timed {
     my ($request) = @_;
     my $start = time;
@@ -57,7 +57,8 @@ sub timed {
 sub get { return timed(sub { $org->get('/Users?count=1') }) }
 sub post { my ($name, $from) = @_; return timed(sub { ($from || $org)->post('/Users', { userName => $name, displayName => 'Waiting' }) }) }
 
-# So many clients at once, each with a connection of its own -> "status seconds Retry-After".
+# $count clients at the same time, each with a connection of its own: returns lines
+# "status seconds Retry-After".
 sub at_once {
     my ($count, $request) = @_;
     my @clients = map {
@@ -76,7 +77,7 @@ sub is_in_time {
     is_deeply [grep { !/^503 \S+ [1-9]/ } @told], [], "$name: each answer is 503 with Retry-After";
 }
 
-# After the fault, at most so long until all is well again.
+# Wait after the fault until requests succeed again, with a limit.
 sub is_back {
     my ($name) = @_;
     my $start = time;
@@ -86,7 +87,7 @@ sub is_back {
     cmp_ok time - $start, '<', 6, "$name: within six seconds";
 }
 
-# What is stored of a name: accounts, their version, their events.
+# The rows with a name: accounts, their version, their events.
 sub stored {
     my ($name) = @_;
     return join ' ', map { @$_ } sql('SELECT count(*), coalesce(max(a.version), 0), (SELECT count(*) FROM scim.event e JOIN scim.account b
@@ -98,7 +99,7 @@ cmp_ok $proxy->count, '>', 0, 'and the database is behind it';
 
 like Scim::Process::run(['ss', '-tnoH', 'dport', '=', ':' . $proxy->port])->{out}, qr/timer:\(keepalive,/, 'a connection asks whether the other end is there';
 
-# Several operations of a bulk request do not wait one after the other.
+# The waits of several operations of a bulk request do not add up.
 {
     at_once(8, sub { $_[0]->get('/Users?count=1') });
     my $locker = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
@@ -136,7 +137,7 @@ for my $what ('both', 'answers') {
     is post($name)->{status}, $kept =~ /^1/ ? 409 : 201, "$what silent: and who tries again is told";
 }
 
-# A session that has locked the accounts in this mode, once it has.
+# A session that has locked the accounts in this mode.
 sub locker {
     my ($mode) = @_;
     my $locker = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
@@ -151,8 +152,8 @@ sub wait_for_waiting {
     });
 }
 
-# A write that is made, and whose answer is lost: none comes, or the connection
-# ends before it, while there is time to do it again.
+# A write that is made, but whose answer is lost: it does not come, or the connection
+# ends before it, while there is still time to repeat the write.
 for my $how ('silence', 'a cut') {
     my $name = user_name();
     is post(user_name())->{status}, 201, "$how: the statement is prepared, which would wait for the lock, too";
@@ -177,9 +178,9 @@ for my $how ('silence', 'a cut') {
 }
 like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as an error';
 
-# Between two operations of a bulk request PostgreSQL is started anew, which
-# loses commits that did not wait for the disk.  The second one begins with a
-# read, which is done again on a new connection, so that nothing has failed.
+# Between two operations of a bulk request PostgreSQL is restarted, which loses
+# commits that did not wait for the disk.  The second operation begins with a read,
+# which is repeated on a new connection, so that no operation fails.
 {
     my ($made, $deleted) = (user_name(), $org->create);
     my $first = locker('SHARE ROW EXCLUSIVE');
@@ -196,7 +197,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     $first->say('COMMIT;');
     is $second->line, 'locked', 'the first operation of a bulk request is done';
     wait_for_waiting(1);
-    $proxy->stall('both');      # who connects meanwhile waits
+    $proxy->stall('both');      # new connections wait meanwhile
     $server->restart_database('immediate');
     $proxy->cut;
     $proxy->resume;
@@ -217,7 +218,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     is_back('a frozen server');
 }
 
-# Whose client has gone need not be served.
+# A request whose client has gone is ended.
 {
     my $patient = Scim::Http->new($httpd->{url});
     Scim::Server::wait_until('quiet', 10, sub { $org->get('/Users?count=1')->{status} == 200 });
@@ -233,7 +234,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     is_back('a client has gone');
 }
 
-# A lost synchronous standby: writes wait for it, and nothing else.
+# A lost synchronous standby: only writes wait for it.
 {
     my $name = user_name();
     sql(q{UPDATE scim.token SET last_used_at = now() - interval '1 hour' WHERE id = $1}, $org->{token_id});
@@ -255,7 +256,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     like log_of(), qr/no answer from PostgreSQL within SCIMDatabaseTimeout/, 'and the log says why';
 }
 
-# A token whose row is locked is used without being noted.
+# The use of a token whose row is locked is not recorded.
 {
     sql(q{UPDATE scim.token SET last_used_at = now() - interval '1 hour' WHERE id = $1}, $org->{token_id});
     my $locker = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
@@ -267,8 +268,8 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     $locker->stop;
 }
 
-# Connections that lead to a server which only reads, as after a failover by a
-# moving address; new ones lead to the right one.
+# Connections to a server that is read-only, as after a failover with an address that
+# moves; new connections lead to the right one.
 {
     at_once(8, sub { $_[0]->get('/Users?count=1') });
     as_superuser('ALTER ROLE scim SET default_transaction_read_only = off', 'ALTER SYSTEM SET default_transaction_read_only = on', 'SELECT pg_reload_conf()');
@@ -292,7 +293,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     is post(user_name())->{status}, 201, 'brought forward, all is well';
 }
 
-# PostgreSQL has no place for as many connections as there may be.
+# PostgreSQL allows fewer connections than httpd may open.
 {
     $_->stop_httpd for $httpd, $server;
     as_superuser('ALTER ROLE scim CONNECTION LIMIT 4');

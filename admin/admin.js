@@ -8,7 +8,7 @@ let settings;
 
 // Words
 
-// The text in the administrator's language; {name} stands for a value.  The
+// The text in the administrator's language; {name} is replaced by a value.  The
 // English text is its own key.
 function t(english, values = {}) {
     return (texts[english] ?? english).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -89,7 +89,7 @@ function table(name, caption, heads, rows) {
                 : h('td', { role: 'cell', 'data-label': heads[i] }, cell))))));
 }
 
-// In a dialog what lies behind it cannot be seen or heard.
+// In a dialog, the message must be within it: the page behind cannot be seen or heard.
 function say(text, place = document) {
     const status = place.querySelector('[role=status]');
     status.textContent = text;
@@ -104,7 +104,7 @@ function copyField(label, value) {
         try {
             await navigator.clipboard.writeText(value);
         } catch {
-            // Without TLS the browser has no clipboard; the selection has.
+            // Without TLS there is no clipboard API, but the selection can be copied.
             input.focus();
             copied = document.execCommand('copy');
             copy.focus();
@@ -155,9 +155,9 @@ function query(parameters) {
 
 // Dialogs
 
-// Ask in a dialog.  fields: elements with a name; submit(values) does it, and
-// its refusal is shown at the field or at the end.  A submit that returns an
-// element has that shown in the place of the form.
+// Ask in a dialog.  content: elements, some of which have a name; submit(elements)
+// does the work.  Its refusal is shown at the field or at the end; an element that it
+// returns is shown instead of the form.
 function ask({ title, content = [], action, kind = 'main', submit }) {
     const problem = h('p', { class: 'error', role: 'alert' });
     const send = h('button', { class: kind }, action);
@@ -167,7 +167,7 @@ function ask({ title, content = [], action, kind = 'main', submit }) {
     const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', on: { close: closed } }, form, h('p', { role: 'status' }));
     const opener = document.activeElement;
 
-    // The button that opened it may have gone with what it was about.
+    // The button that opened the dialog may have been removed with its row.
     function closed() {
         dialog.remove();
         (opener.isConnected ? opener : document.querySelector('h1')).focus();
@@ -295,7 +295,7 @@ function isExpired(token) {
     return token.expires && new Date(token.expires) <= new Date();
 }
 
-// What to do now, for who has not come here before.
+// The next step, for administrators who are new here.
 function nextStep(tokens) {
     const live = tokens.filter(token => !isExpired(token));
     if (!live.length) {
@@ -385,7 +385,7 @@ function countsLine({ seats, inactive, roles: byRole, labels: byLabel }) {
         count(t('inactive (no seat)'), inactive));
 }
 
-// A form that shows its results anew with every choice.
+// A form that shows new results with every choice.
 function filters(content, changed) {
     const form = h('form', { class: 'row end filters', role: 'search', on: {
         submit: event => { event.preventDefault(); changed(new FormData(form)); },
@@ -404,7 +404,7 @@ function memberRow(member) {
     ];
 }
 
-// What was chosen on a page, for who comes back to it.
+// The choices on each page, for returning to it.
 const remembered = {};
 
 async function membersPage() {
@@ -414,7 +414,7 @@ async function membersPage() {
     let { chosen = {}, cursors = [''] } = remembered.members ?? {};
     let asked = 0;
 
-    // The page that the last of the cursors begins.
+    // Show the page at the last of the cursors.
     async function list(wanted) {
         const mine = ++asked;
         const page = await api(`members${query({ ...chosen, cursor: wanted.at(-1) })}`);
@@ -450,7 +450,7 @@ async function membersPage() {
 
 // One member
 
-// The leaves of a resource by path, without what the page shows elsewhere.
+// The simple values of a resource by path.
 function leaves(value, path = '') {
     if (value === null || typeof value !== 'object') {
         return [[path, String(value)]];
@@ -524,7 +524,7 @@ async function memberPage(id) {
 
 // Activity
 
-// Kinds that come with another entry, which has the details.
+// Kinds of entries whose details are in another entry of the same change.
 const DERIVED = ['activate', 'deactivate'];
 
 function kindOf(entry) {
@@ -551,7 +551,7 @@ function valueText(value) {
     return value === undefined ? t('(nothing)') : String(value);
 }
 
-// What an attribute was and is, by path; a list of values is one of them.
+// The values of an attribute by path; a list of values is a single one.
 function flat(resource, attribute) {
     const value = resource[attribute];
     if (Array.isArray(value) && value.every(part => part?.value !== undefined)) {
@@ -564,7 +564,7 @@ function parts(value, attribute) {
     return new Map(value === undefined ? [] : leaves({ [attribute]: value }).filter(([path]) => !path.endsWith('$ref')));
 }
 
-// Where the short form is the same, what differs is in the parts.
+// The lines of a changed attribute.  If its short form is the same, its parts differ.
 function changeLines(attribute, before, after, isNew) {
     const differing = (old, now) => [...new Set([...old.keys(), ...now.keys()])].filter(path => old.get(path) !== now.get(path));
     let [old, now] = [flat(before, attribute), flat(after, attribute)];
@@ -609,7 +609,7 @@ function activityTable(entries, isFiltered) {
     }));
 }
 
-// The entries that the chosen filters select, older ones on demand.
+// The entries that the filters select, older ones on demand.
 async function activityList(chosen) {
     const result = h('div', {});
     let entries = [];
@@ -675,7 +675,7 @@ function showHeader(current) {
             link('#/', t('User provisioning')), link('#/members', t('Members')), link('#/activity', t('Activity'))));
 }
 
-// What is gone does not come back by asking again.
+// Reloading does not help if something does not exist any more.
 function problemBox(problem) {
     return h('p', { class: 'bad', role: 'alert' }, problem.message, ' ',
         problem.status === 404 ? h('a', { href: '#/members' }, t('Back to Members')) : button(t('Reload'), () => location.reload()));
@@ -712,8 +712,8 @@ async function go() {
     }
 }
 
-// A browser may keep the page as it stands for its button Back: with a token
-// that is shown once, and after the sign-in has ended.
+// A browser may keep the page for its button Back, even with a token that is shown
+// only once, and after the sign-in has ended.
 window.addEventListener('pagehide', () => {
     document.querySelectorAll('dialog').forEach(dialog => dialog.remove());
     document.getElementById('main').replaceChildren();

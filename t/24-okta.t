@@ -6,7 +6,7 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 
-own_server();           # whose plans are looked at
+own_server();           # its plans are read
 
 my ($org, $profile);
 my %HEADERS = (Accept => 'application/scim+json', 'Accept-Charset' => 'utf-8', 'Accept-Encoding' => 'gzip,deflate',

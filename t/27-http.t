@@ -5,7 +5,7 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 
-own_server();           # whose log is measured
+own_server();           # its log is measured
 my $org = organization();
 my $other = organization();
 my $user = $org->create;

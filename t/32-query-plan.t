@@ -7,7 +7,7 @@ use lib 't/lib';
 use Scim::Test;
 
 my $ACCOUNTS = 20_000;
-own_server();           # whose plans are looked at
+own_server();           # its plans are read
 my $org = organization(profile => 'open');
 sql(<<'SQL', $org->{id}, $ACCOUNTS);
 INSERT INTO scim.account (organization_id, user_name, display_name, external_id, attributes)

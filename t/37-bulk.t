@@ -6,7 +6,7 @@ use lib 't/lib';
 use Scim::Test;
 
 my $RESPONSE = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
-own_server();           # whose accounts get a trigger, and whose sessions are looked at
+own_server();           # its accounts get a trigger, and its sessions are read
 my $org = organization();
 my $n = 0;
 

@@ -5,7 +5,7 @@ use warnings;
 use lib 't/lib';
 use Scim::Test;
 
-own_server();           # whose plans are looked at
+own_server();           # its plans are read
 my $org = organization();
 my @users = map { $org->create } 1 .. 4;
 my $next = $org->get('/Users?count=2&cursor')->{json}{nextCursor};

@@ -7,7 +7,7 @@ use lib 't/lib';
 use Scim::Process;
 use Scim::Test;
 
-own_server();           # whose plans are looked at
+own_server();           # its plans are read
 my $org = organization();
 
 sub scimctl { return Scim::Process::run([server()->scimctl(@_)])->{out} }

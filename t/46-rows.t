@@ -10,7 +10,7 @@ use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
-own_server();           # whose tables are changed
+own_server();           # its tables are changed
 
 my $org = organization();
 sub fails { my (@statement) = @_; return eval { sql(@statement); 1 } ? '' : $@ }

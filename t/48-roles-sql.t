@@ -8,7 +8,7 @@ use Scim::Process;
 use Scim::Test;
 
 my ($APP, $READER, $STRANGER) = map { $_ . random_name() } qw(app_ reader_ stranger_);
-my $server = own_server(roles => [$APP, $READER, $STRANGER]);      # roles are the cluster's, and so are their mistakes
+my $server = own_server(roles => [$APP, $READER, $STRANGER]);      # roles belong to a whole cluster
 my $org = organization();
 
 # psql as a role: (success, output)

@@ -12,7 +12,7 @@ use Scim::Proxy;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-my $server = own_server();      # whose tables are locked
+my $server = own_server();      # its tables are locked
 my $proxy = Scim::Proxy->new(to => "$server->{pghost}/.s.PGSQL.5432");
 my $conninfo = "host=127.0.0.1 port=@{[$proxy->port]} dbname=scim user=scim connect_timeout=2 sslmode=disable";
 my $dir = File::Temp::tempdir('scim-inheritance-XXXXXX', TMPDIR => 1, CLEANUP => 1);

@@ -11,7 +11,7 @@ use Scim::Test;
 use Time::HiRes qw(sleep time);
 
 my $TIMEOUT = 3;
-my $server = own_server();      # which is frozen, and whose settings change
+my $server = own_server();      # it is frozen, and its settings change
 my $proxy = Scim::Proxy->new(to => "$server->{pghost}/.s.PGSQL.5432");
 my $httpd = Scim::Server->new(dir => File::Temp::tempdir('scim-waits-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => $server,
     dbd_max => 8, conf => Scim::Test::locations() . <<"CONF");

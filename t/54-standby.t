@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A standby that stands where the primary was is asked nothing; a promoted one is
-# served from, behind an address that moves and behind a list of hosts.
+# A standby at the address of the primary is never queried, and a promoted one is used,
+# with an address that moves and with a list of hosts.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -11,7 +11,7 @@ use Scim::Proxy;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-my $server = own_server();      # which is stopped
+my $server = own_server();      # it is stopped
 my $standby = "$server->{dir}/standby";
 
 sub pg_ctl { my (@how) = @_; return $server->run(1, Scim::Server::pg('pg_ctl'), '-D', $standby, '-w', '-t', '60', @how) }
@@ -78,7 +78,7 @@ $proxy->to("$server->{pghost}/.s.PGSQL.5432");
 is $at->get("/Users/$user->{id}")->{status}, 200, 'when the address has moved, the next request is served';
 is post($at)->{status}, 201, 'and a change is made';
 
-# Behind PgBouncer it moves to and fro; what httpd is connected to stays the same.
+# Behind PgBouncer the address moves back and forth, while httpd's connections stay.
 my $behind = bless { %$org, http => Scim::Http->new($pooled->{url}) }, ref $org;
 my $later = post($at)->{json};
 $proxy->cut;
@@ -93,8 +93,8 @@ $proxy->cut;
 Scim::Server::wait_until('it leads to the primary again', 10, sub { $behind->get("/Users/$later->{id}")->{status} == 200 });
 is post($behind)->{status}, 201, 'when it leads to the primary again, all is served';
 
-# Nor is a bulk request that did not begin there: at its end it asks whether the
-# server is still the one.  This one has not seen the account yet.
+# The same for a bulk request that began on another server: at its end it checks that
+# the server is the same.  This one has not received the account yet.
 sub on_standby { my ($statement) = @_; return $server->run(1, Scim::Server::pg('psql'), '-h', "$server->{dir}/run2", '-U', 'postgres', '-d', 'scim', '-qAtX', '-c', $statement) }
 on_standby('SELECT pg_wal_replay_pause()');
 my $unseen = post($at)->{json};
@@ -107,7 +107,7 @@ for (1 .. 2) {
     }, out => 'pipe');
     sleep 0.3;
     $proxy->to("$server->{dir}/run2/.s.PGSQL.5432");
-    $console->say('RECONNECT;');      # ends no statement that runs
+    $console->say('RECONNECT;');      # running statements are not ended
     is $bulk->line, 503, 'a bulk request that PgBouncer leads to a standby on its way is 503 as a whole';
     $bulk->wait;
     $proxy->to("$server->{pghost}/.s.PGSQL.5432");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# PgBouncer between httpd and PostgreSQL: lending whole sessions, or a session for
-# a transaction, where nothing of one client may be left for the next.
+# PgBouncer between httpd and PostgreSQL: in session mode, and in transaction mode,
+# where one client must leave nothing behind for the next.
 # SCIM_TEST_REQUESTS is the number of requests sent each way (1,000).
 use strict;
 use warnings;
@@ -16,13 +16,13 @@ my $REQUESTS = $ENV{SCIM_TEST_REQUESTS} || 1000;
 my $CLIENTS = 8;
 my $OFF = 'SCIMPreparedStatements Off';
 
-own_server();           # whose roles have settings, and whose PostgreSQL is killed
+own_server();           # its roles have settings, and its PostgreSQL is killed
 sub superuser {
     my (@statements) = @_;
     server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qX', '-v', 'ON_ERROR_STOP=1',
                   map { ('-c', $_) } @statements);
 }
-# The lines of its log in which something is said.
+# The lines of its log that match.
 sub said {
     my ($httpd, $what) = @_;
     open my $in, '<', $httpd->{error_log} or die "$httpd->{error_log}: $!\n";
@@ -35,9 +35,9 @@ sub bulk { my (@operations) = @_; return { schemas => [BULK], Operations => \@op
 sub creation { my ($name) = @_; return { method => 'POST', path => '/Users', bulkId => $name, data => { userName => $name, displayName => 'Bulk' } } }
 sub change { my ($id, $title) = @_; return { method => 'PATCH', path => "/Users/$id", data => { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => $title }] } } }
 
-# One client: every kind of request, and what is wrong with an answer.  Several
-# creations in a bulk request are a pipeline of transactions, whose answers PgBouncer
-# may lose where its sessions are shared and there should be none.
+# One client: every kind of request, and the faults of each answer.  Several creations
+# in a bulk request are a pipeline of transactions.  In transaction mode PgBouncer may
+# lose answers of a pipeline, so there should be none.
 our $creations = 5;
 sub mixed_client {
     my ($httpd, $org, $count) = @_;
@@ -71,7 +71,8 @@ sub mixed_client {
     }
 }
 
-# So many requests by many clients -> what was told, as "what status verdict".
+# Many clients send the given number of requests: returns lines "operation status
+# verdict".
 sub mixed {
     my ($count, @httpds) = @_;
     my @orgs = map { organization_at($_) } @httpds;
@@ -95,7 +96,7 @@ sub is_flawless {
     is_deeply [grep { / wrong$| 503 / } @told], [], "$name: all are answered, and well";
 }
 
-# What a stranger who is lent a session finds there.
+# The state of a session that another client gets.
 my $LEFT = q{SELECT current_setting('synchronous_commit'), current_setting('lock_timeout'), current_setting('jit'),}
          . q{ current_setting('statement_timeout'), current_setting('search_path'), (SELECT count(*) FROM pg_prepared_statements),}
          . q{ (SELECT count(*) FROM pg_listening_channels());};
@@ -118,7 +119,7 @@ sub looks {
     $pooler->stop;
 }
 
-# The role's settings are missing: it is said, once.
+# The role's settings are missing: that is logged once.
 {
     my $pooler = Scim::Pooler->new(server(), mode => 'transaction', size => 4)->start;
     my $httpd = $pooler->httpd("$OFF\nStartServers 1\nServerLimit 1");
@@ -155,7 +156,7 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
     is_deeply [keys %$during], [keys %$before], 'during a bulk request, strangers find the same';
     is_deeply [keys %{ looks($stranger, 100) }], [keys %$before], 'and after it';
 
-    # What is remembered on a session for others (schema.sql) opens nothing.
+    # A token that is remembered in a shared session (schema.sql) gives no access.
     my $gone = organization_at($httpd);
     $gone->create for 1 .. 8;
     sql('DELETE FROM scim.token WHERE organization_id = $1', $gone->{id});
@@ -172,9 +173,9 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
     $pooler->stop;
 }
 
-# The same without the directive: refused perhaps, but never wrong.  One session, and
-# two httpds that prepare in another order: the second one must not run what the
-# first one has prepared.
+# The same without the directive: requests may be refused, but no answer is wrong.
+# There is one session, and two httpds that prepare in different orders: the second one
+# must not run a statement of the first one.
 {
     local $creations = 1;
     my $pooler = Scim::Pooler->new(server(), mode => 'transaction', size => 1)->start;
@@ -222,7 +223,7 @@ superuser(map { "ALTER ROLE scim IN DATABASE scim SET $_" } "statement_timeout =
     $pooler->stop;
 }
 
-# PostgreSQL is killed, and writes to the disk only what it is asked to.
+# PostgreSQL is killed, and flushes to the disk only when it is asked to.
 sub stop_writing {
     my ($pid) = map { $_->[0] } sql(q{SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'});
     kill 'STOP', $pid;

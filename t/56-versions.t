@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # A database that is older or newer than the module, has no tables, or is being
-# restored: 503 until it fits, a line in the log that says what to do, and never
-# another answer.
+# restored: every answer is 503 until it fits, and the log says what to do.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,7 +8,7 @@ use Scim::Journal;
 use Scim::Process;
 use Scim::Test;
 
-my $server = own_server();      # whose database comes and goes
+my $server = own_server();      # its database is dropped and created
 my $org = organization(profile => 'open');
 my $dump = "$server->{dir}/run/dump";
 
@@ -49,7 +48,7 @@ is $org->get('/Users?count=1')->{status}, 200, 'unless it says that what was mad
 is +(scimctl('org', 'list'))[0], 0, 'with scimctl as well';
 as_postgres('DELETE FROM scim.schema_version WHERE version = 99');
 
-# Not whole
+# Incomplete
 as_postgres('REVOKE SELECT ON scim.token FROM scim');
 is_unfit('without a privilege that it needs it does not serve');
 as_postgres('GRANT SELECT ON scim.token TO scim');
@@ -80,11 +79,11 @@ sub requests_during {
     my $journal = Scim::Journal->start($org, writers => 4);
     my $good = 0;
     $restore->();
-    # Whatever the log's limit is, who sent a good token goes on.
+    # The limit of wrong tokens does not affect a client with a valid one.
     Scim::Server::wait_until('the restored database is served', 20, sub { $org->get('/Users?count=1')->{status} == 200 });
     $journal->wait_for(50);
     my %count;
-    # Others may be of accounts that the restore has taken away.
+    # Others may be about accounts that the restore has removed.
     $count{ $_->{status} }++ for grep { $_->{what} =~ /^(?:create|match)\z/ } $journal->stop->entries;
     note join ', ', map { "$_: $count{$_}" } sort keys %count;
     return \%count;
@@ -105,7 +104,7 @@ for my $way (['one after the other', 'scim_owner'], ['by two processes', 'scim_o
 }
 database('scim_owner');
 restore()->();
-# A request may be in the way of what is dropped (40P01), and it is done again.
+# A request may deadlock with a DROP (40P01); the DROP is repeated.
 my $count = requests_during(sub {
     my $done = 0;
     for (1 .. 10) {

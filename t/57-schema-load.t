@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# schema.sql applied while requests go on: it stops nobody when there is nothing
-# to do, and nobody for long when there is; where it cannot, it says so.
+# schema.sql applied while requests go on: it blocks no request if there is nothing to
+# do, and none for long otherwise; if that is impossible, it reports that.
 #
 # SCIM_TEST_ROUNDS is how often each version is upgraded under load; 10 takes five
 # minutes.  By default it is once, and some versions only.
@@ -13,9 +13,9 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-$Scim::Process::LIMIT = 60;     # who is stopped by a lock is not waited for
+$Scim::Process::LIMIT = 60;     # do not wait for a process that a lock blocks
 my $ROUNDS = $ENV{SCIM_TEST_ROUNDS} || 1;
-my $server = own_server();      # whose tables are changed
+my $server = own_server();      # its tables are changed
 my $ROOT = Scim::Server::root();
 my @TABLES = map { "scim.$_" } qw(account event token organization refusal relay schema_version);
 
@@ -26,7 +26,7 @@ sub run { my ($role, @arguments) = @_; return $server->run(0, psql($role, @argum
 my $INDEXES = q{SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE c.relnamespace = 'scim'::regnamespace AND i.indisvalid ORDER BY 1};
 my $whole = [sql($INDEXES)];
 
-# A session that has said these statements and is in its transaction.
+# A session that has run these statements and is still in its transaction.
 sub session {
     my ($statements) = @_;
     my $session = Scim::Process->start([psql('postgres')], in => 'pipe', out => 'pipe');
@@ -62,8 +62,7 @@ sub under_traffic {
     cmp_ok $audit->{slowest}, '<', 2, 'nobody waited for two seconds';
 }
 
-# Clients that know older versions: statements that lock tables in the orders in
-# which the module has always done it.
+# Clients of older versions: statements that lock tables in the orders of the module.
 sub under_statements {
     my ($org, $code) = @_;
     my $of = "organization_id = '$org->{id}'";

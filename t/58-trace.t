@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# The error log at debug and trace tells what a request waited for, and never a
-# value that somebody sent.
+# The error log at debug and trace shows the waits of a request, and never a value
+# that a client sent.
 use strict;
 use warnings;
 use lib 't/lib';
 use File::Temp ();
 use Scim::Test;
 
-own_server();           # whose log is long
+own_server();           # its log is long
 my $httpd = Scim::Server->new(
     dir => File::Temp::tempdir('scim-trace-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(),
     conf => Scim::Test::locations() . <<'CONF');
@@ -33,7 +33,7 @@ END { $httpd->stop if $httpd }
 my $http = Scim::Http->new($httpd->{url});
 my $traced = bless { %$org, http => $http }, ref $org;
 
-# What the log has of the requests that are made meanwhile.
+# The lines of the log about requests that code makes.
 sub lines_of {
     my ($requests) = @_;
     open my $in, '<', $httpd->{error_log} or die "$httpd->{error_log}: $!";

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Every filter item of the checklist on the standard fixture, in the four modes:
-# a filter means the same in each, but for what only dialects say.
+# Every filter item of the checklist on the standard fixture, in the four modes: a
+# filter means the same in each, except for forms of dialects.
 use strict;
 use warnings;
 use utf8;
@@ -97,7 +97,7 @@ for my $how (['GET', "/Users/$id->{U1}?"], ['GET', '/Users?filter=' . uri('userN
     $r = $r->{Resources}[0] if $r->{Resources};
     ok !$r->{emails} && $r->{name}, "INTOP-20: excludedAttributes on $how->[1]";
 }
-# Strictly "" is a value, but nothing that is present.
+# Strictly "" is a value, but pr is false for it.
 my $hollow = $org->post('/Users', { schemas => [CORE], userName => 'hollow', title => '' }, profile => 'open-strict')->{json};
 is $hollow->{title}, '', 'FLT-11: an attribute has the empty text';
 is $org->filter(qq(userName eq "hollow" and $_->[0]))->{json}{totalResults}, $_->[1], "FLT-11: $_->[0]: the empty text is not present"

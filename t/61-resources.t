@@ -23,7 +23,7 @@ sub total { my ($filter) = @_; return $org->get('/Users?filter=' . uri($filter),
 sub stored { my ($key, $r, $status, $expected, $name) = @_;
     return is_user($r, $status, $expected, "$key: $name ($mode)") && is_user(get($r->{json}{id}), 200, $expected, "$key: and it is read back ($mode)") }
 sub refused { my ($key, $r, $usual, $name) = @_; return is_outcome($mode, $r, $key, $usual, $name) }
-# What a client may compare: everything but what the server alone writes.
+# The resource without the attributes that only the server writes.
 sub plain { my ($user) = @_; my %copy = %$user; delete @copy{qw(id meta schemas)}; return \%copy }
 
 sub types {

@@ -16,7 +16,7 @@ sub op { my ($op, $path, @value) = @_; return { op => $op, defined $path ? (path
 sub emails { return [map { my ($type, $value, @primary) = split ' '; { type => $type, value => $value, @primary ? (primary => TRUE) : () } } @_] }
 sub role { my ($value, @more) = @_; return { value => $value, @more } }
 
-# What the fixture's U1, U2, U3 and U4 have.
+# The attributes of the fixture's U1, U2, U3 and U4.
 my $WORK = { type => 'work', primary => TRUE, streetAddress => '100 Universal City Plaza', region => 'CA', country => 'US' };
 my $HOME = { type => 'home', streetAddress => '456 Hollywood Blvd', region => 'CA', country => 'US' };
 my %LIKE = (
@@ -32,7 +32,7 @@ my %without_title = (title => undef);
 my $home_only = { emails => emails('home babs@jensen.org') };
 my $EMAILS = $LIKE{U1}{emails};
 
-# key, like whom, operations, what it has then or the outcome
+# key, its User of the fixture, operations, attributes afterwards or the outcome
 my @cases = (
     ['PATCH-02', 'U1', [op('move', 'title', 'x')], '400 invalidSyntax'], ['PATCH-02', 'U1', [{ path => 'title', value => 'x' }], '400 invalidSyntax'],
     ['PATCH-03', 'U1', [op('Add', 'title', 'a'), op('Replace', 'nickName', 'b'), op('REMOVE', 'userType')], { title => 'a', nickName => 'b', userType => undef }],
@@ -210,8 +210,8 @@ for (modes()) {
     is_outcome($mode, $r, 'ROLE-20 POST', '201', 'the roles of AppRoleAssignmentsComplex');
 }
 
-# What a filter demands is made as if it had been sent; what would then not be
-# found again is not made.
+# An element is created from a filter as if it had been sent, unless the filter would
+# not find it again.
 for (grep { !/strict/ } modes()) {
     $mode = $_;
     my $user = $org->create;

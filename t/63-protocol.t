@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The protocol around the resources, in the four modes: methods, media types,
-# queries, errors, who gets in, discovery, security.
+# queries, errors, access, discovery, security.
 use strict;
 use warnings;
 use utf8;

@@ -28,8 +28,7 @@ sub paths_of {
     return @paths;
 }
 
-# A reference to a User goes with the id of that User as the value beside it
-# (RFC 7643 section 2.4).
+# A reference to a User needs the id of that User as its value (RFC 7643 section 2.4).
 sub is_reference_to_user { my ($a) = @_; return grep { $_ eq 'User' } @{ $a->{referenceTypes} || [] } }
 my %simple = (
     string => sub { user_name() }, boolean => sub { TRUE }, binary => sub { MIME::Base64::encode_base64(random_name(), '') },
@@ -55,7 +54,7 @@ sub value_of {
     return $attribute->{multiValued} ? [\%value] : \%value;
 }
 
-# What $user has at $path: of the first element where there is a list.
+# The value of $user at $path; in a list, that of the first element.
 sub at {
     my ($user, $path) = @_;
     my $value = ($path->{container} ? $user->{ $path->{container} } : $user)->{ $path->{attribute}{name} };

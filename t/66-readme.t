@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The README as an operator reads it: its chapters from "Installing" to a token
-# that works, and "Uninstalling", typed line by line on a Debian that has just
-# been installed, by root and by somebody who may use sudo.
+# that works, and "Uninstalling", typed line by line on a newly installed Debian, by
+# root and by a user of sudo.
 use strict;
 use warnings;
 use File::Temp ();
@@ -30,8 +30,7 @@ sub chapter {
     return $text // die "README has no chapter '$title'\n";
 }
 
-# The blocks of a text that are indented by so many blanks, each with the
-# paragraph in front of it.
+# The blocks of a text with this indentation, each with the paragraph before it.
 sub blocks {
     my ($text, $indent) = @_;
     my ($said, @blocks) = ('');
@@ -66,7 +65,7 @@ sub has_line {
     is $status, 0, "$who: $file has: $line";
 }
 
-# Do as a text says; returns what was printed.  "\" at its end makes a line go on.
+# Follow a text; returns the output.  A line that ends in "\" continues.
 sub follow {
     my ($text, $indent) = @_;
     my $printed = '';
@@ -85,7 +84,7 @@ sub follow {
     return $printed;
 }
 
-# What curl gets: status, version of HTTP, body.
+# The answer that curl gets: status, version of HTTP, body.
 sub request {
     my ($url, @options) = @_;
     my $curl = "curl -sS -o answer -w '%{http_code} %{http_version}\\n' @options '$url'; cat answer";
@@ -100,7 +99,7 @@ sub is_kept_from_others {
     ok $there == 0 && $read != 0, "$who: $file cannot be read by everybody";
 }
 
-# What holds once the chapters are followed.
+# Checks after the chapters were followed.
 sub works {
     my ($token) = @_;
     my $bearer = "-H 'Authorization: Bearer $token'";
@@ -114,8 +113,8 @@ sub works {
     is_kept_from_others('/etc/ssl/private/scim.key');
 }
 
-# PostgreSQL has connections enough for all of httpd's, even when every request
-# waits for a lock and a graceful restart has old processes beside the new ones.
+# PostgreSQL has enough connections for httpd, even if every request waits for a lock
+# and old processes run beside the new ones during a graceful restart.
 sub connections_suffice {
     my ($token) = @_;
     my $clients = '-Z --parallel-immediate --parallel-max 150 -o /dev/null';
@@ -139,7 +138,7 @@ END
     unlike $printed, qr/FATAL/, "$who: of which PostgreSQL refuses none";
 }
 
-# What README's "Uninstalling" leaves.
+# Checks after README's "Uninstalling".
 sub is_uninstalled {
     my (undef, $left) = $debian->run('find /etc/apache2 /usr/local /usr/lib/apache2 -name "*scim*" | sort', 30);
     is $left, join('', map { "/etc/apache2/$_-available/scim.conf\n" } qw(mods sites)),
@@ -152,7 +151,7 @@ sub reverse_proxy {
     my ($token) = @_;
     $debian->run("sudo sed -i 's/scim.example.com\$/& www.example.com/' /etc/hosts", 10);
     my $text = content('examples/reverse-proxy/README') =~ s/\A.*?^ 1\. //msr;
-    $text =~ s/htpasswd -B -c (\S+) (\S+)/htpasswd -bB -c $1 $2 secret/ or die;    # which it asks for
+    $text =~ s/htpasswd -B -c (\S+) (\S+)/htpasswd -bB -c $1 $2 secret/ or die;    # instead of asking for it
     follow($text, 8);
     is_kept_from_others("/etc/mod_scim/$_") for qw(passwords tls.key);
     my @with = ('--cacert', '/etc/mod_scim/tls.crt');
@@ -166,7 +165,7 @@ sub reverse_proxy {
 
 for ('root', 'webmaster') {
     $who = $_;
-    undef $debian;    # which has the ports, where there are no namespaces
+    undef $debian;    # it may occupy the ports, if there are no namespaces
     $debian = Scim::Debian->new(way => $way, user => $who, source => $source, seconds => 600);
     $debian->run('export MAKEFLAGS=-j2', 10);
     follow(chapter($_), 4) for 'Installing', 'httpd.conf for production';

@@ -41,7 +41,7 @@ sub installed {
     return [sort @found];
 }
 
-# What git has is what the archive has, beside what autoreconf makes.
+# The archive has the files of git and those that autoreconf creates.
 make('-s', 'distdir', "distdir=$dir/mod_scim");
 SKIP: {
     skip 'not a working copy of git', 1 unless -e '.git';
@@ -95,7 +95,7 @@ like make('-s', 'install-httpd-conf', "DESTDIR=$root/other"), qr/^httpd's config
     "make install leaves httpd's configuration alone and says so";
 ok !-e "$root/other", 'where there is no a2enmod';
 
-# Root may write what is read-only, so that distcheck would prove less.
+# Run by a user that is not root, because root can write to read-only files.
 my @as_user;
 if (my $user = Scim::Server::database_user()) {
     my ($uid, $gid) = (getpwnam $user)[2, 3];

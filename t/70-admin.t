@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The settings API: who gets in, what it does, and what it refuses.
+# The settings API: access, functions and refusals.
 use strict;
 use warnings;
 use utf8;
@@ -259,7 +259,7 @@ my $provisioned_at = (sql('SELECT provisioned_at FROM scim.account WHERE id = $1
 call(PATCH => "api/members/$user->{id}", body => { displayName => 'By hand' });
 is +(sql('SELECT provisioned_at FROM scim.account WHERE id = $1', $user->{id}))[0][0], $provisioned_at, 'an edit by hand is not provisioning';
 
-# The token issuer's rule, and an administrator who is none any more
+# The rule of the token's issuer, and a former administrator
 my $second = $org->create(roles => [{ value => 'ADMIN' }]);
 my $made = call(POST => 'api/tokens', body => { name => 'of the second' }, user => $second->{userName});
 is $made->{status}, 201, 'the second administrator generates a token';

@@ -8,7 +8,7 @@ use lib 't/lib';
 use Scim::Browser;
 use Scim::Test;
 
-# What an organization has after some weeks, and one account more.
+# The data of an organization after some weeks, and one additional account.
 sub prepared {
     my ($name, %special) = @_;
     my $org = organization(enabled => 1);

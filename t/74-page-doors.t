@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What a browser must not keep of the settings page.
+# Data of the settings page that a browser must not keep.
 use strict;
 use warnings;
 use lib 't/lib';

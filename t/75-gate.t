@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The gate: who is an active account now gets in, and nobody else.
+# The gate: only accounts that are active now get in.
 use strict;
 use warnings;
 use utf8;
@@ -9,11 +9,11 @@ use File::Temp ();
 use MIME::Base64 ();
 use Scim::Test;
 
-own_server();           # whose plans are looked at
+own_server();           # its plans are read
 my $org = organization();
 my $other = organization();
 my $open = organization(profile => 'open');
-# What docs/gate.md has for names in other alphabets.
+# The decoder for names in other alphabets in docs/gate.md.
 my ($escaped) = do { local (@ARGV, $/) = 'docs/gate.md'; <> } =~ /^ +RequestHeader (set X-Display-Name "expr=.*)$/m or die 'docs/gate.md';
 my $dir = File::Temp::tempdir('scim-gate-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $BASIC = "AuthType Basic\nAuthName gate\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\n"
@@ -46,7 +46,7 @@ for my $name (keys %LOCATION) {
 }
 $gate->start;
 
-# The answer to who asks for a file behind the gate.
+# The answer to a person's request for a file behind the gate.
 sub ask {
     my ($user, $location, @headers) = @_;
     my @authorization = defined $user ? (Authorization => 'Basic ' . MIME::Base64::encode(Encode::encode_utf8("$user:x"), '')) : ();
@@ -59,7 +59,7 @@ my %user = map { $_ => $org->create(displayName => "The $_", externalId => "oid-
 my $left = $org->create(active => FALSE, externalId => 'oid-left');
 my %name = ((map { $_ => $user{$_}{userName} } keys %user), left => $left->{userName}, nobody => 'nobody@example.com');
 
-# Who gets in where: location => those who do.
+# Access: location => people who get in.
 my %in = (account => [qw(ADMIN USER GUEST)], admins => ['ADMIN'], users => [qw(ADMIN USER)], all => [qw(ADMIN USER)], any => ['ADMIN'],
           none => [qw(ADMIN USER)], 'account/inner' => ['ADMIN'], other => [], nowhere => [], cached => [qw(ADMIN USER GUEST)]);
 for my $location (sort keys %in) {
@@ -107,7 +107,7 @@ is status($manager->{userName}, 'open'), 200, 'profile open: any of the roles th
 my $clerk = $open->create(roles => [{ value => 'Manage' }, { value => 'Managers' }]);
 is status($clerk->{userName}, 'open'), 403, 'and whole ones alone';
 
-# What the application gets
+# Variables for the application
 my $headers = ask($name{USER}, 'account', SCIM_ROLE => 'ADMIN')->{headers};
 is_deeply { map { $_ => $headers->{$_} } grep { /^scim_/ } keys %$headers },
     { scim_account_id => $user{USER}{id}, scim_user_name => $name{USER}, scim_role => 'USER', scim_display_name => 'The USER',
@@ -120,7 +120,7 @@ is uc ask($yamada->{userName}, 'escaped')->{headers}{'x-display-name'}, uri('山
 is ask('oid-nobody', 'escaped')->{headers}{'x-display-name'}, undef, 'which sets nothing where there is no name';
 is_deeply [@$headers{qw(scim_display_name x-evil scim_timezone)}], ['a  X-Evil: 1', undef, undef], 'no line breaks out of a name; nothing for what is not there';
 
-# Now means now
+# Changes take effect at once
 $org->patch_ops($user{USER}{id}, { op => 'replace', path => 'active', value => 'False' });
 is status($name{USER}, 'account'), 403, 'deactivated, the next request is refused';
 $org->patch_ops($user{USER}{id}, { op => 'replace', path => 'active', value => 'True' });
@@ -144,8 +144,8 @@ ok $long && length $long < 300, 'and logged shortened';
 is scalar(() = gate_log() =~ /SCIM0006.*nosuchorganization/g) <= 4, 1, 'an organization that does not exist is an error in the log, once in a process';
 is scalar(() = gate_log() =~ /nosuchorganization.*\n/g) > 5, 1, 'not each time';
 
-# One statement a request; a connection stays with its process, and that one's
-# cache, for more than a hundred of them.
+# One statement per request.  More than a hundred requests on one connection reach the
+# same process and its cache.
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name) SELECT $1, 'many' || n || '@example.com', 'x' FROM generate_series(1, 5000) n}, $org->{id});
 sql('ANALYZE scim.account');
 my @statements = grep { /o\.key/ } query_plans(sub { status($name{ADMIN}, 'all') });

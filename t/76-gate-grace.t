@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# SCIMGateGrace: while the database is away, who was let in is, for a while.
+# SCIMGateGrace: while the database is away, people who were let in get in for a while.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -16,7 +16,7 @@ my $proxy = Scim::Proxy->new(to => server()->{pghost} . '/.s.PGSQL.5432');
 my $basic = "AuthType Basic\nAuthName gate\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\nRequire scim-account\n"
     . "Header always set X-Role \"%{SCIM_ROLE}e\" env=SCIM_ROLE\n";
 my %gate = (none => '', grace => "SCIMGateGrace $GRACE\n", cached => "SCIMGateGrace $GRACE\nSCIMGateCache 1\n", long => "SCIMGateGrace 300\n");
-# One process, so that who was let in before is known to it.
+# One process, which therefore knows who was let in before.
 my $httpd = Scim::Server->new(dir => File::Temp::tempdir('scim-grace-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(), conf => <<"CONF"
 LoadModule alias_module @{[Scim::Server::modules_dir()]}/mod_alias.so
 DBDParams "host=127.0.0.1 port=@{[$proxy->port]} dbname=scim user=scim connect_timeout=2 sslmode=disable"
@@ -67,7 +67,7 @@ is status($leaves, 'grace'), 503, 'nor who was let in first and refused then';
 $proxy->resume;
 is status($new, 'grace'), 200, 'the database is back, and so is its word';
 
-# A database that says nothing is asked, too, but not for long.
+# A database that does not answer is asked, too, but not for long.
 $proxy->stall('both');
 my $silent = ask($in, 'long');
 is $silent->{status}, 200, 'behind a silent network, who was let in is';

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Deactivated under load: without a cache nobody is let in from then on, with one
-# nobody after its bound.
+# Deactivation under load: without a cache the person is refused at once, with one
+# after the cache's time at most.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -25,8 +25,8 @@ $gate->start;
 my $user = $org->create;
 my $authorization = 'Basic ' . MIME::Base64::encode("$user->{userName}:x", '');
 
-# A client asks again and again until it is ended, and writes down when it asked,
-# when it was answered and what.
+# A client sends requests until it is ended, and records the times of each request and
+# its answer, and the status.
 sub client {
     my ($location) = @_;
     my $going = 1;
@@ -39,7 +39,7 @@ sub client {
     }
 }
 
-# [when it was asked, when answered, status] of all clients.
+# [time of the request, time of the answer, status] of all clients.
 sub answers {
     my ($location) = @_;
     return map { open my $in, '<', $_ or die "$_: $!"; map { [split] } <$in> } glob "$dir/$location-*";
@@ -51,7 +51,7 @@ my @clients = map {
 } qw(live cached);
 my (@out, @in);
 for my $round (1 .. 3) {
-    select undef, undef, undef, 0.3;     # there is load while he is in
+    select undef, undef, undef, 0.3;     # load while the person is active
     $org->patch_ops($user->{id}, { op => 'replace', path => 'active', value => FALSE });
     push @out, time;
     Scim::Server::wait_until('the bound of the cache has passed', 10, sub { time > $out[-1] + 1.3 });
@@ -62,8 +62,8 @@ for my $round (1 .. 3) {
 }
 $_->stop for @clients;
 
-# How many were let in while he was out, so long after.  Who asks before he is in
-# again may be answered when he is.
+# The number of requests that were let in while the person was inactive, after this
+# delay.  A request that was sent before the reactivation may be answered after it.
 sub let_in {
     my ($after, @answers) = @_;
     return scalar grep { my ($asked, $answered, $status) = @$_;

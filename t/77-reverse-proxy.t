@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# The story: whom Entra ID provisions gets into the application behind httpd,
-# and whom it unassigns is out on the next request.  With the configuration of
-# examples/reverse-proxy/ as it stands, by password.
+# The whole story: a user whom Entra ID provisions gets into the application behind
+# httpd, and after it is unassigned, the next request is refused.  With the unchanged
+# configuration of examples/reverse-proxy/, by password.
 use strict;
 use warnings;
 use utf8;
@@ -26,7 +26,7 @@ my $entra = Scim::Entra->new(url => "https://127.0.0.1:$port/scim/$org->{key}/v2
 my $browser = Scim::Http->new("https://localhost:$port");
 my $cookie;
 
-# What Taro's browser gets, which keeps the application's session cookie.
+# The answer to Taro's browser, which keeps the application's session cookie.
 sub visit {
     my ($path, @headers) = @_;
     my $r = $browser->request(GET => $path, [Authorization => 'Basic ' . MIME::Base64::encode("$taro->{userPrincipalName}:secret", ''),
@@ -64,7 +64,7 @@ is visit("/organizations/$org->{key}/")->{status}, 200, 'so do the settings';
 ok $entra->apply({ action => 'hard-delete', id => $taro->{id} }), 'deleted';
 is visit('/application/')->{status}, 403, 'he is out for good';
 
-# What else the configuration says
+# The rest of the configuration
 is $browser->request(GET => '/application/', [], undef)->{status}, 401, 'a stranger is asked to sign in';
 is $browser->request(GET => '/', [], undef)->{status}, 403, 'what no Location names is denied';
 is visit("/scim/$org->{key}/v2/Users")->{status}, 403, 'there is no SCIM endpoint on the host for people';

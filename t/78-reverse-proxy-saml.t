@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The story with SAML sign-in: browser, mod_auth_mellon, a real identity
+# The same story with sign-in by SAML: browser, mod_auth_mellon, a real identity
 # provider, the gate joined by externalId.
 use strict;
 use warnings;

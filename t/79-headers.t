@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# SCIMHeaders: what the application behind the gate is told, and by httpd alone.
+# SCIMHeaders: the headers that the application behind the gate gets, from httpd only.
 use strict;
 use warnings;
 use utf8;
@@ -58,7 +58,7 @@ RewriteEngine On
 RewriteRule . http://127.0.0.1:$application/ [P]
 </Location>
 CONF
-# The application: it answers with the head of the request as it came.
+# The application: it answers with the head of the request that it received.
 my $listening = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $application, Listen => 20, ReuseAddr => 1) or die "$!";
 my $behind = Scim::Process->start(sub {
     while (my $client = $listening->accept) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Many clients at once: nothing is lost, nothing is there twice.
+# Many concurrent clients: nothing is lost, and nothing exists twice.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -7,11 +7,11 @@ use IO::Select;
 use Scim::Process;
 use Scim::Test;
 
-own_server();           # whose connections are all for these clients
+own_server();           # all its connections are for these clients
 my $org = organization();
 
-# Run code in as many processes at the same moment; what each returned, in
-# order.  The processes are let go together, when all are ready.
+# Run code in $count processes at the same moment; returns their results in order.
+# The processes start together, when all are ready.
 sub together {
     my ($count, $code) = @_;
     pipe my $gate_out, my $gate_in or die "pipe: $!";
@@ -69,7 +69,7 @@ is scalar keys %{ $after->{ (ENT) } }, 5, 'all of the extension is kept';
 is_deeply [sql('SELECT version FROM scim.event WHERE account_id = $1 ORDER BY version', $user->{id})], [map { [$_] } 1 .. 65],
     'and each change is recorded, with its version';
 
-# With If-Match a lost race is told instead of repeated.
+# With If-Match a lost race is reported instead of repeated.
 my $tag = $org->get("/Users/$user->{id}")->{headers}{etag};
 my @conditional = together(8, sub {
     return $org->patch("/Users/$user->{id}", { Operations => [{ op => 'replace', path => 'title', value => "by $_[0]" }] },
@@ -77,7 +77,7 @@ my @conditional = together(8, sub {
 });
 is_deeply [sort @conditional], [200, (412) x 7], 'ETAG-09: of eight writers with the same If-Match one wins';
 
-# Delete against change: whatever the order, no other answer than these.
+# Delete and change at the same time: only these answers, in any order.
 for my $round (1 .. 10) {
     my $id = $org->create->{id};
     my @mixed = together(4, sub {

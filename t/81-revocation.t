@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# A revocation is a barrier: once it is acknowledged, nothing more is written in
-# the name of the token, whatever was under way.  SCIM_TEST_ROUNDS=20 for longer.
+# A revocation is a barrier: once it is acknowledged, nothing more is written in the
+# name of the token, even by requests in progress.  SCIM_TEST_ROUNDS=20 for longer.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,18 +9,18 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-my $server = own_server();      # whose connections and locks are looked at
+my $server = own_server();      # its connections and locks are read
 my $ROUNDS = $ENV{SCIM_TEST_ROUNDS} || 1;
 my $OPERATIONS = 1000;
 my $CLIENTS = 4;
 
-# An open session: what it is told to run, and its next line.
+# An open session: send it a statement, and read its next line.
 sub session { return Scim::Process->start([$server->psql('-qAtX', '-F', ' ')], in => 'pipe', out => 'pipe', err => 'out') }
 sub ask { my ($session, $sql) = @_; $session->say($sql); return $session->line }
 my $look = session();
 sub written { my ($org) = @_; return ask($look, "SELECT count(*), coalesce(max(sequence), 0) FROM scim.event WHERE actor_kind = 'token' AND actor_id = '$org->{token_id}';") }
 
-# How a token ends: by whom => [the status from then on, code].
+# Ways to revoke a token: actor => [status afterwards, code].
 sub page {
     my ($org, $method, $path, $body) = @_;
     my $r = Scim::Http->new($server->{plain_url})->request($method, "/organizations/$org->{key}/api/$path",
@@ -75,7 +75,7 @@ sub finish {
     return $request->{http}->answer($request->{method});
 }
 
-# Create and change until it is refused; what it was told last.
+# Create and change until a request is refused; returns that answer.
 sub client {
     my ($org) = @_;
     srand $$;
@@ -87,7 +87,7 @@ sub client {
     print "$r->{status} ", $r->{json}{detail} // '', "\n";
 }
 
-# Again, where all went well before the end came.
+# Again, with requests that succeeded before the revocation.
 sub bulk {
     my ($org, $operation) = @_;
     return Scim::Process->start(sub {
@@ -138,7 +138,7 @@ for my $number (1 .. $ROUNDS) {
     round($_, @{ $END{$_} }) for sort keys %END;
 }
 
-# An end that was set before
+# An expiry that was set before
 my $org = organization();
 $org->{token} = $org->new_token(expires_at => (sql(q{SELECT now() + interval '2 seconds'}))[0][0]);
 my $client = Scim::Process->start(sub { client($org) }, out => 'pipe');
@@ -147,8 +147,7 @@ is_deeply [sql('SELECT e.sequence FROM scim.event e JOIN scim.token t ON t.id = 
     [], 'and nothing was written after its end';       # in whole milliseconds
 cmp_ok event_count($org), '>', 10, 'but before';
 
-# No window, step by step: an event of the token, its revocation, and who comes
-# first.
+# No gap, step by step: an event of the token and its revocation, in both orders.
 sub is_waiting { my ($session, $name) = @_; sleep 0.2; $session->look; is $session->{text}, '', $name; return }
 sub event { return "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id, actor_name) VALUES ('$_[0]{id}', 'test', 'token', '$_[0]{token_id}', 'x');" }
 my %revocation = (
@@ -184,7 +183,7 @@ for my $name (sort keys %revocation) {
     $_->stop for $writer, $revoker;
 }
 
-# What a revocation does not concern
+# Sessions that a revocation does not affect
 $org = organization();
 my $user = $org->create;
 my $other = organization();

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# One organization does its worst; the others do not notice.  SCIM_TEST_CLIENTS=100
-# for more of its clients, and for a machine that has nothing else to do.
+# One organization causes as much load as it can; the others do not notice.
+# SCIM_TEST_CLIENTS=100 for more of its clients, on an otherwise idle machine.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -10,7 +10,7 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-my $server = own_server(dbd_max => 8, conf => "SCIMRateLimit 0\n");      # whose connections are fought for
+my $server = own_server(dbd_max => 8, conf => "SCIMRateLimit 0\n");      # its connections are all in use
 my $worst = organization();
 my $other = organization();
 my $ACCOUNTS = 5000;
@@ -26,9 +26,9 @@ my $known_there = $worst->create;
 my $known = $other->create;
 my $filter = join ' or ', map { 'title ew "' . random_name() . '"' } 1 .. 128;
 
-# Clients that do the same again and again until they are ended, and say then how
-# it went: seconds, status, whether a Retry-After came, detail.  Hostile ones would
-# run on machines of their own; here they leave the processors to all others.
+# Clients that repeat a request until they are ended, and then report for each:
+# seconds, status, whether there was a Retry-After, detail.  Real attackers would have
+# machines of their own; here they run at low priority.
 sub clients {
     my ($count, $request, $nice) = @_;
     return map {
@@ -60,7 +60,7 @@ sub told {
 
 sub p99 { my @sorted = sort { $a <=> $b } map { $_->[0] } @_; return $sorted[int(0.99 * $#sorted)] }
 
-# For so long, the match queries and page visits of the neighbour.
+# The match queries and page visits of the neighbour, for the given time.
 sub neighbour {
     my ($seconds) = @_;
     my @page = (Authorization => 'Basic ' . MIME::Base64::encode("$other->{issuer_name}:x", ''));
@@ -70,9 +70,8 @@ sub neighbour {
     return ([told(@match)], [told(@settings)]);
 }
 
-# Beside other tests the processors are never quiet.  So that the worst does not
-# answer for them, programs that have nothing to do with the server keep them busy
-# in its quiet times.
+# Other tests may run at the same time.  For a fair comparison, unrelated programs keep
+# the processors busy during the measurement without load.
 my $others = $ENV{SCIM_TEST_CLIENTS} ? 0 : 2 * $processors;
 neighbour(1);
 my @busy = map { Scim::Process->start(sub { 1 while 1 }) } 1 .. $others;
@@ -125,7 +124,8 @@ cmp_ok scalar(grep { $_->[1] == 200 } @searched), '>', 3, 'its searches go on in
 $lock->stop;
 is $worst->patch_ops($victim->{id}, { op => 'replace', path => 'title', value => 'free' })->{status}, 200, 'when the row is free it is changed';
 
-# What is ended by the database, as by its statement_timeout, says what helps.
+# When the database ends a statement, as by its statement_timeout, the answer says what
+# helps.
 sub cancelled {
     my ($request, $like) = @_;
     my $client = Scim::Process->start(sub {
@@ -147,7 +147,7 @@ like cancelled(sub { $worst->patch_ops($victim->{id}, { op => 'replace', path =>
     qr/^503 - [1-9]\d* The database did not answer in time/, 'a write that takes too long is 503, to be tried again';
 $lock->stop;
 
-# JIT, which PostgreSQL would use here for everything
+# JIT, which PostgreSQL would use here for all statements
 $server->run(0, Scim::Server::pg('psql'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX',
              '-c', 'ALTER SYSTEM SET jit_above_cost = 0', '-c', 'SELECT pg_reload_conf()');
 Scim::Server::wait_until('the new setting', 10, sub { (sql('SHOW jit_above_cost'))[0][0] == 0 });

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# How much an organization may send, how many wrong tokens an address, and what
-# the log and mod_status say of it.
+# Limits of requests per organization and of wrong tokens per address, and what the log
+# and mod_status show of them.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -11,7 +11,7 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(sleep time);
 
-own_server();           # whose tokens are locked for a moment
+own_server();           # its tokens are locked for a moment
 my $dir = File::Temp::tempdir('scim-rate-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $modules = Scim::Server::modules_dir();
 my $mapped = Scim::Server::free_port();
@@ -49,7 +49,7 @@ $http->{timeout} = 10;
 sub limited_organization { return organization(http => $http) }
 my $ONE = '/Users?count=0';
 
-# The statuses of so many requests one after the other: "200x5 429x3".
+# The statuses of a number of requests, one after the other: "200x5 429x3".
 sub said {
     my ($org, $count, %option) = @_;
     my @runs;
@@ -68,8 +68,8 @@ sub content {
 }
 sub log_lines { my ($number) = @_; return grep { /SCIM$number:/ } split /\n/, content($limited->{error_log}) }
 
-# Send until it is refused: what refused it, and whether so many came through
-# before, besides those that were filled in meanwhile.
+# Send until a request is refused: returns that answer, and whether the expected number
+# of requests was let through before, with those that became free meanwhile.
 sub exhaust {
     my ($burst, $per_second, $name, $request) = @_;
     my ($start, $count, $r) = (time, 0);
@@ -128,7 +128,7 @@ my $owes = $debtor->get($ONE, profile => 'slow');
 ok $owes->{status} == 429 && $owes->{headers}{'retry-after'} > 100 && $owes->{headers}{'retry-after'} <= 131,
     'and what comes next waits for all of it' or diag $owes->{content};
 
-# Who owes so much is refused wherever he comes.
+# An organization over its limit is refused in every Location.
 is said($debtor, 30), '429x30', 'another Location is no way around it';
 is $debtor->get('/ServiceProviderConfig', token => undef)->{status}, 200, 'who says nothing about himself is nobody who was limited';
 is $http->request(GET => "/organizations/$debtor->{key}/", [Authorization => 'Basic ' . MIME::Base64::encode("$debtor->{issuer_name}:x", '')])->{status},
@@ -137,7 +137,7 @@ is scalar(grep { /organization $debtor->{key}$/ } log_lines('0045')), 1, 'the lo
 like((log_lines('0045'))[0], qr/\[scim:warn\].* \[client 127\.0\.0\.1:\d+\] SCIM0045: 429: more than 2 requests a second \(SCIMRateLimit\) of the organization $org->{key}$/,
     'at the level warn, and which one');
 
-# In whose name a request comes is known when its token was found.
+# The organization is charged only after the token was found.
 my $victim = limited_organization();
 my $wrong = 'scim_' . '0' x 64;
 is said($victim, 20, token => $wrong, headers => { 'X-Forwarded-For' => '192.0.2.1' }), '401x20', 'who guesses tokens';
@@ -196,7 +196,7 @@ SKIP: {
     like((log_lines('0047'))[-1], qr/from 127\.0\.0\.1,/, 'and so it is at a socket of IPv6');
 }
 
-# A token that was deleted is a wrong one, however good it was.
+# A deleted token counts as a wrong one.
 my $revoked = limited_organization();
 my %FREE = (profile => 'free');
 is said($revoked, 3, %FREE, from('198.51.100.3')), '200x3', 'a token is good';
@@ -209,7 +209,7 @@ sleep 1;
 is $neighbour->get($ONE, token => $neighbour->new_token, from('198.51.100.1'))->{status}, 200, 'and one that nobody knows, when the wrong ones have stopped';
 is said($revoked, 150, %FREE, token => $good, from('198.51.100.5')), '200x150', 'a good one is not limited by its address';
 
-# Nothing of this reaches the tokens' table, which nobody can read now.
+# Refused requests do not read the table of tokens, which is locked now.
 guess_at_last('198.51.100.1');
 my $locker = Scim::Process->start([server()->psql('-qX')], in => 'pipe');
 $locker->say('BEGIN; LOCK TABLE scim.token IN ACCESS EXCLUSIVE MODE;');
@@ -226,7 +226,7 @@ is $debtor->get($ONE)->{status}, 429, 'the requests of a limited organization ar
 my @guessing = map { Scim::Http->new($limited->{plain_url}) } 1 .. 30;
 $_->send_only('GET ' . $org->path . "$ONE HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $wrong\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n") for @guessing;
 my $answered = 0;
-# Ten a second are looked up, and wait.
+# Ten a second are looked up, and wait for the lock.
 Scim::Server::wait_until('the guesses are answered', 10, sub {
     my %ready = map { $_ => 1 } IO::Select->new(map { $_->{socket} } @guessing)->can_read(0.1);
     $answered += grep { $ready{ $_->{socket} } && $_->answer('GET')->{status} == 429 } @guessing;
@@ -238,7 +238,7 @@ $locker->say('COMMIT;');
 $locker->close_input;
 @guessing = ();
 
-# What the log says
+# The log
 like((grep { /from 198\.51\.100\.3[, ]/ } log_lines('0046'))[0],
     qr/\[scim:warn\].*SCIM0046: 429: too many wrong tokens from 198\.51\.100\.3, the last one for the organization $revoked->{key}$/,
     'the log has a line for an address that is limited');

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What one request, one account and one client may cost the others: bytes,
-# memory and processor time.
+# The cost of one request, one account and one client to others: bytes, memory and
+# processor time.
 use strict;
 use warnings;
 use utf8;
@@ -11,12 +11,12 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes qw(time);
 
-own_server(threads => 16);     # whose children serve nobody else
+own_server(threads => 16);     # its children serve no other test
 my $LIMIT = 262_144;
 my %org = map { $_ => organization(profile => $_) } qw(managed open strict open-strict);
 my $org = $org{managed};
 
-# Bytes of the account as its answer has them, without what the server makes.
+# The size of the account in its answer, without members of the server.
 sub size {
     my ($user) = @_;
     my %rest = %$user;
@@ -84,7 +84,7 @@ is $small->patch_ops($edge->{id}, { op => 'replace', path => 'userType', value =
 like $small->patch_ops($edge->{id}, { op => 'add', path => 'emails', value => [{ value => 'x' }] })->{json}{detail}, qr/at most 4096 are allowed/, 'the detail has the limit';
 is $small->patch_ops($edge->{id}, { op => 'replace', path => 'active', value => FALSE })->{status}, 200, 'deactivation has no size';
 
-# What is too large already, from before or by SQL
+# Accounts that are too large already, from before or by SQL
 sub large_one {
     my ($o) = @_;
     my $user = $o->create(roles => [{ value => 'USER' }]);
@@ -167,7 +167,7 @@ $r = $org->post('/Users/.search', { attributes => join ',', map { "a$_" } 1 .. 1
 is $r->{status}, 200, '130,000 names to project';
 cmp_ok cpu() - $before, '<', 2, 'both in a second each';
 
-# What is no attack
+# Legitimate requests
 is patch($many, map { { op => 'replace', path => "emails[value eq \"000$_\"].display", value => "d$_" } } 1 .. 9)->{status}, 200, 'filters on 1,000 elements';
 is patch($org->create->{id}, map { { op => 'replace', path => 'title', value => "t$_" } } 1 .. 1000)->{status}, 200, '1,000 operations on an ordinary account';
 $r = $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'POST', path => '/Users', bulkId => "b$_", data => {
@@ -175,7 +175,7 @@ $r = $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => '
     phoneNumbers => [{ value => '+81 1', type => 'work' }], name => { givenName => 'G', familyName => 'F' } } } } 1 .. 500] });
 is_deeply [grep { $_->{status} != 201 } @{ $r->{json}{Operations} }], [], 'a bulk of 500 ordinary creations';
 
-# Memory: eight at once, of each kind
+# Memory: eight requests at the same time, of each kind
 sub peak {
     my $kb = 0;
     for my $child (children()) {
@@ -190,7 +190,7 @@ for my $what ('a long text into each', 'an object into each', 'JSON in strings i
 }
 cmp_ok peak(), '<', 1000, 'eight hostile clients at a time leave httpd below 1 GB';
 
-# Who is gone gets nothing done any more.
+# Requests of clients that have gone are ended.
 sub left_alone {
     my ($transport) = @_;
     my $mine = organization(transport => $transport);
@@ -200,7 +200,7 @@ sub left_alone {
     print { $http->connect } "POST " . $mine->path . "/Bulk HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer $mine->{token}\r\n"
                      . "Content-Type: application/scim+json\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
     $http->{socket}->flush;
-    # So slow that there is time to go.
+    # Slow enough that the client can leave in time.
     Scim::Server::wait_until('the first change', 30, sub { event_count($mine) > 0 });
     close delete $http->{socket};
     my $seen = -1;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The change feed: every change once, in the order of each account, whoever
-# writes and whoever dies.
+# The change feed: every change once, in the order of each account, with many writers
+# and with followers that are killed.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -21,7 +21,7 @@ sub events { return map { JSON::PP::decode_json($_) } split /\n/, scimctl('--jso
 sub latest { return (sql('SELECT coalesce(max(sequence), 0) FROM scim.event'))[0][0] }
 sub kinds { return [map { $_->{kind} =~ s/.*event:(?:prov:)?//r } @_] }
 
-# What the kinds are
+# The kinds of events
 my $user = $org->create(externalId => 'x1', roles => [{ value => 'USER' }]);
 $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'T' });
 $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'T' });
@@ -61,7 +61,7 @@ my $beyond = scimctl('events', '--after', '999999999');
 is_deeply [@$beyond{qw(status out)}], [0, ''], '--after what was never an event: behind the latest before it';
 is $beyond->{err}, "scimctl: there is no event 999999999; continuing after event @{[latest()]}, the last one before it.\n", 'with a message';
 
-# Positions whose events are gone
+# Positions whose events were removed
 my $gone = organization();
 $gone->create for 1 .. 6;
 my @kept = events($gone->{key});
@@ -95,9 +95,9 @@ is_deeply [events('--after', $last)], [], 'what committed behind an open transac
 is ask($session, 'COMMIT; SELECT 1;'), '1', 'it commits';
 is_deeply [map { $_->{sequence} } events('--after', $last)], [$early, $early + 1], 'and both come, the early one first';
 
-# The doorbell
+# Notifications
 is ask($session, 'LISTEN scim_event; SELECT 1;'), '1', 'a session listens';
-Time::HiRes::sleep(0.15);       # a session that rang within a tenth of a second does not ring again
+Time::HiRes::sleep(0.15);       # a session notifies at most once in a tenth of a second
 $org->create;
 my $rung;
 Scim::Process::until_true(20, sub { ($rung = ask($session, 'SELECT 1;')) ne '1' });
@@ -128,8 +128,8 @@ sub write_changes {
 }
 my @writers = map { my $writer = $_; Scim::Process->start(sub { write_changes($writer) }) } 1 .. $WRITERS;
 
-# What a follower wrote before it was killed; a half line is cut off, as a
-# consumer would.
+# The output of a follower before it was killed, without an incomplete last line, which
+# a consumer would drop.
 sub followed {
     my ($file) = @_;
     open my $in, '<', $file or die $!;
@@ -163,7 +163,8 @@ for my $event (@got) {
 }
 is $disorder // 0, 0, 'none is out of order for its account';
 
-# However much there is, a look reads its own part of the index, by whatever plan.
+# However many events there are, a query reads only its own part of the index, with any
+# plan.
 sql('ANALYZE scim.event');
 for my $case (['event_feed', 'NULL'], ['event_own_feed', "'$org->{id}'"]) {
     my ($index, $of) = @$case;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# What receivers do to scimctl relay: refuse for ever, never end, want no more;
-# and what operators see and do.  A second relay waits for the first.
+# scimctl relay with receivers that refuse for ever, never end their answer, or want no
+# more events; what operators see and do; and a second relay, which waits.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -12,7 +12,7 @@ use Scim::Process;
 use Scim::Test;
 use Time::HiRes ();
 
-own_server(conf => "SCIMRateLimit 0\n");     # whose notifications are counted
+own_server(conf => "SCIMRateLimit 0\n");     # its notifications are counted
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);
@@ -22,8 +22,8 @@ Scim::Server::write_file($received, '');
 Scim::Server::write_file($secret, 'whsec_' . MIME::Base64::encode('k' x 32, '') . "\n");
 chmod 0600, $secret;
 
-# It answers as the file says to the event that sets the title in the file ("|" is
-# the end of a line), and takes the others.
+# It gives the answer in the file ("|" ends a line) to the event that sets the title in
+# the file, and accepts all others.
 sub answer_with {
     my ($client, $how) = @_;
     return print {$client} "HTTP/1.1 $how\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" if $how =~ /^\d/;
@@ -148,7 +148,7 @@ my ($unit) = grep { /RestartPreventExitStatus/ } lines('examples/systemd/scimctl
 is $unit, "RestartPreventExitStatus=3\n", "systemd's unit does not start it again";
 answers('', '');
 
-# What was sent is deleted while the relay is down
+# Sent events are deleted while the relay is down
 title('before it is deleted');
 $relay = relay('log2');
 wait_for_all();
@@ -160,7 +160,7 @@ wait_for_all();
 is_deeply [map { $_->{sequence} } grep { $_->{sequence} >= $new } received()], [$new], 'with all that was sent deleted, a relay goes on';
 unlike log_of('log3'), qr/database lost events/, 'and needs no message';
 
-# Two of one name
+# Two relays of one name
 my $count = received();
 my $second = relay('log4');
 wait_for('a message', sub { log_of('log4') });
@@ -193,7 +193,7 @@ cmp_ok scalar(grep { $times{$_} > 1 } keys %times), '<=', 3, 'each time its sess
 is_deeply [grep { !$times{$_->[0]} } sql(q{SELECT concat_ws('.', sequence, history, (extract(epoch FROM occurred_at) * 1000)::bigint)
     FROM scim.event WHERE organization_id = $1 AND sequence > $2}, $org->{id}, $new)], [], 'and none is missing';
 
-# Who does not read: a stopped follower, one whose output is, a receiver that is slow
+# Slow readers: a stopped follower, one whose output is blocked, a slow receiver
 my $stopped = Scim::Process->start([server()->scimctl('events', '--follow', '--after', last_event())], out => "$dir/stopped");
 my $blocked = Scim::Process->start([server()->scimctl('events', '--follow', '--after', 0)], out => 'pipe');
 wait_for('the followers', sub { (sql(q{SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%went_back%' AND pid <> pg_backend_pid()}))[0][0] >= 3 });

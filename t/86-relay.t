@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# scimctl relay: each event once and in order to a URL, signed, whoever dies.
+# scimctl relay: each event once and in order to a URL, signed, even if it is killed.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,7 +9,7 @@ use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
-own_server();           # whose sessions are cut
+own_server();           # its sessions are cut
 my $org = organization();
 my $other = organization();
 my $dir = File::Temp::tempdir(CLEANUP => 1);

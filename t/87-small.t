@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Doors that are easily left open: what a terminal is shown, the relay's secret,
-# the private database, how things are built.
+# Small risks: text on a terminal, the relay's secret, the private database, the build.
 use strict;
 use warnings;
 use utf8;
@@ -15,7 +14,7 @@ my $dir = File::Temp::tempdir(CLEANUP => 1);
 my $org = organization(profile => 'open');
 my $PROGRAM = Scim::Server::scimctl_program();
 
-# What a terminal obeys, or shows in another order: C0 and C1, direction.
+# Characters that control a terminal or change the order of text: C0, C1, direction.
 my $EVIL = "\e[31m\x{9b}31m\x07\x{202e}\x{2066}\x{200f}\x{2028}";
 my $HARM = qr/[\x00-\x08\x0b-\x1f\x7f-\x9f\x{61c}\x{200e}\x{200f}\x{2028}-\x{202e}\x{2066}-\x{2069}]/;
 my $KIND = "Ünï 日本 \x{1f600}";
@@ -67,7 +66,7 @@ is +(JSON::PP::decode_json($json->{out}))->{externalId}, "$EVIL$KIND", 'loses no
 is_harmless(scimctl('--json', 'events', $org->{key}), 'events as JSON');
 is_harmless(scimctl('--json', 'activity', 'list', $org->{key}), 'activity as JSON');
 
-# A file of quoted fields costs by its length.
+# The time for a file of quoted fields is proportional to its length.
 sub seconds_for {
     my ($lines) = @_;
     my $file = "$dir/$lines.csv";
@@ -80,7 +79,7 @@ sub seconds_for {
 my ($few, $many) = map { seconds_for($_) } 20_000, 160_000;
 cmp_ok $many, '<', 20 * $few + 1, 'eight times as many take no more than some eight times as long' or diag "$few s, $many s";
 
-# Numbers that no integer holds
+# Numbers that are too large for integers
 for my $number ('7e87', '-7e87', '1e308', '9.3e18') {
     my $body = sub { my ($member) = @_; '{"userName":"' . user_name() . qq(","displayName":"x",$member}) };
     my $r = $org->post('/Users', $body->(qq("externalId":$number)));
@@ -142,7 +141,7 @@ SKIP: {
     is $done->{status}, 0, "the relay's unit has an exposure of 2.0 at most" or diag substr $done->{out} . $done->{err}, -200;
 }
 
-# The private database lets in who started it, itself and httpd.
+# The private database lets in only its own user, the one that started it, and httpd.
 sub as_user {
     my ($user, $role) = @_;
     my $done = Scim::Process::run(['setpriv', "--reuid=$user", '--regid=' . (getpwnam $user)[3], '--clear-groups',

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Half a minute of hostile requests against a module that is built with
-# AddressSanitizer and UBSan: whatever is sent, the answer is no failure, and no
-# child ends.  SCIM_HOSTILE_SECONDS for longer, SCIM_HOSTILE_SEED to repeat a run.
+# AddressSanitizer and UBSan: no answer is a failure of the server, and no child ends.
+# SCIM_HOSTILE_SECONDS for longer, SCIM_HOSTILE_SEED to repeat a run.
 use strict;
 use warnings;
 use utf8;
@@ -56,7 +56,7 @@ sub memory {
     return (map { /^VmRSS:\s+(\d+)/ ? $1 / 1024 : () } <$in>)[0];
 }
 
-# Real exchanges, of every door.
+# Real exchanges, of every kind.
 my $json = JSON::PP->new->utf8->canonical;
 sub exchange {
     my ($method, $target, $body, %headers) = @_;
@@ -87,8 +87,8 @@ my @exchanges = map({
   [PATCH => "api/members/$id", { role => 'USER' }], [GET => 'api/counts'], [GET => 'api/activity?outcome=refused']),
 exchange(GET => '/gate/x.txt', undef, %person), exchange(POST => '/gate/x.txt', 'a=b', %person), exchange(GET => '/gate/x.txt'), exchange(GET => '/plain.txt');
 
-# Send it, some of it late or never, and read all that comes back.  A TLS client
-# cannot say that it has said all, so it waits for no more than one answer.
+# Send it, some of it late or never, and read all answers.  A TLS client cannot signal
+# the end of its data, so it waits for one answer only.
 sub send_it {
     my ($is_tls, $text) = @_;
     my $http = Scim::Http->new($is_tls ? server()->{tls_url} : server()->{plain_url});
@@ -108,7 +108,7 @@ sub send_it {
     return $http->all(0.5, qr/\r\n\r\n/);
 }
 
-# Headers that HTTP/2 has no place for.
+# Headers that HTTP/2 does not allow.
 my %CONNECTION = map { $_ => 1 } qw(connection keep-alive proxy-connection transfer-encoding upgrade http2-settings te host content-length);
 sub send_by_http2 {
     my ($client, $hostile) = @_;
@@ -119,8 +119,8 @@ sub send_by_http2 {
     return ("$method $target " . ($body // ''), $r->{status});
 }
 
-# What a worker says at its end: how often which status was answered, and what
-# was sent where it may not be.
+# The report of a worker: the number of answers by status, and the forbidden ones with
+# their requests.
 sub work {
     my ($number, $until) = @_;
     my $hostile = Scim::Hostile->new(seed => $SEED + $number, exchanges => \@exchanges);
@@ -167,9 +167,9 @@ cmp_ok $count{$_} // 0, '>', 0, "some were answered with $_" for 200, 400, 401, 
 cmp_ok $count{"HTTP/2 $_"} // 0, '>', 0, "some of HTTP/2 with $_" for 200, 400, 401, 404;
 is_deeply \@failures, [], 'none failed but with 501 or 503' or diag "seed $SEED";
 
-# A crash of httpd by itself: where a stream is reset before it has begun, mod_http2
-# (2.0.42, in httpd 2.4.71) lets mod_logio count on a connection that mod_logio has
-# not seen yet.  Its stack is known and has nothing of ours, whatever a client sends.
+# A crash of httpd itself: when a stream is reset before it has begun, mod_http2
+# (2.0.42, in httpd 2.4.71) lets mod_logio count on a connection that mod_logio has not
+# seen yet.  Its stack is known and has no function of this module.
 my @reports = split /^(?=.*(?:==ERROR: AddressSanitizer|runtime error:))/m, error_log();
 shift @reports if @reports && $reports[0] !~ /AddressSanitizer: |runtime error:/;
 sub is_of_httpd {

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# The journal of what clients were told finds what is wrong, whatever it is: each
-# kind is planted, in the answers or behind the back of the module.
+# The audit of the journal finds every kind of fault: each is planted, in the answers
+# or in the database.
 use strict;
 use warnings;
 use lib 't/lib';
 use Scim::Journal;
 use Scim::Test;
 
-own_server(conf => "SCIMRateLimit 0\n");     # whose rows are changed by hand
+own_server(conf => "SCIMRateLimit 0\n");     # its rows are changed by hand
 my $PATCH = 'urn:ietf:params:scim:event:prov:patch:full';
 my %kinds_seen;
 
-# Traffic that is well, in an organization of its own.
+# Correct traffic, in an organization of its own.
 sub traffic {
     my ($writes) = @_;
     my $org = organization();
@@ -35,8 +35,8 @@ cmp_ok $audit->{slowest}, '>', 0, 'the longest request as well';
 my %asked = map { $_->{what} => 1 } $well->entries;
 is_deeply [sort keys %asked], [qw(activate create deactivate delete get match patch)], 'the writers do it all';
 
-# The same journal against a database that was tampered with.  There are accounts
-# of more than three versions; one is $1.
+# The same journal with a modified database.  There are accounts with more than three
+# versions; one is $1.
 my @tampered = (
     ['an account that has vanished', [qw(lost)], 'DELETE FROM scim.account WHERE id = $1'],
     ['a change that was undone', [qw(lost)], q{UPDATE scim.account SET attributes = attributes || '{"title": "w0"}' WHERE id = $1}],
@@ -73,7 +73,7 @@ for my $case (@tampered) {
     finds("$name, which may be", $journal->audit(undef, others => 1)) if $name =~ /nobody has created/;
 }
 
-# What followers are told.
+# The output for followers.
 my $scimctl = Scim::Server->can('scimctl');
 for my $case (['an event that followers miss', '3d', 'event_missing'], ['an event that they get twice', '3p', 'event_doubled'],
               ['events that they get in another order', '3{h;d};7G', 'event_order']) {
@@ -83,7 +83,7 @@ for my $case (['an event that followers miss', '3d', 'event_missing'], ['an even
     finds($name, $well->audit, $kind);
 }
 
-# The same database, and a journal with other answers.
+# The same database, with a journal of other answers.
 my $org = organization();
 my $name = user_name();
 my $user = $org->create(userName => $name, title => 'm1');
@@ -122,7 +122,7 @@ for my $case (@answers) {
     finds("the answer: $what", told($answer), $kind, @others);
 }
 
-# 503, or no answer, says nothing, and what it has asked for may have been done.
+# After 503 or no answer, the write may have been made.
 my $maybe = answer(patch => 503, retry => 5, mark => 'm3');
 finds('what was answered 503 may be absent', told($maybe, answer(get => 200, %shown)));
 finds('no answer is no fault of the data', $audit = told(answer(patch => 0, mark => 'm3', error => 'connection closed')));

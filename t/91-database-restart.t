@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# PostgreSQL is restarted the hard way while clients write.
+# PostgreSQL is stopped in mode immediate and restarted while clients write.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -8,7 +8,7 @@ use Scim::Journal;
 use Scim::Process;
 use Scim::Test;
 
-own_server(conf => "SCIMRateLimit 0\n");     # whose PostgreSQL is restarted
+own_server(conf => "SCIMRateLimit 0\n");     # its PostgreSQL is restarted
 my $org = organization();
 my $httpd = server()->httpd_pid;
 my $journal = Scim::Journal->start($org, writers => 6);
@@ -16,7 +16,7 @@ for my $round (1 .. 4) {
     $journal->wait_for(40);
     server()->restart_database('immediate');
 }
-# Backends that are killed one by one are the same to a client.
+# The same with backends that are killed one by one.
 for my $round (1 .. 20) {
     $journal->wait_for(5);
     sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim' AND pid <> pg_backend_pid()});
@@ -33,8 +33,8 @@ is server()->httpd_pid, $httpd, 'httpd was not touched';
 is $org->get('/Users?count=1')->{status}, 200, 'and the service is back' for 1 .. 20;
 unlike error_log(), qr/exit signal|Segmentation/, 'no child crashed';
 
-# A bulk request whose connection is lost says what was done, operation by
-# operation.
+# A bulk request whose connection is lost answers for each operation whether it was
+# done.
 my $killer = Scim::Process->start(sub {
     for (1 .. 20) {
         sql(q{SELECT pg_sleep(random() * 0.2)});
@@ -56,10 +56,10 @@ my %there = map { $_->[0] => 1 } sql(q{SELECT user_name FROM scim.account WHERE 
 is_deeply [grep { $said{$_} eq '201' && !$there{$_} } sort keys %said], [], 'every operation that is said to be done is';
 is_deeply [grep { $said{$_} !~ /^(?:201|503)$/ } sort keys %said], [], 'the others are 503';
 
-# A connection that ends when the token has been looked up and the body is not
-# there yet: what comes first on it is the write.  What took longer than 0.1 s was
-# looked up again, which is a read, so it takes a few.  The one connection of an
-# httpd of its own is whole again, with what is prepared on it, before each.
+# A connection that ends after the token was looked up and before the body arrives: the
+# first statement on it is the write.  If the body takes longer than 0.1 s, the token is
+# looked up again, which is a read, so this needs several attempts.  Before each, the
+# single connection of a separate httpd is open, with its prepared statements.
 my $dir = File::Temp::tempdir('scim-single-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $conf = Scim::Test::locations() . "StartServers 1\nServerLimit 1\nMaxRequestWorkers 25\nSCIMRateLimit 0\n";
 my $single = Scim::Server->new(dir => $dir, database => server(), dbd_max => 1, conf => $conf)->start;
@@ -80,7 +80,7 @@ for (1 .. 12) {
     Scim::Process::until_true(5, sub {
         $answer_to->("SELECT count(*) $ITS AND state = 'idle' AND query LIKE '%t.hash = %' AND query_start > '$begin'");
     });
-    # PostgreSQL would look each 0.1 s whether they have ended, and not whether they
+    # PostgreSQL would check every 0.1 s whether they have ended, but not whether they
     # have closed their sockets.
     my $ends = "SELECT string_agg(pid::text, ' ') FROM (SELECT pid, pg_terminate_backend(pid) $ITS) b";
     my @ended = split ' ', $answer_to->($ends);
@@ -92,12 +92,13 @@ is_deeply \@written, [('201') x 12],
     'a connection that has ended is noticed before a write, which could not be done again';
 $single->stop;
 
-# What is set for the session in a change that is undone is not unset, but empty.
+# A setting that was made for the session in a transaction that is rolled back is
+# empty, not unset.
 my $event = "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id, actor_name) VALUES ('$org->{id}', 'x', 'token', '$org->{token_id}', 'x');";
 my $session = Scim::Process::run([server()->psql('-U', 'scim', '-qX', '-v', 'ON_ERROR_STOP=1', '-f', '-')], input => "BEGIN; $event ROLLBACK; $event");
 is $session->{status}, 0, 'a session whose first change was undone makes the next one' or diag $session->{err};
 
-# While it is down: 503, within the time that connecting takes.
+# While it is down: 503, within the time for connecting.
 server()->stop_database;
 my $down = $org->get('/Users');
 is_error($down, 503, undef, 'a stopped database is 503');

@@ -6,7 +6,7 @@ use lib 't/lib';
 use Scim::Journal;
 use Scim::Test;
 
-own_server(conf => "SCIMRateLimit 0\n");     # which is restarted
+own_server(conf => "SCIMRateLimit 0\n");     # it is restarted
 my $org = organization();
 my $journal = Scim::Journal->start($org, writers => 6, repeat => 1);
 for my $round (1 .. 4) {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The pool of database connections: slow clients keep none, and a full pool is
-# answered, not waited for without end.
+# The pool of database connections: slow clients keep none, and requests do not wait
+# for ever for a full pool.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -9,7 +9,7 @@ use Scim::Process;
 use Scim::Test;
 use Socket qw(SOL_SOCKET SO_RCVBUF);
 
-own_server();           # whose tables are locked
+own_server();           # its tables are locked
 my $org = organization();
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, attributes)
       SELECT $1, 'slow' || n || '@example.com', repeat('x', 3000), '{}' FROM generate_series(1, 1000) n}, $org->{id});
@@ -23,14 +23,14 @@ sub open_request {
     return $http;
 }
 
-# More slow readers than one child may borrow connections.
+# More slow readers than a child has connections.
 my $lent = server()->{dbd_max};
 my @slow = map { open_request('/Users?count=1000') } 1 .. 2 * $lent + 8;
 is $_->read_head->{status}, 200, 'a large answer begins' for @slow;
 is $org->get('/Users?count=1')->{status}, 200, 'while nobody reads the large answers, others are served' for 1 .. 50;
 @slow = ();
 
-# All connections are kept waiting by a lock, as by a migration.
+# All connections wait for a lock, as during a migration.
 my $locker = Scim::Process->start([server()->psql('-qX')], in => 'pipe');
 $locker->say('BEGIN; LOCK TABLE scim.account IN ACCESS EXCLUSIVE MODE;');
 Scim::Server::wait_until('the lock', 20, sub {

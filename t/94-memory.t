@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# A child does not grow with the requests that it has served.
+# The memory of a child does not grow with the number of requests.
 use strict;
 use warnings;
 use lib 't/lib';
 use Scim::Process;
 use Scim::Test;
 
-# Its children serve nobody else, and their few threads have soon seen it all.
+# Its children serve no other test, and their few threads soon have served every kind
+# of request.
 own_server(threads => 2);
 my $org = organization();
 my $user = $org->create(emails => [{ value => 'a@b.c', type => 'work' }]);
 my $ROUND = 500;
-my $BYTES = 64;            # a request; the smallest leak that is seen
+my $BYTES = 64;            # per request: the smallest leak that is noticed
 
 my %request = (
     'a match query' => sub { $org->get("/Users?filter=userName+eq+%22$user->{userName}%22") },
@@ -28,8 +29,7 @@ my %request = (
     'discovery' => sub { $org->get('/ServiceProviderConfig') },
 );
 
-# What a body of at most 1 MiB can make of lists: the memory of their comparisons
-# is used again.
+# The largest lists in a body of 1 MiB: the memory for their comparisons is used again.
 my $large = organization();
 my $long = $large->create(emails => [map { { value => sprintf('%04d', $_) . 'A' x 220 } } 1 .. 1000]);
 my %hostile = (
@@ -56,8 +56,8 @@ sub growth {
     return $most // 0;
 }
 
-# Every thread that is new to a kind of request takes some memory and keeps it;
-# a leak takes some each time.  So a round without growth must come soon.
+# A thread takes and keeps some memory for its first request of a kind; a leak takes
+# some each time.  So there must soon be a round without growth.
 for my $name (sort keys %request) {
     my $code = $request{$name};
     my $count = 0;
@@ -77,7 +77,7 @@ for my $name (sort keys %hostile) {
     cmp_ok growth($before, memory()), '<', 100_000, "$name: take less than 100 MB";
 }
 
-# A change that nobody lets through is tried again 200 times.
+# A change that always loses the race is tried 200 times.
 my $victim = $org->create(emails => [map { { value => sprintf('%04d', $_) . 'A' x 90 } } 1 .. 1000]);
 sql('CREATE FUNCTION nobody() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;'
     . "CREATE TRIGGER a_nobody BEFORE UPDATE OR DELETE ON scim.account FOR EACH ROW WHEN (OLD.id = '$victim->{id}') EXECUTE FUNCTION nobody();");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# A walk through 100,000 accounts by cursor, new to the planner, while others are created, renamed
-# and deleted: who is there the whole time is seen exactly once.
+# A walk through 100,000 accounts by cursor, without statistics for the planner, while
+# others are created, renamed and deleted: an account that exists the whole time is seen
+# exactly once.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -8,13 +9,13 @@ use Scim::Journal;
 use Scim::Test;
 
 my $ACCOUNTS = 100_000;
-own_server();           # which has 100,000 accounts then
+own_server();           # it gets 100,000 accounts
 my $org = organization();
 sql(<<'SQL', $org->{id}, $ACCOUNTS);
 INSERT INTO scim.account (organization_id, user_name, display_name)
 SELECT $1, 'u' || n || '@example.com', 'Account ' || (n * 7919 % 1000) FROM generate_series(1, $2::int) n;
 SQL
-# Every tenth may vanish.
+# Every tenth account may be deleted.
 my %stays = map { $_->[0] => 1 } sql(<<'SQL', $org->{id});
 SELECT id FROM scim.account WHERE organization_id = $1 AND user_name !~ '0@example.com$';
 SQL
@@ -38,7 +39,7 @@ my @orders = ('', '&sortBy=displayName&sortOrder=descending');
 for my $order (0 .. $#orders) {
     my $seen = walk($orders[$order], sub {
         my ($page) = @_;
-        # Of those that may vanish 33 in each third, before and behind the walk.
+        # Of these, 33 in each third, before and after the position of the walk.
         sql(<<'SQL', $org->{id}, '^u[0-9]*' . ($page % 10) . $order . '0@example.com$') if $page % 10 == 5;
 DELETE FROM scim.account WHERE organization_id = $1 AND user_name ~ $2;
 SQL

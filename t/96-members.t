@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# The members page at a million accounts: whatever is chosen, only what is shown
-# is read.
+# The members page at a million accounts: with any filter, only the rows that are shown
+# are read.
 use strict;
 use warnings;
 use lib 't/lib';
 use MIME::Base64 ();
 use Scim::Test;
 
-own_server();           # whose plans are looked at, and which has a million accounts then
+own_server();           # its plans are read, and it gets a million accounts
 my $org = organization();
-# Their checks would take longer than all the rest.
+# Their checks would take longer than the rest of the test.
 sql_unchecked(<<'SQL', $org->{id});
 INSERT INTO scim.account (organization_id, user_name, display_name, external_id, role, active, managed,
                           sync_eligible, provisioned_at, attributes)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# A service with two PostgreSQL servers, each behind a network of its own, on a
-# bad day: what was acknowledged is there, and no answer is wrong.  The long
-# series of these and other faults are script/faults.
+# Faults of a service with two PostgreSQL servers, each behind a network of its own:
+# acknowledged writes are kept, and no answer is wrong.  script/faults runs long series
+# of these and other faults.
 use strict;
 use warnings;
 use lib 't/lib';

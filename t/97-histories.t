@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A failover to a standby that was behind, and a restore into another cluster:
-# followers, SQL readers and relays say that events are gone, and miss nothing of
-# what is there; no Webhook-Id names two events.
+# followers, SQL readers and relays report that events are gone, and miss none of the
+# existing ones; no two events have the same Webhook-Id.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -31,7 +31,7 @@ END { kill 'QUIT', $_ for grep { $_ } map { Scim::Server::pid_in("$_/postmaster.
 sub start { my ($data) = @_; pg('pg_ctl', '-D', $data, '-l', "$data/server.log", '-w', '-t', '60', 'start') }
 sub stored { return map { $_->[0] } sql('SELECT sequence FROM scim.event WHERE organization_id = $1 ORDER BY transaction_id, sequence', $org->{id}) }
 
-# What a reader has, by what the events are: sequences may name others later.
+# The events of a reader by their content, because sequences may be used again.
 sub what { my ($event) = @_; return join ' ', @$event{qw(sequence accountId version at)} }
 sub there { return map { what($_) } map { JSON::PP::decode_json($_) } split /\n/, Scim::Process::run([$server->scimctl('--json', 'events', $org->{key})])->{out} }
 sub events_in { return map { JSON::PP::decode_json($_) } lines($_[0]) }
@@ -44,7 +44,7 @@ sub ids_with_two_events {
     return [grep { keys %{ $events{$_} } > 1 } keys %events];
 }
 
-# A reader in plain SQL, as docs/feed.md says
+# A reader in plain SQL, as in docs/feed.md
 open my $document, '<', 'docs/feed.md' or die $!;
 my ($query) = join('', <$document>) =~ /^(    SELECT p.went_back, .*?);$/ms;
 my (@position, %read, $went_back) = (0, 0, 0);
@@ -67,7 +67,7 @@ sub change { my ($count, $name) = @_;
     Scim::Process::run([$server->psql('-qAtX')], input => "INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version, data)
         VALUES ('$org->{id}', gen_random_uuid(), 'urn:ietf:params:scim:event:prov:patch:full', 'operator', '$name', 1, '{}');\n" x $count) }
 
-# A standby that is stopped, so that it misses what comes then
+# A standby that is stopped, so that it misses the following events
 $server->run(0, $server->psql('-U', 'postgres', '-qc', q{CREATE ROLE rep REPLICATION LOGIN}));
 Scim::Server::write_file("$server->{pgdata}/pg_ident.conf", join('', lines("$server->{pgdata}/pg_ident.conf")) . 'scim ' . (Scim::Server::database_user() // getpwuid $>) . " rep\n");
 Scim::Server::write_file("$server->{pgdata}/pg_hba.conf", join('', lines("$server->{pgdata}/pg_hba.conf")) . "local replication all peer map=scim\n");
@@ -83,7 +83,7 @@ pg('pg_basebackup', '-h', $server->{pghost}, '-U', 'rep', '-D', $standby, '-R', 
 change(20, 'in both');
 read_by_sql();
 wait_for_reader('the relay', \&delivered);
-{   # the standby takes what there is, and is stopped
+{   # the standby receives all events so far, and is stopped
     open my $conf, '>>', "$standby/postgresql.conf" or die $!;
     print {$conf} "unix_socket_directories = '$standby'\nhot_standby = on\n";
     close $conf;
@@ -152,8 +152,8 @@ $quiet = Scim::Process::run([$server->scimctl('events', $org->{key}, '--after', 
 is_deeply [scalar(() = $quiet->{out} =~ /\n/g), $quiet->{err}], [2, ''], 'a restart needs no message either';
 cmp_ok +(sql('SELECT count(DISTINCT history) FROM scim.event'))[0][0], '>=', 3, 'though each is a history';
 
-# A dump restored into another cluster, when readers had still to read some: one
-# of them has an earlier sequence than what they have read
+# A dump restored into another cluster while readers still had events to read, one of
+# which has an earlier sequence than those that they have read
 sql(q{INSERT INTO scim.event (organization_id, sequence, account_id, kind, actor_kind, actor_name, version, data) OVERRIDING SYSTEM VALUE
       VALUES ($1, $2, gen_random_uuid(), 'test', 'operator', 'early', 1, '{}')}, $org->{id}, $early);
 change(2, 'dumped');

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# examples/patroni/: a primary that is replaced while clients write, on purpose
+# examples/patroni/: a primary that is replaced while clients write, by a switchover
 # and because its machine is gone, and a standby that is lost.
 #
-# SCIM_TEST_PATRONI=1 installs Debian's Patroni and etcd and plays it through, in
-# two minutes; SCIM_TEST_PATRONI=5 does all of it five times, for which
-# SCIM_TEST_LIMIT=900 leaves the time.  Without it, the files are looked at.
+# SCIM_TEST_PATRONI=1 installs Debian's Patroni and etcd and runs all of it, in two
+# minutes; SCIM_TEST_PATRONI=5 does so five times, which needs SCIM_TEST_LIMIT=900.
+# Without it, only the files are checked.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -31,7 +31,7 @@ chmod 0755, $dir;
 my $port = free_ports(9);
 my %given = (DIR => "$dir/cluster", PORT => $port);
 
-# The first of so many that follow each other.
+# The first of a number of free ports in a row.
 sub free_ports {
     my ($count) = @_;
     for (1 .. 100) {
@@ -56,7 +56,7 @@ sub must {
 
 sub cluster { return must("$EXAMPLE/cluster", @_) }
 
-# What the files say
+# The files
 is command('sh', '-n', "$EXAMPLE/cluster")->{status}, 0, 'the command is a shell script without an error in it';
 my $patroni = (CPAN::Meta::YAML->read("$EXAMPLE/patroni.yml") || [{}])->[0]{bootstrap}{dcs};
 is $patroni->{synchronous_mode}, 'true', 'patroni.yml is YAML, and replication is synchronous';
@@ -82,7 +82,7 @@ SKIP: {
         PATRONI_POSTGRESQL_DATA_DIR => "$dir/none", PATRONI_POSTGRESQL_BIN_DIR => $bin,
         (map { ("PATRONI_${_}_PASSWORD" => 'secret') } qw(SUPERUSER REPLICATION REWIND)),
         PATRONI_POSTGRESQL_LISTEN => '127.0.0.1:' . ($port + 3), PATRONI_RESTAPI_LISTEN => '127.0.0.1:' . ($port + 4),
-        # It takes no address of one machine alone.
+        # It does not accept an address of a single machine.
         PATRONI_POSTGRESQL_CONNECT_ADDRESS => '192.0.2.1:5432', PATRONI_RESTAPI_CONNECT_ADDRESS => '192.0.2.1:8008');
     my $done = Scim::Process::run(['patroni', '--validate-config', "$EXAMPLE/patroni.yml"]);
     is $done->{out} . $done->{err}, '', 'Patroni takes patroni.yml';
@@ -114,7 +114,7 @@ sub ask {
     return map { [split /\t/, $_, -1] } split /\n/, must(Scim::Server::pg('psql'), '-XqAt', '-F', "\t", '-v', 'ON_ERROR_STOP=1', '-c', $statement);
 }
 
-# Name of node => what Patroni says of it.
+# Name of node => its state in Patroni.
 sub members {
     my $list = JSON::PP::decode_json(must('patronictl', '-c', "$given{DIR}/patroni.yml", 'list', '-f', 'json'));
     return map { $_->{Member} => $_ } @$list;
@@ -126,7 +126,7 @@ sub with_role {
     return grep { $members{$_}{Role} eq $role } sort keys %members;
 }
 
-# All three where they belong: one primary, one synchronous standby, one more, on
+# All three have their roles: one primary, one synchronous standby, another standby, on
 # one timeline.
 sub wait_for_order {
     Scim::Server::wait_until('the cluster is in order', 120, sub {
@@ -139,7 +139,7 @@ sub wait_for_order {
 
 sub scimctl { return must(Scim::Server::scimctl_program(), @_) }
 
-# What the audit of a journal asks for, beside a Scim::Server.
+# The methods that the audit of a journal needs, as in Scim::Server.
 sub Scim::Test::Patroni::psql { my ($self, @arguments) = @_; return (Scim::Server::pg('psql'), @arguments) }
 sub Scim::Test::Patroni::scimctl { my ($self, @arguments) = @_; return (Scim::Server::scimctl_program(), @arguments) }
 my $cluster = bless {}, 'Scim::Test::Patroni';
@@ -175,7 +175,7 @@ my $seen = "$dir/events";
 my $follower = Scim::Process->start([Scim::Server::scimctl_program(), '--json', 'events', '--follow'], out => $seen, err => "$dir/events.err");
 my ($httpd) = split /\n/, must('cat', "$given{DIR}/httpd/httpd.pid");
 
-# When one of these nodes takes a session that may write.
+# The time when one of these nodes accepts a session that may write.
 sub watch {
     my (@nodes) = @_;
     return Scim::Process->start(sub {
@@ -194,8 +194,8 @@ sub watch {
     }, out => 'pipe');
 }
 
-# Do something to the cluster under load.  "Open" is when one of the watched nodes
-# takes writes; without them, since it was done.
+# Do something to the cluster under load.  "Open" is the time when one of the watched
+# nodes accepts writes or, without these, when it was done.
 my $writes = 0;
 sub under_load {
     my ($name, $do, @watched) = @_;
@@ -238,7 +238,7 @@ for (1 .. $rounds) {
 note "$writes acknowledged writes";
 is +(split /\n/, must('cat', "$given{DIR}/httpd/httpd.pid"))[0], $httpd, 'httpd was not touched';
 
-# What the reader of the feed was told
+# The messages for the reader of the feed
 my @events = map { $_->[0] } ask('SELECT sequence FROM scim.event');
 my $read = sub {
     open my $in, '<', $seen or return ();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Requests over HTTP/2, for t/lib/Scim/Http2.pm: two lines for each are read, JSON
-// and the body in base64, and two of the same kind are written with its answer.
+// Requests over HTTP/2, for t/lib/Scim/Http2.pm: reads two lines for each request, JSON
+// and the body in base64, and writes two such lines with its answer.
 //
 //   node t/http2.mjs https://127.0.0.1:8443 ca.crt
 import { readFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ function connected() {
     return session;
 }
 
-// Each piece in a DATA frame of its own, until the server wants no more.
+// Each piece in a DATA frame of its own, until the server accepts no more.
 async function send(stream, pieces, pause, end) {
     for (const piece of pieces) {
         if (stream.destroyed || stream.closed) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A real Chromium for the browser tests, and what they share.
+// A real Chromium for the browser tests, and their common functions.
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -7,11 +7,11 @@ import * as node from 'node:test';
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
-// What the Perl side has prepared: url, user, ...
+// Prepared by the test in Perl: url, user, ...
 export const given = JSON.parse(process.env.SCIM_BROWSER ?? '{}');
 export const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-// Nothing waits for ever: what a page evaluates has no limit of its own.
+// A limit for every wait: evaluating an expression in a page has none of its own.
 const timeout = 120000;
 export const before = prepare => node.before(prepare, { timeout });
 export const after = tidy => node.after(tidy, { timeout });
@@ -26,7 +26,7 @@ export async function launch() {
 }
 
 // A page of a person of its own, signed in with Basic where user is given.
-// What the page complains of is collected in page.complaints.
+// Errors of the page are collected in page.complaints.
 export async function open(browser, { user, width = 1280, height = 800, dark = false, locale = 'en-US' } = {}) {
     const context = await browser.newContext({
         viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', locale, timezoneId: 'UTC',
@@ -61,15 +61,15 @@ export const dialogs = token => [
     ['edit', `#/members/${given.member}`, 'Edit'],
 ];
 
-// From a blank page: of another place in the same one, what was there before
-// would be taken for it.
+// From a blank page: within one page, the previous content could be taken for the new
+// one.
 export async function visit(page, hash) {
     await page.goto('about:blank');
     await page.goto(`${given.url}${hash}`);
     await page.locator('h1').waitFor();
 }
 
-// A picture for the documents, where the caller wants them.
+// A picture for the documents, if pictures are wanted.
 export async function picture(page, name) {
     if (process.env.SCIM_PICTURES) {
         mkdirSync(process.env.SCIM_PICTURES, { recursive: true });

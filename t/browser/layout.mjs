@@ -8,11 +8,11 @@ after(() => browser.close());
 
 const PAGES = { provisioning: () => '#/', members: () => '#/members', member: id => `#/members/${id}`, activity: () => '#/activity' };
 
-// From this width on tables are tables, whose columns are at least so wide.
+// From this width on, tables are shown as tables; and the minimum width of a column.
 const TABLE_FROM = 833;
 const NARROWEST = 80;
 
-// From a blank page, so that what is seen is not the page before.
+// From a blank page, so that the previous page is not taken for the new one.
 async function visit(page, organization, hash) {
     await page.goto('about:blank');
     await page.goto(`${organization.url}${hash}`);
@@ -20,7 +20,8 @@ async function visit(page, organization, hash) {
     await page.locator('table').first().waitFor();
 }
 
-// How far the page is wider than the window, and what sticks out of its card.
+// How far the page is wider than the window, and the elements that stick out of their
+// card.
 function sticksOut(page) {
     return page.evaluate(() => {
         const overflow = document.documentElement.scrollWidth - window.innerWidth;
@@ -38,7 +39,8 @@ function columns(page) {
         .sort(([a], [b]) => a - b));
 }
 
-// Words of heads, labels, buttons and times that are broken within.  A list has no heads to see.
+// Words of heads, labels, buttons and times that are broken into two lines.  In a list,
+// heads are not visible.
 function brokenWords(page) {
     return page.evaluate(() => [...document.querySelectorAll('thead th, .badge, td button, td, tbody th')].filter(element => {
         return element.matches('thead *') ? element.closest('thead').getBoundingClientRect().width > 1

@@ -14,7 +14,7 @@ after(() => browser.close());
 const application = `${given.url}/application/`;
 const { taro } = given;
 
-// Entra ID brings Taro to what he is, then makes these changes.
+// Entra ID brings Taro's account up to date, then makes these changes.
 function entra(...changes) {
     const directory = `${given.dir}/directory.json`;
     writeFileSync(directory, JSON.stringify({ users: [taro], changes: [changes.map(change => ({ ...change, id: taro.id }))] }));

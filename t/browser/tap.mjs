@@ -11,7 +11,7 @@ export default async function* tap(events) {
         yield `${type === 'test:pass' ? 'ok' : 'not ok'} ${count} - ${data.name.replace(/#/g, '\\#')}\n`;
         if (type === 'test:fail') {
             const { cause } = data.details.error;
-            // prove shows what comes by standard error.
+            // prove shows standard error.
             process.stderr.write(`${data.name}: ${cause?.stack ?? cause ?? data.details.error}`.replace(/^/gm, '# ') + '\n');
         }
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A webhook's receiver for t/86-relay.t: node webhooks.mjs PORT SECRET FILE.
 // It checks signatures with the library of Standard Webhooks and writes each
-// request as a line of JSON.  "refuse N" as the title that an event sets is
-// refused N times.
+// request as a line of JSON.  An event that sets the title "refuse N" is refused N
+// times.
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { Webhook } from 'standardwebhooks';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bodies of POST and PUT: normalising is done once, and what it makes has the
- * types of the schema. */
+/* Bodies of POST and PUT: normalising twice gives the same result, which has
+ * the types of the schema. */
 #include "resource.h"
 
 #include "../../rules/scim_patch.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bulk requests: every operation is answered once, whatever refers to what.
- * Accounts are made up: what a request says of them decides what happens. */
+/* Bulk requests: every operation is answered once, with any references.
+ * Accounts are simulated: the names in the request decide what happens. */
 #include "../../resources/scim_resource.h"
 
 #define scim_db_within fuzz_within
@@ -23,7 +23,7 @@ static scim_error_t *fuzz_flush(scim_db_t *db);
 
 #define MOST 40
 
-/* How many accounts there are, and whether others are being sent. */
+/* The number of accounts, and whether a pipeline is open. */
 static int accounts;
 static int made;
 static int is_open;
@@ -38,7 +38,7 @@ static cJSON *make_user(scim_call_t *call, const char *id)
     return user;
 }
 
-/* What the name of an account wants to happen. */
+/* The failure that the name of an account asks for, or NULL. */
 static scim_error_t *refusal_of(scim_call_t *call, const cJSON *body)
 {
     const char *name = scim_json_text(body, "userName");
@@ -189,7 +189,7 @@ static int is_status(const char *text)
                     || strcmp(text, "204") == 0 || atoi(text) >= 400);
 }
 
-/* Each operation has one result, but for those that came after the last. */
+/* Each operation has one result, except those after an early end. */
 static void check_response(const cJSON *response, int count, int is_stopped)
 {
     const cJSON *results = scim_json_member(response, "Operations");

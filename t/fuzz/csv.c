@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CSV files: never more fields than there are bytes, and whatever the file is,
- * it is read to its end. */
+/* CSV files: there are never more fields than bytes, and every file is read to
+ * its end. */
 #include <string.h>
 
 #include <apr_file_io.h>

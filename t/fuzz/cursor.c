@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cursors: what was not made is not read, and what was made is. */
+/* Cursors: only those that were made can be read. */
 #include <apr_time.h>
 
 static apr_time_t fuzz_clock;
@@ -26,7 +26,7 @@ static scim_error_t *read_cursor(scim_position_t *position,
     return scim_cursor_read(position, &acme, &of, pool);
 }
 
-/* The clock stands still: only one cursor of a position is ever made. */
+/* The clock stands still, so that a position has only one cursor. */
 static void check_text(const char *text, apr_pool_t *pool)
 {
     scim_position_t position;
@@ -56,7 +56,7 @@ static void check_forgery(const char *cursor, apr_size_t at, char c,
     }
 }
 
-/* key has the sort key, with what is to be altered in front. */
+/* key has the sort key, after the bytes that say what is altered. */
 static void check_made(const char *key, apr_size_t length, apr_pool_t *pool)
 {
     unsigned at = take_mode(&key, &length);
@@ -67,7 +67,7 @@ static void check_made(const char *key, apr_size_t length, apr_pool_t *pool)
     const char *cursor = scim_cursor_make(&made, &acme, &page, pool);
     scim_error_t *error = read_cursor(&read, cursor, pool);
 
-    /* Longer than any that is given to a client. */
+    /* Longer than any cursor for clients. */
     if (strlen(cursor) > MAX_LENGTH) {
         must(error != NULL, "a cursor is bounded");
         return;
@@ -85,7 +85,7 @@ void fuzz(const char *bytes, apr_size_t length, apr_pool_t *pool)
     const char *text = apr_pstrmemdup(pool, bytes, length);
 
     check_text(text, pool);
-    /* Sort keys are what PostgreSQL has: UTF-8. */
+    /* Sort keys come from PostgreSQL, so they are UTF-8. */
     if (mode & 1 && strlen(text) > 2
         && scim_text_is_utf8(text + 2, strlen(text + 2))) {
         check_made(text, strlen(text), pool);

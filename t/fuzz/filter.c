@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters: what is parsed is printed and parsed again as the same, and selects
- * the same resources each time. */
+/* Filters: a filter that was printed is parsed as the same one, and selects
+ * the same resources. */
 #include "filter_text.h"
 #include "fuzz.h"
 
@@ -119,7 +119,7 @@ void fuzz(const char *bytes, apr_size_t length, apr_pool_t *pool)
         return;
     }
     text = filter_text(filter, &depth, pool);
-    /* A suffix behind brackets is printed between them, with parentheses. */
+    /* A suffix after brackets is printed between them, with parentheses. */
     if (depth > SCIM_FILTER_MAX_DEPTH
         || strlen(text) > SCIM_FILTER_MAX_LENGTH) {
         return;

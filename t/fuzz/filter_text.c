@@ -56,8 +56,8 @@ static const char *comparison_text(const scim_filter_t *filter,
                        literal_text(&filter->literal, pool), NULL);
 }
 
-/* part within a chain of and or or: or needs parentheses within and, and what
- * is on the right of its own kind keeps those that made it so. */
+/* part within a chain of "and" or "or": "or" needs parentheses within "and",
+ * and a right operand of the same kind keeps its own. */
 static const char *part_text(const scim_filter_t *part,
                              const scim_filter_t *of, int *depth,
                              apr_pool_t *pool)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz: what the harnesses share.
+/* fuzz: common parts of the harnesses.
  *
- * A harness is one program of libFuzzer: it defines fuzz, which is given an
- * input and looks at what holds for every input with must.  Its memory is
- * that of pool, which is cleared after each input; what the functions under
- * test take of pools is malloc's, so that AddressSanitizer sees where each
- * piece ends (pool.c). */
+ * A harness is one program of libFuzzer: it defines fuzz, which gets an input
+ * and checks with must what has to be true for every input.  Its memory is
+ * that of pool, which is cleared after each input.  Memory that the functions
+ * under test take from pools is malloc's, so that AddressSanitizer sees where
+ * each piece ends (pool.c). */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -23,11 +23,11 @@
 #include "../../rules/scim_schema.h"
 #include "../../values/scim_text.h"
 
-/* Of the harness: what is made once, and what is done with each input. */
+/* Defined by the harness: called once, and for each input. */
 void fuzz_begin(apr_pool_t *pool);
 void fuzz(const char *bytes, apr_size_t length, apr_pool_t *pool);
 
-/* What must hold whatever the input is. */
+/* Abort unless a condition for every input is met. */
 #define must(condition, what)                                               \
     do {                                                                    \
         if (!(condition)) {                                                 \
@@ -51,8 +51,8 @@ static inline void must_be_same(const char *got, const char *wanted,
     }
 }
 
-/* The first byte of an input chooses among the modes; the rest is what it is
- * about.  Digits choose what their value says, so that seeds are texts. */
+/* The first byte of an input chooses the modes; the rest is the text.  A digit
+ * chooses by its value, so that seeds can be texts. */
 static inline unsigned take_mode(const char **bytes, apr_size_t *length)
 {
     unsigned mode = 0;
@@ -65,7 +65,7 @@ static inline unsigned take_mode(const char **bytes, apr_size_t *length)
     return mode;
 }
 
-/* The rest as what has come through scim_http: UTF-8. */
+/* The rest as after scim_http: UTF-8. */
 static inline char *utf8_text(const char *bytes, apr_size_t length,
                               apr_pool_t *pool)
 {
@@ -87,7 +87,7 @@ static inline apr_array_header_t *make_notes(apr_pool_t *pool)
     return apr_array_make(pool, 4, sizeof(const char *));
 }
 
-/* JSON with ' for ", for what harnesses bring along. */
+/* JSON with ' instead of ", for constants of harnesses. */
 static inline cJSON *json_of(const char *text, apr_pool_t *pool)
 {
     char *json = apr_pstrdup(pool, text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON text: what is read is printed and read again as the same. */
+/* JSON text: a tree that was printed is read as the same one. */
 #include "fuzz.h"
 
 void fuzz_begin(apr_pool_t *pool)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PATCH: what comes of a message is a resource or an error, the same each
- * time, and the message stays as it is. */
+/* PATCH: the result of a message is a resource or an error, the same each
+ * time, and the message is not changed. */
 #include "resource.h"
 
 #include "../../rules/scim_patch.h"

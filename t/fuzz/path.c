@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PATCH paths, and names to project: what is parsed is printed and parsed
- * again as the same. */
+/* PATCH paths, and names of projections: a path that was printed is parsed as
+ * the same one. */
 #include "filter_text.h"
 #include "fuzz.h"
 
@@ -55,7 +55,7 @@ static void check_path(const char *text, const scim_resolver_t *resolver,
                  "and is printed in the same way");
 }
 
-/* What is wanted of a resource is part of it. */
+/* A projected resource is part of the resource. */
 static void check_projection(const char *text,
                              const scim_resource_type_t *type, int excludes,
                              apr_pool_t *pool)

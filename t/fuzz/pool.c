@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The entry of libFuzzer, and apr_palloc as malloc: a pool's own memory has
- * no ends that AddressSanitizer could see. */
+/* The entry of libFuzzer, and apr_palloc by malloc, because AddressSanitizer
+ * cannot see where a piece of a pool's memory ends. */
 #include <dlfcn.h>
 
 #include <apr_general.h>
@@ -30,8 +30,8 @@ static void *or_give_up(void *memory)
     return memory;
 }
 
-/* In the place of APR's own, which is used outside of an input, for what is to
- * last. */
+/* Replaces APR's function, which is still used outside of an input, for
+ * permanent memory. */
 void *apr_palloc(apr_pool_t *of, apr_size_t size)
 {
     static void *(*original)(apr_pool_t *of, apr_size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters and sort keys as SQL: the text has nothing of the input, and as many
- * parameters as it names. */
+/* Filters and sort keys as SQL: the text contains nothing of the input, and
+ * has as many parameters as it names. */
 #include "fuzz.h"
 
 #include <ctype.h>
@@ -11,7 +11,7 @@
 
 #define PREFIX "https://example.com/scim/acme/v2/Users/"
 
-/* What SQL is made of beside names of the schema. */
+/* The words of the SQL beside names of the schema. */
 static const char sql_words[] =
     "a e v e.v AND OR NOT TRUE FALSE IS NULL DISTINCT FROM AS EXISTS SELECT"
     " WHERE COLLATE C text boolean timestamptz numeric uuid jsonb true false"
@@ -128,8 +128,8 @@ static void check_sql(const char *sql, int count, apr_pool_t *pool)
     must(depth == 0 && quotes % 2 == 0, "what is opened is closed");
 }
 
-/* Another value of the same kind; ids are left, for SQL without a row for
- * what is no id says so. */
+/* Another value of the same kind.  Ids are not changed, because the SQL for a
+ * value that cannot be an id is different. */
 static void replace_values(scim_filter_t *filter)
 {
     const scim_attribute_t *leaf = filter->operand.sub_attribute

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The conditions that every resource meets, see resource.h: it is settled as
- * scim_users does it, then compared with what is read of its own answer. */
+/* The conditions for every resource, see resource.h: it is settled as by
+ * scim_users, then compared with a resource that is read from its answer. */
 #include "resource.h"
 
 #include "../../rules/scim_patch.h"
 #include "../../rules/scim_shape.h"
 
-/* A path may have put in a manager's $ref. */
+/* A path may have added a manager's $ref. */
 static int settle_manager(cJSON *resource, const scim_resource_type_t *type,
                           const scim_rules_t *rules, apr_pool_t *pool)
 {
@@ -76,7 +76,7 @@ const char *resource_text(const cJSON *tree, apr_pool_t *pool)
     return apr_pstrcat(pool, text, "]", NULL);
 }
 
-/* A body of resource, which strictly says what its schemas are. */
+/* A body of resource, with "schemas", which it needs strictly. */
 static cJSON *body_of(const cJSON *resource,
                       const scim_resource_type_t *type, apr_pool_t *pool)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resource: what holds for every resource that may be stored, for the
- * harnesses that make some. */
+/* resource: the conditions for every resource that may be stored, for
+ * harnesses that make resources. */
 #ifndef RESOURCE_H
 #define RESOURCE_H
 
@@ -10,8 +10,8 @@
 int resource_settle(cJSON *resource, const scim_resource_type_t *type,
                     const scim_rules_t *rules, apr_pool_t *pool);
 
-/* It has the types of the tables, can be read as what it is, and what is shown
- * of it can be sent back. */
+/* It has the types of the tables, is the same when it is read again, and its
+ * answer can be sent back. */
 void resource_check(const cJSON *resource, const scim_resource_type_t *type,
                     const scim_rules_t *rules, apr_pool_t *pool);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text: comparison keys are keys of themselves and know no neighbours, and
- * what is refused is refused in whatever company. */
+/* Text: the key of a key is the key itself, keys do not depend on neighbours,
+ * and a forbidden character is refused anywhere. */
 #include "fuzz.h"
 
 #include <unicode/unorm2.h>
@@ -40,7 +40,8 @@ static void check_key(key_fn *key, const UNormalizer2 *form,
     }
 }
 
-/* What text has of c, as scim_text_flaw writes it. */
+/* Whether a character of text is named in flaw, in the form of
+ * scim_text_flaw. */
 static int has_flaw(const char *flaw, const char *text, apr_pool_t *pool)
 {
     const uint8_t *bytes = (const uint8_t *) text;
@@ -56,7 +57,7 @@ static int has_flaw(const char *flaw, const char *text, apr_pool_t *pool)
     return 0;
 }
 
-/* Whether a flaw is of what is refused wherever it stands. */
+/* Whether a flaw is of a character that is refused anywhere. */
 static int is_absolute(const char *flaw)
 {
     return flaw && strstr(flaw, "control") != NULL;

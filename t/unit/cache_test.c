@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_cache: what is kept, for how long, and that a burst is one look-up.
- * The clock is the test's. */
+/* scim_cache: which entries are kept, for how long, and that a burst is one
+ * look-up.  The clock is the test's. */
 #include <apr_atomic.h>
 #include <apr_time.h>
 

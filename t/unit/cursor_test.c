@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_cursor: who can read a cursor, and how long.  The clock is the
- * test's. */
+/* scim_cursor: for which lists, and how long, a cursor is valid.  The clock is
+ * the test's. */
 #include <apr_time.h>
 
 static apr_time_t test_clock;

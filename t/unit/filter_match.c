@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* filter_match RESOURCES.json: the userNames of the resources that each filter
- * on standard input matches, sorted, joined by blanks, a line a filter; or
- * "error: ..." for a filter that is none. */
+ * on standard input matches, sorted, joined by blanks, one line per filter; or
+ * "error: ..." for an invalid filter. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filter and path grammar: trees, errors with their position, limits, and
- * what a tree matches.  The corpus (t/31-filter-corpus.t) has the breadth;
- * here is what cannot be seen from outside, and what a sanitizer should see.
+ * matches.  The corpus (t/31-filter-corpus.t) has many more filters; these
+ * tests are about trees, and about memory, for sanitizers.
  */
 #include "tap.h"
 
@@ -338,7 +338,7 @@ static void test_matches(apr_pool_t *pool)
     }
 }
 
-/* What it takes to match text with the only e-mail, a long one. */
+/* The work for matching text with the only e-mail, a long one. */
 static apr_int64_t work_for(const char *text, apr_pool_t *pool)
 {
     const char *value = apr_psprintf(pool, "{\"emails\":[{\"value\":"
@@ -380,7 +380,7 @@ static void test_work(apr_pool_t *pool)
        "what is not looked at is not folded");
 }
 
-/* When the work is used up, the rest is not looked at. */
+/* When the work is used up, the rest is not evaluated. */
 static void test_work_ends(apr_pool_t *pool)
 {
     static const char text[] = "{\"title\":\"x\"}";

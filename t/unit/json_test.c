@@ -9,7 +9,7 @@
 #include "../../values/scim_text.h"
 #include "tap.h"
 
-/* Every document is read from the very edge of memory. */
+/* Every document ends where accessible memory ends. */
 static scim_error_t *read_bytes(cJSON **root, const char *bytes,
                                 apr_size_t length, apr_pool_t *pool)
 {
@@ -214,7 +214,7 @@ static void test_refused(apr_pool_t *pool)
     refuses("[\0]", 3, 1, "a NUL for space", pool);
 }
 
-/* What RFC 8259 says about one byte alone, within a string, and escaped. */
+/* Every byte alone, within a string, and escaped, by RFC 8259. */
 static void test_every_byte(apr_pool_t *pool)
 {
     int alone = 1, inside = 1, escaped = 1;
@@ -240,7 +240,8 @@ static void test_every_byte(apr_pool_t *pool)
     ok(escaped, "only the escapes of RFC 8259 section 7 are taken");
 }
 
-/* No beginning of a document is a document, and none is read past its end. */
+/* No part of a document from its beginning is a document, and none is read
+ * past its end. */
 static void test_every_prefix(apr_pool_t *pool)
 {
     static const char text[] = "{\"a\":[true,false,null,-1.5e+3],\"\\u00e9\":"
@@ -449,7 +450,8 @@ static void test_equal(apr_pool_t *pool)
 
 #define DEEP 900
 
-/* Within the time that a test has: each level must not double it. */
+/* It ends within the time of a test, because a level does not double the
+ * time. */
 static void test_equal_deep(apr_pool_t *pool)
 {
     char *text = apr_palloc(pool, DEEP * 6 + 2);

@@ -18,7 +18,7 @@
 #define BOTH (LENIENT | STRICT)
 #define DONE -1                  /* no error is expected */
 
-/* Strings are JSON with ' for ". */
+/* Strings are JSON with ' instead of ". */
 typedef struct {
     const char *name;
     int modes;
@@ -350,7 +350,7 @@ static const case_t cases[] = {
       "'value':'2'}]", DONE, "{" U ",'externalId':'2'}" }
 };
 
-/* ' stands for " and \' for an escaped one; \" stays what it is. */
+/* ' means ", and \' an escaped one; \" is not changed. */
 static cJSON *json_of(const char *text, apr_pool_t *pool)
 {
     char *json = apr_palloc(pool, 2 * strlen(text) + 1);

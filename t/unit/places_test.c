@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_places: half for one, an eighth beside others, in the order in which
- * they came. */
+/* scim_places: one organization gets half, or an eighth beside others, in the
+ * order of arrival. */
 #include "../../values/scim_places.h"
 
 #include <apr_thread_proc.h>
@@ -15,7 +15,7 @@
 
 static scim_places_t *places;
 
-/* Take places for organization, one of which there is not; how many. */
+/* Take places for organization until there is none left; returns how many. */
 static int take_all(const char *organization, apr_pool_t *pool)
 {
     int taken = 0;
@@ -62,7 +62,7 @@ static void test_shares(apr_pool_t *pool)
     leave("a", COUNT / 2);
 }
 
-/* Those who wait, and who was served when. */
+/* Those that wait, and the order in which they were served. */
 typedef struct {
     const char *organization;
     int order;
@@ -107,7 +107,7 @@ static void test_order(apr_pool_t *pool)
     is_int(visits[2].order, 3, "then the next one");
 }
 
-/* A share that has grown is for those who wait already. */
+/* A share that has grown goes to those that are waiting already. */
 static void test_growth(apr_pool_t *pool)
 {
     visit_t visits[COUNT / 2] = { { "a", 0 }, { "a", 0 }, { "a", 0 },
@@ -128,8 +128,8 @@ static void test_growth(apr_pool_t *pool)
        "who waits for a share that grows is served, though nobody leaves");
 }
 
-/* Many threads of few organizations, which must never have more than there
- * is. */
+/* Many threads of few organizations must never have more places than there
+ * are. */
 #define THREADS 24
 #define ROUNDS 300
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_rate: what a bucket lets through and when, whose places are given to
- * others, and that all of it holds for many at once.  The clock is the
- * test's. */
+/* scim_rate: how much a bucket lets through and when, which buckets are given
+ * to others, and concurrent use.  The clock is the test's. */
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 
@@ -15,7 +14,7 @@
 
 static scim_rate_table_t table = { .key = "0123456789abcde" };
 
-/* How many of so many come through at once. */
+/* How many of these tries are let through at the time now. */
 static int let_through(apr_int64_t *bucket, const scim_rate_t *rate, int tries,
                        scim_rate_time_t now)
 {
@@ -134,7 +133,7 @@ static void test_clock(void)
            "from the other side as well");
 }
 
-/* Names of one set, as many as are asked for. */
+/* count names of one set. */
 static void names_of_a_set(const char **names, int count, apr_pool_t *pool)
 {
     const scim_rate_place_t *set = NULL;

@@ -31,7 +31,7 @@ static cJSON *json_of(const char *text, apr_pool_t *pool)
     return tree;
 }
 
-/* The table holds together: what one row promises no other breaks. */
+/* The table is consistent: no row contradicts another. */
 static void check_row(const scim_attribute_t *row, const char *where,
                       apr_pool_t *pool)
 {
@@ -284,7 +284,7 @@ static void test_work(apr_pool_t *pool)
        "take work for their length");
 }
 
-/* What no integer type holds is refused without being cast to one. */
+/* A number that does not fit any integer type is refused without a cast. */
 static void test_integers(apr_pool_t *pool)
 {
     static const scim_attribute_t attribute = { .name = "n",
@@ -313,7 +313,7 @@ static void test_integers(apr_pool_t *pool)
     }
 }
 
-/* Whether a body with this member is taken. */
+/* Whether a body with this member is accepted. */
 static int is_taken(const char *member, apr_pool_t *pool)
 {
     scim_work_t work = scim_work_begin();

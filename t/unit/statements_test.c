@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_statements: the table, and how many values a statement gets. */
+/* scim_statements: the table, and the number of values of a statement. */
 #include "../../storage/scim_statements.c"
 
 #include "tap.h"

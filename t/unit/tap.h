@@ -67,8 +67,8 @@ static inline int is_str(const char *got, const char *wanted,
     return same;
 }
 
-/* A copy of length bytes that ends where memory ends: reading one byte too
- * many is a crash.  It is never given back. */
+/* A copy of length bytes that ends where accessible memory ends: reading one
+ * byte too many is a crash.  It is never freed. */
 static inline const char *tap_at_edge(const char *bytes, size_t length)
 {
     size_t page = (size_t) sysconf(_SC_PAGESIZE);

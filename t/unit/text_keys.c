@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text_keys FILE: for each line, a code point in hexadecimal, that and what
- * scim_text says of it, for a comparison with SQL: the keys of strings with it
- * (bytes in hexadecimal) and whether an identifier and a name can have it.
- * Characters younger than PostgreSQL 15, which has the tables of Unicode 14,
+/* text_keys FILE: prints each line, a code point in hexadecimal, with the
+ * results of scim_text, for a comparison with SQL: the keys of strings with it
+ * (bytes in hexadecimal), and whether an identifier and a name can have it.
+ * Characters that are newer than Unicode 14, whose tables PostgreSQL 15 has,
  * are left out. */
 #include <stdio.h>
 #include <string.h>

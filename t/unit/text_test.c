@@ -12,7 +12,7 @@ static int is_utf8(const char *bytes, apr_size_t length)
     return scim_text_is_utf8(tap_at_edge(bytes, length), length);
 }
 
-/* The plain definition of RFC 3629: what encodes a scalar value shortest. */
+/* The definition of RFC 3629: the shortest encoding of a scalar value. */
 static int encode(unsigned code, char *to)
 {
     if (code < 0x80) {
@@ -54,7 +54,7 @@ static void test_utf8_scalars(void)
     ok(cut, "no character without its last byte is");
 }
 
-/* Every sequence of two bytes, against what the Unicode tables say. */
+/* Every sequence of two bytes, compared with the Unicode tables. */
 static void test_utf8_pairs(void)
 {
     int a, b, right = 1;
@@ -441,12 +441,12 @@ static void test_mend(void)
 }
 
 /* What people see of a text. */
-/* What is said of a text as a name and as an identifier: "" for nothing. */
+/* The flaw of a text as a name and as an identifier, or "". */
 static void test_flaws(apr_pool_t *pool)
 {
     static const struct {
         const char *text;
-        const char *name;        /* what a name must not, for short */
+        const char *name;        /* abbreviations of the flaws */
         const char *identifier;
         int length;
         const char *what;
@@ -542,8 +542,8 @@ static void test_domains(apr_pool_t *pool)
     }
 }
 
-/* The key of a part is part of the key: what sw, co and ew rest on.  Every
- * letter, at the end of a part and behind another letter. */
+/* The key of a part is part of the key, on which sw, co and ew rely.  Every
+ * letter, at the end of a part and after another letter. */
 static void test_fold_has_no_context(apr_pool_t *pool)
 {
     static const char *const words[] = {

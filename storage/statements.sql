@@ -216,7 +216,7 @@ WHERE $6 <> 'GET'
                     AND l.status = $8::smallint AND l.detail = $10
                     AND l.occurred_at > now() - interval '1 hour');
 
--- What an event or refusal e is about.
+-- The resource of an event or refusal e.
 -- fragment: resource_members(e)
 'resourceType', scim.resource_type(:e.resource_type, :e.account_id),
 'resourceId', coalesce(:e.resource_id, :e.account_id),

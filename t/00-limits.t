@@ -63,7 +63,7 @@ like $said, qr{^\Q$dir\E/hangs\.t +\(Wstat: .*exited 124}m, 'with its name in th
 like $said, qr/hangs\.t: not done within 10 s/, 'and that it took too long';
 like $said, qr/It waits at .*hangs\.t line 6.*main::wait_for_nobody\(5\) called at .*hangs\.t line 8/s,
     'where it waits';
-like $said, qr/running: sleep 1000/, 'and what runs';
+like $said, qr/running: sleep 1000/, 'and the running processes';
 is_ended('hangs', 'a daemon that it started is ended');
 ($status, $said) = said('deaf');
 isnt $status, 0, 'a file that hears no signal is ended as well' or diag $said;

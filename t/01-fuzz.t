@@ -25,7 +25,7 @@ my @harnesses = split ' ', $harnesses;
 my $started = time;
 
 my ($status, $said) = fuzz('--replay');
-is $status, 0, 'what was found before is found no more';
+is $status, 0, 'inputs that failed before do not fail any more';
 for my $harness (@harnesses) {
     my ($runs) = $said =~ /^$harness +(\d+) executions/m;
     my @files = glob "t/fuzz/corpus/$harness/*";

@@ -39,12 +39,12 @@ sub lifecycle {
     ok @{ $list->{json}{Resources} }, "O1: there is somebody ($profile)";
     is_list(okta(GET => '/Groups?startIndex=1&count=100'), [], "O2, OT10: Groups are an empty list ($profile)");
     my $name = user_name();
-    is_list(find($name), [], "O3: who is not there yet ($profile)");
+    is_list(find($name), [], "O3: a user that does not exist yet ($profile)");
     my $made = okta(POST => '/Users', created($name));
     is_user($made, 201, { userName => $name, locale => 'en-US', externalId => '00ujl29u0le5T6Aj10h7', active => TRUE, name => { givenName => 'Test', familyName => 'User' } },
             "O4: create ($profile)");
     unlike $made->{content}, qr/1mz050nq|"password"|"groups"/, "O4: neither password nor groups come back ($profile)";
-    is_list(find($name), [$name], "O3: who is there ($profile)");
+    is_list(find($name), [$name], "O3: an existing user ($profile)");
     my $id = $made->{json}{id};
     is_user(okta(GET => "/Users/$id"), 200, { userName => $name }, "O5: GET before an update ($profile)");
     my $put = okta(PUT => "/Users/$id", pushed($made->{json}));
@@ -53,10 +53,10 @@ sub lifecycle {
     is_user(okta(PATCH => "/Users/$id", deactivation(TRUE)), 200, { active => TRUE }, "O8: activation by PATCH without path ($profile)");
     is_user(okta(PATCH => "/Users/$id", deactivation(FALSE)), 200, { active => FALSE }, "O8: deactivation ($profile)");
     my $synced = okta(PATCH => "/Users/$id", { schemas => [PATCHOP], Operations => [{ op => 'replace', value => { password => 'n3wPassw0rd' } }] });
-    is $synced->{status}, 200, "O9: a password is no error ($profile)";
+    is $synced->{status}, 200, "O9: a password is not an error ($profile)";
     unlike $synced->{content}, qr/n3wPassw0rd/, "O9: and is not echoed ($profile)";
     my $cleared = okta(PUT => "/Users/$id", pushed($put->{json}, name => { givenName => 'A', middleName => '', familyName => 'U' }));
-    is_user($cleared, 200, { name => { givenName => 'A', familyName => 'U' } }, "O6: what Okta clears with \"\" is gone ($profile)");
+    is_user($cleared, 200, { name => { givenName => 'A', familyName => 'U' } }, "O6: an attribute that Okta clears with \"\" is gone ($profile)");
 }
 
 sub import_and_groups {

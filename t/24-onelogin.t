@@ -31,8 +31,8 @@ for (qw(managed open)) {
     is_user($made, 201, { userName => $name, displayName => 'Taro Yamada' }, "L2: create ($profile)");
     is $made->{json}{+ENT}{$_->[0]}, $_->[1], "L2: with $_->[0] ($profile)" for ['employeeNumber', '7'], ['department', 'D'];
     is_user(onelogin(POST => '/Users', filled(user_name(), ENT() => { manager => { managerId => '42' } })), 201, { displayName => 'Taro Yamada' },
-            "L2: the manager as managerId is no error ($profile)");
-    is_list(find($name), [$name], "L1: who is there ($profile)");
+            "L2: the manager as managerId is not an error ($profile)");
+    is_list(find($name), [$name], "L1: an existing user ($profile)");
     my $id = $made->{json}{id};
     is_user(onelogin(PUT => "/Users/$id?", filled($name, schemas => [@FOREIGN], name => { familyName => ' User 01', givenName => 'AAA Test' })), 200,
             { name => { familyName => ' User 01', givenName => 'AAA Test' }, schemas => [CORE] }, "L3: PUT with ? at the end and foreign URNs ($profile)");

@@ -44,7 +44,7 @@ is_error($org->patch_ops($org->create->{id}, { op => 'replace', path => 'userNam
 is_user(organization()->post('/Users', { userName => 'Zoë@example.com', displayName => 'x' }), 201, {},
     'AUTH-18: another organization has its own names');
 is_user($org->put("/Users/$taken->{id}", { userName => 'ZOË@example.com', displayName => 'x' }), 200,
-    { userName => 'ZOË@example.com' }, 'UNIQ-07: one\'s own name in another case is no conflict');
+    { userName => 'ZOË@example.com' }, 'UNIQ-07: one\'s own name in another case is not a conflict');
 
 # active
 is_user(post_user($org, displayName => 'x'), 201, { active => TRUE }, 'ATTR-32: active is true when it is absent');
@@ -83,8 +83,8 @@ is_user($default, 201, { preferredLanguage => 'ja', timezone => 'Asia/Tokyo' }, 
 my $id = $default->{json}{id};
 is_user($org->patch_ops($id, { op => 'replace', value => { preferredLanguage => 'de', timezone => 'Europe/Berlin' } }), 200,
     { preferredLanguage => 'ja', timezone => 'Asia/Tokyo' }, 'a later change is accepted and ignored');
-is $org->version($id), 1, 'and is no change';
-is_user(post_user($org, displayName => 'x', preferredLanguage => 'en'), 201, { preferredLanguage => 'en' }, 'what was sent at creation counts');
+is $org->version($id), 1, 'and is not a change';
+is_user(post_user($org, displayName => 'x', preferredLanguage => 'en'), 201, { preferredLanguage => 'en' }, 'the value of the creation counts');
 $id = post_user($open, preferredLanguage => 'en')->{json}{id};
 is_user($open->patch_ops($id, { op => 'replace', path => 'preferredLanguage', value => 'de' }), 200, { preferredLanguage => 'de' },
     'in profile open they are ordinary attributes');
@@ -171,7 +171,7 @@ my $events = event_count($org);
 my $same = $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'T' });
 is_user($same, 200, { meta => $user->{meta} }, 'PATCH-18: a PATCH that changes nothing leaves version and lastModified');
 $org->put("/Users/$user->{id}", $user);
-is $org->version($user->{id}), 1, 'PUT-15: what was read can be put back';
+is $org->version($user->{id}), 1, 'PUT-15: a resource that was read can be put back';
 is event_count($org), $events, 'EVT-21: and no event is written';
 
 # PUT
@@ -179,7 +179,7 @@ $user = $org->create(title => 'T', emails => [{ value => 'a@b.c', type => 'work'
                      (ENT) => { department => 'D' }, name => { givenName => 'G', familyName => 'F' });
 my $put = $org->put("/Users/$user->{id}", { userName => $user->{userName}, displayName => 'New', name => { givenName => 'B' } });
 is_user($put, 200, { title => undef, emails => undef, ENT() => undef, name => { givenName => 'B' }, schemas => [CORE],
-                     roles => [{ value => 'USER', primary => TRUE }] }, 'PUT-03: what is left out is cleared, but not the role');
+                     roles => [{ value => 'USER', primary => TRUE }] }, 'PUT-03: omitted attributes are cleared, but not the role');
 is_user($org->put("/Users/$user->{id}", { userName => $user->{userName}, displayName => 'New', roles => [] }), 200,
     { roles => [{ value => 'GUEST', primary => TRUE }] }, 'PUT-16: an empty list of roles is cleared');
 is $put->{json}{meta}{created}, $user->{meta}{created}, 'PUT-12: created stays';

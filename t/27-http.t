@@ -38,7 +38,7 @@ is $org->get('/Users', token => $second)->{status}, 401, 'EX12: a deleted token 
 is $org->get('/Users')->{status}, 200, 'the other one still works';
 is_error($org->post('/Users', 'x' x 3_000_000, token => 'no'), 401, undef, 'AUTH-15: a body is not read before the token is known');
 my ($used) = sql('SELECT count(*) FROM scim.token WHERE organization_id = $1 AND last_used_at IS NOT NULL', $org->{id});
-is $used->[0], 1, 'the last use of a token is noted';
+is $used->[0], 1, 'the last use of a token is recorded';
 
 # Methods
 for my $case (['DELETE', '/Users', 'GET, HEAD, POST, OPTIONS'], ['PATCH', '/Users', 'GET, HEAD, POST, OPTIONS'],
@@ -146,7 +146,7 @@ is $small->{headers}{$_}, $small->{json}{meta}{location}, "in $_" for qw(locatio
 my $raw = Scim::Http->new(server()->{url}, http2 => 0);
 $raw->connect;
 my $evil = $raw->exchange("GET " . $org->path . "/Users/$user->{id} HTTP/1.1\r\nHost: evil.example\r\nAuthorization: Bearer $org->{token}\r\n\r\n", 'GET');
-unlike $evil->{content}, qr/evil/, 'a Host header that is no name of this server is not echoed';
+unlike $evil->{content}, qr/evil/, 'a Host header that does not name this server is not echoed';
 
 # Headers
 is $get->{headers}{'cache-control'}, 'no-store', 'SEC-11: Cache-Control';

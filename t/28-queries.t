@@ -33,7 +33,7 @@ for my $path ('/Users', '/Roles', '/') {
 is_error($org->get('/Groups?filter=displayName+eq+%22a%22&filter=displayName+eq+%22b%22'), 400, 'invalidValue', 'HTTP-34: a filter of Groups twice');
 is_error($org->get('/Users?count=1&count=2', @strict), 400, 'invalidValue', 'HTTP-34: strictly count twice');
 like $org->get('/Users?sortBy=title&%73ortBy=userName')->{json}{detail}, qr/'sortBy'/, 'HTTP-34: the detail names the parameter, however it is spelled';
-is $org->get('/Users?foo=1&foo=2')->{status}, 200, 'HTTP-34: what nobody knows may come twice';
+is $org->get('/Users?foo=1&foo=2')->{status}, 200, 'HTTP-34: an unknown parameter may be repeated';
 
 # Empty
 is $org->get("/Users?$_=")->{json}{totalResults}, 3, "an empty $_ is as good as none" for qw(filter count startIndex sortBy sortOrder attributes excludedAttributes);
@@ -51,14 +51,14 @@ is join('|', map { keys_of($_) } @{ search(attributes => 'title, nickName', filt
     'attributes as a text of names';
 is join('|', map { keys_of($_) } @{ search(attributes => 'emails[type eq "work"],title', filter => 'emails pr')->{json}{Resources} }), 'emails title', 'with a filter';
 ok !exists search(excludedAttributes => 'title', filter => 'emails pr')->{json}{Resources}[0]{title}, 'excludedAttributes as a text';
-is search(attributes => '')->{json}{totalResults}, 3, 'an empty text is no list';
+is search(attributes => '')->{json}{totalResults}, 3, 'an empty text is not a list';
 my $page = search(count => '1', startIndex => '2')->{json};
 is_deeply [@$page{qw(itemsPerPage startIndex totalResults)}], [1, 2, 3], 'count and startIndex as texts';
 is search(count => ['1'], filter => ['title pr'])->{json}{itemsPerPage}, 1, 'one value in a list of one';
 is search(count => '', filter => '', sortBy => '')->{json}{totalResults}, 3, 'empty texts are absent';
 is $org->post('/Roles/.search', { schemas => [$SEARCH], count => '1', attributes => 'value' })->{json}{itemsPerPage}, 1, 'a search of Roles';
 is $org->post('/.search', { schemas => [$SEARCH], count => '2', attributes => 'userName,value' })->{json}{itemsPerPage}, 2, 'and of all';
-is_error(search(count => $_), 400, 'invalidValue', "SRCH-06: the count '$_' is no integer") for 'many', '1.5', ' ';
+is_error(search(count => $_), 400, 'invalidValue', "SRCH-06: the count '$_' is not an integer") for 'many', '1.5', ' ';
 is_error(search(count => TRUE), 400, 'invalidSyntax', 'SRCH-06: nor is true');
 is_error(search(filter => ['title pr', 'id pr']), 400, 'invalidSyntax', 'SRCH-05: two filters');
 for my $body ({ attributes => 'title' }, { count => '1' }, { startIndex => '1' }, { filter => ['title pr'] }) {
@@ -70,10 +70,10 @@ sub patch_with { my ($operations, %o) = @_; return $org->patch("/Users/$user->{i
 is patch_with({ op => 'replace', path => 'title', value => 'One' })->{json}{title}, 'One', 'one operation that is not in a list';
 is patch_with({ op => 'Replace', value => { title => 'Two', nickName => 'N' } })->{json}{title}, 'Two', 'without a path';
 is_error(patch_with({ op => 'paint', path => 'title', value => 'x' }), 400, 'invalidSyntax', 'one that is wrong');
-is_error(patch_with($_), 400, 'invalidSyntax', 'what is no operation at all') for 'x', 5, { title => 'x' };
+is_error(patch_with($_), 400, 'invalidSyntax', 'a value that is not an operation') for 'x', 5, { title => 'x' };
 is patch_with({})->{status}, 200, 'an empty object is an empty list';
 is_error(patch_with({ op => 'replace', path => 'title', value => 'x' }, @strict), 400, 'invalidSyntax', 'strictly it is a list');
-is $org->get("/Users/$user->{id}")->{json}{title}, 'Two', 'and what was refused was not done';
+is $org->get("/Users/$user->{id}")->{json}{title}, 'Two', 'and the refused operation was not done';
 sub bulk { my ($operations, %more) = @_; my @o = $more{strict} ? @strict : (); delete $more{strict};
            return $org->post('/Bulk', { schemas => [BULK], Operations => $operations, %more }, @o) }
 sub add { my ($name) = @_; return { method => 'POST', path => '/Users', bulkId => 'x', data => { schemas => [CORE], userName => $name, displayName => 'x' } } }
@@ -87,7 +87,7 @@ is_error(bulk(add(user_name()), strict => 1), 400, 'invalidSyntax', 'BULK-02: st
 # failOnErrors
 my @bad = map { { method => 'DELETE', path => "/Users/$_" } } 'a', 'b';
 sub statuses { return join ' ', map { $_->{status} // '?' } @{ $_[0]{json}{Operations} || [] } }
-is statuses(bulk([@bad, { %{ add(user_name()) } }], failOnErrors => $_)), '404 404 201', "failOnErrors '$_' is no limit" for 0, '0', '';
+is statuses(bulk([@bad, { %{ add(user_name()) } }], failOnErrors => $_)), '404 404 201', "failOnErrors '$_' is not a limit" for 0, '0', '';
 is statuses(bulk([@bad, { %{ add(user_name()) } }], failOnErrors => $_)), '404', 'failOnErrors as a text' for '1', ['1'];
 is_error(bulk([@bad], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_ as a text") for '-1', '1x', ' 1', '99999999999';
 is_error(bulk([@bad], failOnErrors => $_, strict => 1), 400, 'invalidSyntax', "BULK-20: failOnErrors $_, strictly") for 0, '1';
@@ -103,10 +103,10 @@ is_deeply of_user('attributes=' . uri('emails[type eq "work"].value'))->{json}{e
 is keys_of(of_user('attributes=' . uri(CORE . ':emails[type eq "work"].type'), @strict)->{json}), 'emails', 'strictly too';
 is scalar @{ of_user('excludedAttributes=' . uri("title,$_"))->{json}{emails} }, 2, "an answer leaves nothing out for $_: it would lack more than was named"
     for 'emails[type eq "work"]', 'emails[type eq "work"].value';
-ok !exists of_user('excludedAttributes=' . uri('emails[type eq "work"],title'))->{json}{title}, 'but what else is named';
+ok !exists of_user('excludedAttributes=' . uri('emails[type eq "work"],title'))->{json}{title}, 'but the other names are excluded';
 is keys_of($org->get('/Users?filter=emails+pr&attributes=' . uri('emails[type eq "work"].value'))->{json}{Resources}[0]), 'emails', 'in a list';
 is keys_of(of_user('attributes=' . uri('nosuch[type eq "work"],title'))->{json}), 'title', 'PROJ-10: an unknown name with a filter is unknown';
-is_error(of_user('attributes=' . uri($_)), 400, 'invalidValue', "what has no end is refused: $_") for 'emails[type eq "work"', 'title,emails[type eq "work]';
+is_error(of_user('attributes=' . uri($_)), 400, 'invalidValue', "a filter without end is refused: $_") for 'emails[type eq "work"', 'title,emails[type eq "work]';
 is of_user('attributes=' . join ',', ('title') x 1000)->{status}, 200, 'a name many times';
 
 # Words without quotation marks

@@ -12,7 +12,7 @@ my $config = $org->get('/ServiceProviderConfig')->{json};
 is_deeply $config->{schemas}, [$SPC], 'DISC-01: ServiceProviderConfig is one object';
 is $config->{meta}{location}, $org->url . '/ServiceProviderConfig', 'DISC-07: with its location';
 is_deeply [map { $config->{$_}{supported} } qw(patch bulk filter changePassword sort etag)], [TRUE, TRUE, TRUE, FALSE, TRUE, TRUE],
-    'DISC-11: it says what is true';
+    'DISC-11: it describes the server correctly';
 is_deeply $org->get('/ServiceProviderConfig', profile => 'small')->{json}{bulk}, { supported => FALSE, maxOperations => 0, maxPayloadSize => 2048 },
     'DISC-03: bulk has its numbers even when it is off';
 is $config->{filter}{maxResults}, 1000, 'DISC-11: filter.maxResults';

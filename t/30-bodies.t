@@ -191,11 +191,11 @@ sub packed {
     is $org->post('/Users', json(person()), profile => 'gzip')->{status}, 201, "and so is what is not packed ($transport)";
     is_error(post_gzip(gzip(json(person())), profile => 'managed'), 415, undef, "HTTP-27: elsewhere it is 415 ($transport)");
     is_error(post_gzip(json(person()), encoding => 'br'), 415, undef, "HTTP-27: an encoding that nothing decodes is 415 ($transport)");
-    is_error(post_gzip(gzip('{"a":"' . $text x 30 . '"}')), 413, undef, "what is too large unpacked is 413 ($transport)");
+    is_error(post_gzip(gzip('{"a":"' . $text x 30 . '"}')), 413, undef, "a body that is too large when unpacked is 413 ($transport)");
     is_error(post_gzip(gzip('{"a":"' . 'x' x 20_000_000 . '"}')), 413, undef, "a bomb is 413 ($transport)");
     is_error(post_gzip(gzip('x' x 60_000_000), token => 'no'), 401, undef, "and 401 when it is nobody's ($transport)");
     is_error(post_gzip(substr gzip(json({ %{ person() }, title => $title })), 0, 2_000), 400, undef, "half of it is 400 ($transport)");
-    is_error(post_gzip('not packed at all, not packed at all'), 400, undef, "what is not gzip is 400 ($transport)");
+    is_error(post_gzip('not packed at all, not packed at all'), 400, undef, "a body that is not gzip is 400 ($transport)");
 }
 
 for (qw(http tls h2)) {

@@ -68,8 +68,8 @@ is_error(ask($plain, 'scim', method => 'POST', body => { userName => user_name()
 is event_count($org), 0, 'and not done';
 
 # Where a proxy ends TLS
-is ask($plain, 'proxy', headers => { 'X-Forwarded-Proto' => 'https' })->{status}, 200, 'what came to the proxy by TLS is served';
-is_error(ask($plain, 'proxy'), 403, undef, 'what did not is refused');
+is ask($plain, 'proxy', headers => { 'X-Forwarded-Proto' => 'https' })->{status}, 200, 'a request that reached the proxy by TLS is served';
+is_error(ask($plain, 'proxy'), 403, undef, 'any other is refused');
 is_error(ask($plain, 'proxy', headers => { 'X-Forwarded-Proto' => 'http' }), 403, undef, 'or came in the clear');
 is_error(ask($plain, 'other', headers => { 'X-Forwarded-Proto' => 'https' }), 403, undef, 'and so is who is not that proxy');
 

@@ -19,8 +19,8 @@ is_deeply [map { $_->{userName} } @{ $found->{json}{Resources} }], ['search5@exa
 is_deeply [sort keys %{ $found->{json}{Resources}[0] }], [qw(id schemas userName)], 'SRCH-02: attributes';
 is search()->{json}{totalResults}, 7, 'SRCH-04: with schemas only it is everybody';
 is_error(search(filter => 'title xx "odd"'), 400, 'invalidFilter', 'SRCH-05: a bad filter');
-is_error(search(filter => 5), 400, 'invalidSyntax', 'SRCH-05: a filter that is no string');
-is_error(strictly(count => '10'), 400, 'invalidSyntax', 'SRCH-06: a count that is no integer');
+is_error(search(filter => 5), 400, 'invalidSyntax', 'SRCH-05: a filter that is not a string');
+is_error(strictly(count => '10'), 400, 'invalidSyntax', 'SRCH-06: a count that is not an integer');
 is_error(strictly(attributes => 'userName'), 400, 'invalidSyntax', 'PROJ-15: attributes that are no list');
 is_error(search(attributes => [5]), 400, 'invalidSyntax', 'PROJ-15: nor of strings');
 is search(count => 0)->{json}{itemsPerPage}, 0, 'SRCH-06: count 0';
@@ -37,11 +37,11 @@ is_error($org->post("/$_/.search", { schemas => [$SEARCH] }), 404, undef, "SRCH-
 my $first = search(cursor => '', count => 4)->{json};
 my $second = search(cursor => $first->{nextCursor}, count => 4)->{json};
 is scalar(@{ $first->{Resources} }) + @{ $second->{Resources} }, 7, 'CUR-19: cursors in the body';
-is_error(search(cursor => 5), 400, 'invalidSyntax', 'CUR-19: a cursor that is no string');
+is_error(search(cursor => 5), 400, 'invalidSyntax', 'CUR-19: a cursor that is not a string');
 open my $log, '<', server()->{access_log};
 my $marker = 'marker' . int rand 1e9;
 search(filter => "title eq \"$marker\"");
-unlike do { local $/; <$log> }, qr/$marker/, 'SRCH-13: what is searched for is in no log';
+unlike do { local $/; <$log> }, qr/$marker/, 'SRCH-13: the filter of a search is in no log';
 unlike error_log(), qr/$marker/, 'SRCH-13: nor in the other';
 
 done_testing;

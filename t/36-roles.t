@@ -73,12 +73,12 @@ is_deeply [map { "$_->{meta}{resourceType} $_->{schemas}[0]" } @{ $all->{json}{R
 is names($org->get('/?filter=' . uri('userName eq "roles-GUEST@example.com" or value eq "USER"'))), 'roles-guest@example.com USER' =~ s/guest/GUEST/r,
     'SRCH-09: an attribute that one type lacks has no value there';
 is names($org->get('/?filter=' . uri('not (userName pr)'))), 'ADMIN USER GUEST', 'SRCH-09: not even for pr';
-is_error($org->get('/?filter=' . uri('nosuch pr')), 400, 'invalidFilter', 'SRCH-09: what no type has is an error');
+is_error($org->get('/?filter=' . uri('nosuch pr')), 400, 'invalidFilter', 'SRCH-09: an attribute that no type has is an error');
 my $search = $org->post('/.search', { schemas => [$SEARCH], filter => 'meta.resourceType eq "User"' });
 is $search->{json}{totalResults}, 4, 'SRCH-08: POST /.search with a type';
 is $org->post('/.search', { schemas => [$SEARCH], count => 0 })->{json}{totalResults}, 7, 'SRCH-08: and with all';
 is join(' ', map { names($org->get("/?count=3&startIndex=$_")) } 4, 7), names($org->get('/?startIndex=4')), 'SRCH-09: pages cross from type to type';
-like names($org->get('/?sortBy=display&count=3')), qr/^ADMIN GUEST USER$/, 'SRCH-09: what has the attribute of sortBy comes first';
+like names($org->get('/?sortBy=display&count=3')), qr/^ADMIN GUEST USER$/, 'SRCH-09: resources with the attribute of sortBy come first';
 like names($org->get('/?sortBy=display&sortOrder=descending')), qr/USER GUEST ADMIN$/, 'SRCH-09: and last when descending';
 my ($cursor, @walked) = ('');
 while (defined $cursor && @walked < 20) {

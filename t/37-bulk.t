@@ -43,7 +43,7 @@ is $patched->{version}, $org->get("/Users/$old->{id}")->{headers}{etag}, 'BULK-1
 is $deleted->{version}, undef, 'BULK-13: but not after DELETE';
 is $deleted->{location}, $org->url . "/Users/$gone->{id}", 'BULK-11: DELETE has a location';
 is_deeply [grep { exists $_->{response} } @{ results($r) }], [], 'BULK-15: success needs no response';
-is $org->get("/Users/$gone->{id}")->{status}, 404, 'BULK-01: what was deleted is gone';
+is $org->get("/Users/$gone->{id}")->{status}, 404, 'BULK-01: the deleted account is gone';
 is $org->get("/Users/$old->{id}")->{json}{displayName}, 'Patched', 'BULK-32: the later operation has the last word';
 unlike $made->{json}{id}, qr/bulkId/, 'BULK-29: no id contains bulkId';
 
@@ -51,8 +51,8 @@ unlike $made->{json}{id}, qr/bulkId/, 'BULK-29: no id contains bulkId';
 my $before = stored();
 is_error($org->post('/Bulk', $_->[0]), 400, 'invalidSyntax', "BULK-02: $_->[1]")
     for [{ Operations => [add('x')] }, 'no schemas'], [{ schemas => [CORE], Operations => [add('x')] }, 'wrong schemas'],
-        [{ schemas => [BULK] }, 'no Operations'], [{ schemas => [BULK], Operations => {} }, 'Operations is no list'],
-        [body([]), 'Operations is empty'], [body([add('x'), 5]), 'an operation is no object'], [[], 'a list'], [body('x'), 'Operations is text'];
+        [{ schemas => [BULK] }, 'no Operations'], [{ schemas => [BULK], Operations => {} }, 'Operations is not a list'],
+        [body([]), 'Operations is empty'], [body([add('x'), 5]), 'an operation is not an object'], [[], 'a list'], [body('x'), 'Operations is text'];
 is_error(bulk([add('x'), add('x')]), 400, 'invalidSyntax', 'BULK-07: a bulkId twice');
 is_error(bulk([add('x')], failOnErrors => $_), 400, 'invalidSyntax', "BULK-20: failOnErrors $_") for -1, 1.5, 'many';
 is_error($org->post('/Bulk', body([add('x')], failOnErrors => 0), profile => 'strict'), 400, 'invalidSyntax', 'BULK-20: failOnErrors 0');
@@ -121,7 +121,7 @@ is statuses(bulk([add('a'), @bad, add('b')])), '201 404 404 404 201', 'BULK-17: 
 is statuses(bulk([@bad])), '404 404 404', 'BULK-17, BULK-39: 200 even if all fail';
 $before = stored();
 is statuses(bulk([add('a'), @bad, add('b')], failOnErrors => 1)), '201 404', 'BULK-18: the first error stops it';
-is stored(), $before + 1, 'BULK-21: what was done stays';
+is stored(), $before + 1, 'BULK-21: completed operations are kept';
 is statuses(bulk([add('a'), $bad[0], add('b'), $bad[1], add('c')], failOnErrors => 2)), '201 404 201 404', 'BULK-19: or the second';
 
 # Consecutive creations, which are otherwise sent together
@@ -138,7 +138,7 @@ CREATE TRIGGER fail BEFORE INSERT ON scim.account FOR EACH ROW WHEN (NEW.display
 SQL
 $before = stored();
 is statuses(bulk([add('a'), add('b', displayName => 'Fails'), add('c')], failOnErrors => 9)), '201 500', 'BULK-17: a 5xx stops it, however many errors are allowed';
-is stored(), $before + 1, 'BULK-17: and what comes behind is not tried';
+is stored(), $before + 1, 'BULK-17: and later operations are not tried';
 sql('DROP TRIGGER fail ON scim.account; DROP FUNCTION scim.fail');
 
 # References
@@ -199,7 +199,7 @@ for my $case (['BULK-27: backwards', add('bad', userName => $taken), add('x', ma
 $r = bulk([add('a', manager('bulkId:b')), add('b', manager('bulkId:a')), { method => 'DELETE', path => '/Users/bulkId:a' }]);
 is statuses($r), '201 201 204', 'BULK-26: an account that is deleted again needs no manager';
 $r = bulk([add('x', manager('bulkId:y')), $bad[0], add('y')], failOnErrors => 1);
-is statuses($r), '201 404 201', 'BULK-32: what another needs is done before the stop';
+is statuses($r), '201 404 201', 'BULK-32: an operation that another needs is done before the stop';
 
 # Its effects
 is_deeply [sql(q{SELECT 1 FROM pg_stat_activity WHERE datname = 'scim' AND state LIKE 'idle in%'})], [], 'BULK-21: no transaction stays open';
@@ -259,8 +259,8 @@ $taken = $refs->create;
     changing($one->{id}, { op => 'replace', path => 'title', value => 'CHANGED' }, { op => 'add', path => "$ENT_MANAGER.value", value => 'bulkId:B' }),
     { method => 'PUT', path => "/Users/$two->{id}", data => { userName => $two->{userName}, displayName => 'x', title => 'CHANGED', managed_by({ value => 'bulkId:B' }) } },
     changing('bulkId:B', { op => 'replace', path => 'title', value => 'CHANGED' }));
-is_deeply outcome_of(@done), [409, 409, 409, 409, 409], 'BULK-21: who needs what fails, fails';
-is_deeply [map { $refs->get("/Users/$_->{id}")->{json}{title} } $one, $two], [undef, undef], 'BULK-21: and what is reported as failed is not stored';
+is_deeply outcome_of(@done), [409, 409, 409, 409, 409], 'BULK-21: operations that need a failed one fail';
+is_deeply [map { $refs->get("/Users/$_->{id}")->{json}{title} } $one, $two], [undef, undef], 'BULK-21: and nothing of a failed operation is stored';
 @done = run_bulk(changing('bulkId:B', { op => 'add', path => "$ENT_MANAGER.value", value => 'bulkId:C' }), creating('B'), creating('C'));
 is_deeply [outcome_of(@done), manager_of_account(made_id($done[1]))], [[200, 201, 201], made_id($done[2])], 'BULK-24: a path and a value may refer to different operations';
 
@@ -275,7 +275,7 @@ is manager_of_account(made_id($done[0])), $one->{id}, 'BULK-32: nor a new manage
 # Conditions
 for my $version (5, {}, [], TRUE) {
     my ($r) = run_bulk({ method => 'DELETE', path => "/Users/$one->{id}", version => $version });
-    is $r->{status}, 400, 'BULK-33: a version that is no string is an error of the operation';
+    is $r->{status}, 400, 'BULK-33: a version that is not a string is an error of the operation';
 }
 is $refs->get("/Users/$one->{id}")->{status}, 200, 'BULK-33: which does nothing';
 
@@ -284,5 +284,5 @@ my $unlucky = user_name();
 run_bulk(creating('ok'), { method => 'POST', path => '/Users', bulkId => 'x', data => { userName => $unlucky } }, { method => 'DELETE', path => "/Users/$refs->{issuer}" });
 my @refusals = sql('SELECT method, path, status, user_name, account_id FROM scim.refusal WHERE organization_id = $1 ORDER BY sequence DESC LIMIT 2', $refs->{id});
 is_deeply \@refusals, [['DELETE', "/$refs->{key}/v2/Users/$refs->{issuer}", 403, '', $refs->{issuer}], ['POST', "/$refs->{key}/v2/Users", 400, $unlucky, '']],
-    'what is refused within a bulk request is kept for the administrators';
+    'refused operations of a bulk request are kept for the administrators';
 done_testing;

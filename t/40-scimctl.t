@@ -175,7 +175,7 @@ my ($few, $few_out) = import_many(2000, '"');
 my ($many, $many_out) = import_many(20_000, '"');
 is $few_out, "2000 account(s) could be imported: 666 ADMIN, 667 USER, 667 GUEST\n", 'an import of 2,000 accounts';
 is $many_out, "20000 account(s) could be imported: 6666 ADMIN, 6667 USER, 6667 GUEST\n", 'and of 20,000';
-cmp_ok $few, '>', 1000, 'whose memory was seen';
+cmp_ok $few, '>', 1000, 'its memory was measured';
 cmp_ok $many, '<', 1.3 * $few, "takes as much memory: $few kB and $many kB";
 my $plain = File::Temp->new(SUFFIX => '.csv');
 print $plain "userName,displayName\n", map { "t$_\@example.com,T\n" } 1 .. 250;

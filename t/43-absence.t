@@ -199,7 +199,7 @@ for my $form (sort keys %ABSENT, keys %LIST) {
     my $user = $org->create(phoneNumbers => [{ type => 'work', value => '1', primary => TRUE }], addresses => [{ type => 'work', locality => 'x', primary => TRUE }]);
     my $r = $org->patch_ops($user->{id}, { op => 'replace', path => 'phoneNumbers[type eq "work"].value', value => '' },
                             { op => 'replace', path => 'addresses[type eq "work"].locality', value => undef });
-    is_deeply [grep { exists $r->{json}{$_} } qw(phoneNumbers addresses)], [], 'what loses its value is gone as a whole';
+    is_deeply [grep { exists $r->{json}{$_} } qw(phoneNumbers addresses)], [], 'an element that loses its value is removed as a whole';
     $r = $org->post('/Users', { userName => user_name(), displayName => 'x', emails => [{ type => 'work', value => '' }, { type => 'home', value => 'h@example.com' }],
                                 ims => [{ type => 'x', primary => TRUE }], addresses => [{ type => 'work', primary => TRUE }] });
     is_deeply $r->{json}{emails}, [{ type => 'home', value => 'h@example.com' }], 'POST makes no element without a value';

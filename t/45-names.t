@@ -51,7 +51,7 @@ for my $what (sort keys %same) {
     }
 }
 my $dotless = $org->create(userName => "\x{131}.$org->{key}\@example.com");
-is_list($org->filter(qq(userName eq "i.$org->{key}\@example.com")), [], 'a dotless i is no i');
+is_list($org->filter(qq(userName eq "i.$org->{key}\@example.com")), [], 'a dotless i is not an i');
 
 # A part of a name is found as it was typed, in SQL (columns and JSON) and in C
 # (PATCH paths)
@@ -178,7 +178,7 @@ is $org->post('/Users', { userName => "Two  Words $org->{key}", displayName => '
     my $name = ('漢' x 500) . '@example.com';
     my $admin = $long->create(userName => $name, roles => [{ value => 'ADMIN' }]);
     my $r = Scim::Test::http()->request(GET => "/organizations/$long->{key}/api/settings", [Authorization => 'Basic ' . MIME::Base64::encode(encode_utf8("$name:x"), '')]);
-    is $r->{status}, 200, 'who has a userName of 512 characters and 1,512 bytes signs in' or diag $r->{content};
+    is $r->{status}, 200, 'a person with a userName of 512 characters and 1,512 bytes can sign in' or diag $r->{content};
     is_error($long->post('/Users', { userName => '漢' . $name, displayName => 'x' }), 400, 'invalidValue', 'one more character is too many');
 }
 done_testing;

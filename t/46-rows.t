@@ -35,7 +35,7 @@ for my $what (sort keys %bad) {
     like fails('UPDATE scim.account SET attributes = attributes || $2 WHERE id = $1', $user->{id}, $bad{$what}), qr/attributes must not have/, 'and UPDATE';
 }
 for my $good (deep(16), '{"x":9007199254740992,"y":-0.5,"z":[{"a":1},{"A":2}]}', '{"title":"x"}') {
-    is fails('INSERT INTO scim.account (organization_id, user_name, attributes) VALUES ($1, $2, $3)', $org->{id}, user_name(), $good), '', 'what can be read is taken';
+    is fails('INSERT INTO scim.account (organization_id, user_name, attributes) VALUES ($1, $2, $3)', $org->{id}, user_name(), $good), '', 'attributes that can be read back are accepted';
 }
 is $org->get('/Users')->{status}, 200, 'and read';
 
@@ -124,7 +124,7 @@ is_deeply [@{ $r->{json} }{qw(emails name title)}, $r->{json}{ +ENT }], [[{ type
             { %$expected, title => 'new', name => { givenName => 'g', familyName => 'f' }, ENT() => { department => 'd', division => 'v' } }, 'for a PATCH as well');
     is_list($odd->filter('title eq "new"'), [$account->{userName}], 'which leaves them as the schema has them');
 }
-is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'what is not SCIM stays where it was';
+is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shapes->{id}))[0][0], '{"z": 1}', 'members that are not of the schema are kept';
 
 # Values that would be refused from a client today are kept, and the account can be
 # deactivated.
@@ -185,7 +185,7 @@ is +(sql(q{SELECT attributes ->> 'other' FROM scim.account WHERE id = $1}, $shap
     sql('INSERT INTO scim.event (organization_id, sequence, kind, actor_kind, actor_name) OVERRIDING SYSTEM VALUE'
         . q{ SELECT $1, s.last_value + n, 'test', 'operator', 'x' FROM scim.event_sequence_seq s, generate_series(1, 400) n}, $behind->{id});
     my @answers = map { $behind->post('/Users', { userName => user_name(), displayName => 'x' }) } 1 .. 3;
-    is_deeply [grep { $_->{status} == 409 } @answers], [], 'a sequence behind its table is no taken userName';
+    is_deeply [grep { $_->{status} == 409 } @answers], [], 'a sequence behind its table is not reported as a taken userName';
     is $answers[0]{status}, 500, 'but an error of the server';
     like log_since($start), qr/SQLSTATE 23505.*event_pkey/, 'the log names the constraint';
     sql('DELETE FROM scim.event WHERE organization_id = $1 AND kind = $2', $behind->{id}, 'test');

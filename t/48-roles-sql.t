@@ -50,7 +50,7 @@ is_deeply [map { $_->[0] } grep { $_->[1] ne 'sql' && $_->[3] !~ /^\{"search_pat
 is_deeply [sql(q{SELECT DISTINCT grantee FROM information_schema.role_table_grants WHERE table_schema = 'scim' AND table_name = 'event' AND privilege_type = 'INSERT'
     UNION SELECT DISTINCT grantee FROM information_schema.role_column_grants WHERE table_schema = 'scim' AND table_name = 'event' AND privilege_type = 'INSERT' ORDER BY 1})],
     [['scim'], ['scim_owner']], 'since nobody else writes events';
-is_deeply [map { $_->[0] } grep { $_->[4] eq 't' && $_->[5] eq 't' } @functions], [], 'what runs with the rights of the owner, nobody can call';
+is_deeply [map { $_->[0] } grep { $_->[4] eq 't' && $_->[5] eq 't' } @functions], [], 'functions that run with the rights of the owner cannot be called';
 is_deeply [map { $_->[0] } grep { $_->[4] eq 't' } @functions], [qw(account_keep_token_issuer token_needs_admin)], 'which are two triggers';
 
 # Objects of a session's own, in a schema at the beginning of its search_path
@@ -136,7 +136,7 @@ for my $level ('REPEATABLE READ', 'SERIALIZABLE') {
     }
     may($APP, "BEGIN ISOLATION LEVEL $level; INSERT INTO scim.account (organization_id, user_name) VALUES ('$late->{id}', 'r\@example.com');"
         . " UPDATE scim.account SET active = false WHERE user_name = 'r\@example.com'; DELETE FROM scim.account WHERE user_name = 'r\@example.com'; COMMIT;",
-        "whoever is no ADMIN is written in a transaction that is $level as well");
+        "an account that is not an ADMIN can be changed in a transaction that is $level as well");
 }
 
 # The module's rows are not checked by the trigger, but have the same form.
@@ -168,7 +168,7 @@ SQL
                    (map { "UPDATE scim.account SET $_ = '' WHERE user_name OPERATOR(pg_catalog.=) '$name'" } qw(user_name display_name external_id preferred_language timezone)),
                    "UPDATE scim.account SET user_name = pg_catalog.repeat('x', 513) WHERE user_name OPERATOR(pg_catalog.=) '$name'") {
         (undef, my $said) = as($APP, "$session{$own}\n$wrong;");
-        like $said, qr/ERROR:  23/, 'what is not allowed is not: ' . $wrong =~ s/ (?:VALUES|WHERE) .*//r;
+        like $said, qr/ERROR:  23/, 'this is refused: ' . $wrong =~ s/ (?:VALUES|WHERE) .*//r;
     }
     sql('DELETE FROM scim.account WHERE user_name = $1', Encode::decode_utf8($name));
 }

@@ -42,7 +42,7 @@ my ($status, $output) = configtest("$DBD<Location /scim>\nSetHandler scim\nSCIMB
 is $status, 0, 'a good configuration' or diag $output;
 like $output, qr/Syntax OK/, 'is OK';
 
-is +(configtest("${DBD}SCIMProfile open\nSCIMMaxResults 5\n<Location /scim>\nSetHandler scim\n</Location>"))[0], 0, 'what holds in all Locations may stand outside of them';
+is +(configtest("${DBD}SCIMProfile open\nSCIMMaxResults 5\n<Location /scim>\nSetHandler scim\n</Location>"))[0], 0, 'directives for all Locations are allowed outside of them';
 
 sub location { return "$DBD<Location /scim>\nSetHandler scim\n$_[0]\n</Location>" }
 refused(location('SCIMProfile closed'), qr/SCIMProfile: 'closed' is not allowed; it must be managed or open/, 'SCIMProfile');
@@ -88,7 +88,7 @@ my $host = "<VirtualHost *:8443>\nSSLEngine %s\n$tls_keys\n$scim\n</VirtualHost>
 sub warned {
     my ($text, $message, $name) = @_;
     my ($status, $output) = configtest($DBD . $text);
-    is $status, 0, "$name is no error" or diag $output;
+    is $status, 0, "$name is not an error" or diag $output;
     $message ? like $output, $message, "$name: a warning" : unlike $output, qr/TLS/, "$name: no warning";
 }
 my $where = qr/SetHandler "?scim(?:-admin)?"? \(line \d+ of \S+httpd\.conf\)/;

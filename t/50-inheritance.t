@@ -73,7 +73,7 @@ sub while_locked {
 sub is_remembered {
     my ($at) = @_;
     my $user = $org->create;
-    gate($at, $user->{userName})->{status} == 200 or die "who is there is not let in\n";
+    gate($at, $user->{userName})->{status} == 200 or die "an existing account is not let in\n";
     $org->delete("/Users/$user->{id}");
     sleep 1.2;
     return gate($at, $user->{userName})->{status} == 200;

@@ -209,7 +209,7 @@ is get("/scim/$key/v2/Users")->{status}, 403, 'which denies the plain path';
 like get("/above/$key/v2/ServiceProviderConfig", [])->{content}, qr/"maxResults":7/, 'a Location of one organization keeps the organization';
 is get("/above/$key/v2/Users")->{status}, 200, 'so does one of an endpoint';
 like get("/aabove/$key/api/settings", basic($org->{issuer_name}))->{content}, qr/"singleSignOnRequired":true/, 'the same for the settings page';
-is get("/organizations/$key/api/settings", basic($org->{issuer_name}))->{status}, 403, 'whose API may be for some addresses alone';
+is get("/organizations/$key/api/settings", basic($org->{issuer_name}))->{status}, 403, 'its API can be limited to some addresses';
 for my $path ("/organizations//$key/api/settings", "/organizations/$key//api/settings", "/organizations/x/$key/api/settings", "/organizations/$key/x/../api/settings", "/organizations/$key/%61pi/settings") {
     my $r = get($path, basic($org->{issuer_name}));
     isnt $r->{status}, 200, "$path does not go around that";
@@ -289,9 +289,9 @@ for my $path ("/ip/$key/v2/Users", "/denied/$key/v2/Users") {
     }
 }
 for my $token ('x', 'scim_', 'scim_' . 'a' x 63, 'scim_' . 'a' x 65, 'scim_' . 'A' x 64, 'SCIM_' . 'a' x 64, 'scim_' . 'g' x 64, 'a' x 5000, "scim_" . 'a' x 64 . '=') {
-    is get("/above/$key/v2/Users", [Authorization => "Bearer $token"])->{status}, 401, 'what has not the shape of a token does not reach it: ' . substr $token, 0, 70;
+    is get("/above/$key/v2/Users", [Authorization => "Bearer $token"])->{status}, 401, 'a secret without the form of a token does not reach it: ' . substr $token, 0, 70;
 }
-is get("/above/$key/v2/Users", [Authorization => 'Bearer scim_' . 'a' x 64])->{status}, 503, 'what has does';
+is get("/above/$key/v2/Users", [Authorization => 'Bearer scim_' . 'a' x 64])->{status}, 503, 'one in that form does';
 $httpd->stop;
 
 # Origins that may change something: a name that only leads to this server is not the

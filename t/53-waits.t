@@ -147,7 +147,7 @@ sub locker {
 
 sub wait_for_waiting {
     my ($count) = @_;
-    Scim::Server::wait_until('who waits for a lock', 5, sub {
+    Scim::Server::wait_until('the session waits for a lock', 5, sub {
         (sql(q{SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'}))[0][0] == $count;
     });
 }
@@ -242,7 +242,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     Scim::Server::wait_until('the new setting', 10, sub { (sql('SHOW synchronous_standby_names'))[0][0] eq 'nobody' });
     my $read = get();
     is $read->{status}, 200, 'a lost standby: a read is answered';
-    cmp_ok $read->{seconds}, '<', 1, 'a lost standby: at once, although the use of its token is noted';
+    cmp_ok $read->{seconds}, '<', 1, 'a lost standby: at once, although the use of its token is recorded';
     is +(sql(q{SELECT last_used_at > now() - interval '1 minute' FROM scim.token WHERE id = $1}, $org->{token_id}))[0][0], 't', 'a lost standby: and it was noted';
     my $written = post($name);
     is_error($written, 503, undef, 'a lost standby: a write is 503');
@@ -263,7 +263,7 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     $locker->say("BEGIN; SELECT 'locked' FROM scim.token WHERE id = '$org->{token_id}' FOR UPDATE;");
     is $locker->line, 'locked', 'the row of a token is locked';
     my $read = get();
-    is $read->{status}, 200, 'who uses it is served';
+    is $read->{status}, 200, 'a request with it is served';
     cmp_ok $read->{seconds}, '<', 1, 'at once';
     $locker->stop;
 }

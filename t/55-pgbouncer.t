@@ -252,9 +252,9 @@ sub children_of { my ($parent) = @_; return grep { parent_of($_) == $parent } ma
         Scim::Server::wait_until('PostgreSQL has ended', 20, sub { !grep { kill 0, $_ } @all });
         server()->start_database;
         my %there = map { $_ => 1 } names_of($org);
-        is_deeply [grep { !$there{$_} } @names], [], 'what it created is there';
+        is_deeply [grep { !$there{$_} } @names], [], 'the accounts that it created exist';
         is_deeply [map { @$_ } sql(q{SELECT count(*) FROM scim.account WHERE organization_id = $1 AND attributes ->> 'title' = $2}, $org->{id}, "k$round")], [5],
-            'and what it changed';
+            'and its changes';
     }
 
     # PgBouncer hides a crash between two of its transactions, which loses the first.

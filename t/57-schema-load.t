@@ -167,7 +167,7 @@ under_traffic($org, sub {
     my ($status, $said) = apply();
     is $status, 3, 'an upgrade beside a reader who does not end is given up';
     like $said, qr/ERROR:  Nothing was changed: tables of scim are in use by process \d+ \(role postgres, psql\) since \d\d:\d\d:\d\d\nHINT:  Wait until that ends, or end it with pg_terminate_backend, then apply schema\.sql again\./,
-        'and who it is, and what to do, is said';
+        'and the message says which session it is, and what to do';
     is_deeply [(sql($column))[0][0], (sql($functions))[0][0]], [0, $before], 'nothing was changed';
 }, feed => 0);
 $session->stop;

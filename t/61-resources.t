@@ -35,7 +35,7 @@ sub types {
     refused('TYPE-03 number', post(displayName => 5), '201', 'a number for a string');
     refused("TYPE-03", post(title => $_->[0]), '400 invalidValue', "$_->[1] for a string") for [['a', 'b'], 'a list'], [{ a => 1 }, 'an object'];
     refused('TYPE-03', post(title => FALSE), '400 invalidValue', 'a boolean for a string');
-    is total('displayName eq "5"'), $count + ($mode !~ /strict/), "TYPE-03: what is refused is not stored ($mode)";
+    is total('displayName eq "5"'), $count + ($mode !~ /strict/), "TYPE-03: a refused value is not stored ($mode)";
     refused('TYPE-05 POST', post(roles => [{ value => 'USER', primary => 'True' }]), '201', 'primary as a string');
     is post(active => FALSE)->{json}{active}, FALSE, "TYPE-05: a boolean is answered as one ($mode)";
     refused('TYPE-05 PATCH', patch(post()->{json}{id}, op('replace', 'active', 'False')), '200', 'active as a string');
@@ -91,11 +91,11 @@ sub characteristics {
                    $org->get('/Users?filter=' . uri(qq(userName eq "$r->{json}{userName}")) . '&attributes=password', profile => $mode),
                    put($id, user(userName => $r->{json}{userName}, password => $secret)), patch($id, op('replace', undef, { password => $secret, title => 'T' })),
                    $org->post('/Bulk', { schemas => [BULK], Operations => [{ method => 'PUT', path => "/Users/$id", data => user(password => $secret) }] }, profile => $mode));
-    is_deeply [grep { $_ >= 300 } map { $_->{status} } @answers], [], "ATTR-15, PUT-14, PROJ-09: a password is no error anywhere ($mode)" or diag map { $_->{content} } @answers;
+    is_deeply [grep { $_ >= 300 } map { $_->{status} } @answers], [], "ATTR-15, PUT-14, PROJ-09: a password is not an error anywhere ($mode)" or diag map { $_->{content} } @answers;
     ok !grep({ $_->{content} =~ /password|\Q$secret/ } @answers), "ATTR-15, ATTR-17, PATCH-24, PROJ-09: and is in no answer ($mode)";
     is_deeply [map { $_->{json}{id} // $_->{json}{Resources}[0]{id} } @answers[2, 4]], [$id, $id], "ATTR-16: id is there whatever is asked for ($mode)";
     ok get($id, '?excludedAttributes=id,schemas,title')->{json}{$_}, "ATTR-16: $_ cannot be excluded ($mode)" for qw(id schemas);
-    ok exists get($id)->{json}{displayName}, "ATTR-19: what is returned by default is there ($mode)";
+    ok exists get($id)->{json}{displayName}, "ATTR-19: an attribute that is returned by default is present ($mode)";
     ok !exists get($id, $_)->{json}{displayName}, "ATTR-19: unless $_ ($mode)" for '?attributes=title', '?excludedAttributes=displayName';
     is post(externalId => 'AbC')->{json}{externalId}, 'AbC', "ATTR-22: externalId keeps its case ($mode)";
     stored('ATTR-34', post(addresses => [{ country => $_ }]), 201, { addresses => [{ country => $_ }] }, "the country $_ is stored as sent") for 'US', 'Schweiz';
@@ -144,7 +144,7 @@ sub creation {
     $r = $org->post('/Users', { %$minimal, userName => user_name(), displayName => 'x' }, profile => $mode);
     is_deeply get($r->{json}{id})->{json}, $r->{json}, "POST-01, POST-02: 201 has the whole representation ($mode)";
     is $r->{headers}{etag}, $r->{json}{meta}{version}, "POST-06, EX-55, ETAG-02: and its version as ETag ($mode)";
-    is total(qq(userName eq "$r->{json}{userName}")), 1, "INTOP-02: what was created is found at once ($mode)";
+    is total(qq(userName eq "$r->{json}{userName}")), 1, "INTOP-02: a new account is found at once ($mode)";
     $r = post(externalId => my $external = random_name());
     is total(qq(externalId eq "$external")), 1, "INTOP-02: by its externalId too ($mode)";
 }
@@ -154,7 +154,7 @@ sub replacement {
     my $user = $r->{json};
     my %keep = (userName => $user->{userName});
     my $put = put($user->{id}, user(%keep, title => 'U', name => { givenName => 'B' }, emails => [{ value => 'g@h.i', type => 'work' }]));
-    stored('PUT-01, PUT-02, HTTP-06', $put, 200, { title => 'U', emails => [{ value => 'g@h.i', type => 'work' }] }, 'what is given replaces, lists as a whole');
+    stored('PUT-01, PUT-02, HTTP-06', $put, 200, { title => 'U', emails => [{ value => 'g@h.i', type => 'work' }] }, 'the given values replace the old ones, lists as a whole');
     is_deeply $put->{json}{name}, { givenName => 'B' }, "PUT-10: a complex attribute is replaced as a whole ($mode)";
     is $put->{headers}{location} // $put->{json}{meta}{location}, $user->{meta}{location}, "PUT-01, INTOP-21: it has the Location ($mode)";
     isnt $put->{headers}{etag}, $r->{headers}{etag}, "PUT-01: and a new ETag ($mode)";
@@ -230,7 +230,7 @@ sub paging {
     is_deeply [$none->{status}, @{ $none->{json} }{qw(totalResults itemsPerPage Resources)}], [200, 0, 0, []], "PAGE-02: nothing found is an empty list ($mode)";
     my $before = $org->get('/Users?startIndex=2&count=1', profile => $mode);
     post();
-    is $org->get('/Users?startIndex=2&count=1', profile => $mode)->{status}, 200, "PAGE-13: a creation between pages is no error ($mode)";
+    is $org->get('/Users?startIndex=2&count=1', profile => $mode)->{status}, 200, "PAGE-13: a creation between pages is not an error ($mode)";
     is $before->{status}, 200, "PAGE-13: paging needs no session ($mode)";
 }
 

@@ -200,7 +200,7 @@ for (modes()) {
     is_outcome($mode, $org->patch("/Users/$user->{id}", { Operations => [op('add', 'title', 'U')] }, profile => $mode), 'ERR-08 schemas', '200', 'a PatchOp without schemas');
     $r = send_patch($user->{id}, [op('Replace', 'active', FALSE)]);
     is $org->get('/Users?filter=' . uri(qq(id eq "$user->{id}" and active eq false)), profile => $mode)->{json}{totalResults}, 1,
-        "INTOP-06: who is disabled is still found ($mode)";
+        "INTOP-06: a disabled account is still found ($mode)";
     my $with = $org->create(entitlements => [role('x', display => 'X', type => 't', primary => TRUE), role('y')]);
     is_deeply $org->get("/Users/$with->{id}", profile => $mode)->{json}{entitlements}, $with->{entitlements}, "ROLE-01: entitlements make the round trip ($mode)";
     my @roles = ({ value => 'any thing', display => 'X', type => 't', primary => TRUE }, { value => 'ADMIN' });

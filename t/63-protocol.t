@@ -79,10 +79,10 @@ sub errors {
     my $patch = sub { return $org->patch("/Users/$user->{id}", { schemas => [PATCHOP], Operations => [@_] }, profile => $mode) };
     my @errors = (
         ['ERR-01, ERR-15', get('/nope'), '404', 'an unknown endpoint'], ['ERR-15', get('/Users/nope'), '404', 'an unknown resource'],
-        ['ERR-15', get('/Users', token => 'wrong'), '401', 'bad credentials'], ['ERR-15', $org->post('/Users', '{', profile => $mode), '400 invalidSyntax', 'what cannot be parsed'],
+        ['ERR-15', get('/Users', token => 'wrong'), '401', 'bad credentials'], ['ERR-15', $org->post('/Users', '{', profile => $mode), '400 invalidSyntax', 'a body that cannot be parsed'],
         ['ERR-15', post(userName => $user->{userName}), '409 uniqueness', 'a duplicate'],
         ['ERR-15', $org->put("/Users/$user->{id}", body(), profile => $mode, headers => { 'If-Match' => 'W/"0"' }), '412', 'another version'],
-        ['ERR-15', $org->request(POST => '/Me', profile => $mode), '501', 'what is not offered'],
+        ['ERR-15', $org->request(POST => '/Me', profile => $mode), '501', 'an endpoint that is not offered'],
         ['ERR-04', get('/Users?filter=' . uri('userName regex "x"')), '400 invalidFilter', 'an unknown operator'],
         ['ERR-04', get('/Users?filter=' . uri('active gt true')), '400 invalidFilter', 'an operator that the type does not have'],
         ['ERR-04', $org->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'], filter => 'userName eq' }, profile => $mode), '400 invalidFilter', 'a filter in a body'],
@@ -158,7 +158,7 @@ sub discovery {
         is $list->[0]{meta}{resourceType}, $resource_type->{name}, "DISC-20: resources say the name of their type ($mode)" if @$list;
     }
     is get('/Schemas/' . CORE)->{status}, 200, "EX-57: the User schema ($mode)";
-    is_outcome($mode, get("/Schemas/urn:ietf:params:scim:api:messages:2.0:$_"), 'DISC-24', '404', "the schema of $_ is no resource") for qw(Error ListResponse PatchOp);
+    is_outcome($mode, get("/Schemas/urn:ietf:params:scim:api:messages:2.0:$_"), 'DISC-24', '404', "the schema of $_ is not a resource") for qw(Error ListResponse PatchOp);
     my $schemas = get('/Schemas');
     ok !grep({ $_->{id} =~ /:api:/ } @{ $schemas->{json}{Resources} }), "DISC-24: nor in the list ($mode)";
     unlike $schemas->{content}, qr/:null/, "DISC-28: no characteristic is null ($mode)";
@@ -180,7 +180,7 @@ sub security {
     ok !grep({ join("\n", $_->{content}, %{ $_->{headers} }) =~ /\Q$org->{token}/ } @answers), "SEC-08: no URL or cursor has the token ($mode)";
     my @urls = map { $_->{content} =~ m{(https?:[^"]*)}g } @answers;
     ok @urls && !grep({ m{^\w+://[^/]*\@} } @urls), "SEC-15: no URL has userinfo ($mode)";
-    is_outcome($mode, get('/Users?filter=' . uri('password pr')), 'SEC-09', '400 invalidFilter', 'what nobody may read cannot be asked for');
+    is_outcome($mode, get('/Users?filter=' . uri('password pr')), 'SEC-09', '400 invalidFilter', 'an attribute that cannot be read cannot be used in a filter');
 }
 
 sub validator {

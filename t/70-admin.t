@@ -54,8 +54,8 @@ cmp_ok $total, '<', 100_000, 'the page is under 100 kB in all';
 my $user = $org->create(displayName => '<script>alert(1)</script>', roles => [{ value => 'USER' }]);
 my %nobody = ('a USER' => $user->{userName}, 'nobody of the organization' => 'x@example.com',
               'an administrator of another organization' => $other->{issuer_name},
-              'who signed in with control characters' => "a\tb", 'who signed in with 100 kB' => 'a' x 5000,
-              'who signed in with markup' => '<b>x</b>');
+              'a sign-in with control characters' => "a\tb", 'a sign-in with 100 kB' => 'a' x 5000,
+              'a sign-in with markup' => '<b>x</b>');
 for my $who (sort keys %nobody) {
     my $page = call(GET => '', user => $nobody{$who});
     is $page->{status}, 403, "$who sees a 403 page";
@@ -64,7 +64,7 @@ for my $who (sort keys %nobody) {
     is_refused(call(GET => 'api/settings', user => $nobody{$who}), 403, qr/./, undef, 'and the API says it in JSON');
 }
 is call(GET => 'admin.js', user => $user->{userName})->{status}, 403, 'not even the script is for others';
-is call(GET => 'api/tokens', headers => { Authorization => undef })->{status}, 401, 'who does not sign in is asked to by httpd';
+is call(GET => 'api/tokens', headers => { Authorization => undef })->{status}, 401, 'httpd asks for a sign-in';
 my $unknown = call(GET => '', org => { key => 'nosuchorganization', issuer_name => $org->{issuer_name} });
 my $foreign = call(GET => '', org => { key => $other->{key}, issuer_name => $org->{issuer_name} });
 is $unknown->{status}, 403, 'an unknown organization is a 403 page';
@@ -125,7 +125,7 @@ for my $kind (sort keys %bad) {
 }
 is call(POST => 'api/tokens', body => { name => '名' x 100 })->{status}, 201, 'a hundred characters of any script are a name';
 is_refused(call(POST => 'api/tokens', body => { name => 'x', expires => '2001-01-01T00:00:00Z' }), 400, qr/in the future/, 'expires', 'a token that has ended');
-is_refused(call(POST => 'api/tokens', body => { name => 'x', expires => 'tomorrow' }), 400, qr/must be a date and time/, 'expires', 'an end that is no date');
+is_refused(call(POST => 'api/tokens', body => { name => 'x', expires => 'tomorrow' }), 400, qr/must be a date and time/, 'expires', 'an end that is not a date');
 is call(DELETE => "api/tokens/$token->{id}")->{status}, 204, 'a token is deleted';
 is $org->get('/Users', token => $secret)->{status}, 401, 'and refused from the next request on';
 is_refused(call(DELETE => "api/tokens/$token->{id}"), 404, qr/no token with this id/, undef, 'a token that is gone is a message');
@@ -146,7 +146,7 @@ for my $from (sort keys %cross) {
 }
 is event_count($org), $before, 'nothing of that was done';
 for my $type ('text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', undef) {
-    is call(POST => 'api/tokens', body => '{"name":"x"}', headers => { 'Content-Type' => $type })->{status}, 415, 'what a form can send is not taken: ' . ($type // 'no type');
+    is call(POST => 'api/tokens', body => '{"name":"x"}', headers => { 'Content-Type' => $type })->{status}, 415, 'a body that a form can send is refused: ' . ($type // 'no type');
 }
 is_refused(call(POST => 'api/tokens', body => '{"name"'), 400, qr/./, undef, 'broken JSON');
 is_refused(call(POST => 'api/tokens', body => '[]'), 400, qr/JSON object/, undef, 'a list');
@@ -251,7 +251,7 @@ is_refused(call(PATCH => "api/members/$id", body => { displayName => $_ }), 400,
 is_refused(call(PATCH => "api/members/$id", body => { displayName => 'x' x 10_000 }), 400, qr/longer than 256/, 'displayName', 'a name of 10,000 characters');
 is_refused(call(PATCH => "api/members/$id", body => { active => 'x' }), 400, qr/true or false/, 'active', 'a state that is none');
 is_refused(call(PATCH => "api/members/$id", body => { eligible => FALSE }), 400, qr/only become/, 'eligible', 'eligible is not taken back');
-is_refused(call(PATCH => "api/members/$id", body => { id => 'x' }), 400, qr/cannot be changed/, undef, 'what is not editable');
+is_refused(call(PATCH => "api/members/$id", body => { id => 'x' }), 400, qr/cannot be changed/, undef, 'a member that cannot be edited');
 is_refused(call(PATCH => "api/members/$other->{issuer}", body => { displayName => 'x' }), 404, qr/no such account|no User/, undef, "another organization's account");
 is_refused(call(PATCH => "api/members/$org->{issuer}", body => { role => 'USER' }), 403, qr/from yourself/, 'role', 'nobody takes ADMIN from himself');
 is_refused(call(PATCH => "api/members/$org->{issuer}", body => { active => FALSE }), 403, qr/deactivate yourself/, 'active', 'or deactivates himself');

@@ -156,7 +156,7 @@ my $authorization = 'Basic ' . MIME::Base64::encode("$name{ADMIN}:x", '');
 @statements = grep { /o\.key/ } query_plans(sub { $http->request(GET => '/cached/x.txt', [Authorization => $authorization], undef) for 1 .. 100 });
 cmp_ok scalar @statements, '<=', 2, 'with the cache, a page of 100 assets is one look-up in a process';
 my $elsewhere = $http->request(GET => '/cached/other/x.txt', [Authorization => $authorization], undef);
-is $elsewhere->{status}, 403, 'who is remembered for one organization is not let in for another';
+is $elsewhere->{status}, 403, 'a cached person of one organization is not let in for another';
 $org->patch_ops($user{ADMIN}{id}, { op => 'replace', path => 'active', value => 'False' });
 is $http->request(GET => '/cached/x.txt', [Authorization => $authorization], undef)->{status}, 200, 'within the bound of the cache he is still in';
 is status($name{ADMIN}, 'account'), 403, 'where there is none he is out';
@@ -172,6 +172,6 @@ for my $location (qw(account all any none)) {
     is $r->{status}, 503, "the database is away: /$location is 503, nobody gets in";
     ok $r->{headers}{'retry-after'}, 'with Retry-After';
 }
-is status(undef, 'account'), 401, 'who has not signed in is asked to, all the same';
+is status(undef, 'account'), 401, 'a sign-in is still asked for';
 $gate->stop;
 done_testing;

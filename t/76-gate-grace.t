@@ -61,7 +61,7 @@ my $r = ask($in, 'grace');
 is $r->{status}, 200, 'with it, who was let in is';
 is $r->{headers}{'x-role'}, 'USER', 'with the role that he had';
 is status($in, 'cached'), 200, 'and so with a memory of accounts';
-is status($new, 'grace'), 503, 'who was not seen is not';
+is status($new, 'grace'), 503, 'a person who was not seen before is not let in';
 is status($left, 'grace'), 503, 'nor who was refused';
 is status($leaves, 'grace'), 503, 'nor who was let in first and refused then';
 $proxy->resume;

@@ -66,7 +66,7 @@ is visit('/application/')->{status}, 403, 'he is out for good';
 
 # The rest of the configuration
 is $browser->request(GET => '/application/', [], undef)->{status}, 401, 'a stranger is asked to sign in';
-is $browser->request(GET => '/', [], undef)->{status}, 403, 'what no Location names is denied';
+is $browser->request(GET => '/', [], undef)->{status}, 403, 'a path that no Location names is denied';
 is visit("/scim/$org->{key}/v2/Users")->{status}, 403, 'there is no SCIM endpoint on the host for people';
 my $scim = Scim::Http->new("https://127.0.0.1:$port");
 is $scim->request(GET => $_, [Authorization => "Bearer $org->{token}"], undef)->{status}, 403, "$_ is not on the host for SCIM" for '/application/', "/organizations/$org->{key}/", '/';

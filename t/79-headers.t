@@ -92,7 +92,7 @@ for my $location (qw(plain late rewritten)) {
     is_deeply named($OURS, told($taro->{userName}, $location)), \%expected, "/$location: the account";
 }
 my %bare = map { $_ => { 'X-Account-Id' => $bare->{id}, 'X-User-Name' => $bare->{userName}, 'X-Role' => 'GUEST', 'X-Display-Name' => 'Bare' }->{$_} } qw(X-Account-Id X-User-Name X-Role X-Display-Name);
-is_deeply named($OURS, told($bare->{userName}, 'plain', 'X-Timezone' => 'Mars', 'X-Preferred-Language' => 'tlh')), \%bare, 'what the account does not have is not there, whatever the client says';
+is_deeply named($OURS, told($bare->{userName}, 'plain', 'X-Timezone' => 'Mars', 'X-Preferred-Language' => 'tlh')), \%bare, 'values that the account does not have are absent, whatever the client sends';
 is_deeply named(qr/^remote/i, told($taro->{userName}, 'encoded')),
     { 'Remote-Scim-Account-Id' => $taro->{id}, 'Remote-Scim-User-Name' => uri($taro->{userName}), 'Remote-Scim-Role' => 'USER', 'Remote-Scim-Timezone' => 'Asia%2FTokyo',
       'Remote-Scim-Preferred-Language' => 'ja-JP', 'Remote-Scim-Display-Name' => uri('山田 太郎 100% ä+b') }, 'another beginning, percent-encoded';

@@ -192,7 +192,7 @@ sql(q{UPDATE scim.token SET last_used_at = now() - interval '1 hour' WHERE id = 
 is ask($holder, "BEGIN; DELETE FROM scim.token WHERE id = '$org->{token_id}'; SELECT 'revoked';"), 'revoked', 'while a token is being deleted';
 my $asked = time;
 is $org->get("/Users/$user->{id}")->{status}, 200, 'it reads';
-cmp_ok time - $asked, '<', 1, 'without waiting, its use is just not noted';
+cmp_ok time - $asked, '<', 1, 'without waiting, its use is just not recorded';
 is $other->post('/Users', user())->{status}, 201, 'another organization writes';
 my $held = $org->post('/Users', user());
 is_error($held, 503, undef, 'a write of the token waits, but not for long');

@@ -113,8 +113,8 @@ note sprintf 'quiet p99 %.1f ms, busy p99 %.1f ms, longest %.1f ms', 1000 * p99(
 cmp_ok $memory, '<', 1000, 'all children of httpd together have less than 1 GB';
 note sprintf '%d clients of the worst: %d MB; large, refused and unknown ones were answered %s', $CLIENTS, $memory,
     join ', ', map { "$_: $refused{$_}" } sort keys %refused;
-is_deeply [grep { !/^(?:200|201|400|401|413|429|503)$/ } keys %refused], [], 'what else it sends is done or refused';
-is_deeply [grep { $_->[1] != 503 } @blocked], [], 'who waits for the locked row is answered 503';
+is_deeply [grep { !/^(?:200|201|400|401|413|429|503)$/ } keys %refused], [], 'its other requests are done or refused';
+is_deeply [grep { $_->[1] != 503 } @blocked], [], 'requests that wait for the locked row are answered 503';
 is_deeply [grep { $_->[2] !~ /^[1-9]\d*$/ } @blocked], [], 'each with Retry-After';
 is_deeply [map { "@$_" } grep { $_->[0] > 12 } @blocked], [], 'after seconds, not minutes';
 cmp_ok scalar(grep { $_->[3] =~ /^Another request is changing the same account/ } @blocked), '>', 5, 'some are told what it is that is locked';

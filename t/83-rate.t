@@ -90,7 +90,7 @@ my $refused = exhaust(5, 2, 'a burst is served, and then so many a second', sub 
     $created += $r->{status} == 201;
     return $r;
 });
-is_error($refused, 429, undef, 'HTTP-40: what is over the limit is refused with 429');
+is_error($refused, 429, undef, 'HTTP-40: requests over the limit are refused with 429');
 like $refused->{headers}{'retry-after'}, qr/^1\z/, 'HTTP-40: with Retry-After in whole seconds';
 is $refused->{headers}{'cache-control'}, 'no-store', 'which nobody caches';
 is $refused->{json}{detail}, 'This organization has sent more than 2 requests a second. Wait 1 second and try again.', 'and says how long to wait';
@@ -100,7 +100,7 @@ sleep $refused->{headers}{'retry-after'};
 is $org->post('/Users', $new)->{status}, 201, 'the same request succeeds after that time';
 my $ten = limited_organization();
 exhaust(20, 2, 'without SCIMRateBurst it is ten seconds of SCIMRateLimit', sub { $ten->get($ONE, profile => 'ten') });
-is said(limited_organization(), 60, profile => 'free'), '200x60', 'SCIMRateLimit 0 is no limit';
+is said(limited_organization(), 60, profile => 'free'), '200x60', 'SCIMRateLimit 0 means no limit';
 my $ordinary = organization();
 is said($ordinary, 500), '200x500', 'the default is none that an identity provider notices';
 
@@ -118,7 +118,7 @@ is event_count($bulk), 12, 'it is refused as a whole, before its first operation
 sleep $again->{headers}{'retry-after'} + 1;
 is bulk($bulk, 12)->{status}, 200, 'and served as a whole when there is room';
 is event_count($bulk), 24, 'with all operations';
-is_deeply [sql('SELECT * FROM scim.refusal WHERE organization_id = $1', $bulk->{id})], [], 'what was to wait does not show in Activity';
+is_deeply [sql('SELECT * FROM scim.refusal WHERE organization_id = $1', $bulk->{id})], [], 'requests over the limit do not show in Activity';
 is_error(bulk(limited_organization(), 1001), 413, undef, 'too many operations are refused for that');
 my $debtor = limited_organization();
 my $served = bulk($debtor, 150);
@@ -126,11 +126,11 @@ is join(' ', $served->{status}, map { $_->{status} } @{ $served->{json}{Operatio
     'one larger than the burst is served when nothing was sent before';
 my $owes = $debtor->get($ONE, profile => 'slow');
 ok $owes->{status} == 429 && $owes->{headers}{'retry-after'} > 100 && $owes->{headers}{'retry-after'} <= 131,
-    'and what comes next waits for all of it' or diag $owes->{content};
+    'and the next request waits for all of it' or diag $owes->{content};
 
 # An organization over its limit is refused in every Location.
-is said($debtor, 30), '429x30', 'another Location is no way around it';
-is $debtor->get('/ServiceProviderConfig', token => undef)->{status}, 200, 'who says nothing about himself is nobody who was limited';
+is said($debtor, 30), '429x30', 'another Location does not evade it';
+is $debtor->get('/ServiceProviderConfig', token => undef)->{status}, 200, 'a request without a token is not limited';
 is $http->request(GET => "/organizations/$debtor->{key}/", [Authorization => 'Basic ' . MIME::Base64::encode("$debtor->{issuer_name}:x", '')])->{status},
     200, 'and the settings page is served';
 is scalar(grep { /organization $debtor->{key}$/ } log_lines('0045')), 1, 'the log has one line for an organization that is limited';
@@ -140,8 +140,8 @@ like((log_lines('0045'))[0], qr/\[scim:warn\].* \[client 127\.0\.0\.1:\d+\] SCIM
 # The organization is charged only after the token was found.
 my $victim = limited_organization();
 my $wrong = 'scim_' . '0' x 64;
-is said($victim, 20, token => $wrong, headers => { 'X-Forwarded-For' => '192.0.2.1' }), '401x20', 'who guesses tokens';
-is said($victim, 5), '200x5', "takes nothing from the organization that he claims";
+is said($victim, 20, token => $wrong, headers => { 'X-Forwarded-For' => '192.0.2.1' }), '401x20', 'guessed tokens are refused';
+is said($victim, 5), '200x5', "and do not count for the organization of the URL";
 
 # Processes
 my ($pids, $through, $took);
@@ -250,12 +250,12 @@ sleep 10;
 guesses('198.51.100.2', 1);
 like((log_lines('0047'))[-1], qr/from 198\.51\.100\.2 \(and 2 more since the last such line\), for/, 'the next line, after ten seconds, has the number of the others');
 is $http->request(GET => '/scim/a%0A[crit]%20%1B[31m' . 'x' x 200 . '/v2/Users', [Authorization => "Bearer $wrong", 'X-Forwarded-For' => '198.51.100.20'])->{status}, 404,
-    'what cannot be the key of an organization is nothing';
+    'a text that cannot be the key of an organization is 404';
 unlike((log_lines('0047'))[-1], qr/from 198\.51\.100\.20,/, 'and is not in the log');
 $http->request(GET => $org->path . $ONE, [Authorization => 'Basic c2VjcmV0', 'X-Forwarded-For' => '198.51.100.21']);
-like((log_lines('0047'))[-1], qr/from 198\.51\.100\.21,/, 'another scheme than Bearer leaves a trace');
+like((log_lines('0047'))[-1], qr/from 198\.51\.100\.21,/, 'a scheme that is not Bearer is in it');
 $http->request(GET => $org->path . $ONE, ['X-Forwarded-For' => '198.51.100.22']);
-unlike((log_lines('0047'))[-1], qr/from 198\.51\.100\.22,/, 'who sends nothing leaves none');
+unlike((log_lines('0047'))[-1], qr/from 198\.51\.100\.22,/, 'a client without a token is not in it');
 unlike content($limited->{error_log}), qr/$org->{token}|$wrong|c2VjcmV0|exit signal/, 'no token is in the log, and no child crashed';
 
 # mod_status
@@ -269,7 +269,7 @@ like $auto, qr/^ScimFailedTokens: [1-9]\d*\nScimTurnedAway: [1-9]\d*$/m, 'wrong 
 like $http->request(GET => '/server-status', \@operator)->{content}, qr{<h2>mod_scim</h2>\n<dl>\n<dt>ScimLimited: \d+</dt>\n<dt>ScimLimitedOrganizations: $debtor->{key}=},
     'as a page, too';
 my $denied = $http->request(GET => '/server-status?auto', []);
-is $denied->{status}, 403, 'who may not see it';
+is $denied->{status}, 403, 'for a person who may not see it';
 unlike $denied->{content}, qr/Scim|$org->{key}/, 'sees no organization';
 $limited->stop;
 done_testing;

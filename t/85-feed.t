@@ -33,12 +33,12 @@ $org->delete("/Users/$user->{id}");
 $other->create;
 my @events = events($org->{key});
 is_deeply kinds(@events), [qw(create:full patch:full put:full patch:full deactivate patch:full activate patch:full role:admin patch:full role:user patch:full role:guest delete)],
-    'RFC 9967 kinds, and ours for roles; what changed nothing is no event';
+    'RFC 9967 kinds, and ours for roles; a request that changed nothing has no event';
 is_deeply [map { $_->{sequence} } @events], [sort { $a <=> $b } map { $_->{sequence} } @events], 'in order';
 is_deeply [@{ $events[0] }{qw(organization userName externalId accountId version)}], [$org->{key}, $user->{userName}, 'x1', $user->{id}, 1], 'an event says whom it is about';
 is_deeply [@{ $events[0] }{qw(resourceType resourceId)}], ['User', $user->{id}], 'and that it is a User';
 is_deeply [@{ $events[-1] }{qw(userName externalId accountId)}], [$user->{userName}, 'x1', $user->{id}], 'also when the account is gone';
-is_deeply $events[1]{data}, { before => {}, after => { title => 'T' } }, 'and what was and is';
+is_deeply $events[1]{data}, { before => {}, after => { title => 'T' } }, 'and the old and new values';
 my $of_others = organization();
 my $thing = (sql(q{SELECT gen_random_uuid()}))[0][0];
 sql(q{INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_name, version) VALUES ($1, 'Thing', $2, 'urn:ietf:params:scim:event:prov:put:full', 'operator', 'x', 3)}, $of_others->{id}, $thing);
@@ -72,7 +72,7 @@ is scimctl('events', $gone->{key}, '--after', $kept[3]{position})->{err}, '', 'a
 sql('DELETE FROM scim.event WHERE organization_id = $1', $gone->{id});
 is_deeply behind($kept[5]{position}), [], 'nor does deleting all';
 $gone->create;
-is_deeply behind($kept[5]{position}), [latest()], 'what comes then comes';
+is_deeply behind($kept[5]{position}), [latest()], 'later events follow';
 
 # The SQL of the documents
 open my $document, '<', 'docs/feed.md' or die $!;
@@ -91,7 +91,7 @@ my $session = Scim::Process->start([server()->psql('-qAtX')], in => 'pipe', out 
 $session->say('BEGIN;');
 my $early = ask($session, "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name) VALUES ('$org->{id}', 'test', 'operator', 'x') RETURNING sequence;");
 my $late = $org->create;
-is_deeply [events('--after', $last)], [], 'what committed behind an open transaction waits for it';
+is_deeply [events('--after', $last)], [], 'events that were committed after an open transaction wait for it';
 is ask($session, 'COMMIT; SELECT 1;'), '1', 'it commits';
 is_deeply [map { $_->{sequence} } events('--after', $last)], [$early, $early + 1], 'and both come, the early one first';
 

@@ -57,7 +57,7 @@ is_deeply [@{ $taken[1]{event} }{qw(organization kind userName accountId version
 title($user->{id}, 'refuse 2');
 title($user->{id}, 'after that');
 wait_for_all();
-is_deeply [map { $_->{status} } grep { ($_->{event}{data}{after}{title} // '') eq 'refuse 2' } received()], [503, 503, 204], 'what is refused comes again until it is taken';
+is_deeply [map { $_->{status} } grep { ($_->{event}{data}{after}{title} // '') eq 'refuse 2' } received()], [503, 503, 204], 'a refused event is sent again until it is accepted';
 is_deeply [map { $_->{event}{sequence} } taken()], [stored()], 'and the next one waits for it';
 like join('', lines($log)), qr/^scimctl: event \d+: the receiver answered 503; retrying in 1 s\n.*retrying in 2 s$/ms, 'the log says so';
 

@@ -59,7 +59,7 @@ Scim::Server::write_file(Encode::encode_utf8($csv), Encode::encode_utf8("userNam
 is_harmless(scimctl('account', 'import', $org->{key}, $csv), 'an import');
 like scimctl('account', 'show', $org->{key}, "no\x{9b}31mone")->{err}, qr/^scimctl: There is no account 'no\?31mone'/, 'an error is told with marks, too';
 is_harmless(Scim::Process::run([$PROGRAM, '--db', "host=$dir/\e[31m\xc2\x9b\x9b dbname=x", 'org', 'list']), 'a database that is not there');
-is_harmless(Scim::Process::run([server()->scimctl('account', 'show', $org->{key}, "a\x9bb\xff\xc2")]), 'what is not UTF-8');
+is_harmless(Scim::Process::run([server()->scimctl('account', 'show', $org->{key}, "a\x9bb\xff\xc2")]), 'text that is not UTF-8');
 my $json = scimctl('--json', 'account', 'show', $org->{key}, $user->{userName});
 is_harmless($json, 'JSON');
 is +(JSON::PP::decode_json($json->{out}))->{externalId}, "$EVIL$KIND", 'loses nothing by it';

@@ -95,7 +95,7 @@ sub answer { my ($what, $status, %more) = @_; return { %entry, at => ++$at, what
 my @honest = (answer(create => 201, mark => 'm1', title => 'm1', version => 1), answer(patch => 200, mark => 'm2', title => 'm2', version => 2));
 sub told { my (@more) = @_; return Scim::Journal->of_entries($org, @honest, @more)->audit }
 
-finds('what was told is so', told());
+finds('correct answers have no faults', told());
 my %shown = (title => 'm2', version => 2);
 my @answers = (
     ['401', 'wrong', answer(get => 401)],
@@ -107,7 +107,7 @@ my @answers = (
     ['503 without Retry-After', 'wrong', answer(get => 503)],
     ['503 that is not SCIM', 'wrong', answer(get => 503, retry => 5, scim => 0)],
     ['200 that is not SCIM', 'wrong', answer(get => 200, %shown, scim => 0)],
-    ['what was there before', 'backwards', answer(get => 200, title => 'm1', version => 1)],
+    ['an earlier state', 'backwards', answer(get => 200, title => 'm1', version => 1)],
     ['the same version with another content', 'wrong', answer(get => 200, title => 'm1', version => 2)],
     ['the same version, deactivated', 'wrong', answer(get => 200, %shown, shown => 0)],
     ['a change that nobody has asked for', 'wrong', answer(get => 200, title => 'm9', version => 3), 'doubled', 'lost'],
@@ -124,8 +124,8 @@ for my $case (@answers) {
 
 # After 503 or no answer, the write may have been made.
 my $maybe = answer(patch => 503, retry => 5, mark => 'm3');
-finds('what was answered 503 may be absent', told($maybe, answer(get => 200, %shown)));
-finds('no answer is no fault of the data', $audit = told(answer(patch => 0, mark => 'm3', error => 'connection closed')));
+finds('a write that was answered 503 may be absent', told($maybe, answer(get => 200, %shown)));
+finds('a missing answer is not a fault of the data', $audit = told(answer(patch => 0, mark => 'm3', error => 'connection closed')));
 is $audit->count('unanswered'), 1, 'but counted';
 $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'm3' });
 finds('or there', told($maybe));

@@ -24,7 +24,7 @@ for my $round (1 .. 20) {
 $journal->wait_for(100);
 my $audit = $journal->stop->audit;
 note join ', ', map { "$_: " . $audit->count($_) } qw(acknowledged unavailable unanswered);
-is_deeply $audit->faults, {}, 'H23: what was acknowledged is there and is found, with its events; what was not is answered 503 with Retry-After'
+is_deeply $audit->faults, {}, 'H23: acknowledged writes are kept and found, with their events; all others are answered 503 with Retry-After'
     or diag explain $audit->faults;
 is $audit->count('unanswered'), 0, 'every request is answered';
 cmp_ok $audit->count('acknowledged'), '>', 300, 'and there was traffic';

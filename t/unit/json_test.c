@@ -168,7 +168,7 @@ static const struct {
     { "\"\\x\"", 2, "an unknown escape" },
     { "\"\\U0041\"", 2, "an escape in upper case" },
     { "\"\\u12\"", 5, "too few hexadecimal digits" },
-    { "\"\\u12g4\"", 5, "a letter that is no hexadecimal digit" },
+    { "\"\\u12g4\"", 5, "a letter that is not a hexadecimal digit" },
     { "\"\\u", 3, "an escape without an end" },
     { "\"a\nb\"", 2, "a raw newline in a string" },
     { "\"a\tb\"", 2, "a raw tabulator in a string" },

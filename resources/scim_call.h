@@ -52,7 +52,7 @@ typedef struct {
     int descending;
     int any_type;                 /* filter and sort_by may name what only
                                    * another type has: no value here */
-    apr_int64_t count;            /* at most so many; 0: only the total */
+    apr_int64_t count;            /* the most resources; 0: only the total */
     apr_int64_t start_index;      /* from 1; without cursor */
     const char *cursor;           /* NULL: by index; "": the first page */
     const char *bound_to;         /* what else a cursor holds for only; not

@@ -32,7 +32,7 @@ typedef struct {
     const char *sequence;
     const char *id;              /* unique for ever */
     const char *json;            /* the event as a JSON object */
-    const scim_feed_position_t *position; /* behind it */
+    const scim_feed_position_t *position; /* after it */
 } scim_feed_event_t;
 
 /* Called for an event; an error ends the reading.  The event and pool are

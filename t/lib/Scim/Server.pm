@@ -49,10 +49,11 @@ sub scimctl_program { return "$ROOT/scimctl/scimctl" }
 
 # Below the ports that the system gives to clients, one of which could take it
 # meanwhile.
+my %given;                  # a port is free until it is listened on
 sub free_port {
     for (1 .. 100) {
         my $port = 12_000 + int rand 20_000;
-        return $port if IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1);
+        return $port if !$given{$port}++ && IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 1);
     }
     die "no free port: $!\n";
 }

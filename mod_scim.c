@@ -4,7 +4,7 @@
  * The module record, directives, hooks and routing.  A request's way through:
  * scim_door knows that it is ours; serve_scim authenticates the bearer token,
  * before a body is read, finds the route, reads the body, borrows a
- * connection, lets scim_users work, gives the connection back and writes the
+ * connection, calls the operation, gives the connection back and writes the
  * answer.
  */
 #include <stddef.h>
@@ -48,14 +48,14 @@ APLOG_USE_MODULE(scim);
 typedef struct {
     scim_target_t target;
     const scim_principal_t *principal; /* NULL on a public route */
-    apr_time_t known_at;         /* when the database said who it is */
+    apr_time_t known_at;         /* when the database was asked for it */
 } request_state_t;
 
 /* Routing */
 
 #define USES_DATABASE 1
 #define HAS_BODY 2
-#define IS_PUBLIC 4              /* for who says nothing about himself */
+#define IS_PUBLIC 4              /* without an Authorization header */
 #define ANY_METHOD (-1)
 
 /* The shapes of a path behind .../v2. */
@@ -151,7 +151,8 @@ static int is_path_of(apr_size_t route, const scim_target_t *target)
            && is_endpoint_of(route, target);
 }
 
-/* The methods of the target's path for an Allow header; NULL: no such path. */
+/* The methods of the target's path for an Allow header, or NULL if there is no
+ * such path. */
 static const char *allowed_methods(const scim_target_t *target,
                                    apr_pool_t *pool)
 {
@@ -168,7 +169,7 @@ static const char *allowed_methods(const scim_target_t *target,
     return allow ? scim_http_allow(pool, allow, M_OPTIONS) : NULL;
 }
 
-/* The endpoint whose name name is but for its case, or NULL. */
+/* The endpoint that has this name in any case, or NULL. */
 static const char *nearly(const char *name)
 {
     const scim_resource_t *const *resource = scim_resources;
@@ -188,9 +189,9 @@ static const char *nearly(const char *name)
     return NULL;
 }
 
-/* Paths are case-sensitive: httpd's own <Location> sections for one of ours
- * would not hold for another spelling of it.  Who is only that far from an
- * endpoint is told. */
+/* Paths are case-sensitive: httpd's own <Location> sections for one of our
+ * paths would not apply to another spelling of it.  The error names an
+ * endpoint that differs only in case. */
 static scim_error_t *no_endpoint(const scim_target_t *target,
                                  apr_pool_t *pool)
 {
@@ -204,7 +205,7 @@ static scim_error_t *no_endpoint(const scim_target_t *target,
                         "There is no endpoint /%.60s.", target->endpoint);
 }
 
-/* ROUTES when there is none. */
+/* The row of routes, or ROUTES if there is none. */
 static apr_size_t route_of(const scim_target_t *target, int method)
 {
     apr_size_t i;
@@ -245,7 +246,8 @@ static scim_error_t *unauthorized(request_rec *r)
     return scim_error(r->pool, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN);
 }
 
-/* Who says nothing about himself may learn how to (RFC 7643 section 5). */
+/* ServiceProviderConfig may tell a client how to authenticate (RFC 7643
+ * section 5). */
 static int is_public(const scim_target_t *target, request_rec *r)
 {
     apr_size_t route = route_of(target, r->method_number);
@@ -254,8 +256,9 @@ static int is_public(const scim_target_t *target, request_rec *r)
            && !apr_table_get(r->headers_in, "Authorization");
 }
 
-/* Whom the token stands for now.  What is asked for him waits for his share of
- * the connections; this takes no time, and he waits once. */
+/* The principal of the token as of now.  This statement is fast and is not
+ * counted in the organization's share of the connections, so that the request
+ * waits for that share only once. */
 static scim_error_t *find_principal(const scim_principal_t **principal,
                                     request_rec *r,
                                     const scim_target_t *target)
@@ -278,7 +281,7 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
     return NULL;
 }
 
-/* What is no token is not looked up, and what is one only within limits. */
+/* Only a possible token is looked up, and only within limits. */
 static scim_error_t *check_token(const scim_principal_t **principal,
                                  request_rec *r, const scim_target_t *target)
 {
@@ -306,8 +309,8 @@ static scim_error_t *authenticate_request(request_state_t *state,
     return NULL;
 }
 
-/* Before anything else is done with what travelled in the clear, and before
- * a password is asked for. */
+/* Before anything is done with data that was sent in the clear, and before the
+ * client is asked for a password. */
 static int check_tls(request_rec *r)
 {
     const char *handler = scim_door_of(r);
@@ -358,9 +361,9 @@ static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
            : scim_endpoint_read_query(x);
 }
 
-/* Who was let in before a body that takes its time may be shut out when it is
- * there: nothing more is done for him.  What comes at once needs no second
- * look, for each write looks by itself (schema.sql). */
+/* A token may be deleted, or provisioning switched off, while a slow body
+ * arrives; then nothing more is done.  A body that arrives at once needs no
+ * second check, because each write checks the token itself (schema.sql). */
 static scim_error_t *look_again(scim_exchange_t *x)
 {
     if (!x->call.principal
@@ -372,7 +375,7 @@ static scim_error_t *look_again(scim_exchange_t *x)
     return check_switch(x);
 }
 
-/* The connection is lent for just as long as statements run. */
+/* The connection is borrowed only while statements run. */
 static scim_error_t *serve_route(scim_exchange_t *x, apr_size_t route)
 {
     scim_error_t *error;
@@ -453,9 +456,9 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
-/* After all that httpd itself asks of a request, so that the database is not
- * troubled by who may not come here at all, and in no hook that Satisfy Any
- * leaves out. */
+/* Authenticate in the handler, after all of httpd's own checks, so that
+ * requests that httpd refuses cause no queries, and not in a hook that Satisfy
+ * Any leaves out. */
 static int serve_scim(request_rec *r)
 {
     request_state_t state = { .principal = NULL };
@@ -478,7 +481,7 @@ static int serve_scim(request_rec *r)
                  : scim_http_answer(r, &x.reply);
 }
 
-/* An answer is whole: what a PATCH has changed is not read in parts. */
+/* An answer is always whole: there are no ranges of the result of a PATCH. */
 static void ignore_range(request_rec *r)
 {
     apr_table_unset(r->headers_in, "Range");

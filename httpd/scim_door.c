@@ -3,7 +3,8 @@
  *
  * The handler of a request is looked up when its URL is translated, before any
  * .htaccess is read, and kept with the request; two hooks then keep httpd from
- * looking for a file.  The second half is what configtest says of SetHandler.
+ * looking for a file.  The second half is the check of SetHandler by
+ * configtest.
  */
 #include "httpd/scim_door.h"
 
@@ -19,13 +20,13 @@
 #include "httpd/scim_config.h"
 #include "httpd/scim_log.h"
 
-#define NO_FILE "scim:"          /* begins r->filename; no path does */
+#define NO_FILE "scim:"          /* start of r->filename; no path has it */
 
 APLOG_USE_MODULE(scim);
 
-/* What is known of a request before a .htaccess is read. */
+/* The handler of a request, found before a .htaccess is read. */
 typedef struct {
-    const char *uri;             /* that it was looked up for */
+    const char *uri;             /* the URL for which it was looked up */
     const char *handler;         /* one of ours, or NULL */
 } entry_t;
 
@@ -40,7 +41,7 @@ const char *scim_door_handler(const char *name)
            ? SCIM_ADMIN_HANDLER : NULL;
 }
 
-/* An expression that may come to one of our names. */
+/* An expression that may result in one of our names. */
 static int is_expression(const char *argument)
 {
     return strstr(argument, "%{") && ap_strcasestr(argument, SCIM_HANDLER);
@@ -64,14 +65,15 @@ static int is_one_of(const ap_directive_t *node, const char *const *names)
 static const char *const locations[] = { "<Location", "<LocationMatch",
                                          NULL };
 
-/* Of files, so that a .htaccess has its say; or not for handlers at all. */
+/* Sections for files, which a .htaccess may override, and for proxies, which
+ * have no handlers. */
 static const char *const others[] = {
     "<Directory", "<DirectoryMatch", "<Files", "<FilesMatch", "<Proxy",
     "<ProxyMatch", NULL
 };
 
-/* The section that decides for which requests the node is; NULL: for all of
- * its server. */
+/* The section that decides to which requests the node applies; NULL for all
+ * requests of its server. */
 static const ap_directive_t *deciding_section(const ap_directive_t *node)
 {
     do {
@@ -104,7 +106,7 @@ static apr_size_t length_without_slash(const char *path, apr_size_t length)
     return length > 0 && path[length - 1] == '/' ? length - 1 : length;
 }
 
-/* NULL for a section that is not for us. */
+/* The door of the section, or NULL if the section is not for our handlers. */
 static scim_door_t *door_of(const ap_directive_t *section, apr_pool_t *pool)
 {
     scim_door_t *door = apr_pcalloc(pool, sizeof(*door));
@@ -154,7 +156,7 @@ const char *scim_door_in_force(request_rec *r)
     if (!scim_config_of(r)->door) {
         return NULL;
     }
-    /* SetHandler takes an expression, and r->handler is not set yet. */
+    /* SetHandler may have an expression, and r->handler is not set yet. */
     if (core->expr_handler) {
         name = ap_expr_str_exec(r, core->expr_handler, &failure);
     }
@@ -214,7 +216,7 @@ static void look_up_entry(entry_t *entry, request_rec *r)
     entry->handler = scim_door_in_force(r);
 }
 
-/* Before any rewrite rule; core has just looked for Locations. */
+/* Before any rewrite rule; core has just found the Locations. */
 static int see_location(request_rec *r)
 {
     entry_t *entry = apr_palloc(r->pool, sizeof(*entry));
@@ -224,7 +226,7 @@ static int see_location(request_rec *r)
     return DECLINED;
 }
 
-/* There is no file behind our URLs: without these two, the core would look
+/* There is no file behind our URLs: without these two hooks, core would look
  * for one and apply <Directory> sections and .htaccess files to it. */
 static int translate_name(request_rec *r)
 {
@@ -237,8 +239,8 @@ static int translate_name(request_rec *r)
     return OK;
 }
 
-/* A rule with [PT] has made another URL of it, which may have another
- * Location.  Core does the same after this hook. */
+/* A rule with [PT] has changed the URL, which may now be in another Location.
+ * Core does the same after this hook. */
 static void see_new_location(entry_t *entry, request_rec *r)
 {
     ap_conf_vector_t *before = r->per_dir_config;
@@ -293,7 +295,8 @@ int scim_door_is_used(const ap_directive_t *tree, const char *handler,
     return 0;
 }
 
-/* What only our handlers know; the gate's stand beside other handlers. */
+/* Directives that only our handlers read; those of the gate are for other
+ * handlers. */
 static int is_for_handlers(const ap_directive_t *node)
 {
     static const char *const names[] = {

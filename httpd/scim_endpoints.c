@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The functions of the endpoints, see scim_endpoints.h.
  *
- * A function of an endpoint is given the exchange, with parameters and body
- * that have been read, calls the resource type, and fills in the reply.
- * Parameters of a query and of a search come in one table, so nothing else
- * knows the difference.
+ * The function of an endpoint gets the exchange, in which parameters and body
+ * have been read, calls the resource type, and fills in the reply.  Parameters
+ * of a query and of a search are in one table, so that nothing else depends on
+ * where they came from.
  */
 #include "httpd/scim_endpoints.h"
 
@@ -37,8 +37,8 @@ static const struct {
 };
 #define PARAMETERS (sizeof(parameters) / sizeof(*parameters))
 
-/* Unless strict, an empty one is as good as none; but an empty cursor asks for
- * the first page (RFC 9865 section 2). */
+/* Unless strict, an empty parameter is the same as none; but an empty cursor
+ * asks for the first page (RFC 9865 section 2). */
 static const char *parameter_of(const scim_exchange_t *x, const char *name)
 {
     const char *value = apr_table_get(x->parameters, name);
@@ -90,9 +90,9 @@ static const char *joined(const cJSON *names, apr_pool_t *pool)
     return apr_array_pstrcat(pool, texts, ',');
 }
 
-/* The member of a SearchRequest as the text of the query parameter; NULL when
- * it has another type.  Clients write what stands in a query, too: a number or
- * a list of names as text; and one value as a list of one. */
+/* The member of a SearchRequest as the text of the query parameter; NULL if it
+ * has another type.  Clients also send the text of the query parameter: a
+ * number or a list of names as a string; and one value instead of a list. */
 static const char *search_text(const cJSON *value, parameter_e type,
                                const scim_rules_t *rules, apr_pool_t *pool)
 {
@@ -148,7 +148,7 @@ scim_error_t *scim_endpoint_read_search(scim_exchange_t *x)
     return read_projections(x);
 }
 
-/* startIndex is answered as a number, and cJSON prints fifteen digits. */
+/* startIndex is returned as a number, and cJSON prints fifteen digits. */
 #define MAX_NUMBER APR_INT64_C(999999999999999)
 
 static scim_error_t *get_number(apr_int64_t *number, scim_exchange_t *x,
@@ -271,7 +271,7 @@ static void reply_resource(scim_exchange_t *x, const cJSON *resource)
                                   x->r->pool);
 }
 
-/* If-Match goes before If-None-Match (RFC 9110 §13.2.2). */
+/* If-Match is checked before If-None-Match (RFC 9110 §13.2.2). */
 static scim_error_t *consider_conditions(scim_exchange_t *x)
 {
     if (x->call.if_match && x->reply.etag
@@ -336,8 +336,8 @@ scim_error_t *scim_endpoint_delete(scim_exchange_t *x)
     return x->resource->remove(&x->call, x->target->id);
 }
 
-/* An operation costs as much as a request of its own, or a bulk would be a way
- * around the limit.  One with too many is refused for that. */
+/* Each operation counts as a request, or bulk requests would bypass the limit.
+ * A request with too many operations is refused by scim_bulk_run. */
 static scim_error_t *count_operations(scim_exchange_t *x)
 {
     int count = scim_bulk_count(&x->call, x->body);
@@ -390,7 +390,7 @@ static scim_discovery_t discovery_of(scim_exchange_t *x)
     return discovery;
 }
 
-/* Documents have no version, so their content has to make their ETag. */
+/* Documents have no version, so the ETag is a hash of the content. */
 static const char *etag_of_document(const cJSON *document, apr_pool_t *pool)
 {
     apr_ssize_t length = APR_HASH_KEY_STRING;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_endpoints: what each method of each endpoint does, between HTTP and the
- * resources. */
+/* scim_endpoints: the functions of the endpoints, one for each method; they
+ * are between HTTP and the resources. */
 #ifndef SCIM_ENDPOINTS_H
 #define SCIM_ENDPOINTS_H
 
@@ -16,8 +16,8 @@
 typedef struct {
     request_rec *r;
     const scim_target_t *target;
-    const scim_resource_t *resource; /* whose endpoint the path is of; NULL: of
-                                      * all types, or of none */
+    const scim_resource_t *resource; /* of the endpoint in the path; NULL: all
+                                      * types, or none */
     int max_results;             /* SCIMMaxResults */
     int max_body_size;           /* SCIMMaxBodySize */
     int max_operations;          /* SCIMBulkMaxOperations */
@@ -25,11 +25,11 @@ typedef struct {
     cJSON *body;                 /* NULL without one */
     scim_projection_t *projections[SCIM_RESOURCE_TYPES];
     apr_time_t known_at;         /* when call.principal was looked up */
-    scim_work_t work;            /* what call.rules have */
-    scim_call_t call;            /* with db where the route uses it */
+    scim_work_t work;            /* which call.rules refer to */
+    scim_call_t call;            /* with db if the route uses it */
     scim_reply_t reply;          /* to be filled */
-    scim_error_t *failure;       /* what a successful answer hides, for the
-                                  * log; or NULL */
+    scim_error_t *failure;       /* an error behind a successful answer, for
+                                  * the log; or NULL */
 } scim_exchange_t;
 
 typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
@@ -39,8 +39,8 @@ typedef scim_error_t *scim_endpoint_fn(scim_exchange_t *x);
 scim_endpoint_fn scim_endpoint_read_query;
 scim_endpoint_fn scim_endpoint_read_search;
 
-/* Of the resource type of the path, which offers it; lists of all types where
- * it names none. */
+/* For the resource type of the path, which offers the operation; list is for
+ * all types if the path has none. */
 scim_endpoint_fn scim_endpoint_list;
 scim_endpoint_fn scim_endpoint_get;
 scim_endpoint_fn scim_endpoint_create;
@@ -48,10 +48,10 @@ scim_endpoint_fn scim_endpoint_replace;
 scim_endpoint_fn scim_endpoint_patch;
 scim_endpoint_fn scim_endpoint_delete;
 
-/* SCIM_E_NOT_IMPLEMENTED when SCIMBulkMaxOperations is 0. */
+/* SCIM_E_NOT_IMPLEMENTED if SCIMBulkMaxOperations is 0. */
 scim_endpoint_fn scim_endpoint_bulk;
 
-/* Always an empty list: Entra ID and Okta probe it at set-up (clients.md
+/* Always an empty list: Entra ID and Okta ask for it during set-up (clients.md
  * H30). */
 scim_endpoint_fn scim_endpoint_list_groups;
 

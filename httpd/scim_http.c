@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests in, answers out, see scim_http.h.
  *
- * In the order of a request: what its URL points to and what the public URL
- * is; headers and parameters; the body, which is read within its limit or,
- * when it is not wanted, away, so that the connection can go on; answers;
+ * In the order of a request: its target and the public URL; headers and
+ * parameters; the body, which is read within its limit or, if it is not
+ * wanted, discarded, so that the connection can be used again; answers;
  * refusals.  At the end is the filter that replaces httpd's own error pages.
  */
 #include "httpd/scim_http.h"
@@ -29,8 +29,8 @@
 #include "values/scim_text.h"
 
 #define ERROR_FILTER "SCIM_ERROR"
-#define DISCARD_LIMIT 65536      /* an unread body up to this is read away */
-#define DRAIN_SECONDS 10         /* and in HTTP/2 what comes in this time */
+#define DISCARD_LIMIT 65536      /* an unread body up to this is discarded */
+#define DRAIN_SECONDS 10         /* in HTTP/2, the part that arrives in time */
 
 APLOG_USE_MODULE(scim);
 
@@ -61,7 +61,7 @@ scim_error_t *scim_http_not_allowed(request_rec *r, const char *allow)
                       r->method, allow);
 }
 
-/* What follows the version, as far as it has names. */
+/* Fill in the names after the version. */
 static void find_names(scim_target_t *target, const char *path,
                        apr_pool_t *pool)
 {
@@ -112,14 +112,15 @@ static int is_among(const apr_array_header_t *names, const char *host)
     return 0;
 }
 
-/* ServerName and ServerAlias, the latter with its * and ?. */
+/* Whether host matches ServerName or ServerAlias, which may have * and ?. */
 static int is_name_of(const server_rec *s, const char *host)
 {
     return strcasecmp(s->server_hostname, host) == 0
            || is_among(s->names, host) || is_among(s->wild_names, host);
 }
 
-/* That of ServerName, which may have one, or a scheme that says it. */
+/* The port of ServerName, which may have one, or a scheme with a default port;
+ * otherwise the port of the connection. */
 static apr_port_t public_port(request_rec *r)
 {
     if (r->server->port) {
@@ -145,8 +146,8 @@ const char *scim_http_server_url(request_rec *r)
     return apr_psprintf(r->pool, "%s://%s:%u", scheme, host, port);
 }
 
-/* scheme://host[:port] and nothing else, or with a path where that is
- * allowed; port 0 becomes that of the scheme. */
+/* Read scheme://host[:port], with a path only if with_path; port 0 becomes the
+ * port of the scheme. */
 static int read_origin(apr_uri_t *uri, const char *text, int with_path,
                        apr_pool_t *pool)
 {
@@ -223,7 +224,7 @@ const char *scim_http_bearer(request_rec *r)
     return is_b64token(header) ? header : NULL;
 }
 
-/* Decode in place; 0 when there is a malformed or zero %xx, or the result is
+/* Decode in place; 0 if there is a malformed or zero %xx, or if the result is
  * not UTF-8. */
 static int decode(char *text)
 {
@@ -248,8 +249,8 @@ static scim_error_t *badly_encoded(request_rec *r, const char *name)
                       " percent-encoded UTF-8.", name);
 }
 
-/* A second list of names goes on with the first one; of any other parameter
- * nobody can tell which one is meant (HTTP-34). */
+/* A second list of names is added to the first one; of any other duplicate
+ * parameter it is unclear which one is meant (HTTP-34). */
 static scim_error_t *add_parameter(apr_table_t *parameters, request_rec *r,
                                    const char *name, const char *value)
 {
@@ -295,7 +296,7 @@ scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
     return NULL;
 }
 
-/* Whether the header value begins with the media type, any case. */
+/* Whether the header value begins with the media type, in any case. */
 static int names_type(const char *value, const char *type)
 {
     apr_size_t length = strlen(type);
@@ -365,7 +366,7 @@ static scim_error_t *too_large(request_rec *r, apr_off_t limit)
 }
 
 /* Whether the body is still encoded: the filter of SetInputFilter DEFLATE
- * takes the header away with the first bytes that it decodes. */
+ * removes the header with the first bytes that it decodes. */
 static int is_encoded(request_rec *r)
 {
     const char *encoding = apr_table_get(r->headers_in, "Content-Encoding");
@@ -373,13 +374,14 @@ static int is_encoded(request_rec *r)
     return encoding && strcasecmp(encoding, "identity") != 0;
 }
 
-/* What is left of the body is not the next request. */
+/* Close the connection, so that the rest of the body is not taken for the next
+ * request. */
 static void leave_body(request_rec *r)
 {
     r->connection->keepalive = AP_CONN_CLOSE;
 }
 
-/* A body as far as it has come. */
+/* The part of a body that has arrived. */
 typedef struct {
     char *text;
     apr_size_t length;
@@ -402,7 +404,7 @@ static scim_error_t *read_failed(const body_t *body, request_rec *r,
         return scim_error(r->pool, SCIM_E_TIMEOUT,
                           "The body did not arrive in time.");
     }
-    /* mod_deflate's word for DeflateInflateRatioLimit is APR_EINVAL. */
+    /* mod_deflate returns APR_EINVAL for DeflateInflateRatioLimit. */
     return status == HTTP_REQUEST_ENTITY_TOO_LARGE
            || (body->was_encoded && rv == APR_EINVAL)
         ? scim_error(r->pool, SCIM_E_TOO_LARGE, "The body is too large.")
@@ -423,8 +425,8 @@ static void append_body(body_t *body, const char *text, apr_size_t length,
     body->length += length;
 }
 
-/* Copies at once: what a filter hands out, mod_ssl's above all, is overwritten
- * by its next read. */
+/* Copies at once, because some filters, above all mod_ssl's, overwrite their
+ * data at the next read. */
 static apr_status_t append_all(body_t *body, int *at_end,
                                apr_bucket_brigade *some, apr_pool_t *pool)
 {
@@ -496,7 +498,7 @@ static apr_off_t announced_length(request_rec *r)
     return header ? (apr_off_t) apr_atoi64(header) : 0;
 }
 
-/* mod_http2 gives a body that its client has cancelled an ordinary end. */
+/* mod_http2 ends a body normally even if the client has cancelled it. */
 static int is_cut_off(const body_t *body, request_rec *r)
 {
     return r->connection->master
@@ -520,9 +522,9 @@ scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
     return scim_json_parse(body, all.text, all.length, r->pool);
 }
 
-/* Read what is left of the body: a stream of HTTP/2 that ends before its
- * request is reset, and to some clients a reset is a failure, whatever was
- * answered.  Below HTTP_IN, which stops at LimitRequestBody. */
+/* Read the rest of the body: a stream of HTTP/2 that ends before its request
+ * is reset, and some clients take a reset for a failure, whatever the answer
+ * was.  This reads below HTTP_IN, which stops at LimitRequestBody. */
 static void read_away(request_rec *r)
 {
     apr_bucket_brigade *rest
@@ -544,12 +546,12 @@ void scim_http_ignore_body(request_rec *r)
     const char *chunked = apr_table_get(r->headers_in, "Transfer-Encoding");
 
     if (r->connection->master) {
-        /* Who waits for "100 Continue" sends nothing. */
+        /* A client that waits for "100 Continue" sends nothing. */
         if (!r->expecting_100) {
             read_away(r);
         }
     }
-    /* What is encoded could become very much. */
+    /* An encoded body could become very large. */
     else if (chunked || announced_length(r) > DISCARD_LIMIT
              || r->expecting_100 || is_encoded(r)
              || ap_discard_request_body(r) != OK) {
@@ -559,7 +561,7 @@ void scim_http_ignore_body(request_rec *r)
 
 /* Answers */
 
-/* application/json only for who asks for that and nothing of ours. */
+/* application/json only if the client accepts it and not our media type. */
 static const char *answer_type(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");
@@ -619,8 +621,8 @@ void scim_http_log(request_rec *r, const scim_error_t *error)
                   error->cause ? error->cause : "");
 }
 
-/* POLLRDHUP is for a client that closes just its own half as well: whoever
- * does so before he has the answer does not want it. */
+/* POLLRDHUP also detects a client that closes only its own half: one that does
+ * so before the answer does not want it. */
 int scim_http_is_gone(void *r_)
 {
     const request_rec *r = r_;
@@ -647,7 +649,7 @@ scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
                               r->pool);
 }
 
-/* RFC 6750 section 3: an error code only for who sent a token. */
+/* RFC 6750 section 3: an error code only if the request had a token. */
 static void put_challenge(request_rec *r)
 {
     apr_table_setn(r->err_headers_out, "WWW-Authenticate",
@@ -659,7 +661,7 @@ static void put_challenge(request_rec *r)
 void scim_http_start_refusal(request_rec *r, const scim_error_t *error)
 {
     scim_http_log(r, error);
-    /* Who was waited for once is not waited for again. */
+    /* Do not wait again for a client that was too slow. */
     if (error->kind != SCIM_E_TIMEOUT) {
         scim_http_ignore_body(r);
     }
@@ -685,7 +687,7 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
 
 /* httpd's own errors */
 
-/* Of a request line that is too long, httpd only keeps what it has read. */
+/* If a request line is too long, httpd keeps only what it has read. */
 static void find_path(request_rec *r)
 {
     const char *path = r->the_request ? strchr(r->the_request, ' ') : NULL;
@@ -724,7 +726,7 @@ static const char *explain_401(request_rec *r)
         : ap_get_status_line(r->status);
 }
 
-/* Puts the SCIM body in the place of httpd's HTML page. */
+/* Replaces httpd's HTML page by the SCIM body. */
 static apr_status_t error_filter(ap_filter_t *f, apr_bucket_brigade *page)
 {
     request_rec *r = f->r;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits of requests and of wrong tokens, see scim_limits.h.
  *
- * All counters are in one piece of anonymous shared memory, made by the parent
- * process and kept over restarts: one table of buckets for organizations and
- * one for addresses (scim_rate.h).  Refusals are logged at most once in
- * some seconds, with the number of those between.
+ * All counters are in one block of anonymous shared memory, which the parent
+ * process creates and restarts keep: one table of buckets for organizations
+ * and one for addresses (scim_rate.h).  Refusals are logged at most once in
+ * some seconds, with the number of refusals since the last message.
  */
 #include "httpd/scim_limits.h"
 
@@ -25,17 +25,18 @@
 #include "httpd/scim_log.h"
 #include "values/scim_clock.h"
 
-/* Far more than anybody mistypes, far less than guessing needs or a database
- * feels. */
+/* Many more than are mistyped, many fewer than guessing needs or a database
+ * notices. */
 #define WRONG_PER_SECOND 10
 #define WRONG_AT_ONCE 100
 
-/* Without SCIMRateBurst, the requests of so many seconds may come at once. */
+/* Without SCIMRateBurst, the requests of this number of seconds may come at
+ * once. */
 #define BURST_SECONDS 10
 
 #define TOP_ORGANIZATIONS 5      /* in mod_status */
 
-/* With another layout, another name: a graceful restart may load another
+/* Change the name with the layout: a graceful restart may load another
  * version. */
 #define RETAINED "mod_scim limits 2"
 
@@ -46,8 +47,8 @@ enum { LINE_LIMITED, LINE_FAILED };
 typedef struct {
     apr_int64_t limited;         /* requests of organizations */
     apr_int64_t failed;          /* tokens that were looked up in vain */
-    apr_int64_t turned_away;     /* that were not even looked up */
-    scim_rate_time_t told;       /* scim_limits_once_a_minute */
+    apr_int64_t turned_away;     /* tokens that were not even looked up */
+    scim_rate_time_t told;       /* by scim_limits_once_a_minute */
     scim_rate_table_t organizations;
     scim_rate_table_t addresses;
 } shared_t;
@@ -61,8 +62,7 @@ static void add_one(apr_int64_t *counter)
 
 /* Names */
 
-/* A site has a /64 at least, so that an address within it is anybody's
- * choice. */
+/* A site has at least a /64 and may choose any address within it. */
 static const char *network_of(const unsigned char *bytes, apr_pool_t *pool)
 {
     return apr_psprintf(pool, "%x:%x:%x:%x::/64", bytes[0] << 8 | bytes[1],
@@ -70,7 +70,8 @@ static const char *network_of(const unsigned char *bytes, apr_pool_t *pool)
                         bytes[6] << 8 | bytes[7]);
 }
 
-/* Where the client is as far as httpd knows, which asks mod_remoteip. */
+/* The client's address as httpd knows it, from mod_remoteip if that is
+ * loaded. */
 static const char *address_of(request_rec *r)
 {
     static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
@@ -107,7 +108,7 @@ static scim_rate_t rate_of_wrong_tokens(void)
 
 /* Refusals */
 
-/* How many lines there would have been, for a line. */
+/* The number of messages that were left out, for a message. */
 static const char *and_more(apr_int64_t untold, apr_pool_t *pool)
 {
     return untold == 0 ? ""
@@ -147,8 +148,8 @@ static void tell_limited(request_rec *r, scim_rate_place_t *place,
     }
 }
 
-/* count more, after as many as taken before, of an organization for which a
- * good token speaks. */
+/* Charge an organization with a good token for count more requests, after
+ * "taken" for the same request. */
 static scim_error_t *charge(request_rec *r, scim_rate_place_t *place,
                             const char *organization, int count, int taken)
 {
@@ -218,14 +219,15 @@ scim_error_t *scim_limits_start(scim_limits_lookup_t *lookup, request_rec *r,
         return charge(r, place, organization, 1, 0);
     }
     lookup->address = place_of_address(r);
-    /* In advance, or all that come at once would get through. */
+    /* Charged in advance: otherwise all tokens that come at once would be
+     * looked up. */
     wait = scim_rate_take(&lookup->address->bucket, &rate, 1, 0,
                           scim_clock_ns());
     return wait == 0 ? NULL
                      : turn_away(r, lookup->address, wait, organization);
 }
 
-/* The token is good, and new here. */
+/* The token is good, but was not known to be. */
 static scim_error_t *welcome(const scim_limits_lookup_t *lookup)
 {
     scim_rate_t rate = rate_of_wrong_tokens();
@@ -239,8 +241,8 @@ static scim_error_t *welcome(const scim_limits_lookup_t *lookup)
     return charge(lookup->r, place, lookup->organization, 1, 0);
 }
 
-/* It is none, or none any more: then its organization is not charged for it,
- * and it is a wrong one like all others from now on. */
+/* The token is wrong: its organization is not charged for it.  If it was good
+ * lately, it is forgotten and counts as wrong from now on. */
 static void turn_down(const scim_limits_lookup_t *lookup)
 {
     scim_rate_place_t *address = lookup->address;
@@ -282,7 +284,7 @@ scim_error_t *scim_limits_count(request_rec *r, const char *organization,
     scim_rate_place_t *place = scim_rate_claim(&shared->organizations,
                                                organization, scim_clock_ns());
 
-    /* One was charged when the token was looked up. */
+    /* One request was charged when the token was looked up. */
     return count > 1 ? charge(r, place, organization, count - 1, 1) : NULL;
 }
 
@@ -293,7 +295,7 @@ void scim_limits_no_token(request_rec *r, const char *organization)
     }
 }
 
-/* mod_status, which decides who sees it */
+/* mod_status, which controls access to it */
 
 static void put_number(request_rec *r, int flags, const char *name,
                        const apr_int64_t *counter)
@@ -351,8 +353,8 @@ int scim_limits_once_a_minute(void)
 
 /* Memory */
 
-/* Anonymous memory of the parent process: no file, and no child that ends
- * takes it away from the others. */
+/* Anonymous memory of the parent process has no file, and a child that ends
+ * does not remove it. */
 static apr_status_t allocate(shared_t **made, apr_pool_t *pool)
 {
     apr_shm_t *memory;
@@ -372,8 +374,7 @@ static apr_status_t allocate(shared_t **made, apr_pool_t *pool)
     return rv;
 }
 
-/* Once in the life of the server: the module itself is loaded anew by each
- * restart. */
+/* Once in the life of the server: a restart loads the module again. */
 static int make_shared(apr_pool_t *pconf, apr_pool_t *plog,
                        apr_pool_t *ptemp, server_rec *s)
 {

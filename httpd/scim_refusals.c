@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Refusals for the organization's administrators, see scim_refusals.h: that of
- * the request, and those of the operations of a bulk request.
+/* Refusals for the organization's administrators, see scim_refusals.h: of the
+ * request, and of the operations of a bulk request.
  */
 #include "httpd/scim_refusals.h"
 
@@ -19,8 +19,8 @@
 
 APLOG_USE_MODULE(scim);
 
-/* What an administrator should see: not a search for what is not there, nor
- * what is only refused for now or was tried with a token that is none any
+/* Administrators do not need to see a read of a resource that does not exist,
+ * a temporary failure, or a request with a token that is not valid any
  * more. */
 static int is_worth_keeping(const scim_refusal_t *refusal)
 {
@@ -60,7 +60,7 @@ static void store_refusals(scim_exchange_t *x,
     }
 }
 
-/* The path below the Location, as text that the database takes. */
+/* The path below the Location, as text that the database accepts. */
 static const char *mended_path(const scim_exchange_t *x, const char *operation)
 {
     const scim_target_t *target = x->target;

@@ -2,8 +2,8 @@
 /* Secrets travel by TLS, see scim_tls.h.
  *
  * scim_tls_check looks at the connection of a request.  All else is for
- * configtest: for each Location of ours and each server, whether the server
- * can be reached without TLS there, and what that would mean.
+ * configtest: for each of our Locations and each server, whether it can be
+ * reached without TLS, and whether that needs a warning.
  */
 #include "httpd/scim_tls.h"
 
@@ -39,7 +39,7 @@ static int is_loopback_ip(const apr_sockaddr_t *address)
 
 scim_error_t *scim_tls_check(request_rec *r)
 {
-    /* A stream of HTTP/2 is as secure as the connection that it is in. */
+    /* A stream of HTTP/2 is as secure as its connection. */
     conn_rec *connection = r->connection->master ? r->connection->master
                                                  : r->connection;
     int required = scim_config_of(r)->require_tls;
@@ -59,8 +59,8 @@ scim_error_t *scim_tls_check(request_rec *r)
 
 /* configtest */
 
-/* Whether the node stands in what defines s, or in the main server's
- * configuration, from which s inherits. */
+/* Whether the node is in the section that defines s, or in the main server's
+ * configuration, which s inherits. */
 static int is_for_server(const ap_directive_t *node, const server_rec *s)
 {
     while (node && !scim_door_is(node, "<VirtualHost")) {
@@ -71,8 +71,8 @@ static int is_for_server(const ap_directive_t *node, const server_rec *s)
                      && strcmp(node->filename, s->defn_name) == 0);
 }
 
-/* What SSLEngine says for s: in its own section, or in the main server's
- * configuration.  *on stays when nothing is said. */
+/* The SSLEngine of s: in its own section, or in the main server's
+ * configuration.  *on is not changed if there is none. */
 static void find_engine(int *on, const ap_directive_t *node,
                         const server_rec *s, int own)
 {
@@ -104,8 +104,8 @@ static int takes_port(const server_addr_rec *address,
            || address->host_port == listener->bind_addr->port;
 }
 
-/* Whether what comes to the address can be for the virtual host; where that
- * has one of its own, *at is it. */
+/* Whether a connection to the address can be for the virtual host.  *at is the
+ * host's own address, if it has one, or the listener's. */
 static int is_served_by(const apr_sockaddr_t **at, const server_rec *s,
                         const ap_listen_rec *listener)
 {
@@ -126,7 +126,7 @@ static int is_served_by(const apr_sockaddr_t **at, const server_rec *s,
     return 0;
 }
 
-/* The main server has what no virtual host takes. */
+/* The main server has all addresses that no virtual host takes. */
 static int is_left_to_main(const apr_sockaddr_t **at, const server_rec *s,
                            const ap_listen_rec *listener)
 {
@@ -183,7 +183,7 @@ static int required_in(const apr_array_header_t *sections, int i)
     return config ? config->require_tls : SCIM_UNSET;
 }
 
-/* What SCIMRequireTLS says for the i-th Location, as far as it depends on no
+/* SCIMRequireTLS for the i-th Location, without sections that have a
  * pattern. */
 static int required_for(const apr_array_header_t *sections, int i,
                         const server_rec *s)
@@ -205,7 +205,7 @@ static int required_for(const apr_array_header_t *sections, int i,
     return required;
 }
 
-/* Whether an <If> in the Location decides. */
+/* Whether SCIMRequireTLS is in an <If> in the Location. */
 static int is_conditional(const core_dir_config *core)
 {
     int i;
@@ -266,7 +266,7 @@ static void warn(server_rec *s, const ap_directive_t *node, int required,
                  node->args, node->line_num, node->filename, address);
 }
 
-/* What node, a SetHandler in the Location, means for s. */
+/* Warn if s serves the Location of node, a SetHandler, without TLS. */
 static void check_server(const ap_directive_t *node, const char *location,
                          server_rec *s, apr_pool_t *pool)
 {

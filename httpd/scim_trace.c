@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log of waits, see scim_trace.h.  Nothing is put together unless its
- * level is on; the lines have texts of SQL and names, never a value. */
+/* The log of waits, see scim_trace.h.  A line is only made if its level is on;
+ * lines have texts of SQL and names, never values. */
 #include "httpd/scim_trace.h"
 
 #include <apr_strings.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statements, see scim_db.h for what is repeated.
+/* Statements, see scim_db.h for the rules of repetition.
  *
- * Every statement goes by perform_execution: attempt sends it, prepared if
- * need be, and may_repeat decides whether it is sent again.  Pipelines, the
+ * perform_execution runs every statement: attempt prepares it if necessary and
+ * sends it, and may_repeat decides whether it is sent again.  Pipelines, the
  * deferred flush and rows follow.
  */
 #include "storage/scim_db_parts.h"
@@ -24,7 +24,7 @@ typedef struct {
     int count;
     const char *const *values;
     int repeatable;
-    int is_search;               /* of a client: it can ask for less */
+    int is_search;               /* of a client, which can ask for less */
 } execution_t;
 
 static apr_status_t clear_result(void *data)
@@ -43,9 +43,9 @@ static PGresult *execute(scim_db_t *db, const execution_t *what)
                             what->count, what->values);
 }
 
-/* Prepare, if the statement has a name that this backend does not know yet;
- * NULL when there is nothing to complain about.  Where another client of a
- * pooler prepared the name before (42P05), it is the same text. */
+/* Prepare the statement if it has a name that this backend does not know yet;
+ * NULL on success.  If another client of a pooler has prepared the name before
+ * (42P05), it was for the same text. */
 static PGresult *prepare(scim_db_t *db, const execution_t *what,
                          unsigned char *is_prepared)
 {
@@ -82,11 +82,10 @@ static PGresult *attempt(scim_db_t *db, const execution_t *what,
     return failed ? failed : execute(db, what);
 }
 
-/* A lost connection is opened again and the statement repeated once, if it
- * reads or never reached the server.  A name that the server has forgotten
- * (26000), a plan that no longer fits (0A000), and what a server does not take
- * that only reads (25006: after a failover it is the wrong one) was not
- * executed either. */
+/* After a lost connection is opened again, the statement is repeated once if
+ * it only reads or never reached the server.  An unknown name (26000), a plan
+ * that no longer fits (0A000), or a write on a read-only server (25006: the
+ * wrong one after a failover) was not executed either. */
 static int may_repeat(scim_db_t *db, const execution_t *what,
                       const PGresult *result, int sent)
 {
@@ -98,7 +97,7 @@ static int may_repeat(scim_db_t *db, const execution_t *what,
            || scim_db_is_state(result, "25006");
 }
 
-/* result belongs to the rows, or is cleared when it is an error. */
+/* result belongs to the rows; after an error it is cleared. */
 static scim_error_t *take_result(scim_rows_t **rows, scim_db_t *db,
                                  PGresult *result, int is_search)
 {
@@ -116,7 +115,8 @@ static scim_error_t *take_result(scim_rows_t **rows, scim_db_t *db,
     return NULL;
 }
 
-/* Before what cannot be repeated; a read finds out by itself. */
+/* Before a statement that cannot be repeated; a read notices a lost connection
+ * itself. */
 static void revive(scim_db_t *db)
 {
     if (!scim_wait_is_alive(db->connection)) {
@@ -172,8 +172,8 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
     return perform_execution(rows, db, &what, &db->prepared->fixed[statement]);
 }
 
-/* PgBouncer gives a session away as soon as one of its transactions is done,
- * and then its clients wait for ever for the answers to the others (1.18). */
+/* PgBouncer releases a session after its first transaction, and its clients
+ * then wait for ever for the other answers of a pipeline (1.18). */
 int scim_db_has_pipeline(const scim_db_t *db)
 {
     return !scim_db_is_unprepared(db);
@@ -198,7 +198,7 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
     return PQenterPipelineMode(db->connection) ? NULL : scim_db_lost(db);
 }
 
-/* Each with a synchronization of its own is a transaction of its own. */
+/* With a synchronization of its own, each is a transaction of its own. */
 scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
                            int count, const char *const *values)
 {
@@ -210,7 +210,8 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
            && PQpipelineSync(db->connection) ? NULL : scim_db_lost(db);
 }
 
-/* The answer, NULL, and the synchronization; its commit may fail between. */
+/* The answer, NULL, and the synchronization; the commit may fail between
+ * them. */
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
 {
     PGresult *kept = NULL;
@@ -304,8 +305,8 @@ const char *scim_db_commits(const scim_db_t *db)
     return db->life ? "off" : NULL;
 }
 
-/* A commit that has something to write waits for all before it, whichever
- * session wrote it, unless the server has lost that in a crash. */
+/* A commit that writes waits for all earlier commits, of any session, unless
+ * the server has lost them in a crash. */
 scim_error_t *scim_db_flush(scim_db_t *db)
 {
     const char *life = db->life;

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_db: PostgreSQL.  mod_dbd owns the pool of connections (scim_pool),
  * libpq runs the statements (scim_db_parts.h), and scim_wait waits for their
- * answers; no other files know either.
+ * answers; no other files use them.
  *
- * A connection is borrowed for as long as statements run, never while a
- * client's bytes are read or written.  Statements are prepared on first use
- * and again after the connection came to another server process; or not at
- * all, behind a pooler that lends sessions for one transaction each.
+ * A connection is borrowed while statements run, never while a client's bytes
+ * are read or written.  Statements are prepared on first use, and again after
+ * the connection has changed to another server process; behind a pooler that
+ * lends sessions for one transaction each, they are not prepared.
  *
- * Sessions.  With the first statement on a new server process, settings are
- * made (no JIT, a lock_timeout) and it is asked whether it is a standby: if
- * so, the connection is closed, and nothing is read from it.  Once for each
- * process it is asked whether the tables fit this release (scim_version).
+ * Sessions.  Before the first statement on a new server process, its session
+ * is set up (no JIT, a lock_timeout).  If the server is a standby, the
+ * connection is closed, and nothing is read from it.  Once for each process,
+ * scim_version checks whether the tables fit this release.
  *
- * Repetition.  Each statement of the table says whether it may be: what
- * reads, and what does as much twice as once.  A write is a transaction of its
- * own; when its answer is lost, nobody knows whether it was committed.
+ * Repetition.  The table of statements has a flag for those that may be
+ * repeated: they only read, or have the same effect twice as once.  A write is
+ * a transaction of its own; if its answer is lost, it may have been committed
+ * or not.
  *
  *                                      may be repeated      a write
  *   closed while nobody used it        noticed by sending,  noticed before it
@@ -35,12 +36,12 @@
  *   anything on the second try         503                  503
  *
  * Time.  All waits of a request together (for a place, a connection, answers)
- * have SCIMDatabaseTimeout; a connection is only opened again while half of it
- * is left.
+ * are limited by SCIMDatabaseTimeout; a connection is only opened again while
+ * half of that time is left.
  *
- * Errors come by SQLSTATE, from one table in scim_db_error.c.  PostgreSQL's
- * texts go to the log alone, and of them the primary message, since others may
- * quote values.
+ * Errors depend on the SQLSTATE, by one table in scim_db_error.c.  Of
+ * PostgreSQL's texts, only the primary message is used, for the log, since the
+ * others may quote values.
  */
 #ifndef SCIM_DB_H
 #define SCIM_DB_H
@@ -54,71 +55,72 @@
 #include "storage/scim_statements.h"
 #include "storage/scim_wait.h"
 
-/* A connection, borrowed or one's own. */
+/* A connection, borrowed or the caller's own. */
 typedef struct scim_db_t scim_db_t;
 
 /* The rows of an answer; they live as long as the pool of their db. */
 typedef struct scim_rows_t scim_rows_t;
 
-/* How long a borrowed connection waits for what another one holds, before the
- * request is SCIM_E_UNAVAILABLE. */
+/* How long a borrowed connection waits for a lock before the request is
+ * SCIM_E_UNAVAILABLE. */
 #define SCIM_DB_LOCK_SECONDS 2
 
-/* How long a request waits for the database, where nobody says. */
+/* How long a request waits for the database by default. */
 #define SCIM_DB_SECONDS 15
 
-/* How long the request of pool waits for the database at most: for a place, a
- * connection and the answers of all statements together.  Then, and when
- * is_gone says so, the connection is closed, the statement SCIM_E_UNAVAILABLE
- * (SCIM_E_TIMEOUT for nobody), and so is what comes after it; a change may
- * have been made or not.  Who has said it for pool first counts. */
+/* Limit how long the request of pool waits for the database: for a place, a
+ * connection and the answers of all statements together.  After that, and when
+ * is_gone returns true, the connection is closed, and this statement and all
+ * later ones are SCIM_E_UNAVAILABLE (SCIM_E_TIMEOUT after is_gone); a change
+ * may have been made or not.  Only the first call for pool has an effect. */
 void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
                    scim_is_gone_fn *is_gone, void *baton);
 
-/* What comes next may wait as long as all before it, unless that was in vain;
- * db is one of scim_db_within, and when it has waited in vain, so has what it
- * was made from. */
+/* Give the next statements the whole time again, unless a wait has already
+ * failed.  db comes from scim_db_within; if a wait of db fails, so do those of
+ * the original. */
 void scim_db_allow_again(scim_db_t *db);
 
-/* Borrow a connection; it must be given back with scim_db_return, and is when
- * pool goes at the latest.  None free in time or the database away:
- * SCIM_E_UNAVAILABLE; one that does not fit this release, or is not whole:
- * SCIM_E_UNFIT. */
+/* Borrow a connection; it is returned with scim_db_return, or at the latest
+ * when pool is destroyed.  SCIM_E_UNAVAILABLE if none is free in time or the
+ * database is away; SCIM_E_UNFIT if the database does not fit this release or
+ * is not complete. */
 scim_error_t *scim_db_borrow(scim_db_t **db, scim_pool_t *from,
                              apr_pool_t *pool) SCIM_CHECKED;
 
 /* The same for a request of organization (any name of it, which must live as
- * long as pool), to which only its share of the connections is lent
+ * long as pool), which may only use its share of the connections
  * (scim_places.h). */
 scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
                                  const char *organization, apr_pool_t *pool)
     SCIM_CHECKED;
 void scim_db_return(scim_db_t *db);
 
-/* A connection of one's own, for programs; conninfo as libpq takes it, ""
- * for the PG* variables alone.  Closed with pool. */
+/* A connection that is not borrowed, for programs; conninfo is libpq's, ""
+ * uses only the PG* variables.  Closed with pool. */
 scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
                               apr_pool_t *pool) SCIM_CHECKED;
 
-/* The values of a statement, an array (gcc warns of a pointer): their number
- * and themselves. */
+/* The number of values of a statement and their array (gcc warns of a
+ * pointer). */
 #define SCIM_VALUES(array) \
     (int) (sizeof(array) / sizeof(*(array))), (array)
 
-/* Run a statement of the table; count values are its parameters, NULL for SQL
- * NULL; another number than it has is SCIM_E_INTERNAL, and nothing is run.
- * Errors by SQLSTATE: a taken userName SCIM_E_UNIQUENESS, a token issuer's
- * protection SCIM_E_FORBIDDEN, a value that the database refuses
+/* Run a statement of the table; its parameters are count values, NULL for SQL
+ * NULL; a wrong count is SCIM_E_INTERNAL, and nothing is run.  Errors depend
+ * on the SQLSTATE: a userName that is in use SCIM_E_UNIQUENESS, a token
+ * issuer's protection SCIM_E_FORBIDDEN, a value that the database refuses
  * SCIM_E_INVALID_VALUE, a database that is away, busy or restarting
- * SCIM_E_UNAVAILABLE, one that does not have what the statement needs
- * SCIM_E_UNFIT on a borrowed connection, all else SCIM_E_INTERNAL. */
+ * SCIM_E_UNAVAILABLE, one that lacks something the statement needs
+ * SCIM_E_UNFIT on a borrowed connection, all others SCIM_E_INTERNAL. */
 scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
                           scim_statement_e statement, int count,
                           const char *const *values) SCIM_CHECKED;
 
-/* Run a query of a text made by scim_query with count parameters.  keep: the
- * text is one of few and its plan serves all values, so prepare it.  One that
- * takes longer than the database's statement_timeout is SCIM_E_TOO_MANY. */
+/* Run a query that scim_query has composed, with count parameters.  keep:
+ * there are few such texts and one plan serves all values, so prepare it.  A
+ * query that takes longer than the database's statement_timeout is
+ * SCIM_E_TOO_MANY. */
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
                             const char *const *values, int keep) SCIM_CHECKED;
@@ -128,12 +130,12 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
 scim_error_t *scim_db_begin(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
 
-/* One statement many times over, each time a transaction of its own, without
- * waiting for one answer before the next is sent: begin, send each, receive
- * each in the same order, end.  Nothing else may run in between.  What was
- * sent is never repeated; when the connection is lost, all that is not
- * received yet is SCIM_E_UNAVAILABLE. */
-int scim_db_has_pipeline(const scim_db_t *db); /* else there is none */
+/* Run one statement many times, each time in a transaction of its own, without
+ * waiting for each answer before the next is sent: begin, send each, receive
+ * each in the same order, end.  No other statement may run in between.  A sent
+ * statement is never repeated; if the connection is lost, every answer not yet
+ * received is SCIM_E_UNAVAILABLE. */
+int scim_db_has_pipeline(const scim_db_t *db); /* must be true */
 scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
                                      scim_statement_e statement)
     SCIM_CHECKED;
@@ -144,21 +146,21 @@ scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
     SCIM_CHECKED;
 void scim_db_end_pipeline(scim_db_t *db);
 
-/* The same connection, with answers that live as long as pool; not to be given
- * back. */
+/* The same connection, with answers that live as long as pool; it must not be
+ * returned. */
 scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);
 
-/* Between the two, a transaction that sets synchronous_commit, for itself, to
+/* Between defer and flush, a transaction that sets its synchronous_commit to
  * scim_db_commits is committed without waiting for the disk; scim_db_flush
- * waits for all of them at once, so they are as durable then as if each had
- * waited.  It is SCIM_E_UNAVAILABLE when PostgreSQL was restarted in between,
- * or is another one, which has perhaps lost a transaction. */
+ * waits for all of them at once, and then they are as durable as if each had
+ * waited. It is SCIM_E_UNAVAILABLE if PostgreSQL was restarted in between, or
+ * is another server, since a transaction may be lost. */
 scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
-const char *scim_db_commits(const scim_db_t *db); /* NULL: as it is set */
+const char *scim_db_commits(const scim_db_t *db); /* NULL: do not set it */
 scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
 
-/* Whether a pooler stands between a program and PostgreSQL: unless it lends
- * whole sessions, what a session holds is soon another one's. */
+/* Whether a pooler is between a program and PostgreSQL: unless it lends whole
+ * sessions, other clients soon use the same session. */
 int scim_db_is_pooled(const scim_db_t *db);
 
 int scim_rows_count(const scim_rows_t *rows);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors of PostgreSQL, see scim_db_parts.h: a table from SQLSTATEs to kinds
- * of error and to what the client is told.  The log is told the primary
- * message of PostgreSQL, or why there was no answer.
+ * of error and details for the client.  The log gets the primary message of
+ * PostgreSQL, or the reason why there was no answer.
  */
 #include "storage/scim_db_parts.h"
 
@@ -20,13 +20,13 @@ static const char too_broad[] =
     "The search takes longer than this server allows. Ask for less: a filter"
     " of fewer terms, or one that begins with userName, externalId or id"
     " eq.";
-/* Of a constraint that no client can offend; for the log. */
+/* For the log, about a constraint that no client can violate. */
 static const char is_behind[] =
     ": the sequence is behind, as after logical replication: SELECT setval("
     "'scim.event_sequence_seq', max(sequence)) FROM scim.event";
 
-/* SQLSTATE (or how it begins) and, where one is named, constraint -> error;
- * the first row that fits counts. */
+/* SQLSTATE (or its beginning) and, if given, constraint -> error; the first
+ * row that matches is used. */
 static const struct {
     const char *sqlstate;
     const char *constraint;
@@ -63,7 +63,7 @@ static const struct {
     { "57014", NULL, SCIM_E_UNAVAILABLE, too_slow },
     { "57", NULL, SCIM_E_UNAVAILABLE, NULL },
     { "58", NULL, SCIM_E_UNAVAILABLE, NULL },
-    { "XX000", NULL, SCIM_E_UNAVAILABLE, NULL },    /* a table that has gone */
+    { "XX000", NULL, SCIM_E_UNAVAILABLE, NULL },    /* a table was dropped */
     { "", NULL, SCIM_E_INTERNAL, NULL }
 };
 
@@ -86,7 +86,7 @@ int scim_db_is_state(const PGresult *result, const char *state)
     return strcmp(sqlstate_of(result), state) == 0;
 }
 
-/* Errors without SQLSTATE are libpq's own; after a failed write it may report
+/* Errors without SQLSTATE are libpq's own; after a failed write it may return
  * one while PQstatus is still OK. */
 int scim_db_is_lost(const scim_db_t *db, const PGresult *result)
 {
@@ -149,8 +149,9 @@ void scim_db_advise_shared(scim_db_t *db, const PGresult *result)
     }
 }
 
-/* A borrowed connection whose database has not what a statement needs is asked
- * again what it has; operators are told by scimctl what their role may. */
+/* If the database of a borrowed connection lacks something that a statement
+ * needs, it is checked again before the next use.  For operators, scimctl
+ * explains the privileges of their role. */
 static scim_error_t *unfit_error(scim_db_t *db, const PGresult *result)
 {
     const char *advice = db->from ? scim_version_advice(sqlstate_of(result))
@@ -165,7 +166,8 @@ static scim_error_t *unfit_error(scim_db_t *db, const PGresult *result)
                                          advice, NULL));
 }
 
-/* What the client is told; a constraint of an operator's own is named. */
+/* The detail for the client; it names a constraint that an operator may have
+ * added. */
 static const char *detail_of(const scim_db_t *db, int i,
                              const PGresult *result)
 {
@@ -215,7 +217,7 @@ scim_error_t *scim_db_error(scim_db_t *db, const PGresult *result)
                              detail_of(db, i, result), cause);
 }
 
-/* What takes longer than statement_timeout would do so again. */
+/* A search that exceeds statement_timeout would do so again. */
 scim_error_t *scim_db_search_error(scim_db_t *db, const PGresult *result)
 {
     return scim_db_is_state(result, "57014")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections and their sessions, see scim_db.h: how one is borrowed, opened
- * and given back, how long its request may wait, and what its session is
- * asked, and told, when its server process is new.
+/* Connections and their sessions, see scim_db.h: borrowing, opening and
+ * returning one, the patience of its request, and the checks and settings of
+ * its session when its server process is new.
  */
 #include "storage/scim_db_parts.h"
 
@@ -17,9 +17,9 @@ int scim_db_is_unprepared(const scim_db_t *db)
     return db->from && scim_pool_is_unprepared(db->from);
 }
 
-/* Compiling a filter takes longer than running it, so without JIT; and who
- * waits for a row keeps a connection from others.  A program with a connection
- * of its own waits. */
+/* No JIT: compiling a filter takes longer than running it.  A lock_timeout: a
+ * wait for a row keeps a connection from other requests.  A program with its
+ * own connection waits. */
 #define SESSION(settings)                                                   \
     "SELECT set_config(s.name, s.value, false)"                             \
     " FROM (VALUES " settings ") s (name, value)"                           \
@@ -35,8 +35,9 @@ static PGresult *set_up_session(const scim_db_t *db)
                                    : SESSION("('jit', 'off')"));
 }
 
-/* A session that is shared is left as it is: who set it up is told what it
- * lacks.  Later it is another one, maybe of another server. */
+/* The settings of a shared session are not changed; the operator is told if
+ * some are missing.  The next transaction may be in another session, perhaps
+ * of another server. */
 static PGresult *look_at_session(const scim_db_t *db, int is_first)
 {
     PGresult *result = scim_wait_exec(
@@ -53,9 +54,9 @@ static PGresult *look_at_session(const scim_db_t *db, int is_first)
     return result;
 }
 
-/* A server that follows another one is behind it: what was created a moment
- * ago is not there yet.  Nothing is asked of it, and the connection is to be
- * opened again, which may lead to the other one. */
+/* A standby is behind its primary: it may not have a resource that was created
+ * a moment ago.  No query is sent to it, and the connection is closed; opening
+ * it again may lead to the primary. */
 static int is_usable(scim_db_t *db, const PGresult *result)
 {
     if (db->from && PQntuples(result) == 1
@@ -69,10 +70,10 @@ static int is_usable(scim_db_t *db, const PGresult *result)
     return scim_db_succeeded(result);
 }
 
-/* A reset connection, by us or by mod_dbd's check, has another backend, which
- * knows none of our statements (design.md, trap 1) and settings.  A pooler
- * that lends sessions for a transaction shows the same one, whatever it leads
- * to. */
+/* After a reset, by us or by mod_dbd's check, the connection has another
+ * backend, which has none of our prepared statements (design.md, trap 1) and
+ * settings.  A pooler that lends sessions for a transaction always shows the
+ * same process id, whatever server is behind it. */
 int scim_db_set_up(scim_db_t *db)
 {
     int backend = PQbackendPID(db->connection);
@@ -115,8 +116,8 @@ static void tell(const scim_db_t *db, const char *text)
     PQclear(scim_wait_exec(db->connection, db->patience, text));
 }
 
-/* Nothing of ours may be left on a connection that others use next; where
- * there is no time for that, it is closed. */
+/* No transaction or setting of ours may remain on a connection that others use
+ * next; if there is no time to clean it up, it is closed. */
 static void leave_clean(const scim_db_t *db)
 {
     if (PQstatus(db->connection) != CONNECTION_OK) {
@@ -138,7 +139,7 @@ static apr_status_t give_back(void *data)
     return APR_SUCCESS;
 }
 
-/* What pool's request may still wait. */
+/* How long the request of pool may still wait. */
 static scim_patience_t *patience_of(apr_pool_t *pool)
 {
     static const char key[] = "scim_db:patience";
@@ -177,8 +178,8 @@ void scim_db_allow_again(scim_db_t *db)
     db->patience = renewed;
 }
 
-/* Each server process is asked once whether it has what we need; where it has
- * not, db is given back. */
+/* Each server process is checked once; if the database does not fit, db is
+ * returned. */
 static scim_error_t *check_version(scim_db_t *db)
 {
     scim_prepared_t *prepared = db->prepared;
@@ -263,7 +264,7 @@ scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
     return within;
 }
 
-/* A pooler invents the process that it says it is. */
+/* A pooler reports a process id of its own. */
 int scim_db_is_pooled(const scim_db_t *db)
 {
     PGresult *answer = PQexec(db->connection, "SELECT pg_backend_pid()");

@@ -9,7 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-/* Found once in each process: to look for it takes longer than to hash a
+/* Fetched once in each process, because that takes longer than hashing a
  * token. */
 static EVP_MD *sha256;
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;

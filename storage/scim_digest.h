@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_digest: SHA-256, of tokens and of what names a prepared statement. */
+/* scim_digest: SHA-256, of tokens and for the names of prepared statements. */
 #ifndef SCIM_DIGEST_H
 #define SCIM_DIGEST_H
 
@@ -7,8 +7,8 @@
 
 #define SCIM_DIGEST_BYTES 32
 
-/* The first so many bytes (SCIM_DIGEST_BYTES at most) of text's SHA-256, as
- * hexadecimal digits in pool; NULL when libcrypto fails. */
+/* The first bytes (at most SCIM_DIGEST_BYTES) of text's SHA-256, as
+ * hexadecimal digits in pool; NULL if libcrypto fails. */
 const char *scim_digest_hex(const char *text, apr_size_t bytes,
                             apr_pool_t *pool);
 

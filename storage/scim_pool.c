@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections of mod_dbd, see scim_pool.h.
  *
- * A request first takes a place (scim_places), then a connection: one that
- * came back and is not in mod_dbd yet, else one that mod_dbd opens.  One
- * thread at a time is in mod_dbd; the others wait for a connection to come
- * back or for their turn.  The mutex is never held while mod_dbd works.
+ * A request first takes a place (scim_places), then a connection: one that was
+ * returned and is not in mod_dbd yet, or one that mod_dbd opens.  One thread
+ * at a time is in mod_dbd; the others wait for a returned connection or for
+ * their turn.  The mutex is never held while mod_dbd works.
  */
 #include "storage/scim_pool.h"
 
@@ -26,8 +26,8 @@
 
 #define OPEN_AGAIN apr_time_from_msec(200)
 
-/* A connection that came back is on top of returned until somebody takes it or
- * it is in mod_dbd again. */
+/* A returned connection is on top of "returned" until it is borrowed again or
+ * is given to mod_dbd. */
 struct scim_pool_t {
     apr_pool_t *pool;
     server_rec *server;
@@ -36,10 +36,10 @@ struct scim_pool_t {
     int is_unprepared;           /* a statement's text is sent each time */
     scim_pool_advise_fn *advise; /* or NULL */
     volatile apr_uint32_t advised; /* a bit for each advice given */
-    apr_thread_mutex_t *mutex;   /* of all below */
+    apr_thread_mutex_t *mutex;   /* of all members below */
     apr_thread_cond_t *changed;
-    int is_busy;                 /* somebody is in mod_dbd */
-    apr_time_t again;            /* when PostgreSQL may have a place again */
+    int is_busy;                 /* a thread is in mod_dbd */
+    apr_time_t again;            /* when PostgreSQL may have room again */
     int lent;
     int waiting;
     int count;
@@ -53,7 +53,7 @@ int scim_pool_is_available(void)
 {
     dbd_open = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_open);
     dbd_close = APR_RETRIEVE_OPTIONAL_FN(ap_dbd_close);
-    /* mod_dbd connects where no deadline of ours holds. */
+    /* mod_dbd connects without any deadline of ours. */
     setenv("PGCONNECT_TIMEOUT", APR_STRINGIFY(SCIM_POOL_CONNECT_SECONDS), 0);
     return dbd_open && dbd_close;
 }
@@ -105,7 +105,8 @@ void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
     pool->advise(pool->server, advice, what);
 }
 
-/* The mutex is held, here and below, but by nobody in mod_dbd. */
+/* Here and below, the caller holds the mutex; it is released while a thread is
+ * in mod_dbd. */
 static void enter_mod_dbd(scim_pool_t *from)
 {
     from->is_busy = 1;
@@ -121,8 +122,8 @@ static void leave_mod_dbd(scim_pool_t *from)
     }
 }
 
-/* mod_dbd tells only its log why it has none.  A server that is there, and
- * says so at once, has no place for one more. */
+/* mod_dbd reports the reason only to the log.  If a server answers, but
+ * mod_dbd failed at once, the server has no room for one more connection. */
 static int has_no_place(const scim_pool_t *from, apr_time_t begin)
 {
     return from->params && scim_clock_now() - begin < OPEN_AGAIN
@@ -145,8 +146,8 @@ static ap_dbd_t *open_one(scim_pool_t *from)
     return dbd;
 }
 
-/* What nobody waits for goes back to mod_dbd, whose other users find it
- * there. */
+/* A connection that no thread waits for goes back to mod_dbd, where its other
+ * users find it. */
 static void put_away(scim_pool_t *from)
 {
     while (from->count > 0 && from->waiting == 0 && !from->is_busy) {
@@ -165,9 +166,8 @@ static void wait_for_change(scim_pool_t *from, apr_interval_time_t most)
     from->waiting--;
 }
 
-/* Where PostgreSQL has no place for one more, those that are lent come back,
- * or another process gives one up.  The first try has all the time that it
- * takes. */
+/* If PostgreSQL has no room for one more connection, wait for one that is lent
+ * or that another process closes.  The first attempt may take any time. */
 static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
 {
     int is_refused = 0;
@@ -219,7 +219,7 @@ static void return_connection(scim_pool_t *from, ap_dbd_t *dbd)
     apr_thread_mutex_unlock(from->mutex);
 }
 
-/* For who has a place already. */
+/* For a request that already has a place. */
 static scim_error_t *take_in_place(ap_dbd_t **dbd, scim_pool_t *from,
                                    apr_time_t end, apr_pool_t *pool)
 {
@@ -228,7 +228,7 @@ static scim_error_t *take_in_place(ap_dbd_t **dbd, scim_pool_t *from,
         return scim_error_caused(pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
                                  "mod_dbd gave no connection");
     }
-    /* What .htaccess asks for, configtest has not seen. */
+    /* configtest does not see the directives of a .htaccess. */
     if (strcmp(apr_dbd_name((*dbd)->driver), "pgsql") != 0) {
         return_connection(from, *dbd);
         return scim_error_caused(pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
@@ -259,7 +259,8 @@ static scim_error_t *take_dbd(ap_dbd_t **dbd, scim_pool_t *from,
     return error;
 }
 
-/* The second half of a request's patience is for who connects and asks. */
+/* The second half of a request's patience is for connecting and for
+ * queries. */
 static apr_interval_time_t time_to_wait(const scim_patience_t *patience)
 {
     apr_interval_time_t most = apr_time_from_sec(SCIM_POOL_WAIT_SECONDS);
@@ -294,7 +295,7 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
     return error;
 }
 
-/* The place is left last: who takes it must find the connection. */
+/* Leave the place last: the next request in it must find the connection. */
 void scim_pool_give_back(scim_pool_t *from, const scim_loan_t *loan,
                          const char *organization)
 {

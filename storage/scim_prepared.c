@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names of prepared statements, see scim_prepared.h.
  *
- * A name is the beginning of the text's SHA-256, made once for a statement of
- * the table.  Of queries, the first 32 texts on a connection are kept.
+ * A name is the beginning of the text's SHA-256, computed once for a statement
+ * of the table.  Of queries, the first 32 texts on a connection are prepared.
  */
 #include "storage/scim_prepared.h"
 
@@ -35,7 +35,7 @@ void scim_prepared_forget(scim_prepared_t *prepared)
     prepared->fits = 0;
 }
 
-/* SHA-256, cut: nobody finds two texts of one name. */
+/* A part of SHA-256 that is long enough to avoid collisions. */
 static const char *name_for(const char *text, apr_pool_t *pool)
 {
     const char *hash = scim_digest_hex(text, NAME_BYTES, pool);

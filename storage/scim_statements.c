@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What make has made of statements.sql; no other file has the texts. */
+/* The texts that make generates from statements.sql; no other file has
+ * them. */
 #include "storage/scim_statements.h"
 
 #include <apr_strings.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_statements: every fixed SQL statement, by the names of statements.sql,
- * which has their texts, and the columns of their rows.
+/* scim_statements: every fixed SQL statement, by its name in statements.sql,
+ * which has the texts, and the columns of the rows.
  */
 #ifndef SCIM_STATEMENTS_H
 #define SCIM_STATEMENTS_H
@@ -11,7 +11,7 @@
 #include "storage/statement_ids.inc"
 
 typedef struct {
-    const char *name;            /* as statements.sql has it */
+    const char *name;            /* as in statements.sql */
     int parameters;              /* all of them text */
     int is_repeatable;           /* after a lost connection */
     const char *text;
@@ -19,13 +19,11 @@ typedef struct {
 
 const scim_statement_t *scim_statement(scim_statement_e id);
 
-/* SCIM_E_INTERNAL when the statement has not as many parameters as there are
- * values. */
+/* SCIM_E_INTERNAL if the statement does not have this number of parameters. */
 scim_error_t *scim_statement_check(scim_statement_e id, int values,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
-/* The columns SCIM_ACCOUNT_... of an account a, for statements that are
- * composed. */
+/* The columns SCIM_ACCOUNT_... of an account a, for composed statements. */
 extern const char scim_account_columns[];
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the database fits, see scim_version.h: one question, which reads the
- * version of schema.sql and whether all keys and triggers are there, and a
- * table of what to do about errors that a database without them gives. */
+/* Whether the database fits, see scim_version.h: one query, for the version of
+ * schema.sql and whether all keys and triggers exist, and a table of advice
+ * for errors that a database without them returns. */
 #include "storage/scim_version.h"
 
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 
 #include <apr_strings.h>
 
-/* One row: the version, the oldest that works with it, and whether the
- * database is whole.  pg_restore makes primary keys and triggers when all rows
- * of their table are there, and gives roles their privileges at the very end.
- * Version 5 has no column "needs". */
+/* One row: the version, the oldest version that works with it, and whether the
+ * database is complete.  pg_restore creates primary keys and triggers after
+ * all rows of their table, and grants privileges at the very end.  Version 5
+ * has no column "needs". */
 static const char question[] =
     "SELECT v.version, pg_catalog.to_jsonb(v) ->> 'needs',"
     " (SELECT pg_catalog.count(*) = 7 FROM pg_catalog.pg_index i"

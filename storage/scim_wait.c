@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libpq with an end to each wait, see scim_wait.h.
+/* libpq with a limit for each wait, see scim_wait.h.
  *
  * Every function sends without blocking, then polls the socket in steps of
- * half a second, after each of which it asks whether the client is still
- * there.  When patience ends, the connection is shut down, and a thread of its
- * own sends the server a request to cancel.
+ * half a second; after each step it checks whether the client is still there.
+ * When the patience ends, the connection is shut down, and a separate thread
+ * sends the server a request to cancel.
  */
 #include "storage/scim_wait.h"
 
@@ -19,9 +19,9 @@
 
 #include "values/scim_clock.h"
 
-#define LOOK_AROUND apr_time_from_msec(500) /* whether somebody waits */
-#define MAX_CANCELS 64           /* that wait to be sent; more are left out */
-#define MAX_READS 64             /* of what a closed connection still has */
+#define LOOK_AROUND apr_time_from_msec(500) /* is the client gone? */
+#define MAX_CANCELS 64           /* that wait to be sent; more are dropped */
+#define MAX_READS 64             /* of data left on a closed connection */
 
 void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most)
 {
@@ -60,7 +60,7 @@ void scim_wait_tell(const scim_patience_t *patience,
     }
 }
 
-/* What was waited in all is known without another look at the clock. */
+/* Computes the duration of the wait without reading the clock again. */
 static PGresult *told(const scim_patience_t *patience,
                       apr_interval_time_t left_before, scim_wait_for_e what,
                       const char *name, const char *text, PGresult *result)
@@ -79,9 +79,9 @@ static PGresult *told(const scim_patience_t *patience,
 
 /* Cancelling */
 
-/* Of the process.  To tell a server that a statement is of no use any more
- * takes a connection of its own, which may be as silent: a thread does so, and
- * nobody waits for it. */
+/* For the whole process.  Cancelling a statement takes another connection to
+ * the server, which may be as silent: a separate thread does it, without any
+ * other waiting for it. */
 static struct {
     pthread_mutex_t mutex;
     PGcancel *waiting[MAX_CANCELS];
@@ -127,8 +127,8 @@ static int start_canceller(void)
     return 1;
 }
 
-/* A commit that waits for a standby would keep its server process for as long
- * as that is away, and one after the other all that PostgreSQL has. */
+/* A commit that waits for a standby would keep its server process until the
+ * standby returns, and in time all processes of PostgreSQL. */
 static void cancel(PGconn *connection)
 {
     PGcancel *made = PQgetCancel(connection);
@@ -147,8 +147,8 @@ static void cancel(PGconn *connection)
 
 /* Waiting */
 
-/* libpq would say goodbye, and wait until that is sent; it learns from the end
- * of what it reads that the connection is gone. */
+/* libpq itself would send a message and wait for that; instead, it finds the
+ * end of the connection when it reads. */
 void scim_wait_close(PGconn *connection)
 {
     int reads = 0;
@@ -163,7 +163,7 @@ void scim_wait_close(PGconn *connection)
     }
 }
 
-/* Until something happens to the connection, also its end. */
+/* Wait until something happens to the connection, including its end. */
 static int wait_on(PGconn *connection, short events,
                    scim_patience_t *patience, apr_time_t end)
 {
@@ -188,7 +188,7 @@ static int wait_on(PGconn *connection, short events,
     return 1;
 }
 
-/* What is lost is an answer: PQgetResult has it. */
+/* A lost connection is an answer, too: PQgetResult has the error. */
 static int wait_for_answer(PGconn *connection, scim_patience_t *patience,
                            apr_time_t end)
 {
@@ -230,14 +230,14 @@ int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
     return 0;
 }
 
-/* What is sent must not wait, either. */
+/* Sending must not wait, either. */
 static void prepare_to_send(PGconn *connection,
                             const scim_patience_t *patience)
 {
     PQsetnonblocking(connection, !is_endless(patience));
 }
 
-/* The last result, as of PQexec, or the first error. */
+/* The last result, as from PQexec, or the first error. */
 static PGresult *result_of(PGconn *connection, scim_patience_t *patience,
                            int is_sent)
 {
@@ -309,8 +309,8 @@ PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
                                               NULL, NULL, 0)));
 }
 
-/* PQresetStart would stay with a silent host, where PQreset goes on to the
- * next; so it is begun while there is time for its connect_timeout. */
+/* PQresetStart would keep trying a silent host, but PQreset goes on to the
+ * next one; so it is only started if there is time for its connect_timeout. */
 int scim_wait_reset(PGconn *connection, scim_patience_t *patience)
 {
     apr_time_t begin = scim_clock_now();
@@ -334,8 +334,9 @@ int scim_wait_is_there(const char *conninfo)
     return PQping(conninfo) == PQPING_OK;
 }
 
-/* A server that ended while the connection was idle has said so: that is
- * waiting to be read.  A write on such a connection could not be repeated. */
+/* A server that ended while the connection was idle has announced it, and the
+ * announcement can be read.  A write on such a connection could not be
+ * repeated. */
 int scim_wait_is_alive(PGconn *connection)
 {
     struct pollfd socket = { PQsocket(connection), POLLIN, 0 };
@@ -349,7 +350,7 @@ int scim_wait_is_alive(PGconn *connection)
     return PQstatus(connection) == CONNECTION_OK;
 }
 
-/* A socket of another kind has no such options, and does not need them. */
+/* Other kinds of sockets have no such options, and do not need them. */
 void scim_wait_watch(PGconn *connection)
 {
     static const struct {

@@ -2,9 +2,9 @@
 /* The cache, see scim_cache.h.
  *
  * A slot is chosen by the hash of the key and has room for one key.  Slots are
- * divided among 16 locks.  A slot that somebody looks up for is marked, and
- * others who want its key wait on the condition of its lock.  Values are on
- * the heap, as a pool would never give their memory back.
+ * divided among 16 locks.  A slot whose key is being looked up is marked, and
+ * other threads that need the key wait on the condition of its lock.  Values
+ * are on the heap, because a pool would never free their memory.
  */
 #include "values/scim_cache.h"
 
@@ -23,8 +23,8 @@ typedef struct {
     char *bytes;
     apr_size_t key_size;
     apr_size_t length;           /* of the value */
-    apr_time_t at;               /* when it was true; when the wait began */
-    int is_awaited;              /* somebody is looking it up */
+    apr_time_t at;               /* when it was read, or the wait began */
+    int is_awaited;              /* a thread is looking it up */
 } slot_t;
 
 typedef struct {
@@ -87,7 +87,7 @@ static int has_key(const slot_t *slot, const char *key)
     return slot->bytes && strcmp(slot->bytes, key) == 0;
 }
 
-/* A clock that was put back makes nothing live longer. */
+/* If the clock is set back, nothing is kept for longer. */
 static int is_within(apr_time_t at, apr_interval_time_t span)
 {
     apr_time_t now = apr_time_now();
@@ -95,7 +95,7 @@ static int is_within(apr_time_t at, apr_interval_time_t span)
     return now >= at && now < at + span;
 }
 
-/* What does not fit, or finds no memory, is forgotten. */
+/* A value is not kept if it is too large or memory is short. */
 static void fill_slot(slot_t *slot, const char *key, const char *value,
                       apr_size_t length, apr_time_t at)
 {
@@ -115,7 +115,7 @@ static void fill_slot(slot_t *slot, const char *key, const char *value,
     }
 }
 
-/* Wait until nobody looks key up any more. */
+/* Wait until no other thread looks key up. */
 static void await(const slot_t *slot, stripe_t *stripe, const char *key)
 {
     while (has_key(slot, key) && slot->is_awaited

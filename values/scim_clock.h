@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_clock: how long something takes.  Nobody puts this clock forward or
- * back, and it is the same in all processes; it does not tell the time of
- * day. */
+/* scim_clock: a clock for durations.  It is never set forward or back, and is
+ * the same in all processes; it does not have the time of day. */
 #ifndef SCIM_CLOCK_H
 #define SCIM_CLOCK_H
 
 #include <apr_time.h>
 
-/* In microseconds, as APR's own times. */
+/* In microseconds, like APR's times. */
 apr_time_t scim_clock_now(void);
 
 /* In nanoseconds. */

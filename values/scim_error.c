@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The error value, see scim_error.h: made in a pool, with one table of the
- * HTTP status and scimType of each kind. */
+/* The error value, see scim_error.h: it is allocated in a pool; one table has
+ * the HTTP status and scimType of each kind. */
 #include "values/scim_error.h"
 
 #include <stdarg.h>

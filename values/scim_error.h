@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_error: the one value in which a failure travels upwards.
+/* scim_error: the value that passes a failure to the layers above.
  *
  * A function that can fail returns scim_error_t *; NULL is success.  Lower
  * layers neither log nor answer: scim_http turns the value into one response
@@ -53,9 +53,9 @@ typedef enum {
 
 typedef struct scim_error_t {
     scim_error_kind_e kind;
-    const char *detail;     /* for the client: what to change; never SQL,
-                             * a secret, or another organization's data */
-    const char *cause;      /* for the log; NULL when detail says it all */
+    const char *detail;     /* for the client: what to change; never SQL, a
+                             * secret, or another organization's data */
+    const char *cause;      /* for the log; NULL: see detail */
 } scim_error_t;
 
 #define SCIM_CHECKED __attribute__((warn_unused_result))
@@ -69,21 +69,21 @@ typedef struct scim_error_t {
         }                                                                   \
     } while (0)
 
-/* Of what is our own fault. */
+/* For failures of this server. */
 #define SCIM_SERVER_FAILED "The server failed to process the request."
 
-/* What a token is told that opens nothing, or nothing any more, by the door as
- * by the write. */
+/* For a token that is wrong or not valid any more, both at authentication and
+ * in a write. */
 #define SCIM_INVALID_TOKEN "Authorization failure. invalid token."
 #define SCIM_PROVISIONING_OFF                                               \
     "User provisioning is disabled for this organization."
 
-/* Of a database that is not fit for requests (SCIM_E_UNFIT). */
+/* For a database that does not fit (SCIM_E_UNFIT). */
 #define SCIM_OUT_OF_SERVICE                                                 \
     "The service is being maintained. Please try again later."
 
-/* A new error in pool; fmt (printf style) becomes its detail, without
- * what is not UTF-8: "%.60s" may cut a character. */
+/* A new error in pool; fmt (printf style) becomes its detail.  Bytes that are
+ * not UTF-8 are left out, since "%.60s" may cut a character. */
 scim_error_t *scim_error(apr_pool_t *pool, scim_error_kind_e kind,
                          const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -92,10 +92,10 @@ scim_error_t *scim_error(apr_pool_t *pool, scim_error_kind_e kind,
 scim_error_t *scim_error_caused(apr_pool_t *pool, scim_error_kind_e kind,
                                 const char *detail, const char *cause);
 
-/* The HTTP status that belongs to a kind (RFC 7644 section 3.12). */
+/* The HTTP status of a kind (RFC 7644 section 3.12). */
 int scim_error_status(scim_error_kind_e kind);
 
-/* The scimType that belongs to a kind, or NULL (RFC 7644 table 9). */
+/* The scimType of a kind, or NULL (RFC 7644 table 9). */
 const char *scim_error_type(scim_error_kind_e kind);
 
 #endif

@@ -29,8 +29,8 @@ static apr_size_t without_encoding(const char *opaque, apr_size_t length)
     return length;
 }
 
-/* entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE; NULL at the end or at anything
- * else, otherwise what follows the tag. */
+/* entity-tag = [ "W/" ] DQUOTE *etagc DQUOTE; returns the end of the tag, or
+ * NULL if there is none. */
 static const char *next_tag(const char *text, const char **opaque,
                             apr_size_t *length)
 {

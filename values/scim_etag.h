@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_etag: versions as entity tags, and what clients say about them. */
+/* scim_etag: versions as entity tags, and the conditions of clients on
+ * them. */
 #ifndef SCIM_ETAG_H
 #define SCIM_ETAG_H
 
@@ -8,9 +9,9 @@
 /* The weak tag of a version: W/"3" (RFC 7644 section 3.14). */
 const char *scim_etag_make(apr_pool_t *pool, const char *version);
 
-/* Whether the value of an If-Match or If-None-Match header names tag: "*", or
- * one of a list, compared weakly, because SCIM hands out weak tags for just
- * this, and blind to the suffix that a compressing filter puts inside the
+/* Whether the value of an If-Match or If-None-Match header names tag: by "*"
+ * or in its list.  The comparison is weak, since SCIM's weak tags are meant
+ * for it, and ignores the suffix that a compressing filter adds inside the
  * quotes (-gzip, -br, -deflate).  A header without a well-formed tag names
  * none. */
 int scim_etag_named(const char *header, const char *tag);

@@ -2,10 +2,10 @@
 /* Strict JSON, see scim_json.h.
  *
  * The text is checked by a reader of RFC 8259 (read_value and what it calls),
- * with limits of depth and size and no number that cJSON would change.  Then
- * cJSON builds the tree, in which check_tree looks for names that occur twice.
- * The rest are small functions on trees; a tree has one owner, a clean-up of a
- * pool.
+ * with limits of depth and size, which refuses numbers that cJSON would
+ * change.  Then cJSON builds the tree, in which check_tree looks for duplicate
+ * names.  The rest are small functions on trees; a tree has one owner, a
+ * cleanup of a pool.
  */
 #include "values/scim_json.h"
 
@@ -23,17 +23,17 @@
 /* cJSON reads no more than 63 bytes of a number. */
 #define MAX_NUMBER_LENGTH 63
 #define MAX_EXACT_INTEGER (APR_INT64_C(1) << 53)
-#define USUAL_LENGTH 4096        /* of one resource as text */
+#define USUAL_LENGTH 4096        /* of the text of one resource */
 
-/* Reading of a document: the text is checked here, strictly, before cJSON,
- * which takes far more than RFC 8259 allows, builds the tree. */
+/* Reading of a document: the text is checked strictly before cJSON, which
+ * accepts much more than RFC 8259, builds the tree. */
 typedef struct {
     const char *start;
     const char *at;
     const char *end;
     int depth;
     apr_pool_t *pool;
-    apr_array_header_t *names;      /* where each member name is, in order */
+    apr_array_header_t *names;      /* each member name's place, in order */
 } reader_t;
 
 static scim_error_t *read_value(reader_t *in) SCIM_CHECKED;
@@ -51,7 +51,7 @@ static scim_error_t *broken_json(reader_t *in, const char *what)
     return refuse_json(in, "valid JSON", what);
 }
 
-/* Valid JSON all the same. */
+/* The error for valid JSON that is not accepted. */
 static scim_error_t *unwelcome(reader_t *in, const char *what)
 {
     return refuse_json(in, "accepted", what);
@@ -97,7 +97,7 @@ static scim_error_t *read_hex4(reader_t *in, unsigned *code)
     return NULL;
 }
 
-/* %x75 4HEXDIG, where a high surrogate needs its low one */
+/* %x75 4HEXDIG; a high surrogate needs a low one */
 static scim_error_t *read_code_point(reader_t *in)
 {
     const char *start = in->at - 2;
@@ -177,9 +177,9 @@ static scim_error_t *inexact(reader_t *in, const char *number)
                       (apr_size_t) (number - in->start));
 }
 
-/* Whether 15 digits say it all.  cJSON prints no more of a number if they are
- * close enough, which near the end of what a double holds is beyond it; and
- * with more, a large number looks like an integer that is not exact. */
+/* Whether 15 digits are exact.  cJSON prints 15 if they are close enough,
+ * which near the largest double is beyond it; otherwise it prints 17, and a
+ * large number then looks like an inexact integer. */
 static int is_short(double number)
 {
     char text[32];
@@ -188,8 +188,7 @@ static int is_short(double number)
     return isfinite(number) && strtod(text, NULL) == number;
 }
 
-/* cJSON keeps numbers as double: what it cannot keep must not be changed
- * silently. */
+/* cJSON stores numbers as double: a number must not be changed silently. */
 static scim_error_t *check_number(reader_t *in, const char *start,
                                   int is_integer)
 {
@@ -324,7 +323,8 @@ static scim_error_t *read_value(reader_t *in)
     return read_literal(in);
 }
 
-/* The offset of the first byte that does not belong to UTF-8 text. */
+/* Check that the text is UTF-8; the error has the offset of the first wrong
+ * byte. */
 static scim_error_t *check_utf8(reader_t *in)
 {
     apr_size_t length = in->end - in->start;
@@ -355,7 +355,7 @@ static scim_error_t *check_text(reader_t *in)
     return in->at == in->end ? NULL : broken_json(in, "end of text expected");
 }
 
-/* A member's name and where the text has it. */
+/* A member's name and its place in the text. */
 typedef struct {
     const char *name;
     const char *at;
@@ -370,8 +370,9 @@ static int by_name(const void *one, const void *other)
     return order ? order : (a->at > b->at) - (a->at < b->at);
 }
 
-/* Names that differ in case only are the same attribute (RFC 7643 s. 2.1).
- * Sorting finds them in bounded time; a hash table can be made to collide. */
+/* Names that differ only in case are the same attribute (RFC 7643 s. 2.1).
+ * Sorting finds them in bounded time; a hash table could be made to
+ * collide. */
 static scim_error_t *check_names(reader_t *in, name_t *names,
                                  apr_size_t count)
 {
@@ -502,7 +503,7 @@ char *scim_json_print(const cJSON *tree, apr_pool_t *pool)
     return text;
 }
 
-/* Of a character, as cJSON prints it. */
+/* The length of a character as cJSON prints it. */
 static apr_size_t escaped_length(unsigned char c)
 {
     if (c >= ' ' && c != '"' && c != '\\') {
@@ -511,7 +512,7 @@ static apr_size_t escaped_length(unsigned char c)
     return strchr("\"\\\b\f\n\r\t", c) ? strlen("\\n") : strlen("\\u0001");
 }
 
-/* Of a string with its quotation marks. */
+/* The length of a string with its quotation marks. */
 static apr_size_t quoted_length(const char *text)
 {
     apr_size_t length = strlen("\"\"");
@@ -620,9 +621,9 @@ void scim_json_drop(cJSON *object, const char *name)
     cJSON_DeleteItemFromObjectCaseSensitive(object, name);
 }
 
-/* cJSON_Compare looks at each object's members from both sides, which takes
- * twice as long with each level: names are unique, so that their number and
- * one side are enough. */
+/* cJSON_Compare compares the members of each object in both directions, which
+ * doubles the time with each level.  Names are unique, so the number of
+ * members and one direction are enough. */
 static int has_equal_members(const cJSON *a, const cJSON *b)
 {
     const cJSON *member;

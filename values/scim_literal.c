@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The literals of filters, see scim_literal.h: read as JSON, then, where
- * clients may, as what they write instead, and then held against what the
- * attribute is compared as.
+/* The literals of filters, see scim_literal.h: read as JSON or, unless strict,
+ * in the other forms that clients send; then checked against the comparison of
+ * the attribute.
  */
 #include "values/scim_literal.h"
 
@@ -92,9 +92,9 @@ static int is_typographic_quote(const char *at)
            && (unsigned char) at[2] >= 0x98 && (unsigned char) at[2] <= 0x9f;
 }
 
-/* A word without its quotation marks.  In wrong ones it is none: who took them
- * for part of the word would find nobody, and a client that finds nobody
- * creates a second account. */
+/* A word without quotation marks.  With typographic ones it is an error: as
+ * part of the word they would find no account, and a client that finds none
+ * creates a second one. */
 static int is_bare_word(const char *word)
 {
     if (strchr("'`", *word) || is_typographic_quote(word)) {
@@ -106,7 +106,7 @@ static int is_bare_word(const char *word)
     return *word == '\0';
 }
 
-/* What clients write beyond the grammar: True, "False", a bare word. */
+/* Accept forms beyond the grammar: True, "False", a bare word. */
 static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
                        const char *word)
 {
@@ -124,7 +124,7 @@ static void be_lenient(scim_literal_t *literal, scim_compare_e compare,
     }
 }
 
-/* Whether the literal fits; a dateTime becomes one. */
+/* Whether the literal fits the attribute; for a dateTime it is converted. */
 static int fits_comparison(scim_literal_t *literal, scim_compare_e compare,
                            scim_op_e op)
 {

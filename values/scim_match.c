@@ -24,15 +24,15 @@ const char *scim_filter_key(scim_compare_e compare, const char *text,
     }
 }
 
-/* One resource being matched.  However many terms ask for a value's key, it is
- * made once. */
+/* One resource being matched.  The key of a value is computed once, for any
+ * number of terms. */
 typedef struct {
     apr_hash_t *keys;            /* address of a value => its key */
     scim_work_t *work;
     apr_pool_t *pool;
 } match_t;
 
-/* A value is of one attribute, and so has one key. */
+/* A value belongs to one attribute, so it has one key. */
 static const char *value_key(match_t *m, scim_compare_e compare,
                              const cJSON *value)
 {
@@ -58,7 +58,7 @@ static int ends_with(const char *text, const char *end)
     return length >= wanted && strcmp(text + length - wanted, end) == 0;
 }
 
-/* order is that of value and literal: negative, 0 or positive. */
+/* order is the order of value and literal: negative, 0 or positive. */
 static int order_fits(scim_op_e op, int order)
 {
     switch (op) {
@@ -110,7 +110,7 @@ static int instant_fits(const scim_filter_t *filter, const char *value)
                                      - (instant < filter->literal.instant));
 }
 
-/* The value has the literal's type. */
+/* value has the literal's type. */
 static int typed_value_fits(const scim_filter_t *filter, const cJSON *value,
                             match_t *m)
 {
@@ -140,7 +140,7 @@ static int has_literal_type(const cJSON *value, scim_literal_e kind)
     }
 }
 
-/* pr: not unassigned, and not only empty strings. */
+/* pr: assigned, and not only empty strings. */
 static int is_present(const cJSON *value)
 {
     const cJSON *child;
@@ -159,7 +159,7 @@ static int is_present(const cJSON *value)
     return 0;
 }
 
-/* One value, NULL when there is none; an unassigned attribute differs from
+/* One value, or NULL if there is none; an unassigned attribute differs from
  * every literal and equals null. */
 static int value_fits(const scim_filter_t *filter, const cJSON *value,
                       match_t *m)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Places for connections, see scim_places.h.
  *
- * Waiters are a list in the order in which they came.  When a place becomes
- * free, the first whose organization has less than its share gets it and is
- * woken; each waits on a condition of its own.  Organizations are known by the
- * hash of their names.
+ * Waiters are a list in the order of their arrival.  A free place goes to the
+ * first one whose organization has less than its share; each waits on a
+ * condition of its own.  Organizations are known by the hash of their names.
  */
 #include "values/scim_places.h"
 
@@ -16,8 +15,8 @@
 
 #define RECENT apr_time_from_sec(1)
 
-/* One of the organizations that have places, by the hash of its name: two of
- * the same would have the share of one together, no more. */
+/* An organization that has places, by the hash of its name: two with the same
+ * hash only share one share. */
 typedef struct {
     unsigned int organization;
     int taken;                   /* 0: the entry is free */
@@ -31,17 +30,17 @@ struct waiter_t {
     waiter_t *next;
 };
 
-/* While a place is free, those who wait are of organizations that have their
- * share already. */
+/* While a place is free, all waiters are of organizations that already have
+ * their share. */
 struct scim_places_t {
     apr_thread_mutex_t *mutex;
     int free;
     int count;
-    share_t *shares;             /* count of them: no more can have places */
+    share_t *shares;             /* count of them, since each has a place */
     waiter_t *first;
-    unsigned int latest;         /* the organization that took one last */
+    unsigned int latest;         /* the organization with the latest place */
     apr_time_t latest_time;
-    apr_time_t other_time;       /* when another one did */
+    apr_time_t other_time;       /* of the latest place of another one */
 };
 
 #define OF_NOBODY 0
@@ -69,8 +68,7 @@ scim_places_t *scim_places_make(apr_pool_t *pool, int count)
     return made;
 }
 
-/* The share of organization, which may be a free entry; NULL: all entries are
- * others'. */
+/* The entry of organization, or a free one; NULL if others have all. */
 static share_t *share_of(scim_places_t *places, unsigned int organization)
 {
     share_t *unused = NULL;
@@ -87,11 +85,11 @@ static share_t *share_of(scim_places_t *places, unsigned int organization)
     return unused;
 }
 
-/* How many places organization may have: half of them, and beside another one
- * an eighth.  More of its worst statements at once, in each process, would
- * keep the processors from all others, whatever connections are left.  What
- * belongs to no organization is no other one: every request begins with such
- * a place, for its token. */
+/* The share of organization: half of the places, or an eighth if another one
+ * is active.  With more of its worst statements at once, in each process, it
+ * would keep the processors from all others, even if connections were left.
+ * Places of no organization do not count as another one: every request begins
+ * with one, for its token. */
 static int most_of(const scim_places_t *places, unsigned int organization,
                    apr_time_t now)
 {
@@ -112,7 +110,7 @@ static void remember_taker(scim_places_t *places, unsigned int organization,
     places->latest_time = now;
 }
 
-/* The mutex is held, here and below. */
+/* Here and below, the caller holds the mutex. */
 static int try_to_take(scim_places_t *places, unsigned int organization)
 {
     if (places->free == 0) {
@@ -153,8 +151,8 @@ static void take_out(scim_places_t *places, const waiter_t *waiter)
     *link = waiter->next;
 }
 
-/* Give those who wait what they may have, by turns: of places that were left,
- * and of shares that have grown since. */
+/* Give places to waiters, in turn: places that were returned, and those of
+ * shares that have grown. */
 static void serve_waiters(scim_places_t *places)
 {
     waiter_t *waiter = places->first;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Buckets and places in shared memory, see scim_rate.h.
  *
- * Everything that other processes see is read and written by atomic operations
- * on one word.  A name has a small set of places, by its hash; within the set
- * it is found or claims the place that is missed least.
+ * All data that other processes use is read and written by atomic operations
+ * on one word.  The hash of a name selects a small set of places; in the set
+ * it is found, or it claims the least important place.
  */
 #include "values/scim_rate.h"
 
@@ -14,9 +14,9 @@
 
 #define NAME_WORDS (SCIM_RATE_NAME_SIZE / sizeof(apr_uint64_t))
 #define TEXT_SIZE 1024           /* a name and a secret */
-#define TRIES 4                  /* at a place that somebody else claims */
+#define TRIES 4                  /* if another process claims the place */
 
-/* Without a lock in all that other processes see. */
+/* Lock-free access to shared words. */
 
 static apr_int64_t load(const apr_int64_t *word)
 {
@@ -59,7 +59,7 @@ scim_rate_t scim_rate(int per_second, int burst)
     return rate;
 }
 
-/* When the bucket is full: at once, if it was so before. */
+/* The time at which the bucket is full: now, if that is past. */
 static scim_rate_time_t full_at(apr_int64_t word, scim_rate_time_t now)
 {
     return word < now || word > now + SCIM_RATE_SPAN ? now : word;
@@ -140,8 +140,8 @@ scim_rate_place_t *scim_rate_find(scim_rate_table_t *table, const char *name)
     return find(set_of(table, id), id);
 }
 
-/* The place that is missed least, or NULL when all owe something.  What was
- * refused is told by mod_status for as long as there is room for it. */
+/* The least important place, or NULL if none has a full bucket.  A name with
+ * refusals is kept for mod_status while there is room. */
 static scim_rate_place_t *spare(scim_rate_place_t *set, scim_rate_time_t now)
 {
     scim_rate_place_t *found = NULL;
@@ -172,8 +172,8 @@ static void write_name(scim_rate_place_t *place, const char *name)
     }
 }
 
-/* Its bucket is full, so that it can stay; who still writes here for the name
- * that was here before does so once. */
+/* Its bucket is full, so it can be kept; a process that still writes here for
+ * the previous name does so only once. */
 static void clear_place(scim_rate_place_t *place, const char *name)
 {
     int i;
@@ -214,7 +214,7 @@ scim_rate_place_t *scim_rate_claim(scim_rate_table_t *table,
 
 /* Secrets */
 
-/* Where the hash is; SCIM_RATE_SECRETS: nowhere. */
+/* The index of the hash, or SCIM_RATE_SECRETS. */
 static int index_of(const scim_rate_place_t *place, apr_uint64_t hash)
 {
     int i = 0;
@@ -233,7 +233,7 @@ int scim_rate_knows(const scim_rate_table_t *table,
            < SCIM_RATE_SECRETS;
 }
 
-/* The oldest one goes. */
+/* The oldest hash is dropped. */
 void scim_rate_remember(const scim_rate_table_t *table,
                         scim_rate_place_t *place, const char *name,
                         const char *secret)
@@ -262,7 +262,7 @@ void scim_rate_forget(const scim_rate_table_t *table,
     }
 }
 
-/* What is told */
+/* For the log and mod_status */
 
 apr_int64_t scim_rate_line(scim_rate_place_t *place, int line,
                            scim_rate_time_t now)
@@ -278,7 +278,7 @@ apr_int64_t scim_rate_line(scim_rate_place_t *place, int line,
     return -1;
 }
 
-/* Copy what a place says; 0 when it has just been given away. */
+/* Copy a place; 0 if it has just been claimed for another name. */
 static int read_place(scim_rate_top_t *copy, const scim_rate_table_t *table,
                       const scim_rate_place_t *place)
 {

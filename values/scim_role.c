@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names, in one array. */
+/* The names of the roles, in one array. */
 #include "values/scim_role.h"
 
 #include <string.h>

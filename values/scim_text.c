@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text as Unicode has it, see scim_text.h: keys by ICU, with a short way for
- * ASCII; what a name cannot have; domains.  scim_text_format.c has the formats
- * of single values. */
+/* Unicode text, see scim_text.h: keys by ICU, with a fast path for ASCII;
+ * characters that names cannot have; domains.  scim_text_format.c has the
+ * formats of single values. */
 #include "values/scim_text.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@
 
 #define MAX_DOMAIN_LENGTH 253    /* RFC 1035 section 2.3.4, as text */
 
-/* The length of the character at the start of bytes, 0 when ill-formed. */
+/* The length of the character at the start of bytes, 0 if ill-formed. */
 static apr_size_t character_length(const char *bytes, apr_size_t length)
 {
     int32_t most = length < U8_MAX_LENGTH ? (int32_t) length : U8_MAX_LENGTH;
@@ -25,7 +25,7 @@ static apr_size_t character_length(const char *bytes, apr_size_t length)
     UChar32 c;
 
     if (!(*bytes & 0x80)) {
-        return 1;                /* which most are, and each body has many */
+        return 1;                /* the usual case, checked first */
     }
     U8_NEXT((const uint8_t *) bytes, end, most, c);
     return c < 0 ? 0 : (apr_size_t) end;
@@ -89,13 +89,13 @@ static const char *fold_ascii(apr_pool_t *pool, const char *text)
     return folded;
 }
 
-/* A string in UTF-16, as ICU works on it. */
+/* A string in UTF-16, for ICU. */
 typedef struct {
     UChar *units;
     int32_t length;
 } utf16_t;
 
-/* ICU's way to say how much room it needs is to be called without any. */
+/* ICU returns the size that it needs when it is called without room. */
 
 static int normalise_utf16(utf16_t *text, const UNormalizer2 *form,
                            apr_pool_t *pool)
@@ -157,7 +157,8 @@ static const char *to_utf8(const utf16_t *from, apr_pool_t *pool)
     return U_SUCCESS(status) ? text : NULL;
 }
 
-/* What ICU cannot work on is its own key: nothing ill-formed gets here. */
+/* A text that ICU cannot process is its own key; ill-formed text does not get
+ * here. */
 static const char *icu_key(apr_pool_t *pool, const char *text,
                            const UNormalizer2 *first)
 {
@@ -207,14 +208,14 @@ int scim_text_is_unambiguous(apr_pool_t *pool, const char *text)
                && U_SUCCESS(status));
 }
 
-/* What a name cannot have */
+/* Characters that a name cannot have */
 
-/* Symbols for Unicode, gaps on paper. */
+/* Symbols in Unicode that are blank on paper. */
 #define BRAILLE_BLANK 0x2800
 #define OBJECT_REPLACEMENT 0xfffc
 #define NULL_NOTEHEAD 0x1d159
 
-/* No characters at all; scim.fold_case needs one that no name has. */
+/* Not characters; scim.fold_case needs one that no name has. */
 #define FIRST_NONCHARACTER 0xfdd0
 #define LAST_NONCHARACTER 0xfdef
 
@@ -265,7 +266,7 @@ static int is_blank(UChar32 c)
     return is_space(c) || is_control(c) || is_invisible(c);
 }
 
-/* Whether next stands for a letter that joins with what is before it. */
+/* Whether c, before or after a joiner, is a letter that joins. */
 static int joins(UChar32 c, int before)
 {
     int type = u_getIntPropertyValue(c, UCHAR_JOINING_TYPE);
@@ -274,10 +275,10 @@ static int joins(UChar32 c, int before)
            || type == (before ? U_JT_LEFT_JOINING : U_JT_RIGHT_JOINING);
 }
 
-/* Invisible characters that names are written with because they change how
- * their neighbours look: joiners in Persian and Indic names (RFC 5892 appendix
- * A.1) and in emoji, variation selectors behind ideographs (Japanese) and
- * emoji.  before and after are 0 at the ends. */
+/* Whether c is an invisible character that names need because it changes the
+ * shape of its neighbours: joiners in Persian and Indic names (RFC 5892
+ * appendix A.1) and in emoji, variation selectors behind ideographs (Japanese)
+ * and emoji.  before and after are 0 at the ends. */
 static int shapes_neighbours(UChar32 before, UChar32 c, UChar32 after)
 {
     int is_emoji = u_hasBinaryProperty(before, UCHAR_EXTENDED_PICTOGRAPHIC)
@@ -297,8 +298,7 @@ static int shapes_neighbours(UChar32 before, UChar32 c, UChar32 after)
                                                UCHAR_EXTENDED_PICTOGRAPHIC));
 }
 
-/* What is wrong with c in a name, as a format for its code point; NULL for
- * nothing. */
+/* The flaw of c in a name, as a format for its code point, or NULL. */
 static const char *flaw_in(UChar32 before, UChar32 c, UChar32 after,
                            scim_text_name_e kind)
 {
@@ -342,7 +342,7 @@ const char *scim_text_flaw(apr_pool_t *pool, const char *text,
     return NULL;
 }
 
-/* Whether every character is as is() says. */
+/* Whether is() is true for every character. */
 static int consists_of(const char *text, int (*is)(UChar32 c))
 {
     const uint8_t *bytes = (const uint8_t *) text;

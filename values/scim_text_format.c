@@ -2,7 +2,7 @@
 /* The formats of single values, see scim_text.h: booleans, numbers, dates,
  * base64, UUIDs, URIs and the keys of organizations.
  *
- * None needs more of Unicode than that all of their characters are ASCII.
+ * All of them consist of ASCII characters.
  */
 #include "values/scim_text.h"
 
@@ -38,7 +38,7 @@ static int read_char(const char **at, char wanted)
     return *(*at)++ == wanted;
 }
 
-/* Up to the microsecond; further digits are dropped. */
+/* Down to the microsecond; further digits are dropped. */
 static int read_fraction(const char **at, int *microseconds)
 {
     int unit = 100000;
@@ -56,7 +56,7 @@ static int read_fraction(const char **at, int *microseconds)
     return 1;
 }
 
-/* "Z", "+05:30" or nothing, in seconds; and then the end. */
+/* "Z", "+05:30" or nothing, in seconds; then the end of the text. */
 static int read_zone(const char **at, int *offset)
 {
     int sign = **at == '-' ? -1 : 1;
@@ -132,7 +132,7 @@ const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)
     apr_time_t microseconds = instant % APR_USEC_PER_SEC;
     apr_time_exp_t t;
 
-    /* APR would give an instant before 1970 a negative fraction. */
+    /* APR would use a negative fraction for an instant before 1970. */
     if (microseconds < 0) {
         microseconds += APR_USEC_PER_SEC;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The work of a request, see scim_work.h: a number that becomes smaller. */
+/* The work of a request, see scim_work.h: a number that decreases. */
 #include "values/scim_work.h"
 
 #include "values/scim_json.h"
@@ -12,7 +12,7 @@ scim_work_t scim_work_begin(void)
 }
 
 /* Lengths are below 2^26 (SCIMMaxBodySize) and units below 2^12: a product
- * does not overflow, and what is below 0 is left there. */
+ * does not overflow, and nothing is subtracted from a number below 0. */
 void scim_work_take(scim_work_t *work, apr_size_t count, apr_size_t units)
 {
     if (work && work->left >= 0) {

@@ -2,9 +2,10 @@
 /* Bulk requests, see scim_bulk.h for states, passes and the pipeline.
  *
  * scim_bulk_message.c has read the message into operations.  In this order:
- * references are resolved (resolve, which a resource type calls when it meets
- * one); an operation is checked and performed; its result is kept; creations
- * go together; the second pass; and run_all, which goes through the list.
+ * references are resolved (by resolve, which a resource type calls when it
+ * finds one); an operation is checked and performed; its result is kept;
+ * creations are sent together; the second pass; and run_all, which runs the
+ * list.
  */
 #include "resources/scim_bulk.h"
 
@@ -18,16 +19,17 @@
 
 #define RESPONSE_URN "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 
-/* An operation that needs another one has it run first, within itself; so
- * deep at most, what is deeper waits for the second pass. */
+/* If an operation needs another one, that runs first, within it, up to this
+ * depth; deeper ones wait for the second pass. */
 #define MAX_DEPTH 32
 
-/* So many resources are created before the answer to the first is awaited. */
+/* The most creations that are sent before the answer to the first is
+ * awaited. */
 #define MAX_AHEAD 64
 
-#define OPERATION_WORK 20000     /* units, beside what it does */
+#define OPERATION_WORK 20000     /* units, besides the work of its type */
 
-/* One operation under way: the baton of scim_call_t.resolve. */
+/* A running operation: the baton of scim_call_t.resolve. */
 typedef struct {
     scim_bulk_t *bulk;
     scim_bulk_op_t *operation;
@@ -73,7 +75,7 @@ static int is_creation(const scim_bulk_op_t *operation)
 static void run_operation(scim_bulk_t *bulk, scim_bulk_op_t *operation);
 static void run_and_settle(scim_bulk_t *bulk, scim_bulk_op_t *operation);
 
-/* For nobody, nothing more is done. */
+/* If the client has gone, nothing more is done. */
 static int is_stopped(const scim_bulk_t *bulk)
 {
     const scim_call_t *call = bulk->call;
@@ -85,8 +87,8 @@ static int is_stopped(const scim_bulk_t *bulk)
                              && bulk->errors >= bulk->errors_allowed);
 }
 
-/* Creations may need each other in a circle, and are complete when all have
- * run; any other operation needs a complete one. */
+/* Creations may need each other in a circle, and are complete when all of them
+ * have run; any other operation needs a complete one. */
 static void run_needed(scim_bulk_t *bulk, const scim_bulk_op_t *for_whom,
                        scim_bulk_op_t *post)
 {
@@ -113,8 +115,8 @@ static void need(const run_t *run, scim_bulk_op_t *post)
     operation->is_incomplete |= post->id == NULL;
 }
 
-/* The first POST that operation needs and that is not done, or is yet to be
- * run; NULL: there is none. */
+/* The first POST that operation needs and that is not done or, if is_waiting,
+ * has not been run; or NULL. */
 static scim_bulk_op_t *needed(const scim_bulk_op_t *operation, int is_waiting)
 {
     int i;
@@ -131,8 +133,8 @@ static scim_bulk_op_t *needed(const scim_bulk_op_t *operation, int is_waiting)
     return NULL;
 }
 
-/* The id behind a bulkId; NULL, for a creation: it will be known in the second
- * pass. */
+/* The id of the POST with bulk_id; NULL, only for a creation, if it is not
+ * known before the second pass. */
 static scim_error_t *resolve(const char **id, void *baton,
                              const char *bulk_id, apr_pool_t *pool)
 {
@@ -160,7 +162,7 @@ static scim_error_t *resolve(const char **id, void *baton,
     return NULL;
 }
 
-/* Of the types that take changes. */
+/* The endpoints of the types that can be changed. */
 static const char *endpoints(apr_pool_t *pool)
 {
     const scim_resource_t *const *resource = scim_resources;
@@ -175,8 +177,8 @@ static const char *endpoints(apr_pool_t *pool)
     return list;
 }
 
-/* The resource type of the path, and what follows "Users/" in it as *id;
- * *is_collection when nothing does. */
+/* The resource type of the path, and the rest after "Users/" as *id;
+ * *is_collection if there is no rest. */
 static scim_error_t *read_path(scim_bulk_op_t *operation, int *is_collection,
                                const scim_call_t *call)
 {
@@ -296,8 +298,8 @@ static scim_error_t *perform(cJSON **made, scim_call_t *call, run_t *run)
 
 /* Results */
 
-/* A failed POST has no location; of a path that names no resource it is what
- * was sent. */
+/* A failed POST has no location; if a path names no resource, the location is
+ * the path as it was sent. */
 static void put_location(scim_bulk_t *bulk, scim_bulk_op_t *operation)
 {
     const method_t *method = method_of(operation);
@@ -347,7 +349,7 @@ static void put_success(scim_bulk_t *bulk, scim_bulk_op_t *operation,
                        apr_itoa(bulk->call->pool, status));
 }
 
-/* For the organization's administrators, as if it had been a request. */
+/* For the organization's administrators, as for a single request. */
 static void keep_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
                          const scim_error_t *error)
 {
@@ -369,7 +371,7 @@ static int is_revocation(const scim_error_t *error)
            || error->kind == SCIM_E_SWITCHED_OFF;
 }
 
-/* That a token was revoked is told once, whatever it still had to do. */
+/* The revocation of a token is stored once, for all remaining operations. */
 static void keep_error(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
                        const scim_error_t *error)
 {
@@ -426,7 +428,7 @@ static void take_notes(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
     }
 }
 
-/* The surroundings of one operation, whose memory goes with pool. */
+/* The context of one operation, whose memory is in pool. */
 static scim_call_t call_of(run_t *run, apr_pool_t *pool)
 {
     scim_call_t call = *run->bulk->call;
@@ -473,9 +475,9 @@ static void run_operation(scim_bulk_t *bulk, scim_bulk_op_t *operation)
     apr_pool_destroy(pool);
 }
 
-/* Creations that need nothing of each other go out together. */
+/* Creations that do not need each other are sent together. */
 
-/* Whether a reference may be in it; if in doubt, yes. */
+/* Whether value may contain a reference; if in doubt, yes. */
 static int refers(const cJSON *value)
 {
     const cJSON *child;
@@ -491,8 +493,8 @@ static int refers(const cJSON *value)
     return 0;
 }
 
-/* The type whose creations operation is one of that may go out with others;
- * NULL: it may not. */
+/* The resource type, if operation is a creation that may be sent with others;
+ * or NULL. */
 static const scim_resource_t *goes_ahead(const scim_bulk_t *bulk,
                                          const scim_bulk_op_t *operation)
 {
@@ -536,8 +538,8 @@ static void send_creation(creation_t *creation, scim_bulk_t *bulk,
     }
 }
 
-/* What is wrong with a creation may need a look into the database, for which
- * there is no place among the creations that were sent: it waits. */
+/* The error of a creation may need another query, which cannot run among the
+ * creations that were sent: it waits. */
 static int is_refused(const creation_t *creation)
 {
     return creation->error && scim_error_status(creation->error->kind) < 500;
@@ -555,7 +557,7 @@ static void receive_creation(creation_t *creation)
     finish(&creation->run, &creation->call, creation->error, made);
 }
 
-/* Run the creations of resource's type from operation on, count of them. */
+/* Run count creations of resource's type, beginning with operation. */
 static scim_error_t *run_together(scim_bulk_t *bulk,
                                   const scim_resource_t *resource,
                                   scim_bulk_op_t *operation, int count)
@@ -607,7 +609,7 @@ static scim_error_t *put_references(cJSON **made, scim_call_t *call,
                                          operation->data);
 }
 
-/* What a creation that fails has made must not stay. */
+/* A failed creation must leave nothing behind. */
 static scim_error_t *undo(cJSON **unused, scim_call_t *call,
                           const scim_bulk_op_t *operation)
 {
@@ -641,7 +643,7 @@ static void run_again(scim_bulk_t *bulk, scim_bulk_op_t *operation,
     apr_pool_destroy(pool);
 }
 
-/* Whoever fails makes those fail that need him. */
+/* When a creation fails, those that need it fail, too. */
 static void undo_dependent(scim_bulk_t *bulk)
 {
     int undone;
@@ -675,8 +677,8 @@ static void complete(scim_bulk_t *bulk)
     }
 }
 
-/* The next creation that waits although another one needs it: the chain of
- * those that need each other was longer than MAX_DEPTH. */
+/* The next creation that is still waiting although another one needs it: the
+ * chain of references was longer than MAX_DEPTH. */
 static scim_bulk_op_t *left_waiting(const scim_bulk_t *bulk)
 {
     int i;
@@ -693,8 +695,8 @@ static scim_bulk_op_t *left_waiting(const scim_bulk_t *bulk)
     return NULL;
 }
 
-/* With what it needs, so that nothing of it is open when the next operation
- * comes. */
+/* Run operation and those that it needs, so that all are complete before the
+ * next operation. */
 static void run_and_settle(scim_bulk_t *bulk, scim_bulk_op_t *operation)
 {
     int depth = bulk->depth;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_bulk_message: what a BulkRequest asks for, before any of it is run.
- * Its shape is read as generously as that of other bodies
- * (rules/scim_shape.h). */
+/* scim_bulk_message: reads a BulkRequest, before any of it is run.  Its shape
+ * is interpreted like that of other bodies (rules/scim_shape.h). */
 #include "resources/scim_bulk_message.h"
 
 #include <limits.h>
@@ -23,7 +22,7 @@ static scim_error_t *no_request(scim_call_t *call, const char *why)
                       "The body is not a BulkRequest: %s.", why);
 }
 
-/* A number of errors, in text too unless strict; -1 for what is none. */
+/* A number of errors, unless strict also as a string; -1 for other values. */
 static int number_of_errors(const cJSON *value, int strict)
 {
     const char *text = strict ? NULL : cJSON_GetStringValue(value);
@@ -37,9 +36,9 @@ static int number_of_errors(const cJSON *value, int strict)
            ? (int) number : -1;
 }
 
-/* Client libraries write 0 for a number that nobody has set, and other servers
- * take it for no limit.  As a limit it would have no meaning: before the first
- * error nothing can be stopped by one. */
+/* Client libraries send 0 for a number that is not set, and other servers take
+ * it for no limit.  A limit of 0 would have no meaning: nothing can be stopped
+ * before the first error. */
 static scim_error_t *read_errors_allowed(scim_bulk_t *bulk,
                                          const cJSON *message)
 {
@@ -75,7 +74,7 @@ const char *scim_bulk_text(const scim_bulk_t *bulk, const cJSON *object,
     return cJSON_GetStringValue(member_of(bulk, object, name));
 }
 
-/* A condition in another form is one that cannot be kept. */
+/* A condition in another form cannot be checked. */
 static int is_empty_text(const scim_bulk_t *bulk, const cJSON *value)
 {
     return cJSON_IsString(value)

@@ -2,9 +2,9 @@
 /* Cursors, see scim_cursor.h.
  *
  * A cursor is base64url of a MAC and a JSON payload: the direction, the key
- * and id of a row, the total, the count, and when it ends.  The MAC is
- * HMAC-SHA-256 by the organization's key over the payload and over what the
- * list was asked for.
+ * and id of a row, the total, the count, and its end of validity.  The MAC is
+ * HMAC-SHA-256 with the organization's key, over the payload and the
+ * parameters of the list.
  */
 #include "resources/scim_cursor.h"
 
@@ -23,8 +23,8 @@
 #define MAC_BYTES 16
 #define MAX_LENGTH 8192
 
-/* What a cursor is bound to: all that decides which rows come in which
- * order. */
+/* The list that a cursor is bound to: all parameters that select and order its
+ * rows. */
 static const char *list_of(const scim_principal_t *principal,
                            const scim_page_t *page, apr_pool_t *pool)
 {
@@ -35,7 +35,7 @@ static const char *list_of(const scim_principal_t *principal,
                         page->descending, page->bound_to);
 }
 
-/* HMAC-SHA-256 of the list and the payload, cut; 0 when libcrypto fails. */
+/* HMAC-SHA-256 of the list and the payload, cut; 0 if libcrypto fails. */
 static int authenticate(unsigned char *mac, const char *payload,
                         apr_size_t length, const scim_principal_t *principal,
                         const scim_page_t *page, apr_pool_t *pool)
@@ -91,8 +91,8 @@ static scim_error_t *invalid(apr_pool_t *pool)
                       " from page to page.");
 }
 
-/* The bytes of a cursor; NULL when it is not the text that we make of them,
- * for decoding alone would pass over some changes. */
+/* The bytes of a cursor; NULL if it is not exactly the text that we would make
+ * of them, because decoding ignores some changes. */
 static const unsigned char *bytes_of(apr_size_t *length, const char *cursor,
                                      apr_pool_t *pool)
 {
@@ -106,7 +106,7 @@ static const unsigned char *bytes_of(apr_size_t *length, const char *cursor,
            ? bytes : NULL;
 }
 
-/* The payload of a cursor that is ours, or NULL. */
+/* The payload of a cursor of this list, or NULL. */
 static cJSON *payload_of(const scim_principal_t *principal,
                          const scim_page_t *page, apr_pool_t *pool)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The difference that a change makes, see scim_events.h.
+/* The differences of a change, see scim_events.h.
  *
- * Both sides are compared attribute by attribute; an attribute that differs
- * goes into "changed" as a name and into "data" with both values.
+ * Both sides are compared attribute by attribute; if one differs, its name is
+ * put into "changed" and both values into "data".
  */
 #include "resources/scim_events.h"
 
@@ -12,7 +12,7 @@
 #include "values/scim_json.h"
 #include "values/scim_role.h"
 
-/* A comparison under way: the names that differ and both sides' values. */
+/* A comparison: the names that differ and the values of both sides. */
 typedef struct {
     apr_array_header_t *names;
     cJSON *before;
@@ -69,7 +69,7 @@ static const char *const role_kinds[SCIM_ROLE_COUNT] = {
     "urn:mod_scim:event:role:guest"
 };
 
-/* -1: it is none of them. */
+/* -1 for none of them. */
 static int role_of_resource(const cJSON *resource)
 {
     const cJSON *roles = scim_json_member(resource, "roles");
@@ -78,7 +78,7 @@ static int role_of_resource(const cJSON *resource)
     return role ? scim_role_of(role) : -1;
 }
 
-/* What was asked for, then what it means. */
+/* The kind of the request, then the kinds that follow from it. */
 static const char *kinds_of(const cJSON *before, const cJSON *after,
                             const char *kind, apr_pool_t *pool)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the change feed, see scim_feed.h.
  *
- * scim_feed_read asks for a batch of events behind a position, gives each to
- * the reader, moves the position, and asks again, at once or after a pause.
- * Where the order of events begins and ends is decided in SQL (schema.sql,
- * scim.feed and scim.feed_position).
+ * scim_feed_read selects a batch of events behind a position, gives each to
+ * the reader, moves the position, and selects again, at once or after a pause.
+ * SQL decides where the order of events begins and ends (schema.sql, scim.feed
+ * and scim.feed_position).
  */
 #include "resources/scim_feed.h"
 
@@ -13,10 +13,10 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-/* So often a reader looks that has read all.  It does not LISTEN: one that is
- * stopped, or whose output is, would keep PostgreSQL's queue of notifications
- * from being emptied, and a full queue stops all writers; nor does a
- * notification come through a pooler. */
+/* A reader that has read all events asks again at this interval.  It does not
+ * use LISTEN: a reader that is stopped, or whose output is, would keep
+ * PostgreSQL's queue of notifications from being emptied, and a full queue
+ * stops all writers; and poolers do not pass notifications on. */
 #define LOOK_AGAIN apr_time_from_msec(100)
 #define ASK_AGAIN apr_time_from_sec(1)
 
@@ -43,8 +43,8 @@ const char *scim_feed_position_text(const scim_feed_position_t *position,
                        NULL);
 }
 
-/* The numbers of a sequence (1) or a position (3) with the dots in between;
- * 0: it is neither. */
+/* Split a sequence (1 number) or a position (3 numbers, with dots); returns
+ * the number of numbers, or 0 if it is neither. */
 static int split(char *numbers[3], char *text)
 {
     int count = 0;
@@ -67,7 +67,7 @@ static int split(char *numbers[3], char *text)
     }
 }
 
-/* Without a row, the beginning. */
+/* Move to the position in the row or, without a row, to the beginning. */
 static void move_to_row(scim_feed_position_t *position,
                         const scim_rows_t *rows)
 {
@@ -79,8 +79,9 @@ static void move_to_row(scim_feed_position_t *position,
             scim_rows_value(rows, 0, 1), scim_rows_value(rows, 0, 2));
 }
 
-/* Behind an event of any organization, of which a reader of all has come to
- * know; for a reader of one, behind the latest of that one's before it. */
+/* Move behind an event of any organization, whose sequence comes from a reader
+ * of all; for a reader of one organization, behind its latest event before
+ * that. */
 static scim_error_t *find_among_all(scim_feed_position_t *position,
                                     int *is_there, scim_db_t *db,
                                     const char *sequence,
@@ -173,7 +174,7 @@ static scim_error_t *take_rows(scim_feed_position_t *position,
     return reader->flush ? reader->flush(reader->baton) : NULL;
 }
 
-/* Where the rows begin, if that is not the position. */
+/* Move to the beginning of the rows, if that is before the position. */
 static scim_error_t *go_back(scim_feed_position_t *position,
                              const scim_rows_t *rows,
                              const scim_feed_reader_t *reader)
@@ -191,7 +192,7 @@ static scim_error_t *go_back(scim_feed_position_t *position,
     return NULL;
 }
 
-/* There is always a row; without events, it says where the reader is. */
+/* There is always a row; without events, it has the position of the reader. */
 static scim_error_t *read_batch(int *count, scim_feed_position_t *position,
                                 scim_db_t *db,
                                 const scim_feed_reader_t *reader,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of accounts, see scim_names.h.  Each rule is asked about a
- * value that changes, and its error names the attribute and the character. */
+/* Names of accounts, see scim_names.h.  Rules apply to values that change, and
+ * their errors name the attribute and the character. */
 #include "resources/scim_names.h"
 
 #include <string.h>
@@ -45,8 +45,8 @@ scim_error_t *scim_names_check_roles(scim_call_t *call,
 
 /* The rules of the profile managed */
 
-/* Domains are compared as DNS has them: UTS 46, so that case and form of what
- * is not ASCII do not matter. */
+/* Domains are compared as in DNS: by UTS 46, so that case and Unicode forms do
+ * not matter. */
 static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
 {
     const char *wanted = scim_text_domain(call->pool,
@@ -72,8 +72,8 @@ static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
                       call->principal->domains);
 }
 
-/* One @ with something on both sides, a dot in the domain or not, and no
- * blank: what every mail system agrees on. */
+/* One @ with text on both sides, a dot in the domain or not, and no blank: all
+ * mail systems accept that. */
 static int is_address(const char *text)
 {
     const char *at = strchr(text, '@');
@@ -96,8 +96,8 @@ static scim_error_t *check_user_name(scim_call_t *call,
     return check_domain(call, user_name);
 }
 
-/* userName and displayName are refused by the database too, but not in these
- * words. */
+/* The database refuses wrong values of userName and displayName too, but with
+ * other messages. */
 scim_error_t *scim_names_check(scim_call_t *call, const cJSON *resource,
                                const cJSON *before)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists over all resource types, see scim_root.h.
  *
- * Each type is a source with its list function.  A page by index asks one
- * source after the other for what is missing; a page by cursor has the rows of
- * one source, and its cursors name it.
+ * Each type is a source with its list function.  A page by index is filled
+ * from one source after the other; a page by cursor has rows of one source,
+ * and its cursors name the source.
  */
 #include "resources/scim_root.h"
 
@@ -29,7 +29,8 @@ static int has_attribute(const scim_resource_t *resource, scim_call_t *call,
     return !scim_query_sort_operand(&operand, name, &resolver, call->pool);
 }
 
-/* What has no value for the order comes last, and first when descending. */
+/* Sources without the attribute of the order come last, or first when
+ * descending. */
 static void put_in_order(sources_t sources, scim_call_t *call,
                          const scim_page_t *page)
 {
@@ -80,7 +81,7 @@ static scim_error_t *list_by_index(scim_list_t *list, scim_call_t *call,
     return NULL;
 }
 
-/* A cursor is that of a source, with the name of its type before it. */
+/* A cursor is the cursor of a source, with the name of its type in front. */
 #define AFTER_NAME "."
 
 static const char *named(const char *cursor, const scim_resource_t *source,
@@ -90,8 +91,9 @@ static const char *named(const char *cursor, const scim_resource_t *source,
                                 NULL) : NULL;
 }
 
-/* The cursor of source in that of the list; NULL: it is another source's, or
- * none, for only the whole list has a beginning that anybody can name. */
+/* The cursor of source in the cursor of the list; NULL if it belongs to
+ * another source, or is empty: only the whole list can begin with an empty
+ * cursor. */
 static const char *own_cursor(const char *cursor,
                               const scim_resource_t *source)
 {
@@ -102,7 +104,7 @@ static const char *own_cursor(const char *cursor,
            && cursor[length + 1] ? cursor + length + 1 : NULL;
 }
 
-/* What a page of one source is asked for with. */
+/* The page of one source. */
 static scim_page_t page_of(const scim_page_t *page,
                            const scim_resource_t *source,
                            const char *cursor, apr_pool_t *pool)
@@ -125,7 +127,7 @@ static const char *beginning_of(scim_call_t *call, const scim_page_t *page,
                                   call->pool), source, call->pool);
 }
 
-/* Only how many there are. */
+/* The number of resources only. */
 static scim_error_t *count_source(apr_int64_t *total, scim_call_t *call,
                                   const scim_page_t *page,
                                   const scim_resource_t *source)
@@ -156,8 +158,8 @@ static scim_error_t *list_source(scim_list_t *list, scim_call_t *call,
     return NULL;
 }
 
-/* The source whose cursor it is, with its own in *cursor.  One that is none's
- * is given to the last, which says so. */
+/* The source of the cursor; *cursor becomes the source's own.  A cursor of no
+ * source is given to the last one, which refuses it. */
 static int source_of(const char **cursor, const sources_t sources)
 {
     int i = 0;
@@ -173,8 +175,8 @@ static int source_of(const char **cursor, const sources_t sources)
     return i;
 }
 
-/* The total of those that are not on the page; *follows is the first of them
- * behind it that has something, NULL: none has. */
+/* Add the totals of the sources that are not on the page; *follows is the
+ * first one after the page that has resources, or NULL. */
 static scim_error_t *count_others(const scim_resource_t **follows,
                                   scim_list_t *list, scim_call_t *call,
                                   const scim_page_t *page,
@@ -198,7 +200,8 @@ static scim_error_t *count_others(const scim_resource_t **follows,
     return NULL;
 }
 
-/* Of the first source from that of the cursor on that has something. */
+/* A page of the first source that has resources, from the cursor's source
+ * on. */
 static scim_error_t *list_by_cursor(scim_list_t *list, scim_call_t *call,
                                     const scim_page_t *page,
                                     const sources_t sources)

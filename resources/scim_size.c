@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How large an account may be, see scim_size.h: the bytes of its JSON text,
- * without what the server makes, which is measured and taken off. */
+ * without the attributes that the server makes, whose size is subtracted. */
 #include "resources/scim_size.h"
 
 #include <string.h>
@@ -9,9 +9,9 @@
 
 #include "values/scim_json.h"
 
-/* Bytes that count for SCIMMaxResourceSize: not those that the server makes or
- * that the columns active and role have, so that whoever is too large already
- * can be deactivated and lose his role. */
+/* The bytes that count for SCIMMaxResourceSize: without the attributes that
+ * the server makes or that the columns active and role have, so that an
+ * account that is too large can still be deactivated and lose its role. */
 static apr_size_t size_of(scim_call_t *call, const cJSON *resource)
 {
     const cJSON *roles = scim_json_member(resource, "roles");

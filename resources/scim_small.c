@@ -12,7 +12,7 @@
 typedef struct {
     const cJSON **resources;
     int count;
-    scim_operand_t order;        /* name NULL: as they come */
+    scim_operand_t order;        /* name NULL: unsorted */
     int descending;
 } selection_t;
 
@@ -68,7 +68,7 @@ static scim_error_t *select_from(selection_t *s, scim_call_t *call,
     return NULL;
 }
 
-/* The place in the selection where the page of a cursor begins. */
+/* The index in the selection where the page of a cursor begins. */
 static scim_error_t *place_of_cursor(int *place, scim_call_t *call,
                                      const scim_page_t *page,
                                      const selection_t *s)

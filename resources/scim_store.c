@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all resources that are rows have in common, see scim_store.h. */
+/* Operations that all types share whose resources are rows, see
+ * scim_store.h. */
 #include "resources/scim_store.h"
 
 #include <apr_strings.h>
@@ -54,9 +55,8 @@ scim_error_t *scim_store_check_version(scim_call_t *call, const char *version)
 
 /* Changes */
 
-/* Each lost race means that another writer got through, so this many
- * concurrent writers of one row are served before one is asked to come
- * back. */
+/* Each lost race means that another writer succeeded, so this many concurrent
+ * writers of one row succeed before a client is asked to try again. */
 #define MAX_RACES 200
 
 static scim_error_t *check_presence(scim_call_t *call)
@@ -66,7 +66,7 @@ static scim_error_t *check_presence(scim_call_t *call)
                         "The client has gone away.") : NULL;
 }
 
-/* One try, with memory of its own. */
+/* The context of one attempt, with its own memory. */
 static scim_call_t round_of(const scim_call_t *call)
 {
     scim_call_t round = *call;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parser of filters and paths, see scim_filter.h.
  *
- * By recursive descent, a function for each rule of the grammar, which is
+ * By recursive descent, with a function for each rule of the grammar, which is
  * quoted above it.  A name is resolved as soon as it is read, so that operator
- * and literal are checked against the attribute where they stand, and an error
- * has its position.  Paths of PATCH share everything below the level of and,
- * or and not.
+ * and literal can be checked against the attribute immediately, and an error
+ * has its position.  Paths of PATCH share all functions below the level of
+ * and, or and not.
  */
 #include "scim_filter.h"
 
@@ -33,7 +33,7 @@ typedef struct {
                | BIT(SCIM_OP_LE))
 #define SUBSTRING (BIT(SCIM_OP_CO) | BIT(SCIM_OP_SW) | BIT(SCIM_OP_EW))
 
-/* Which operators fit which values, and the literal that they need. */
+/* The operators for each kind of values, and the literal that they need. */
 static const struct {
     unsigned operators;
     const char *literal;
@@ -66,7 +66,7 @@ static const struct {
 static scim_error_t *parse_or(scim_filter_t **filter, parser_t *in)
     SCIM_CHECKED;
 
-/* What stands at a place, for a message. */
+/* The text at a place, for a message. */
 static const char *shown_place(const char *at, apr_pool_t *pool)
 {
     return *at ? apr_psprintf(pool, "'%.40s'", at) : "the end";
@@ -107,7 +107,7 @@ static apr_size_t name_length(const char *at)
     return length;
 }
 
-/* Take word, in any case, if it stands here as a whole. */
+/* Skip the whole word, in any case, if it is here. */
 static int take_word(parser_t *in, const char *word)
 {
     apr_size_t length = strlen(word);
@@ -133,8 +133,8 @@ static scim_filter_t *make_node(parser_t *in, scim_filter_kind_e kind,
 
 /* Names */
 
-/* An unknown attribute of a path is told apart from a malformed path; in a
- * filter both are invalidFilter. */
+/* For a path, an unknown attribute and a malformed path are different errors;
+ * for a filter both are invalidFilter. */
 static scim_error_t *resolve_operand(scim_operand_t *operand, parser_t *in,
                                      const char *name, apr_size_t length,
                                      int for_comparison)
@@ -246,8 +246,8 @@ static scim_error_t *expect(parser_t *in, char wanted, const char *called)
     return NULL;
 }
 
-/* The filter between brackets, on elements of operand; also in paths, where
- * its errors are those of a filter. */
+/* The filter in brackets, on elements of operand.  In a path, too, its errors
+ * are those of a filter. */
 static scim_error_t *parse_brackets(scim_filter_t **filter, parser_t *in,
                                     const scim_operand_t *operand)
 {
@@ -269,8 +269,8 @@ static scim_error_t *parse_brackets(scim_filter_t **filter, parser_t *in,
     return NULL;
 }
 
-/* valuePath = attrPath "[" valFilter "]", and what Entra ID asks for:
- * valuePath "." subAttr compareOp compValue */
+/* valuePath = attrPath "[" valFilter "]", and Entra ID's form: valuePath "."
+ * subAttr compareOp compValue */
 static scim_error_t *parse_element(scim_filter_t **filter, parser_t *in,
                                    const char *name, apr_size_t length)
 {
@@ -304,7 +304,7 @@ static scim_error_t *parse_group(scim_filter_t **filter, parser_t *in)
     return expect(in, ')', "')', 'and' or 'or'");
 }
 
-/* Whether "not" and "(" stand here; only then is it the operator. */
+/* Skip "not" if "(" follows; only then is it the operator. */
 static int take_not(parser_t *in)
 {
     const char *start = in->at;
@@ -398,7 +398,7 @@ scim_error_t *scim_filter_parse(scim_filter_t **filter, const char *text,
     return *in.at ? unexpected(&in, "'and', 'or' or the end") : NULL;
 }
 
-/* The sub-attribute behind the brackets. */
+/* The sub-attribute after the brackets. */
 static scim_error_t *parse_path_sub(scim_path_t *path, parser_t *in)
 {
     const char *name = ++in->at;
@@ -423,8 +423,8 @@ apr_size_t scim_path_name_length(const char *path)
     return name_length(path);
 }
 
-/* Whether what follows the name of an attribute that nobody knows is a path's
- * rest: brackets with something in them, a sub-attribute, the end. */
+/* Check the rest of a path after an unknown attribute: it may have brackets
+ * that are not empty, and then a sub-attribute. */
 static scim_error_t *check_path_rest(parser_t *in)
 {
     const char *opened = in->at;

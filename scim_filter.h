@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_filter: the filter and path grammar of RFC 7644 (figures 1 and 7),
- * text to tree, and the tree applied to JSON.
+/* scim_filter: the filter and path grammar of RFC 7644 (figures 1 and 7), from
+ * text to a tree, and the tree applied to JSON.
  *
- * The tree knows no schema.  Names are resolved while parsing by a function
- * that the layer above gives (scim_schema_resolver), so that every error has
- * its position, and a finished tree needs no further checking: operator and
- * literal fit the attribute.
+ * The tree does not use schemas.  During parsing, names are resolved by a
+ * function of the layer above (scim_schema_resolver), so that every error has
+ * its position, and the tree needs no further checks: operator and literal fit
+ * the attribute.
  */
 #ifndef SCIM_FILTER_H
 #define SCIM_FILTER_H
@@ -29,7 +29,7 @@ typedef enum {
     SCIM_COMPARE_BOOLEAN,
     SCIM_COMPARE_NUMBER,
     SCIM_COMPARE_INSTANT,     /* dateTime */
-    SCIM_COMPARE_BINARY,      /* base64 text, compared by case */
+    SCIM_COMPARE_BINARY,      /* base64 text, compared with case */
     SCIM_COMPARE_NONE         /* complex without value: pr, eq/ne null only */
 } scim_compare_e;
 
@@ -40,13 +40,13 @@ typedef enum {
 
 struct scim_attribute_t;
 
-/* What a name stands for: where the value is in a resource's JSON, and how it
- * is compared.  All strings are in the schema's own spelling and static. */
+/* The meaning of a name: the place of the value in a resource's JSON, and its
+ * comparison.  All strings are static and have the schema's spelling. */
 typedef struct {
     const char *container;    /* extension URN that holds name, or NULL */
     const char *name;         /* member; within brackets the sub-attribute;
-                               * NULL for the schema as a whole, which without
-                               * container is the core's */
+                               * NULL for a whole schema, which is the core
+                               * schema if there is no container */
     const char *sub;          /* sub-attribute of name, or NULL */
     int multi_valued;         /* name holds an array */
     int absent_is_false;      /* boolean whose absence means false: primary */
@@ -56,9 +56,9 @@ typedef struct {
 } scim_operand_t;
 
 /* Resolve length bytes of name: within is NULL at the top, else the operand
- * before the bracket, and name is then a sub-attribute of it.  An unknown
- * name is SCIM_E_UNKNOWN_ATTRIBUTE.  for_comparison asks for the default
- * sub-attribute "value" where name is complex and has one (AMB-17).  */
+ * before the bracket, and name is its sub-attribute.  An unknown name is
+ * SCIM_E_UNKNOWN_ATTRIBUTE.  With for_comparison, a complex attribute means
+ * its sub-attribute "value", if it has one (AMB-17). */
 typedef scim_error_t *scim_resolve_fn(scim_operand_t *operand,
                                       const void *baton,
                                       const char *name, apr_size_t length,
@@ -68,10 +68,9 @@ typedef scim_error_t *scim_resolve_fn(scim_operand_t *operand,
 typedef struct {
     scim_resolve_fn *resolve;
     const void *baton;
-    int lenient;              /* take "True", True and true for a boolean, in
-                               * any case, and a bare word for a string or
-                               * a dateTime
-                               * (clients.md E11, E40, E55, H6, H9) */
+    int lenient;              /* accept "True", True and true for a boolean, in
+                               * any case, and a bare word for a string or a
+                               * dateTime (clients.md E11, E40, E55, H6, H9) */
 } scim_resolver_t;
 
 typedef enum {
@@ -80,7 +79,7 @@ typedef enum {
     SCIM_LITERAL_STRING,
     SCIM_LITERAL_BOOLEAN,
     SCIM_LITERAL_NUMBER,
-    SCIM_LITERAL_INSTANT      /* string too: text as written */
+    SCIM_LITERAL_INSTANT      /* also a string: text as written */
 } scim_literal_e;
 
 typedef struct {
@@ -97,8 +96,8 @@ typedef enum {
     SCIM_FILTER_AND, SCIM_FILTER_OR, SCIM_FILTER_NOT,
     SCIM_FILTER_COMPARE,
     SCIM_FILTER_ELEMENT       /* operand[left]: one element meets all of left;
-                               * attr[f].sub op v is parsed to attr[f and sub
-                               * op v] (clients.md E12) */
+                               * attr[f].sub op v becomes attr[f and sub op v]
+                               * (clients.md E12) */
 } scim_filter_kind_e;
 
 typedef struct scim_filter_t scim_filter_t;
@@ -111,48 +110,48 @@ struct scim_filter_t {
     scim_literal_t literal;   /* COMPARE */
 };
 
-/* Parse text as a filter.  Errors are SCIM_E_INVALID_FILTER whose detail has
- * the position (bytes from 0), what stands there and what was expected. */
+/* Parse text as a filter.  Errors are SCIM_E_INVALID_FILTER; the detail has
+ * the position (bytes from 0), the text found there and the expected one. */
 scim_error_t *scim_filter_parse(scim_filter_t **filter, const char *text,
                                 const scim_resolver_t *resolver,
                                 apr_pool_t *pool) SCIM_CHECKED;
 
 /* A PATCH path (RFC 7644 figure 7): name, name.sub, name[filter],
- * name[filter].sub, each with or without URN, or a schema's URN alone. */
+ * name[filter].sub, each with or without URN, or only a schema's URN. */
 typedef struct {
-    scim_operand_t operand;   /* with sub, whether written before or after
-                               * the brackets */
+    scim_operand_t operand;   /* its sub may be written before or after the
+                               * brackets */
     scim_filter_t *filter;    /* NULL without brackets */
 } scim_path_t;
 
-/* Parse text as a PATCH path.  Errors: SCIM_E_INVALID_PATH; between the
- * brackets SCIM_E_INVALID_FILTER; SCIM_E_UNKNOWN_ATTRIBUTE for a well-formed
- * path to an attribute that the schema does not have. */
+/* Parse text as a PATCH path.  Errors: SCIM_E_INVALID_PATH; in the brackets
+ * SCIM_E_INVALID_FILTER; SCIM_E_UNKNOWN_ATTRIBUTE for a well-formed path to an
+ * attribute that the schema does not have. */
 scim_error_t *scim_path_parse(scim_path_t *path, const char *text,
                               const scim_resolver_t *resolver,
                               apr_pool_t *pool) SCIM_CHECKED;
 
-/* How many bytes of path its attribute's name has: up to brackets or the end
- * or what cannot be in a name. */
+/* The number of bytes of the attribute's name in path: up to brackets, the
+ * end, or a character that a name cannot have. */
 apr_size_t scim_path_name_length(const char *path);
 
-/* What is compared instead of text, in pool, or text itself. */
+/* The comparison key of text, in pool, or text itself. */
 const char *scim_filter_key(scim_compare_e compare, const char *text,
                             apr_pool_t *pool);
 
-/* Whether resource, in the schema's spelling, meets filter.  For the filter
+/* Whether resource, in the schema's spelling, matches filter.  For the filter
  * of a path, resource is one element of the multi-valued attribute. */
 int scim_filter_match(const scim_filter_t *filter, const cJSON *resource,
                       apr_pool_t *pool);
 
-/* The same at the expense of work.  When that is used up, which the caller
- * checks, the result says nothing. */
+/* The same with a limit.  The result is meaningless when work is used up,
+ * which the caller checks. */
 int scim_filter_match_within(const scim_filter_t *filter,
                              const cJSON *resource, scim_work_t *work,
                              apr_pool_t *pool);
 
 /* The order of two resources by the single value of operand: negative, 0 or
- * positive; one without a value comes after one with (RFC 7644 section
+ * positive; a resource without a value comes last (RFC 7644 section
  * 3.4.2.3). */
 int scim_filter_order(const scim_operand_t *operand, const cJSON *a,
                       const cJSON *b, apr_pool_t *pool);

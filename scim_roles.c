@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ADMIN, USER and GUEST, see scim_roles.h.
  *
- * The first half decides what the roles of an account amount to, before it is
- * stored and after it was read.  The second half is the resource type Role.
+ * The first half determines the role of an account from its roles, before it
+ * is stored and after it was read.  The second half is the resource type Role.
  */
 #include "scim_roles.h"
 
@@ -20,9 +20,9 @@ static const char *const displays[SCIM_ROLE_COUNT] = {
     "Administrator", "User", "Guest"
 };
 
-/* What accounts have of them */
+/* The roles of accounts */
 
-/* The static spelling of a role, whatever case was sent, or NULL. */
+/* The role as a static string, for a value in any case; or NULL. */
 static const char *known_role(const cJSON *element)
 {
     const char *value = scim_json_text(element, "value");
@@ -53,7 +53,8 @@ static const cJSON *choose_role(const cJSON *roles)
     return first;
 }
 
-/* How many there are; an element without a value is not one. */
+/* Note unknown roles and return their number; elements without a value do not
+ * count. */
 static int note_unknown(const cJSON *roles, apr_array_header_t *notes)
 {
     const cJSON *element;
@@ -70,7 +71,7 @@ static int note_unknown(const cJSON *roles, apr_array_header_t *notes)
     return unknown;
 }
 
-/* The one element of the profile managed, made from the chosen one. */
+/* The single element of the profile managed, made from the chosen one. */
 static void put_single(cJSON *resource, const cJSON *chosen,
                        const char *role)
 {

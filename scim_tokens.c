@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bearer tokens, see scim_tokens.h.
  *
- * A token is "scim_" and 64 hexadecimal digits, at random.  The database has
- * its SHA-256 alone, which is computed here, so no statement ever holds a
- * token.
+ * A token is "scim_" and 64 random hexadecimal digits.  The database has only
+ * its SHA-256, which is computed here, so no statement ever has a token.
  */
 #include "scim_tokens.h"
 
@@ -38,7 +37,7 @@ int scim_tokens_is_possible(const char *secret)
            && strspn(secret + prefix, "0123456789abcdef") == 2 * SECRET_BYTES;
 }
 
-/* The SHA-256 of secret as the text of a bytea; NULL when libcrypto fails. */
+/* The SHA-256 of secret as the text of a bytea; NULL if libcrypto fails. */
 static const char *hash_of_token(const char *secret, apr_pool_t *pool)
 {
     const char *hash = scim_digest_hex(secret, SCIM_DIGEST_BYTES, pool);
@@ -51,7 +50,7 @@ static scim_error_t *refused_token(apr_pool_t *pool)
     return scim_error(pool, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN);
 }
 
-/* Its failure is no reason to refuse the request. */
+/* The request is not refused if this fails. */
 static void record_use(scim_db_t *db, const scim_principal_t *principal)
 {
     const char *values[] = { principal->organization_id,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts as Users, see scim_users.h.
  *
- * From the top: a row becomes a resource; settle and what it calls are the
- * rules that a resource must meet before it is stored; then the writes.  PUT
- * and PATCH share change_account, which reads the account, transforms it,
- * settles it and writes it on the condition that it still has the version that
- * was read, and starts again when another writer was faster.  Each write is
- * one statement that stores the events as well.
+ * From the top: a row becomes a resource; settle and the functions that it
+ * calls apply the rules for a resource before it is stored; then the writes.
+ * PUT and PATCH share change_account, which reads the account, transforms it,
+ * settles it and writes it if it still has the version that was read;
+ * otherwise another writer was faster, and it starts again.  Each write is one
+ * statement that stores the events as well.
  */
 #include "scim_users.h"
 
@@ -26,7 +26,7 @@
 #include "values/scim_bounds.h"
 #include "values/scim_text.h"
 
-/* Attributes that are columns of their own, in the order of the last values of
+/* Attributes that have columns, in the order of the last values of
  * ACCOUNT_INSERT and ACCOUNT_UPDATE; all others are in account.attributes. */
 static const struct {
     const char *name;
@@ -45,7 +45,7 @@ static const scim_store_t accounts = {
     SCIM_ACCOUNT_COLUMNS, scim_accounts_read
 };
 
-/* An account as it was read. */
+/* An account that was read. */
 typedef struct {
     cJSON *resource;
     const char *id;
@@ -54,7 +54,7 @@ typedef struct {
     int sync_eligible;
 } account_t;
 
-/* What a request wants to make of an account. */
+/* Makes the resource that a request wants from the stored account. */
 typedef scim_error_t *transform_fn(cJSON **wanted, scim_call_t *call,
                                    const account_t *account,
                                    const cJSON *body);
@@ -155,7 +155,7 @@ static scim_error_t *get_user(cJSON **user, scim_call_t *call, const char *id)
 
 /* The rules of the profile managed */
 
-/* A part of a name; NULL for one that nobody sees. */
+/* A part of a name; NULL if it is invisible. */
 static const char *part_of_name(const cJSON *name, const char *part)
 {
     const char *text = scim_json_text(name, part);
@@ -188,8 +188,9 @@ static void put_default(cJSON *resource, const char *name, const char *text)
     }
 }
 
-/* Set at creation, the token issuer's values when absent; a later change is
- * accepted and ignored, strictly it is an error (RFC 7644 section 3.5). */
+/* Immutable attributes get their values at creation, by default the token
+ * issuer's.  A later change is ignored; strictly it is an error (RFC 7644
+ * section 3.5). */
 static scim_error_t *settle_immutable(scim_call_t *call, cJSON *resource,
                                       const cJSON *before)
 {
@@ -229,9 +230,9 @@ static scim_error_t *resolve_bulk_id(const char **id, scim_call_t *call,
                         reference);
 }
 
-/* The one reference that a User holds.  "bulkId:x" is the id of what another
- * operation of the bulk request makes (RFC 7644 section 3.7.2); $ref alone
- * ends in the id (RFC 7643 section 2.4). */
+/* manager is the only reference in a User.  "bulkId:x" is the id of the
+ * resource that another operation of the bulk request creates (RFC 7644
+ * section 3.7.2); $ref without value ends in the id (RFC 7643 section 2.4). */
 static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
                                      const cJSON *before)
 {
@@ -286,7 +287,7 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
     return NULL;
 }
 
-/* Who may come in is changed by a value only, never by the want of one. */
+/* A missing value must not let a person in or out. */
 static void settle_active(cJSON *resource, const cJSON *before)
 {
     if (!scim_json_member(resource, "active")) {
@@ -297,8 +298,8 @@ static void settle_active(cJSON *resource, const cJSON *before)
     }
 }
 
-/* resource as the rules of this server want it; *role is what its roles
- * amount to.  before is the stored resource, NULL at creation. */
+/* Settle resource; *role is the role that its roles result in.  before is the
+ * stored resource, NULL at creation. */
 static scim_error_t *settle(const char **role, scim_call_t *call,
                             cJSON *resource, const cJSON *before)
 {
@@ -325,7 +326,7 @@ static scim_error_t *settle(const char **role, scim_call_t *call,
 
 /* Writing */
 
-/* What is left for account.attributes when the columns are taken out. */
+/* The resource without the columns, for account.attributes. */
 static const char *attributes_of(scim_call_t *call, const cJSON *resource)
 {
     cJSON *rest = scim_json_copy(resource, call->pool);
@@ -338,7 +339,7 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
     scim_json_drop(rest, "id");
     scim_json_drop(rest, "meta");
     scim_json_drop(manager_of(rest), "$ref");
-    /* A missing list would be filled from the column by the database. */
+    /* The database would derive a missing list from the column. */
     if (!scim_json_member(rest, "roles")) {
         scim_json_put(rest, "roles", cJSON_CreateArray());
     }
@@ -349,7 +350,7 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
 #define EVENT_VALUES 7
 #define INSERT_VALUES (4 + EVENT_VALUES + COLUMN_VALUES)
 
-/* The last parameters of INSERT and UPDATE, columns and JSON. */
+/* The last parameters of INSERT and UPDATE: columns and JSON. */
 static void put_columns(const char **values, scim_call_t *call,
                         const cJSON *resource, const char *role)
 {
@@ -385,7 +386,7 @@ static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
                       scim_json_text(resource, "userName"));
 }
 
-/* What INSERT gets, and the resource that it makes. */
+/* The parameters of INSERT, and the resource that it creates. */
 static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
                                     scim_call_t *call, const cJSON *body,
                                     int managed, int sync_eligible,
@@ -417,8 +418,8 @@ static scim_error_t *read_inserted(cJSON **user, scim_call_t *call,
            : scim_accounts_read(user, call, rows, 0, 1);
 }
 
-/* What is not enough for a new account may be the name of an old one: a client
- * that takes that over on 409 must not be sent away with 400. */
+/* A User that is not valid for a new account may have the userName of an
+ * existing one: a client that takes that over after 409 must not get 400. */
 static scim_error_t *or_conflict(scim_call_t *call, const cJSON *wanted,
                                  scim_error_t *error)
 {
@@ -515,7 +516,7 @@ static scim_error_t *check_writable(scim_call_t *call,
     return NULL;
 }
 
-/* The account, when the request may change it. */
+/* Read the account, if the request may change it. */
 static scim_error_t *read_writable(account_t *account, scim_call_t *call,
                                    const char *id)
 {
@@ -524,7 +525,7 @@ static scim_error_t *read_writable(account_t *account, scim_call_t *call,
     return check_writable(call, account);
 }
 
-/* Whether the write was lost to another one: no row had the version. */
+/* *lost: another write was faster, and no row had the version. */
 static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                             const account_t *account, const cJSON *wanted,
                             const char *role, const char *kind)
@@ -555,7 +556,7 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     return *lost ? NULL : scim_accounts_read(user, call, rows, 0, 1);
 }
 
-/* What a request makes of an account. */
+/* A change of an account by a request. */
 typedef struct {
     cJSON **user;
     const char *id;
@@ -587,7 +588,7 @@ static scim_error_t *change_account(cJSON **user, scim_call_t *call,
     return scim_store_change(call, try_to_change, &change);
 }
 
-/* A new $ref beside the old value names another manager. */
+/* A new $ref together with the old value is another manager. */
 static void follow_reference(cJSON *manager, const cJSON *before)
 {
     const char *id = scim_json_text(manager, "value");
@@ -611,7 +612,7 @@ static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
     return NULL;
 }
 
-/* Of the body it was created from, the manager alone. */
+/* Only the manager of the body from which the account was created. */
 static scim_error_t *apply_manager(cJSON **wanted, scim_call_t *call,
                                    const account_t *account,
                                    const cJSON *body)
@@ -660,7 +661,8 @@ static void keep_immutable(scim_call_t *call, cJSON *wanted,
     }
 }
 
-/* The roles of a body, by their own name, with the core URN or within it. */
+/* The roles of a body: by their name, with the core URN in front, or in an
+ * object of that URN. */
 static const cJSON *sent_roles(scim_call_t *call, const cJSON *body)
 {
     const char *urn = scim_user_type.core->urn;
@@ -679,8 +681,8 @@ static const cJSON *sent_roles(scim_call_t *call, const cJSON *body)
     return scim_shape_of_list(roles, &call->rules, call->pool);
 }
 
-/* Nobody is demoted because a client has nothing to say about roles; a list,
- * be it empty, says something (clients.md H19). */
+/* A request that does not mention roles must not change them; a list does
+ * mention them, even an empty one (clients.md H19). */
 static int says_nothing_of_roles(scim_call_t *call, const cJSON *body)
 {
     const cJSON *roles = sent_roles(call, body);
@@ -689,8 +691,8 @@ static int says_nothing_of_roles(scim_call_t *call, const cJSON *body)
            && scim_shape_is_absent(roles, &call->rules);
 }
 
-/* What a PUT does not take away by any form of absence: what was set for good,
- * and the roles; settle sees to active. */
+/* A PUT without them does not remove immutable attributes and roles, whatever
+ * the form of absence; settle handles active. */
 static scim_error_t *apply_replacement(cJSON **wanted, scim_call_t *call,
                                        const account_t *account,
                                        const cJSON *body)
@@ -751,7 +753,7 @@ static scim_error_t *try_to_make_eligible(int *lost, scim_call_t *call,
     if (account.sync_eligible) {
         return NULL;
     }
-    *lost = 1;                   /* the next look tells */
+    *lost = 1;                   /* the next attempt finds out */
     values[1] = account.id;
     values[5] = account.version;
     return scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
@@ -763,7 +765,7 @@ scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)
     return scim_store_change(call, try_to_make_eligible, (void *) id);
 }
 
-/* A manager that was made by the same bulk request, but later. */
+/* Add a manager that the same bulk request created later. */
 static scim_error_t *put_manager_in(cJSON **user, scim_call_t *call,
                                     const char *id, const cJSON *body)
 {

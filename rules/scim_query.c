@@ -3,13 +3,13 @@
  *
  * scim_filter has parsed the text and resolved its names by the attribute
  * tables, so every comparison here has an operator and a literal that fit.
- * The tree is written from the root down, each function returning the text of
- * a boolean expression; writer_t collects the values, and parameter() gives
- * each its $n.  The text depends on the shape of the filter only, never on its
+ * The tree is written from the root down; each function returns the text of a
+ * boolean expression; writer_t collects the values, and parameter() gives each
+ * its $n.  The text depends only on the shape of the filter, never on its
  * values.
  *
- * The attribute table says where a value is stored, and that decides among
- * three kinds of comparison:
+ * There are three kinds of comparison, depending on where the attribute table
+ * says that a value is stored:
  *
  * 1. In a column (column_condition; column_list_condition for schemas).  The
  *    stored comparison key where there is one, else the column, folded where
@@ -33,19 +33,18 @@
  *                             WHERE ... (e.v->>'value') ...)
  *    Presence (pr) is a jsonpath, for which an empty string is not present.
  *
- * Brackets (element_condition) ask for one element that meets the whole inner
- * filter.  The equalities that it demands are put into one element, for
- * containment; that is all where there is nothing else in it, and else it
- * finds candidates, which EXISTS then looks at, with e.v in the place of
- * a.attributes.
+ * Brackets (element_condition) match one element that meets the whole inner
+ * filter.  The equalities that it requires are put into one element, for
+ * containment.  If there are other terms, that only finds candidates, which
+ * EXISTS then checks, with e.v in the place of a.attributes.
  *
  * NULL: a comparison whose operand is unassigned may be NULL instead of false.
- * Under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So
- * nothing stands between a comparison and its index.  "ne" is IS DISTINCT
- * FROM, true for what is unassigned.
+ * Under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So a
+ * comparison needs no test for NULL, which would keep it from its index.  "ne"
+ * is IS DISTINCT FROM, which is true for unassigned attributes.
  *
- * At the end: find_keys tells the caller which plan to expect, and scim_query_
- * order makes a sort key by the same rules.
+ * At the end, find_keys finds out whether one plan serves all values, and
+ * scim_query_order makes a sort key by the same rules.
  */
 #include "rules/scim_query.h"
 
@@ -63,7 +62,7 @@ typedef struct {
     int in_element;              /* between brackets: the element is e.v */
 } writer_t;
 
-/* How SQL spells an operator between two keys; the others are functions. */
+/* The SQL of operators between two keys; the others are functions. */
 static const char *const sql_operators[] = {
     [SCIM_OP_EQ] = "=", [SCIM_OP_NE] = "IS DISTINCT FROM",
     [SCIM_OP_GT] = ">", [SCIM_OP_GE] = ">=",
@@ -73,14 +72,14 @@ static const char *const sql_operators[] = {
 
 static const char *condition(writer_t *w, const scim_filter_t *filter);
 
-/* The next parameter, as $n. */
+/* Add a parameter; returns it as $n. */
 static const char *parameter(writer_t *w, const char *value)
 {
     APR_ARRAY_PUSH(w->query->parameters, const char *) = value;
     return apr_psprintf(w->pool, "$%d", w->query->parameters->nelts);
 }
 
-/* Where the last segment of path starts, before end: its slash. */
+/* The slash before the last segment of path, before end. */
 static const char *last_segment(const char *path, const char *end)
 {
     while (end > path && *--end != '/') {
@@ -88,8 +87,8 @@ static const char *last_segment(const char *path, const char *end)
     return end;
 }
 
-/* A URL without the version segment means the same resource (RFC 7643 §2.4,
- * RFC 7644 §3.13): with it. */
+/* A URL without the version segment means the same resource as one with it
+ * (RFC 7643 §2.4, RFC 7644 §3.13); returns the latter. */
 static const char *with_version(writer_t *w, const char *url)
 {
     const char *prefix = w->query->location_prefix;
@@ -119,8 +118,8 @@ static const char *literal_text(writer_t *w, const scim_filter_t *filter)
            ? with_version(w, literal->text) : literal->text;
 }
 
-/* The key of ASCII is its lower case.  To ask PL/pgSQL for it would take
- * half as long as to find the row. */
+/* The key of ASCII is its lower case.  A call of PL/pgSQL for it would take
+ * half as long as finding the row. */
 static const char *user_name_key(writer_t *w, const char *n)
 {
     return apr_pstrcat(w->pool, "CASE WHEN octet_length(", n, "::text) ="
@@ -129,7 +128,7 @@ static const char *user_name_key(writer_t *w, const char *n)
                        " END", NULL);
 }
 
-/* The literal as a key that can be compared with the value's. */
+/* The literal as a key for a comparison with the value's key. */
 static const char *literal_key(writer_t *w, const scim_filter_t *filter)
 {
     const char *n = parameter(w, literal_text(w, filter));
@@ -150,7 +149,7 @@ static const char *literal_key(writer_t *w, const scim_filter_t *filter)
     }
 }
 
-/* value op literal, value being a key already. */
+/* value op literal; value is already a key. */
 static const char *compare(writer_t *w, const scim_filter_t *filter,
                            const char *value)
 {
@@ -180,7 +179,7 @@ static int is_text(scim_compare_e kind)
            || kind == SCIM_COMPARE_EXACT || kind == SCIM_COMPARE_BINARY;
 }
 
-/* What scim.fold returns has the collation of its argument; the index on it
+/* The result of scim.fold has the collation of its argument; the index on it
  * has "C", which is the same in every cluster. */
 static const char *folded(writer_t *w, const char *text)
 {
@@ -188,7 +187,7 @@ static const char *folded(writer_t *w, const char *text)
                        NULL);
 }
 
-/* The key of the value in a column. */
+/* The comparison key of a value in a column. */
 static const char *column_key(writer_t *w, const scim_operand_t *operand)
 {
     const scim_attribute_t *leaf = scim_attribute_of(operand);
@@ -210,8 +209,7 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
            : leaf->column;
 }
 
-/* The id that an equality on id or meta.location asks for; NULL when no
- * row can have it. */
+/* The id in an equality on id or meta.location; NULL if no row can have it. */
 static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 {
     const char *text = literal_text(w, filter);
@@ -247,7 +245,7 @@ static const char *column_condition(writer_t *w, const scim_filter_t *filter)
               : "FALSE";
 }
 
-/* A column that holds a list, never an empty one: schemas. */
+/* A column with a list that is never empty: schemas. */
 static const char *column_list_condition(writer_t *w,
                                          const scim_filter_t *filter)
 {
@@ -267,13 +265,13 @@ static const char *column_list_condition(writer_t *w,
 
 /* Members of a.attributes */
 
-/* The names come from the attribute tables, where none has a quote. */
+/* Names are from the attribute tables and have no quotes. */
 static const char *quoted(writer_t *w, const char *name, char quote)
 {
     return apr_psprintf(w->pool, "%c%s%c", quote, name, quote);
 }
 
-/* The jsonpath of the operand's values, or of its elements without sub. */
+/* The jsonpath of the operand's values or, without sub, of its elements. */
 static const char *json_path(writer_t *w, const scim_operand_t *o,
                              const char *sub)
 {
@@ -309,8 +307,8 @@ static const char *member(writer_t *w, const scim_operand_t *o,
                        quoted(w, o->name, '\''), ")", NULL);
 }
 
-/* jsonb is compared, not cast: a cast would fail on what an application may
- * have stored there. */
+/* jsonb is compared, not cast, because a cast would fail on some values that
+ * an application may have stored there. */
 static const char *boolean_condition(writer_t *w,
                                      const scim_filter_t *filter,
                                      const char *value)
@@ -331,7 +329,7 @@ static const char *boolean_condition(writer_t *w,
                         sql_operators[filter->op]);
 }
 
-/* One value, single-valued or of an element e.v. */
+/* One value: of a single-valued attribute, or of an element e.v. */
 static const char *value_condition(writer_t *w, const scim_filter_t *filter,
                                    const scim_operand_t *o)
 {
@@ -350,7 +348,7 @@ static const char *value_condition(writer_t *w, const scim_filter_t *filter,
                    : apr_pstrcat(w->pool, text, " COLLATE \"C\"", NULL));
 }
 
-/* pr: anything but null and the empty string, at any depth there is. */
+/* pr: anything except null and the empty string, at any depth. */
 static const char *presence(writer_t *w, const scim_operand_t *o)
 {
     const char *path = json_path(w, o, o->sub);
@@ -362,7 +360,7 @@ static const char *presence(writer_t *w, const scim_operand_t *o)
                         is_complex ? ".*" : "");
 }
 
-/* Containment: what the index on scim.fold_json(attributes) answers. */
+/* Containment, for the index on scim.fold_json(attributes) */
 
 static int is_containable(const scim_filter_t *filter)
 {
@@ -378,7 +376,7 @@ static cJSON *literal_json(const scim_literal_t *literal)
            ? cJSON_CreateString(literal->text) : cJSON_CreateTrue();
 }
 
-/* value in the place where operand's values are. */
+/* A document with value in the place of operand's values. */
 static cJSON *placed(const scim_operand_t *operand, cJSON *value)
 {
     cJSON *document = cJSON_CreateObject();
@@ -398,8 +396,8 @@ static cJSON *placed(const scim_operand_t *operand, cJSON *value)
     return document;
 }
 
-/* The folded document finds, the document as it is decides where case
- * counts. */
+/* The folded document uses the index; with case, the document itself is
+ * compared as well. */
 static const char *containment(writer_t *w, cJSON *wanted, int exactly)
 {
     const char *n = parameter(w, scim_json_print(scim_json_own(wanted,
@@ -434,8 +432,8 @@ static const char *contained_value(writer_t *w, const scim_filter_t *filter)
     return containment(w, placed(o, value), is_exact(o));
 }
 
-/* Any element: there is one that fits, or for what fits an unassigned value,
- * there is none at all. */
+/* Any element matches.  If an unassigned value matches, so does a list without
+ * elements. */
 static const char *any_value_condition(writer_t *w,
                                        const scim_filter_t *filter)
 {
@@ -485,8 +483,8 @@ static int is_all_containable(const scim_filter_t *filter)
            : is_containable(filter);
 }
 
-/* Put the eq terms that filter demands into element; 0 when two of them ask
- * for different values of one sub-attribute. */
+/* Put the eq terms that filter requires into element; 0 if two of them require
+ * different values of one sub-attribute. */
 static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
 {
     if (filter->kind == SCIM_FILTER_AND) {
@@ -505,8 +503,8 @@ static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
     return 1;
 }
 
-/* One element meets all of filter->left: by containment alone where that says
- * it all, else with containment to find candidates. */
+/* One element matches all of filter->left: only by containment if that is
+ * enough, otherwise with containment to find candidates. */
 static const char *element_condition(writer_t *w,
                                      const scim_filter_t *filter)
 {
@@ -535,7 +533,7 @@ static const char *element_condition(writer_t *w,
 
 /* Trees */
 
-/* meta as a whole is always there. */
+/* meta as a whole always exists. */
 static int is_always_present(const scim_operand_t *operand)
 {
     const scim_attribute_t *subs = operand->attribute->subs;
@@ -578,7 +576,7 @@ static const char *condition(writer_t *w, const scim_filter_t *filter)
     }
 }
 
-/* What every matching row has by a key column. */
+/* Whether a key column finds every matching row. */
 static void find_keys(scim_query_t *query, const scim_filter_t *filter)
 {
     const scim_attribute_t *attribute = filter->operand.attribute;
@@ -610,7 +608,7 @@ const char *scim_query_condition(scim_query_t *query,
 
 /* Order */
 
-/* The value of the primary element, else of the first (RFC 7644 section
+/* The value of the primary element, or of the first one (RFC 7644 section
  * 3.4.2.3). */
 static const char *chosen_value(writer_t *w, const scim_operand_t *o,
                                 const char *arrow)
@@ -621,8 +619,8 @@ static const char *chosen_value(writer_t *w, const scim_operand_t *o,
                         json_path(w, o, NULL), o->name, arrow, o->sub);
 }
 
-/* A key has to fit into a cursor, so only the beginning of a text counts that
- * no column bounds. */
+/* A key must fit into a cursor, so only the beginning of a text counts if no
+ * column limits its length. */
 static const char *member_key(writer_t *w, const scim_operand_t *o)
 {
     int is_boolean = o->compare == SCIM_COMPARE_BOOLEAN;
@@ -681,7 +679,7 @@ scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
         order->key = member_key(&w, &operand);
     }
     else {
-        /* URLs of one organization differ in the id alone. */
+        /* URLs of one organization differ only in the id. */
         order->key = scim_attribute_of(&operand)->is_location
                      ? apr_pstrcat(pool, "(", column,
                                    "::text COLLATE \"C\")", NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_query: a filter tree as an SQL condition.
  *
- * The text holds nothing but what the attribute tables say and $n; values are
+ * The text has only parts from the attribute tables and $n; values are
  * parameters (FLT-68).  The row is called "a".
  */
 #ifndef SCIM_QUERY_H
@@ -14,39 +14,39 @@
 #include "scim_filter.h"
 
 typedef struct {
-    apr_array_header_t *parameters; /* of const char *, in order $1, $2, ...;
-                                     * the caller may have put some in */
-    const char *location_prefix;    /* what meta.location starts with, up to
+    apr_array_header_t *parameters; /* of const char *, in the order $1, $2,
+                                     * ...; the caller may have added some */
+    const char *location_prefix;    /* the beginning of meta.location, up to
                                      * the id: ".../v2/Users/" */
-    int indexed;                    /* set by scim_query_condition: every row
-                                     * is found by an equality on a key column
-                                     * (userName, externalId, id), so that one
-                                     * plan serves all values */
-    int at_most_one;                /* set too: no two rows can match */
+    int indexed;                    /* set by scim_query_condition: an equality
+                                     * on a key column (userName, externalId,
+                                     * id) finds every row, so that one plan
+                                     * serves all values */
+    int at_most_one;                /* also set: no two rows can match */
 } scim_query_t;
 
-/* filter as the text of a boolean SQL expression in pool, never NULL as a
- * truth value that matters; its values are appended to query->parameters,
- * all as text.  The expression selects what scim_filter_match selects. */
+/* filter as the text of a boolean SQL expression in pool, where NULL has the
+ * same effect as false; its values are appended to query->parameters, all as
+ * text.  The expression selects the same resources as scim_filter_match. */
 const char *scim_query_condition(scim_query_t *query,
                                  const scim_filter_t *filter,
                                  apr_pool_t *pool);
 
-/* What rows are ordered by. */
+/* The order of rows. */
 typedef struct {
-    const char *key;     /* SQL expression, NULL where a row has no value */
+    const char *key;     /* SQL expression, NULL if a row has no value */
     const char *type;    /* SQL type of the key */
 } scim_order_t;
 
-/* What sortBy=name sorts by.  What has no values to sort by, or is unknown, is
- * SCIM_E_INVALID_VALUE. */
+/* The operand of sortBy=name.  An unknown name, or an attribute without values
+ * to sort by, is SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_query_sort_operand(scim_operand_t *operand,
                                       const char *name,
                                       const scim_resolver_t *resolver,
                                       apr_pool_t *pool) SCIM_CHECKED;
 
-/* The order by the attribute called name (RFC 7644 section 3.4.2.3); errors
- * as for scim_query_sort_operand. */
+/* The order by the attribute name (RFC 7644 section 3.4.2.3); errors as for
+ * scim_query_sort_operand. */
 scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
                                const char *name,
                                const scim_resolver_t *resolver,

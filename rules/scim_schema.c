@@ -2,9 +2,9 @@
 /* Names by the attribute tables, see scim_schema.h.
  *
  * The resolver turns a name of a filter, a path or a list of attributes, with
- * or without URN, into the row of a table.  Requests are brought into shape
- * by scim_normalise.c, resources are checked by scim_validate.c, answers are
- * made by scim_projection.c.
+ * or without URN, into the row of a table.  Requests are normalised by
+ * scim_normalise.c, resources are checked by scim_validate.c, answers are made
+ * by scim_projection.c.
  */
 #include "rules/scim_schema.h"
 
@@ -34,7 +34,7 @@ const scim_resource_type_t *scim_resource_type_named(const char *name)
 
 /* Characteristics */
 
-/* Most differ in their first letter. */
+/* Most names differ in their first letter. */
 static int has_name(const scim_attribute_t *attribute, const char *name)
 {
     return ((*attribute->name ^ *name) & ~('a' ^ 'A')) == 0
@@ -111,7 +111,7 @@ static int is_primary_flag(const scim_attribute_t *attribute)
            && strcmp(attribute->name, "primary") == 0;
 }
 
-/* attribute is what operand's values are compared as. */
+/* The comparison of operand's values, which are values of attribute. */
 static void put_leaf(scim_operand_t *operand,
                      const scim_attribute_t *attribute)
 {
@@ -126,7 +126,7 @@ static void put_sub(scim_operand_t *operand, const scim_attribute_t *sub)
     put_leaf(operand, sub);
 }
 
-/* A sub-attribute between brackets. */
+/* A sub-attribute in brackets. */
 static scim_error_t *resolve_within(scim_operand_t *operand,
                                     const char *name,
                                     const scim_operand_t *within,
@@ -146,8 +146,8 @@ static scim_error_t *resolve_within(scim_operand_t *operand,
     return NULL;
 }
 
-/* How much of name is urn: 0 when it does not start with it.  Old jobs of
- * Entra ID write a dot behind it (clients.md E48). */
+/* The length of urn at the beginning of name, or 0.  Old jobs of Entra ID
+ * write a dot after it (clients.md E48). */
 static apr_size_t urn_length(const char *name, const char *urn)
 {
     apr_size_t length = strlen(urn);
@@ -157,8 +157,9 @@ static apr_size_t urn_length(const char *name, const char *urn)
            ? length : 0;
 }
 
-/* The schema whose URN name starts with; *rest is what follows it, "" for the
- * URN alone.  URNs hold ':' and '.', so they are matched as a whole. */
+/* The schema whose URN is at the beginning of name; *rest is the text after
+ * it, "" for the URN alone.  URNs contain ':' and '.', so they are matched as
+ * a whole. */
 static const scim_schema_t *schema_of(const scim_resource_type_t *type,
                                       const char *name, const char **rest)
 {
@@ -194,7 +195,7 @@ static int is_well_formed(const char *name)
     return c != name && c[-1] != '.';
 }
 
-/* Where an unqualified name is looked up, first to last. */
+/* Look up a name without URN in all schemas, in their order. */
 static const scim_attribute_t *find_anywhere(const scim_resource_type_t *type,
                                              const char *name,
                                              const scim_schema_t **schema)

@@ -15,7 +15,7 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
-/* What is stored already keeps nobody from changing something else. */
+/* A stored value must not prevent changes of other attributes. */
 static int is_as_before(const cJSON *holder, const cJSON *before,
                         const char *name)
 {
@@ -73,8 +73,8 @@ static const char *sub_key(const cJSON *element, const scim_attribute_t *sub,
                            : scim_text_fold(pool, value->valuestring);
 }
 
-/* What makes two elements the same: value and type; without a value, all
- * members (AMB-41). */
+/* The identity of an element: value and type; without a value, all members
+ * (AMB-41). */
 static const char *identity_of(const cJSON *element,
                                const scim_attribute_t *attribute,
                                apr_pool_t *pool)

@@ -2,7 +2,7 @@
 /* mod_scim: SCIM 2.0 provisioning of accounts in PostgreSQL.
  *
  * The module record, directives, hooks and routing.  A request's way through:
- * scim_door knows that it is ours; serve_scim authenticates the bearer token,
+ * scim_door finds that it is ours; serve_scim authenticates the bearer token,
  * before a body is read, finds the route, reads the body, borrows a
  * connection, calls the operation, gives the connection back and writes the
  * answer.
@@ -44,7 +44,7 @@
 module AP_MODULE_DECLARE_DATA scim_module;
 APLOG_USE_MODULE(scim);
 
-/* What is known of a request before its body is read. */
+/* A request before its body is read. */
 typedef struct {
     scim_target_t target;
     const scim_principal_t *principal; /* NULL on a public route */

@@ -59,9 +59,9 @@ int scim_http_is_own_origin(request_rec *r, const char *origin,
 scim_error_t *scim_http_target(scim_target_t *target, request_rec *r)
     SCIM_CHECKED;
 
-/* The public URL of the request's organization and version, without a slash
- * at the end: base_url (the Location's own URL, from SCIMBaseURL) or what
- * httpd knows of itself, never an unchecked Host header. */
+/* The public URL of the request's organization and version, without a slash at
+ * the end: base_url (the Location's own URL, from SCIMBaseURL) or the server's
+ * own URL, never an unchecked Host header. */
 const char *scim_http_base(request_rec *r, const scim_target_t *target,
                            const char *base_url);
 

@@ -19,7 +19,7 @@
  * or not.
  *
  *                                      may be repeated      a write
- *   closed while nobody used it        noticed by sending,  noticed before it
+ *   closed while it was idle           noticed by sending,  noticed before it
  *                                      then as below        is sent: opened,
  *                                                           sent once
  *   lost before it was sent (set-up,   opened again,        opened again,
@@ -153,7 +153,7 @@ scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool);
 /* Between defer and flush, a transaction that sets its synchronous_commit to
  * scim_db_commits is committed without waiting for the disk; scim_db_flush
  * waits for all of them at once, and then they are as durable as if each had
- * waited. It is SCIM_E_UNAVAILABLE if PostgreSQL was restarted in between, or
+ * waited.  It is SCIM_E_UNAVAILABLE if PostgreSQL was restarted in between, or
  * is another server, since a transaction may be lost. */
 scim_error_t *scim_db_defer_flush(scim_db_t *db) SCIM_CHECKED;
 const char *scim_db_commits(const scim_db_t *db); /* NULL: do not set it */

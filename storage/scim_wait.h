@@ -3,7 +3,7 @@
  *
  * libpq's own functions wait without limit for a server that sends nothing:
  * one behind a silent network, one that is frozen, one that waits for a
- * standby. The functions here are the same with a limit.  If there is no
+ * standby.  The functions here are the same with a limit.  If there is no
  * answer, they close the connection (its status is CONNECTION_BAD then) and
  * ask the server to cancel, without waiting for that either.
  */

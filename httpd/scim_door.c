@@ -65,8 +65,8 @@ static int is_one_of(const ap_directive_t *node, const char *const *names)
 static const char *const locations[] = { "<Location", "<LocationMatch",
                                          NULL };
 
-/* Sections for files, which a .htaccess may override, and for proxies, which
- * have no handlers. */
+/* Sections for files, which a .htaccess may override, and for proxied
+ * requests, which our handlers do not serve. */
 static const char *const others[] = {
     "<Directory", "<DirectoryMatch", "<Files", "<FilesMatch", "<Proxy",
     "<ProxyMatch", NULL

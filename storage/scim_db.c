@@ -82,10 +82,10 @@ static PGresult *attempt(scim_db_t *db, const execution_t *what,
     return failed ? failed : execute(db, what);
 }
 
-/* After a lost connection is opened again, the statement is repeated once if
- * it only reads or never reached the server.  An unknown name (26000), a plan
- * that no longer fits (0A000), or a write on a read-only server (25006: the
- * wrong one after a failover) was not executed either. */
+/* A lost connection is opened again, and the statement is sent again once if
+ * it is repeatable or never reached the server.  An unknown name (26000), a
+ * plan that no longer fits (0A000), or a write on a read-only server (25006:
+ * the wrong one after a failover) was not executed either. */
 static int may_repeat(scim_db_t *db, const execution_t *what,
                       const PGresult *result, int sent)
 {

@@ -7,7 +7,7 @@
 
 #define SCIM_DIGEST_BYTES 32
 
-/* The first bytes (at most SCIM_DIGEST_BYTES) of text's SHA-256, as
+/* The first "bytes" bytes (at most SCIM_DIGEST_BYTES) of text's SHA-256, as
  * hexadecimal digits in pool; NULL if libcrypto fails. */
 const char *scim_digest_hex(const char *text, apr_size_t bytes,
                             apr_pool_t *pool);

@@ -2,8 +2,8 @@
 /* scim_pool: the connections of mod_dbd, lent one by one.
  *
  * mod_dbd waits without limit in two cases: for a connection when all are
- * lent, and for a server that does not answer; meanwhile no other thread can
- * borrow or return one.  So it is never asked for more connections than it
+ * lent, and for a server that does not answer, during which no other thread
+ * can borrow or return one.  So it is never asked for more connections than it
  * has, only one thread at a time is in it, and connections that are returned
  * meanwhile are lent again without it, also when PostgreSQL has no room for
  * one more.

@@ -92,9 +92,9 @@ static int is_typographic_quote(const char *at)
            && (unsigned char) at[2] >= 0x98 && (unsigned char) at[2] <= 0x9f;
 }
 
-/* A word without quotation marks.  With typographic ones it is an error: as
- * part of the word they would find no account, and a client that finds none
- * creates a second one. */
+/* A word without quotation marks.  With wrong ones it is an error: as part of
+ * the word they would find no account, and a client that finds none creates a
+ * second one. */
 static int is_bare_word(const char *word)
 {
     if (strchr("'`", *word) || is_typographic_quote(word)) {

@@ -21,6 +21,11 @@ fixture(U3 => userName => 'zoë', externalId => 'ext-2', displayName => 'Zoë "Z
 fixture(U4 => userName => 'amy', title => 'Manager', userType => 'Contractor', name => { familyName => 'Foo', givenName => 'Amy' },
         emails => [{ value => 'amy@example.net', type => 'other' }], (ENT) => { employeeNumber => '0042' });
 sql('UPDATE scim.account SET updated_at = updated_at WHERE organization_id = $1', $org->{id});
+# Two may have been created within one millisecond.
+for my $id (keys %short) {
+    my ($n) = $short{$id} =~ /(\d)/;
+    sql(q{UPDATE scim.account SET created_at = created_at + $2::int * interval '1 second' WHERE id = $1}, $id, $n);
+}
 
 sub order {
     my ($query) = @_;

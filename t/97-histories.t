@@ -54,7 +54,7 @@ sub read_by_sql {
         $went_back++ if $row->[0] eq 't';
         @position = @$row[1 .. 3];
         $read{$row->[3]} = 1;
-        $read{"$row->[3] $row->[4] $row->[6]"} = 1;
+        $read{"$row->[3] $row->[5] $row->[7]"} = 1;
     }
 }
 sub unread_by_sql { return [grep { !$read{$_} } map { join ' ', @$_ } sql("SELECT sequence, account_id, version FROM scim.event WHERE organization_id = \$1 AND account_id IS NOT NULL", $org->{id})] }

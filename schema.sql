@@ -109,6 +109,17 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now()) EXECUTE FUNCTION scim.revocation_waits()'),
             ('CREATE TRIGGER token_revocation_update BEFORE UPDATE OF organization_id, id, hash, expires_at ON scim.token FOR EACH ROW'
              ' EXECUTE FUNCTION scim.revocation_waits()'),
+            ('CREATE TRIGGER user_group_before_write BEFORE INSERT OR UPDATE ON scim.user_group FOR EACH ROW EXECUTE FUNCTION scim.user_group_before_write()'),
+            ('CREATE TRIGGER membership_insert AFTER INSERT ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.count_group_change()'),
+            ('CREATE TRIGGER membership_delete AFTER DELETE ON scim.membership REFERENCING OLD TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.count_group_change()'),
+            ('CREATE TRIGGER subgroup_insert AFTER INSERT ON scim.subgroup REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.count_group_change()'),
+            ('CREATE TRIGGER subgroup_delete AFTER DELETE ON scim.subgroup REFERENCING OLD TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.count_group_change()'),
+            ('CREATE TRIGGER subgroup_nesting AFTER INSERT ON scim.subgroup REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.subgroup_nesting()'),
             ('CREATE TRIGGER organization_revocation BEFORE UPDATE OF provisioning_enabled ON scim.organization FOR EACH ROW'
              ' WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled) EXECUTE FUNCTION scim.revocation_waits()')
         UNION ALL
@@ -116,7 +127,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
         FROM (VALUES
             ('organization', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
             ('organization', 'domains', 'are_domains', 'must be names of domains such as example.com'),
-            ('token', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters')) rule(relation, column_name, rule, refused)
+            ('token', 'name', 'is_name', 'must not be blank or contain control, direction or invisible characters'),
+            ('user_group', 'display_name', 'is_name', 'must not be blank or contain control, direction or invisible characters')) rule(relation, column_name, rule, refused)
         CROSS JOIN (VALUES
             ('CREATE TRIGGER %1$s_%2$s_insert BEFORE INSERT ON scim.%1$s FOR EACH ROW'
              ' WHEN (NOT scim.%3$s(NEW.%2$s)) EXECUTE FUNCTION scim.refuse_value(%2$L, %4$L)'),
@@ -144,8 +156,14 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         -- The members page: any choice of role, state and label is a few ranges
         -- of this index, each in the order of userName.
         ('account_by_label', 'scim.account', '(organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key)'),
+        ('user_group_external_id', 'scim.user_group', '(organization_id, external_id, id)'),
+        ('user_group_created', 'scim.user_group', '(organization_id, created_at, id)'),
+        ('user_group_updated', 'scim.user_group', '(organization_id, updated_at, id)'),
+        ('membership_account', 'scim.membership', '(organization_id, account_id, group_id)'),
+        ('subgroup_child', 'scim.subgroup', '(organization_id, child_id, group_id)'),
         ('token_issuer', 'scim.token', '(organization_id, issuer)'),
         ('event_account', 'scim.event', '(organization_id, account_id, sequence)'),
+        ('event_resource', 'scim.event', '(organization_id, resource_id, sequence) WHERE resource_id IS NOT NULL'),
         ('event_guest', 'scim.event', '(organization_id, sequence) WHERE kind = ''urn:mod_scim:event:role:guest'''),
         -- Finds deleted accounts by name.
         ('event_deleted', 'scim.event', '(organization_id, scim.user_name_key(data #>> ''{before,userName}''))'
@@ -316,7 +334,7 @@ $$;
 DO $$
 DECLARE
     tables CONSTANT regclass[] := ARRAY(
-        SELECT to_regclass('scim.' || name) FROM unnest(ARRAY['account', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version']) name
+        SELECT to_regclass('scim.' || name) FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version']) name
         WHERE to_regclass('scim.' || name) IS NOT NULL);
     mode CONSTANT text := CASE
         WHEN to_regclass('scim.account') IS NULL THEN NULL    -- nobody uses it yet
@@ -455,6 +473,62 @@ CALL pg_temp.comment('COLUMN scim.token.hash', 'SHA-256 of the token. The token 
 CALL pg_temp.comment('COLUMN scim.token.created_at', 'When it was generated');
 CALL pg_temp.comment('COLUMN scim.token.expires_at', 'When it expires; NULL: never');
 CALL pg_temp.comment('COLUMN scim.token.last_used_at', 'Last use, to the minute');
+
+-- Groups.  Members are rows, so that a change of a few does not depend on how many
+-- there are.  The key is not a generated column: with one in a unique key, and a
+-- trigger, PostgreSQL locks a row that is updated as if its key were another one,
+-- and foreign keys that refer to it would have to wait.
+CREATE TABLE IF NOT EXISTS scim.user_group (
+    organization_id   uuid NOT NULL REFERENCES scim.organization,
+    id                uuid NOT NULL DEFAULT gen_random_uuid(),
+    display_name      text NOT NULL CHECK (length(display_name) <= 512),
+    display_name_key  text COLLATE "C" NOT NULL,    -- see scim.user_group_before_write
+    external_id       text COLLATE "C" CHECK (external_id <> ''),
+    version           bigint NOT NULL DEFAULT 1,
+    created_at        timestamptz(3) NOT NULL DEFAULT now(),
+    updated_at        timestamptz(3) NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, id),
+    CONSTRAINT user_group_display_name_unique UNIQUE (organization_id, display_name_key)
+);
+CALL pg_temp.comment('TABLE scim.user_group', 'Groups of accounts');
+CALL pg_temp.comment('COLUMN scim.user_group.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.user_group.id', 'SCIM id: random, stable, never reused');
+CALL pg_temp.comment('COLUMN scim.user_group.display_name', 'SCIM displayName; unique in the organization by display_name_key');
+CALL pg_temp.comment('COLUMN scim.user_group.display_name_key', 'Comparison key of displayName: case and Unicode form ignored');
+CALL pg_temp.comment('COLUMN scim.user_group.external_id', 'SCIM externalId: the identity provider''s own id; case matters; not unique');
+CALL pg_temp.comment('COLUMN scim.user_group.version', 'Counts changes, also of the members; the SCIM version and ETag');
+CALL pg_temp.comment('COLUMN scim.user_group.created_at', 'SCIM meta.created');
+CALL pg_temp.comment('COLUMN scim.user_group.updated_at', 'SCIM meta.lastModified');
+
+CREATE TABLE IF NOT EXISTS scim.membership (
+    organization_id  uuid NOT NULL,
+    group_id         uuid NOT NULL,
+    account_id       uuid NOT NULL,
+    added_at         timestamptz(3) NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, group_id, account_id),
+    FOREIGN KEY (organization_id, group_id) REFERENCES scim.user_group ON DELETE CASCADE,
+    FOREIGN KEY (organization_id, account_id) REFERENCES scim.account ON DELETE CASCADE
+);
+CALL pg_temp.comment('TABLE scim.membership', 'Accounts that are members of groups. Rows are added and deleted, never changed');
+CALL pg_temp.comment('COLUMN scim.membership.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.membership.group_id', 'The group');
+CALL pg_temp.comment('COLUMN scim.membership.account_id', 'Its member');
+CALL pg_temp.comment('COLUMN scim.membership.added_at', 'Since when');
+
+CREATE TABLE IF NOT EXISTS scim.subgroup (
+    organization_id  uuid NOT NULL,
+    group_id         uuid NOT NULL,
+    child_id         uuid NOT NULL,
+    added_at         timestamptz(3) NOT NULL DEFAULT now(),
+    PRIMARY KEY (organization_id, group_id, child_id),
+    FOREIGN KEY (organization_id, group_id) REFERENCES scim.user_group ON DELETE CASCADE,
+    FOREIGN KEY (organization_id, child_id) REFERENCES scim.user_group ON DELETE CASCADE
+);
+CALL pg_temp.comment('TABLE scim.subgroup', 'Groups that are members of groups. Rows are added and deleted, never changed');
+CALL pg_temp.comment('COLUMN scim.subgroup.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.subgroup.group_id', 'The group');
+CALL pg_temp.comment('COLUMN scim.subgroup.child_id', 'The group that is its member');
+CALL pg_temp.comment('COLUMN scim.subgroup.added_at', 'Since when');
 
 CREATE TABLE IF NOT EXISTS scim.event (
     organization_id  uuid NOT NULL,
@@ -771,6 +845,344 @@ END
 $$;
 COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off';
 
+-- Groups.  In READ COMMITTED all parts of a statement see the same snapshot, from
+-- before the statement waited for a lock, and a member who was added meanwhile
+-- would survive a replacement of all members.  So changes are functions: they lock
+-- the row of the group first, and each query after that has a new snapshot.  The
+-- lock lets foreign keys refer to the row.
+CREATE OR REPLACE FUNCTION scim.user_group_before_write() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    NEW.display_name_key := scim.fold(NEW.display_name);
+    IF TG_OP = 'UPDATE' THEN
+        NEW.version := OLD.version + 1;
+        NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 millisecond');
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION scim.user_group_before_write() IS 'Maintains display_name_key, version and updated_at of a group';
+
+-- The members of a group are part of its version, whoever changes them: somebody
+-- who deletes accounts need not be able to change groups.  A transaction that has
+-- written the group's row has counted already.  Groups are locked in the order of
+-- their ids.
+CREATE OR REPLACE FUNCTION scim.count_group_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    touched record;
+BEGIN
+    FOR touched IN SELECT DISTINCT c.organization_id, c.group_id FROM changed c ORDER BY 1, 2 LOOP
+        UPDATE scim.user_group g SET version = g.version
+        WHERE g.organization_id = touched.organization_id AND g.id = touched.group_id
+          AND g.xmin <> pg_current_xact_id()::xid;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.count_group_change() FROM PUBLIC;
+COMMENT ON FUNCTION scim.count_group_change() IS 'Counts the version of the groups whose members have changed';
+
+-- At most ten groups contain one another, and none itself.  Two transactions that
+-- each add half of a circle do not see each other, so those of an organization
+-- that add groups to groups do it one by one.
+CREATE OR REPLACE FUNCTION scim.subgroup_nesting() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    parent record;
+    above uuid[];
+    height integer;
+    depth integer;
+BEGIN
+    IF NOT EXISTS (SELECT FROM changed) THEN
+        RETURN NULL;
+    ELSIF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        RAISE EXCEPTION 'other transactions may have added groups to groups that this transaction does not see'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Add groups to groups in a transaction that is READ COMMITTED.';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('mod_scim nesting ' || o.id, 0))
+    FROM (SELECT DISTINCT c.organization_id AS id FROM changed c ORDER BY 1) o;
+    FOR parent IN SELECT c.organization_id AS organization, c.group_id AS id, array_agg(c.child_id) AS children FROM changed c GROUP BY 1, 2 LOOP
+        WITH RECURSIVE up(id, level) AS (
+            SELECT parent.id, 1
+            UNION
+            SELECT s.group_id, u.level + 1 FROM up u
+            JOIN scim.subgroup s ON s.organization_id = parent.organization AND s.child_id = u.id
+            WHERE u.level <= 10)
+        SELECT array_agg(u.id), max(u.level) INTO above, height FROM up u;
+        IF above && parent.children THEN
+            RAISE EXCEPTION 'group % would contain itself', parent.id USING ERRCODE = 'SC006';
+        END IF;
+        WITH RECURSIVE down(id, level) AS (
+            SELECT c.id, 1 FROM unnest(parent.children) c(id)
+            UNION
+            SELECT s.child_id, d.level + 1 FROM down d
+            JOIN scim.subgroup s ON s.organization_id = parent.organization AND s.group_id = d.id
+            WHERE d.level <= 10)
+        SELECT max(d.level) INTO depth FROM down d;
+        IF height + depth > 10 THEN
+            RAISE EXCEPTION 'group % would be part of more than ten groups that contain one another', parent.id USING ERRCODE = 'SC006';
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION scim.subgroup_nesting() IS 'Refuses groups that contain themselves, and more than ten that contain one another (SQLSTATE SC006)';
+
+CREATE OR REPLACE FUNCTION scim.group_document(g scim.user_group) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN jsonb_strip_nulls(jsonb_build_object('displayName', (g).display_name, 'externalId', (g).external_id));
+COMMENT ON FUNCTION scim.group_document(scim.user_group) IS 'The SCIM attributes of a group, without its members; of NULL, none';
+
+-- A change has as many events as it needs for a thousand members in each.
+CREATE OR REPLACE FUNCTION scim.note_group_change(old_group scim.user_group, new_group scim.user_group, added uuid[], removed uuid[],
+                                                  kind text, actor_kind text, actor uuid, actor_name text) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before CONSTANT jsonb := scim.group_document(old_group);
+    after CONSTANT jsonb := scim.group_document(new_group);
+    names CONSTANT text[] := ARRAY(SELECT n.name FROM jsonb_object_keys(before || after) n(name)
+                                   WHERE before -> n.name IS DISTINCT FROM after -> n.name ORDER BY n.name COLLATE "C");
+    has_members CONSTANT text[] := CASE WHEN cardinality(added || removed) > 0 THEN '{members}' ELSE '{}' END;
+    difference jsonb := '{}';
+BEGIN
+    IF names <> '{}' THEN
+        difference := jsonb_build_object(
+            'before', (SELECT coalesce(jsonb_object_agg(b.key, b.value), '{}') FROM jsonb_each(before) b WHERE b.key = ANY (names)),
+            'after', (SELECT coalesce(jsonb_object_agg(a.key, a.value), '{}') FROM jsonb_each(after) a WHERE a.key = ANY (names)));
+    END IF;
+    INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
+    SELECT new_group.organization_id, 'Group', new_group.id, kind, actor_kind, actor, actor_name,
+           CASE WHEN p.first = 1 THEN names || has_members ELSE has_members END, new_group.version,
+           CASE WHEN p.first = 1 THEN difference ELSE '{}' END
+           || CASE WHEN p.added = '{}' THEN '{}' ELSE jsonb_build_object('added', p.added) END
+           || CASE WHEN p.removed = '{}' THEN '{}' ELSE jsonb_build_object('removed', p.removed) END
+    FROM (SELECT s.first, removed[s.first : s.first + 999] AS removed,
+                 added[greatest(s.first - cardinality(removed), 1) : s.first + 999 - cardinality(removed)] AS added
+          FROM generate_series(1, greatest(cardinality(added) + cardinality(removed), 1), 1000) s(first)) p
+    ORDER BY p.first;
+END
+$$;
+COMMENT ON FUNCTION scim.note_group_change(scim.user_group, scim.user_group, uuid[], uuid[], text, text, uuid, text) IS 'Writes the events of a change of a group from old_group (NULL: created), with the ids of members that were added and removed';
+
+-- Each id is looked up by itself: the planner, which takes every organization and
+-- every group for an average one, must not prefer to read all of a large one.  An
+-- account that is being deleted is waited for.
+CREATE OR REPLACE FUNCTION scim.kinds_of_members(organization uuid, ids uuid[], OUT accounts uuid[], OUT groups uuid[])
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    others uuid[];
+BEGIN
+    accounts := ARRAY(SELECT a.id FROM unnest(ids) i(id)
+                      CROSS JOIN LATERAL (SELECT b.id FROM scim.account b WHERE b.organization_id = organization AND b.id = i.id
+                                          LIMIT 1 FOR KEY SHARE) a);
+    others := ARRAY(SELECT unnest(ids) EXCEPT SELECT unnest(accounts));
+    groups := ARRAY(SELECT g.id FROM unnest(others) i(id)
+                    CROSS JOIN LATERAL (SELECT b.id FROM scim.user_group b WHERE b.organization_id = organization AND b.id = i.id
+                                        LIMIT 1 FOR KEY SHARE) g);
+    others := ARRAY(SELECT unnest(others) EXCEPT SELECT unnest(groups) ORDER BY 1);
+    IF others <> '{}' THEN
+        RAISE EXCEPTION '% id(s) are of no account or group of organization %', cardinality(others), organization
+            USING ERRCODE = 'SC005', DETAIL = concat('''', array_to_string(others[1:10], ''', '''), '''',
+                                           ' and ' || nullif(greatest(cardinality(others) - 10, 0), 0) || ' more');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION scim.kinds_of_members(uuid, uuid[]) IS 'Which ids are of accounts and which of groups; raises SQLSTATE SC005, with up to ten ids as its detail, if some are of neither';
+
+CREATE OR REPLACE FUNCTION scim.change_members(organization uuid, changed uuid, keep boolean, INOUT adding uuid[], INOUT removing uuid[])
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    members uuid[];
+    kinds record;
+BEGIN
+    IF NOT keep THEN
+        members := ARRAY(SELECT m.account_id FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = changed
+                         UNION ALL
+                         SELECT s.child_id FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = changed);
+        removing := ARRAY(SELECT unnest(members) EXCEPT SELECT unnest(adding));
+        adding := ARRAY(SELECT unnest(adding) EXCEPT SELECT unnest(members));
+    END IF;
+    kinds := scim.kinds_of_members(organization, adding);
+    WITH accounts AS (
+        DELETE FROM scim.membership m
+        WHERE m.ctid = ANY (ARRAY(SELECT l.ctid FROM unnest(removing) r(id)
+                                  CROSS JOIN LATERAL (SELECT b.ctid FROM scim.membership b WHERE b.organization_id = organization
+                                                      AND b.group_id = changed AND b.account_id = r.id LIMIT 1) l))
+        RETURNING m.account_id AS id),
+    groups AS (
+        DELETE FROM scim.subgroup s
+        WHERE s.ctid = ANY (ARRAY(SELECT l.ctid FROM unnest(removing) r(id)
+                                  CROSS JOIN LATERAL (SELECT b.ctid FROM scim.subgroup b WHERE b.organization_id = organization
+                                                      AND b.group_id = changed AND b.child_id = r.id LIMIT 1) l))
+        RETURNING s.child_id AS id)
+    SELECT coalesce(array_agg(g.id ORDER BY g.id), '{}') INTO removing
+    FROM (SELECT a.id FROM accounts a UNION ALL SELECT c.id FROM groups c) g;
+    WITH accounts AS (
+        INSERT INTO scim.membership (organization_id, group_id, account_id)
+        SELECT organization, changed, unnest(kinds.accounts)
+        ON CONFLICT DO NOTHING RETURNING account_id AS id),
+    groups AS (
+        INSERT INTO scim.subgroup (organization_id, group_id, child_id)
+        SELECT organization, changed, unnest(kinds.groups)
+        ON CONFLICT DO NOTHING RETURNING child_id AS id)
+    SELECT coalesce(array_agg(m.id ORDER BY m.id), '{}') INTO adding
+    FROM (SELECT a.id FROM accounts a UNION ALL SELECT c.id FROM groups c) m;
+END
+$$;
+COMMENT ON FUNCTION scim.change_members(uuid, uuid, boolean, uuid[], uuid[]) IS 'Adds members to a group that is locked, and removes others, or all others if NOT keep; returns the ids that were really added and removed';
+
+CREATE OR REPLACE FUNCTION scim.create_group(organization uuid, name text, external_id text, members uuid[],
+                                             kind text, actor_kind text, actor uuid, actor_name text) RETURNS SETOF scim.user_group
+    LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made scim.user_group;
+    ids record;
+BEGIN
+    INSERT INTO scim.user_group AS g (organization_id, display_name, external_id)
+    VALUES (organization, name, $3)
+    ON CONFLICT (organization_id, display_name_key) DO NOTHING RETURNING g.* INTO made;
+    IF made.id IS NULL THEN
+        RETURN;
+    END IF;
+    ids := scim.change_members(organization, made.id, true, coalesce(members, '{}'), '{}');
+    SELECT g.* INTO made FROM scim.user_group g WHERE g.organization_id = organization AND g.id = made.id;
+    PERFORM scim.note_group_change(NULL, made, ids.adding, '{}', kind, actor_kind, actor, actor_name);
+    RETURN NEXT made;
+END
+$$;
+COMMENT ON FUNCTION scim.create_group(uuid, text, text, uuid[], text, text, uuid, text) IS 'Creates a group with its members, and the events of it; no row if its displayName is taken';
+
+CREATE OR REPLACE FUNCTION scim.change_group(organization uuid, changed uuid, expected bigint,
+                                             name text, external_id text, keep boolean, adding uuid[], removing uuid[],
+                                             kind text, actor_kind text, actor uuid, actor_name text,
+                                             OUT is_expected boolean, OUT result scim.user_group)
+    RETURNS SETOF record
+    LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before scim.user_group;
+    ids record;
+BEGIN
+    SELECT g.* INTO before FROM scim.user_group g WHERE g.organization_id = organization AND g.id = changed FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    is_expected := coalesce(before.version = expected, true);
+    result := before;
+    IF NOT is_expected THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    result.display_name := coalesce(name, before.display_name);
+    result.external_id := nullif(coalesce(external_id, before.external_id), '');
+    IF result IS DISTINCT FROM before THEN
+        UPDATE scim.user_group g
+        SET display_name = result.display_name, external_id = result.external_id
+        WHERE g.organization_id = organization AND g.id = changed;
+    END IF;
+    ids := scim.change_members(organization, changed, keep, coalesce(adding, '{}'), coalesce(removing, '{}'));
+    SELECT g.* INTO result FROM scim.user_group g WHERE g.organization_id = organization AND g.id = changed;
+    IF result.version <> before.version THEN
+        PERFORM scim.note_group_change(before, result, ids.adding, ids.removing, kind, actor_kind, actor, actor_name);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION scim.change_group(uuid, uuid, bigint, text, text, boolean, uuid[], uuid[], text, text, uuid, text) IS 'Changes a group and its members, and writes the events of what is different then. NULL leaves name and external_id (empty: none) as they are. keep: removing are removed; otherwise all members but adding. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
+
+-- The groups that contain it count the loss, so their rows are locked as well.
+CREATE OR REPLACE FUNCTION scim.delete_group(organization uuid, deleted uuid, expected bigint,
+                                             kind text, actor_kind text, actor uuid, actor_name text,
+                                             OUT is_expected boolean, OUT members bigint) RETURNS SETOF record
+    LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before scim.user_group;
+    document jsonb;
+BEGIN
+    PERFORM FROM scim.user_group g
+    WHERE g.organization_id = organization
+      AND g.id = ANY (ARRAY(SELECT deleted UNION
+                            SELECT s.group_id FROM scim.subgroup s WHERE s.organization_id = organization AND s.child_id = deleted))
+    ORDER BY g.id FOR NO KEY UPDATE;
+    SELECT g.* INTO before FROM scim.user_group g WHERE g.organization_id = organization AND g.id = deleted;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    is_expected := coalesce(before.version = expected, true);
+    members := (SELECT count(*) FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = deleted)
+             + (SELECT count(*) FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = deleted);
+    IF is_expected THEN
+        document := scim.group_document(before);
+        DELETE FROM scim.user_group g WHERE g.organization_id = organization AND g.id = deleted;
+        INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
+        VALUES (organization, 'Group', deleted, kind, actor_kind, actor, actor_name,
+                ARRAY(SELECT n.name FROM jsonb_object_keys(document) n(name) ORDER BY n.name COLLATE "C"), before.version,
+                jsonb_build_object('before', document, 'after', '{}'::jsonb, 'members', members));
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION scim.delete_group(uuid, uuid, bigint, text, text, uuid, text) IS 'Deletes a group, with an event that has the number of its members. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
+
+-- The members of a group, and the groups of an account, as SCIM shows them.
+CREATE OR REPLACE FUNCTION scim.members_of(organization uuid, group_id uuid) RETURNS TABLE (value uuid, type text, display text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.account_id, 'User', coalesce(a.display_name, a.user_name)
+    FROM scim.membership m
+    JOIN scim.account a ON a.organization_id = m.organization_id AND a.id = m.account_id
+    WHERE m.organization_id = $1 AND m.group_id = $2
+    UNION ALL
+    SELECT s.child_id, 'Group', g.display_name
+    FROM scim.subgroup s
+    JOIN scim.user_group g ON g.organization_id = s.organization_id AND g.id = s.child_id
+    WHERE s.organization_id = $1 AND s.group_id = $2;
+END;
+COMMENT ON FUNCTION scim.members_of(uuid, uuid) IS 'The members of a group, accounts and groups; type is User or Group';
+
+CREATE OR REPLACE FUNCTION scim.groups_of(organization uuid, account uuid) RETURNS TABLE (value uuid, type text, display text, external_id text)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE above(id, is_direct) AS (
+        SELECT m.group_id, true FROM scim.membership m WHERE m.organization_id = $1 AND m.account_id = $2
+        UNION
+        SELECT s.group_id, false FROM above b JOIN scim.subgroup s ON s.organization_id = $1 AND s.child_id = b.id)
+    SELECT g.id, CASE WHEN bool_or(b.is_direct) THEN 'direct' ELSE 'indirect' END, g.display_name, g.external_id
+    FROM above b
+    JOIN scim.user_group g ON g.organization_id = $1 AND g.id = b.id
+    GROUP BY g.organization_id, g.id;
+END;
+COMMENT ON FUNCTION scim.groups_of(uuid, uuid) IS 'The groups that an account is in; type is direct, or indirect for a group that contains another one of them';
+
+CREATE OR REPLACE FUNCTION scim.groups_json(organization uuid, account uuid) RETURNS jsonb
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT jsonb_agg(jsonb_build_object('value', g.value, 'display', g.display, 'type', g.type) ORDER BY g.display COLLATE "C", g.value)
+            FROM scim.groups_of(organization, account) g);
+END
+$$;
+COMMENT ON FUNCTION scim.groups_json(uuid, uuid) IS 'The SCIM attribute groups of an account, without the URLs; NULL: none';
+
+CREATE OR REPLACE FUNCTION scim.groups_with(organization uuid, member uuid) RETURNS TABLE (group_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT m.group_id FROM scim.membership m WHERE m.organization_id = $1 AND m.account_id = $2
+    UNION ALL
+    SELECT s.group_id FROM scim.subgroup s WHERE s.organization_id = $1 AND s.child_id = $2;
+END;
+COMMENT ON FUNCTION scim.groups_with(uuid, uuid) IS 'The groups that have an account or a group as a member';
+
+CREATE OR REPLACE FUNCTION scim.accounts_in(organization uuid, group_id uuid) RETURNS TABLE (account_id uuid)
+    LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH RECURSIVE below(id) AS (
+        SELECT $2
+        UNION
+        SELECT s.child_id FROM below b JOIN scim.subgroup s ON s.organization_id = $1 AND s.group_id = b.id)
+    SELECT m.account_id FROM below b JOIN scim.membership m ON m.organization_id = $1 AND m.group_id = b.id;
+END;
+COMMENT ON FUNCTION scim.accounts_in(uuid, uuid) IS 'The accounts that are in a group, or in groups in it; some of them more than once';
+
 DO $$
 DECLARE
     missing record;
@@ -1009,7 +1421,7 @@ $$;
 DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
-        'SELECT ON scim.account, scim.event, scim.refusal, scim.relay, scim.schema_version',
+        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.schema_version',
         'SELECT (id, key, name, provisioning_enabled, domains, created_at) ON scim.organization',
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
     role record;
@@ -1022,14 +1434,17 @@ BEGIN
         FROM (VALUES
             ('scim', ARRAY[
                 'SELECT, UPDATE (provisioning_enabled) ON scim.organization',
-                'SELECT, INSERT, UPDATE, DELETE ON scim.account',
+                'SELECT, INSERT, UPDATE, DELETE ON scim.account, scim.user_group',
+                'SELECT, INSERT, DELETE ON scim.membership, scim.subgroup',
                 'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',
                 'SELECT, INSERT (organization_id, account_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
                 'SELECT, INSERT, DELETE ON scim.refusal',
                 'SELECT, INSERT, UPDATE ON scim.relay',
                 'SELECT ON scim.schema_version',
                 'USAGE, SELECT ON SEQUENCE scim.event_sequence_seq, scim.revocation']),
-            ('scim_app', reader || 'INSERT, UPDATE, DELETE ON scim.account'::text),
+            ('scim_app', reader || ARRAY[
+                'INSERT, UPDATE, DELETE ON scim.account, scim.user_group',
+                'INSERT, DELETE ON scim.membership, scim.subgroup']),
             ('scim_reader', reader)) v
         JOIN pg_roles r ON r.rolname = v.column1
     LOOP

@@ -51,7 +51,7 @@ is_deeply [sql(q{SELECT DISTINCT grantee FROM information_schema.role_table_gran
     UNION SELECT DISTINCT grantee FROM information_schema.role_column_grants WHERE table_schema = 'scim' AND table_name = 'event' AND privilege_type = 'INSERT' ORDER BY 1})],
     [['scim'], ['scim_owner']], 'since nobody else writes events';
 is_deeply [map { $_->[0] } grep { $_->[4] eq 't' && $_->[5] eq 't' } @functions], [], 'functions that run with the rights of the owner cannot be called';
-is_deeply [map { $_->[0] } grep { $_->[4] eq 't' } @functions], [qw(account_keep_token_issuer token_needs_admin)], 'which are two triggers';
+is_deeply [map { $_->[0] } grep { $_->[4] eq 't' } @functions], [qw(account_keep_token_issuer count_group_change token_needs_admin)], 'which are three triggers';
 
 # Objects of a session's own, in a schema at the beginning of its search_path
 my ($ok, $said) = as($APP, <<'SQL');
@@ -180,8 +180,25 @@ $org->new_token(issuer => $former->{id});
 sql(q{UPDATE scim.token SET expires_at = now() WHERE issuer = $1}, $former->{id});
 may($APP, $_) for "INSERT INTO scim.account (organization_id, user_name) VALUES ('$org->{id}', 'app\@example.com')", "UPDATE scim.account SET active = false, role = 'USER' WHERE id = '$user->{id}'",
     "DELETE FROM scim.account WHERE id = '$user->{id}'", "UPDATE scim.account SET role = 'USER' WHERE id = '$former->{id}'", "DELETE FROM scim.account WHERE id = '$former->{id}'";
+my ($member, $leaver) = map { $org->create->{id} } 1, 2;
+my $group = "organization_id = '$org->{id}' AND group_id = (SELECT id FROM scim.user_group WHERE display_name = 'App')";
+may($APP, $_) for "INSERT INTO scim.user_group (organization_id, display_name) VALUES ('$org->{id}', 'app'), ('$org->{id}', 'other')",
+    "UPDATE scim.user_group SET display_name = 'App' WHERE display_name = 'app'",
+    'INSERT INTO scim.membership (organization_id, group_id, account_id) SELECT g.organization_id, g.id, a.id'
+        . " FROM scim.user_group g JOIN scim.account a ON a.id IN ('$member', '$leaver') WHERE g.display_name = 'App'",
+    'INSERT INTO scim.subgroup (organization_id, group_id, child_id) SELECT g.organization_id, g.id, c.id'
+        . " FROM scim.user_group g JOIN scim.user_group c ON c.display_name = 'other' WHERE g.display_name = 'App'",
+    "DELETE FROM scim.membership WHERE $group AND account_id = '$member'", "DELETE FROM scim.subgroup WHERE $group",
+    "DELETE FROM scim.user_group WHERE display_name = 'other'";
+may('postgres', "GRANT USAGE ON SCHEMA scim TO $STRANGER; GRANT SELECT, DELETE ON scim.account TO $STRANGER",
+    'who may delete accounts and knows of no groups');
+may($STRANGER, "DELETE FROM scim.account WHERE id = '$leaver'", 'deletes a member');
+is_deeply [sql(q{SELECT version FROM scim.user_group WHERE display_name = 'App'})], [[7]], 'which the group counts, like all that was done to it';
+may('postgres', "REVOKE ALL ON scim.account FROM $STRANGER; REVOKE ALL ON SCHEMA scim FROM $STRANGER", 'a stranger again');
 is +(sql('SELECT count(*) FROM scim.token WHERE issuer = $1', $former->{id}))[0][0], 0, 'the ended token of a deleted account has gone with it';
 for my $role ($APP, $READER) {
+    may($role, "SELECT * FROM scim.$_") for qw(user_group membership subgroup);
+    may_not($role, $_) for 'UPDATE scim.membership SET added_at = now()', 'UPDATE scim.subgroup SET added_at = now()', 'TRUNCATE scim.membership';
     may($role, $_) for 'SELECT * FROM scim.account', 'SELECT * FROM scim.event', 'SELECT * FROM scim.refusal', 'SELECT key, name, domains FROM scim.organization', 'SELECT name, prefix, issuer FROM scim.token', 'LISTEN scim_event';
     may_not($role, $_) for 'SELECT hash FROM scim.token', 'SELECT * FROM scim.token', 'COPY scim.token TO STDOUT', 'SELECT t FROM scim.token t', q{DELETE FROM scim.token WHERE name = 'test' RETURNING hash},
         'UPDATE scim.token SET expires_at = now()', "INSERT INTO scim.token (organization_id, issuer, name, prefix, hash) VALUES ('$org->{id}', '$issuer', 'x', 'x', sha256('x'))",
@@ -193,13 +210,13 @@ for my $role ($APP, $READER) {
         'ALTER FUNCTION scim.token_needs_admin() RESET ALL', 'SET session_replication_role = replica', 'SET ROLE scim_owner', 'SET ROLE scim', 'SELECT setval(\'scim.event_sequence_seq\', 1)', 'DELETE FROM scim.relay', 'DELETE FROM scim.schema_version';
     is +(as($role, q{ANALYZE scim.token; SELECT count(*) FROM pg_stats WHERE schemaname = 'scim' AND attname IN ('hash', 'cursor_key')}))[1] =~ /^0$/m ? 1 : 0, 1, 'not even its statistics';
 }
-may_not($READER, $_) for "INSERT INTO scim.account (organization_id, user_name) VALUES ('$org->{id}', 'x\@example.com')", 'UPDATE scim.account SET active = true', 'DELETE FROM scim.account', 'SELECT * FROM scim.account FOR UPDATE';
-may_not($STRANGER, $_) for map { "SELECT * FROM scim.$_" } qw(account organization token event refusal relay schema_version);
+may_not($READER, $_) for "INSERT INTO scim.account (organization_id, user_name) VALUES ('$org->{id}', 'x\@example.com')", 'UPDATE scim.account SET active = true', 'DELETE FROM scim.account', 'SELECT * FROM scim.account FOR UPDATE', 'DELETE FROM scim.membership', 'DELETE FROM scim.user_group';
+may_not($STRANGER, $_) for map { "SELECT * FROM scim.$_" } qw(account user_group membership subgroup organization token event refusal relay schema_version);
 
 # httpd
 may_not('scim', $_) for 'DROP TABLE scim.refusal', 'DROP SCHEMA scim CASCADE', 'ALTER TABLE scim.account ADD COLUMN x text', 'ALTER TABLE scim.account DISABLE TRIGGER USER', 'ALTER TABLE scim.event OWNER TO scim', 'CREATE TABLE scim.mine ()',
     'CREATE SCHEMA mine', 'CREATE EXTENSION hstore', 'CREATE INDEX ON scim.event (kind)', 'CREATE FUNCTION scim.mine() RETURNS text LANGUAGE sql RETURN 1', 'CREATE OR REPLACE FUNCTION scim.fold(value text) RETURNS text LANGUAGE sql RETURN value',
-    (map { "TRUNCATE scim.$_" } qw(event account token organization refusal relay)), q{UPDATE scim.event SET actor_name = 'x'}, 'DELETE FROM scim.event', 'SELECT * FROM scim.event FOR UPDATE',
+    (map { "UPDATE scim.$_ SET added_at = now()" } qw(membership subgroup)), (map { "TRUNCATE scim.$_" } qw(event user_group account token organization refusal relay)), q{UPDATE scim.event SET actor_name = 'x'}, 'DELETE FROM scim.event', 'SELECT * FROM scim.event FOR UPDATE',
     (map { "INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name, $_->[0]) OVERRIDING SYSTEM VALUE VALUES ('$org->{id}', 'x', 'operator', 'x', $_->[1])" } ['sequence', 1], ['transaction_id', "'1'"], ['occurred_at', 'now()']),
     "INSERT INTO scim.organization (key, name) VALUES ('x', 'x')", 'DELETE FROM scim.organization', (map { "UPDATE scim.organization SET $_ = $_" } qw(id key name domains cursor_key created_at)),
     (map { "UPDATE scim.token SET $_ = $_" } qw(organization_id id issuer name prefix hash created_at expires_at)), 'UPDATE scim.refusal SET detail = detail', 'DELETE FROM scim.relay', 'INSERT INTO scim.schema_version VALUES (99)',

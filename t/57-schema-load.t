@@ -17,7 +17,7 @@ $Scim::Process::LIMIT = 60;     # do not wait for a process that a lock blocks
 my $ROUNDS = $ENV{SCIM_TEST_ROUNDS} || 1;
 my $server = own_server();      # its tables are changed
 my $ROOT = Scim::Server::root();
-my @TABLES = map { "scim.$_" } qw(account event token organization refusal relay schema_version);
+my @TABLES = map { "scim.$_" } qw(user_group account membership subgroup event token organization refusal relay schema_version);
 
 sub psql { my ($role, @arguments) = @_; return ($server->psql('-U', $role, '-qAtX', '-v', 'ON_ERROR_STOP=1', @arguments)) }
 sub apply { my $done = Scim::Process::run([psql('scim_owner', '-f', 'schema.sql')]); return ($done->{status}, $done->{err}) }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH on JSON, see scim_patch.h for the plan.  scim_patch_message.c reads
- * the message and calls apply_change for each change in it, which goes down
- * the levels path, attribute, element, list, value; each level is a section
- * here, the lowest first. */
+ * the message and calls scim_patch_change for each change in it, which goes
+ * down the levels path, attribute, element, list, value; each level is a
+ * section here, the lowest first. */
 #include "rules/scim_patch.h"
 
 #include <string.h>
@@ -10,7 +10,6 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
-#include "rules/scim_patch_message.h"
 #include "scim_filter.h"
 #include "values/scim_json.h"
 #include "rules/scim_shape.h"
@@ -19,15 +18,16 @@
 #define EQUAL_WORK 250           /* units of work to compare two elements */
 
 typedef scim_patch_change_t change_t;
+typedef scim_patch_t patch_t;
 
-typedef struct {
+struct scim_patch_t {
     cJSON *resource;
     const scim_resource_type_t *type;
     const scim_rules_t *rules;
     apr_array_header_t *notes;
     apr_pool_t *pool;
     apr_pool_t *scratch;         /* cleared for each element */
-} patch_t;
+};
 
 /* Notes and errors */
 
@@ -668,9 +668,9 @@ static scim_error_t *drop_schema(patch_t *p, const change_t *c)
     return NULL;
 }
 
-static scim_error_t *apply_change(void *baton, scim_patch_change_t *c)
+scim_error_t *scim_patch_change(void *patch, scim_patch_change_t *c)
 {
-    patch_t *p = baton;
+    patch_t *p = patch;
     const scim_operand_t *o = &c->path.operand;
     cJSON *holder;
 
@@ -696,16 +696,26 @@ static scim_error_t *apply_change(void *baton, scim_patch_change_t *c)
     return NULL;
 }
 
+scim_patch_t *scim_patch_begin(cJSON *resource,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool)
+{
+    patch_t begun = { resource, type, rules, notes, pool, NULL };
+
+    apr_pool_create(&begun.scratch, pool);
+    return apr_pmemdup(pool, &begun, sizeof(begun));
+}
+
 scim_error_t *scim_patch_apply(cJSON *resource, const cJSON *message,
                                const scim_resource_type_t *type,
                                const scim_rules_t *rules,
                                apr_array_header_t *notes, apr_pool_t *pool)
 {
-    patch_t p = { resource, type, rules, notes, pool, NULL };
-
-    apr_pool_create(&p.scratch, pool);
-    return scim_patch_message_read(apply_change, &p, message, type, rules,
-                                   notes, pool);
+    return scim_patch_message_read(scim_patch_change,
+                                   scim_patch_begin(resource, type, rules,
+                                                    notes, pool),
+                                   message, type, rules, notes, pool);
 }
 
 scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
@@ -713,13 +723,12 @@ scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
                               const scim_rules_t *rules,
                               apr_array_header_t *notes, apr_pool_t *pool)
 {
-    patch_t p = { NULL, type, rules, notes, pool, NULL };
     cJSON *rest;
 
     SCIM_ERR(scim_schema_read(resource, &rest, body, type, rules, notes,
                               pool));
-    apr_pool_create(&p.scratch, pool);
-    p.resource = *resource;
-    return scim_patch_members_read(apply_change, &p, rest, type, rules, notes,
-                                   pool);
+    return scim_patch_members_read(scim_patch_change,
+                                   scim_patch_begin(*resource, type, rules,
+                                                    notes, pool),
+                                   rest, type, rules, notes, pool);
 }

@@ -26,6 +26,7 @@
 #include <cjson/cJSON.h>
 
 #include "values/scim_error.h"
+#include "rules/scim_patch_message.h"
 #include "rules/scim_schema.h"
 
 /* Apply message to resource, which is in the schema's spelling (as
@@ -48,6 +49,20 @@ scim_error_t *scim_patch_read(cJSON **resource, const cJSON *body,
                               const scim_resource_type_t *type,
                               const scim_rules_t *rules,
                               apr_array_header_t *notes, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* What scim_patch_apply does with each change, for a type that applies only
+ * some of them to JSON. */
+typedef struct scim_patch_t scim_patch_t;
+
+/* Changes of resource are going to follow. */
+scim_patch_t *scim_patch_begin(cJSON *resource,
+                               const scim_resource_type_t *type,
+                               const scim_rules_t *rules,
+                               apr_array_header_t *notes, apr_pool_t *pool);
+
+/* One of them (scim_patch_change_fn): patch is what scim_patch_begin made. */
+scim_error_t *scim_patch_change(void *patch, scim_patch_change_t *change)
     SCIM_CHECKED;
 
 #endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The harnesses of libFuzzer, each t/fuzz/NAME.c that is in HARNESSES, with what
 # is under test as Makefile.am has it; by script/fuzz, into the folder $(OUT).
-HARNESSES = json filter path query text body patch bulk cursor csv
+HARNESSES = json filter path query text body patch bulk cursor csv group
 CC = clang
 PACKAGES = apr-1 apr-util-1 libcjson icu-uc libcrypto
 SANITIZE = -fsanitize=address,undefined,float-cast-overflow \

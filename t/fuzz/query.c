@@ -9,7 +9,7 @@
 
 #include "../../rules/scim_query.h"
 
-#define PREFIX "https://example.com/scim/acme/v2/Users/"
+#define BASE "https://example.com/scim/acme/v2"
 
 /* The words of the SQL beside names of the schema. */
 static const char sql_words[] =
@@ -151,8 +151,8 @@ static void replace_values(scim_filter_t *filter)
 
 static scim_query_t make_query(apr_pool_t *pool)
 {
-    scim_query_t query = { apr_array_make(pool, 8, sizeof(char *)), PREFIX,
-                           0, 0 };
+    scim_query_t query = { apr_array_make(pool, 8, sizeof(char *)),
+                           &scim_user_type, BASE, 0, 0 };
 
     APR_ARRAY_PUSH(query.parameters, const char *) = "organization";
     return query;

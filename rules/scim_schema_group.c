@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The attribute table of the resource type Group (RFC 7643 sections 4.2 and
+ * 8.7.1).  Ids and references are case-exact, whatever the printed schema
+ * says, and members have the display that the example of section 8.4 shows.
+ * Members are rows of their own: they are in no resource's JSON, so the bound
+ * on the elements of a list does not apply (scim_group_members.h). */
+#include "rules/scim_schema.h"
+
+#define END_OF_TABLE { .name = NULL }
+
+static const char *const member_types[] = { "User", "Group", NULL };
+static const char *const to_uri[] = { "uri", NULL };
+
+static const scim_attribute_t group_meta_subs[] = {
+    { .name = "resourceType", .type = SCIM_STRING, .case_exact = 1,
+      .description = "Name of the resource type.",
+      .mutability = SCIM_READ_ONLY, .column = "'Group'" },
+    { .name = "created", .type = SCIM_DATETIME,
+      .description = "When the resource was created.",
+      .mutability = SCIM_READ_ONLY, .column = "a.created_at" },
+    { .name = "lastModified", .type = SCIM_DATETIME,
+      .description = "When the resource was changed last.",
+      .mutability = SCIM_READ_ONLY, .column = "a.updated_at" },
+    { .name = "location", .type = SCIM_REFERENCE, .case_exact = 1,
+      .description = "URL of the resource.",
+      .mutability = SCIM_READ_ONLY, .reference_types = to_uri,
+      .column = "a.id", .is_location = 1 },
+    { .name = "version", .type = SCIM_STRING, .case_exact = 1,
+      .description = "Version of the resource; its ETag.",
+      .mutability = SCIM_READ_ONLY,
+      .column = "('W/\"' || a.version || '\"')" },
+    END_OF_TABLE
+};
+
+static const scim_attribute_t group_common_attributes[] = {
+    { .name = "schemas", .type = SCIM_REFERENCE, .multi_valued = 1,
+      .required = 1, .description = "URNs of the resource's schemas.",
+      .returned = SCIM_RETURNED_ALWAYS, .unlisted = 1,
+      .reference_types = to_uri,
+      .column = "'[\"" SCIM_URN_GROUP "\"]'::jsonb" },
+    { .name = "id", .type = SCIM_STRING, .case_exact = 1,
+      .description = "The server's identifier of the resource.",
+      .mutability = SCIM_READ_ONLY, .returned = SCIM_RETURNED_ALWAYS,
+      .uniqueness = SCIM_UNIQUE_SERVER, .unlisted = 1, .column = "a.id" },
+    { .name = "externalId", .type = SCIM_STRING, .case_exact = 1,
+      .description = "The client's own identifier of the resource.",
+      .column = "a.external_id" },
+    { .name = "meta", .type = SCIM_COMPLEX, .subs = group_meta_subs,
+      .description = "The metadata of the resource.",
+      .mutability = SCIM_READ_ONLY, .unlisted = 1 },
+    END_OF_TABLE
+};
+
+static const scim_attribute_t member_subs[] = {
+    { .name = "value", .type = SCIM_STRING, .case_exact = 1,
+      .description = "Id of the member.", .mutability = SCIM_IMMUTABLE,
+      .column = "e.value" },
+    { .name = "$ref", .type = SCIM_REFERENCE, .case_exact = 1,
+      .description = "URL of the member.", .mutability = SCIM_IMMUTABLE,
+      .reference_types = member_types,
+      .column = "(e.type || 's/' || e.value)", .is_location = 1 },
+    { .name = "type", .type = SCIM_STRING,
+      .description = "Resource type of the member.",
+      .mutability = SCIM_IMMUTABLE, .canonical_values = member_types,
+      .column = "e.type" },
+    { .name = "display", .type = SCIM_STRING,
+      .description = "A name for people to read.",
+      .mutability = SCIM_READ_ONLY, .column = "e.display" },
+    END_OF_TABLE
+};
+
+static const scim_attribute_t group_attributes[] = {
+    { .name = "displayName", .type = SCIM_STRING, .required = 1,
+      .description = "The name that is displayed; unique in the"
+                     " organization.",
+      .uniqueness = SCIM_UNIQUE_SERVER, .column = "a.display_name",
+      .key = "a.display_name_key" },
+    { .name = "members", .type = SCIM_COMPLEX, .multi_valued = 1,
+      .description = "The members of the group.", .subs = member_subs,
+      .rows = "scim.members_of(a.organization_id, a.id) e",
+      .owners = "SELECT g.group_id"
+                " FROM scim.groups_with($1::uuid, %s::uuid) g" },
+    END_OF_TABLE
+};
+
+static const scim_schema_t group_schema = {
+    SCIM_URN_GROUP, "Group", "Group", group_attributes
+};
+
+static const scim_schema_t *const group_extensions[] = { NULL };
+
+const scim_resource_type_t scim_group_type = {
+    "Group", "/Groups", "Group", group_common_attributes, &group_schema,
+    group_extensions
+};

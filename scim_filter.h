@@ -50,6 +50,7 @@ typedef struct {
     const char *sub;          /* sub-attribute of name, or NULL */
     int multi_valued;         /* name holds an array */
     int absent_is_false;      /* boolean whose absence means false: primary */
+    int is_foreign;           /* only another resource type has it */
     scim_compare_e compare;
     const struct scim_attribute_t *attribute;   /* of name */
     const struct scim_attribute_t *sub_attribute; /* of sub, or NULL */

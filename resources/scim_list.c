@@ -113,8 +113,8 @@ static scim_error_t *start(listing_t *l)
 
     l->from_mine = apr_psprintf(l->pool, FROM_MINE, l->store->table);
     l->query.parameters = apr_array_make(l->pool, 8, sizeof(const char *));
-    l->query.location_prefix = apr_pstrcat(l->pool, l->call->base,
-                                           type->endpoint, "/", NULL);
+    l->query.type = type;
+    l->query.base = l->call->base;
     l->query.indexed = 1;
     push(l, l->call->principal->organization_id);
     l->order.key = "a.created_at";

@@ -206,6 +206,15 @@ static int is_projected(const scim_projection_t *projection,
     return share != NOTHING && (share == WHOLE || !sub);
 }
 
+int scim_projection_wants(const scim_projection_t *projection,
+                          const scim_attribute_t *attribute, const char *sub)
+{
+    const scim_attribute_t *row = sub ? scim_attribute_find(attribute->subs,
+                                                            sub) : attribute;
+
+    return row && is_projected(projection, row, NULL, attribute->name, sub);
+}
+
 /* One complex value with the sub-attributes that are wanted, in the order of
  * the table; NULL when none is left. */
 static cJSON *present_complex(const cJSON *value,
@@ -260,7 +269,7 @@ static cJSON *present_value(const cJSON *value,
                             const scim_projection_t *projection,
                             const char *container)
 {
-    if (attribute->type != SCIM_COMPLEX) {
+    if (attribute->type != SCIM_COMPLEX || cJSON_IsRaw(value)) {
         return scim_json_share(value);
     }
     return cJSON_IsArray(value)

@@ -8,7 +8,7 @@
  * its $n.  The text depends only on the shape of the filter, never on its
  * values.
  *
- * There are three kinds of comparison, depending on where the attribute table
+ * There are four kinds of comparison, depending on where the attribute table
  * says that a value is stored:
  *
  * 1. In a column (column_condition; column_list_condition for schemas).  The
@@ -33,10 +33,16 @@
  *                             WHERE ... (e.v->>'value') ...)
  *    Presence (pr) is a jsonpath, for which an empty string is not present.
  *
- * Brackets (element_condition) match one element that meets the whole inner
- * filter.  The equalities that it requires are put into one element, for
- * containment.  If there are other terms, that only finds candidates, which
- * EXISTS then checks, with e.v in the place of a.attributes.
+ * 4. In rows of another table (any_row_condition): members, and the groups of
+ *    a User.  An element with a given value is found from the other side, by
+ *    an index; for other conditions, the elements e of each row are read:
+ *        members.value eq "x"     a.id IN (SELECT ... = $2::uuid)
+ *        members.display co "x"   EXISTS (SELECT FROM ... e WHERE ...)
+ *
+ * Brackets (element_condition, row_condition) match one element that meets the
+ * whole inner filter.  The equalities that it requires are put into one
+ * element, for containment.  If there are other terms, that only finds
+ * candidates, which EXISTS then checks, with e.v in the place of a.attributes.
  *
  * NULL: a comparison whose operand is unassigned may be NULL instead of false.
  * Under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So a
@@ -79,29 +85,37 @@ static const char *parameter(writer_t *w, const char *value)
     return apr_psprintf(w->pool, "$%d", w->query->parameters->nelts);
 }
 
-/* The slash before the last segment of path, before end. */
-static const char *last_segment(const char *path, const char *end)
+static int has_prefix(const char *url, const char *prefix)
 {
-    while (end > path && *--end != '/') {
-    }
-    return end;
+    return strncmp(url, prefix, strlen(prefix)) == 0;
 }
 
 /* A URL without the version segment means the same resource as one with it
  * (RFC 7643 §2.4, RFC 7644 §3.13); returns the latter. */
 static const char *with_version(writer_t *w, const char *url)
 {
-    const char *prefix = w->query->location_prefix;
-    const char *end = prefix + strlen(prefix) - 1;
-    const char *endpoint = last_segment(prefix, end);
-    const char *version = last_segment(prefix, endpoint);
-    apr_size_t base_len = version - prefix;
-    apr_size_t endpoint_len = end + 1 - endpoint;
+    const char *base = w->query->base;
+    const char *version = strrchr(base, '/');
+    const char *bare = apr_pstrmemdup(w->pool, base, version - base);
 
-    return strncmp(url, prefix, base_len) == 0
-           && strncmp(url + base_len, endpoint, endpoint_len) == 0
-           ? apr_pstrcat(w->pool, prefix, url + base_len + endpoint_len, NULL)
-           : url;
+    return has_prefix(url, apr_pstrcat(w->pool, bare, "/", NULL))
+           && !has_prefix(url, apr_pstrcat(w->pool, base, "/", NULL))
+           ? apr_pstrcat(w->pool, base, url + strlen(bare), NULL) : url;
+}
+
+/* What the URLs in a column of ids begin with: all but the id, or of
+ * references to several types, all but the endpoint. */
+static const char *prefix_of(writer_t *w, const scim_attribute_t *leaf)
+{
+    const char *const *types = leaf->reference_types;
+    const scim_resource_type_t *type = scim_resource_type_named(types[0]);
+
+    if (type && types[1]) {
+        return apr_pstrcat(w->pool, w->query->base, "/", NULL);
+    }
+    return apr_pstrcat(w->pool, w->query->base,
+                       type ? type->endpoint : w->query->type->endpoint, "/",
+                       NULL);
 }
 
 static const char *literal_text(writer_t *w, const scim_filter_t *filter)
@@ -194,7 +208,7 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
 
     if (leaf->is_location) {
         return apr_pstrcat(w->pool, "(",
-                           parameter(w, w->query->location_prefix),
+                           parameter(w, prefix_of(w, leaf)),
                            "::text || ", leaf->column, "::text)", NULL);
     }
     if (leaf->key) {
@@ -212,11 +226,13 @@ static const char *column_key(writer_t *w, const scim_operand_t *operand)
 /* The id in an equality on id or meta.location; NULL if no row can have it. */
 static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 {
+    const scim_attribute_t *leaf = scim_attribute_of(&filter->operand);
     const char *text = literal_text(w, filter);
-    const char *prefix = w->query->location_prefix;
 
-    if (scim_attribute_of(&filter->operand)->is_location) {
-        if (strncmp(text, prefix, strlen(prefix)) != 0) {
+    if (leaf->is_location) {
+        const char *prefix = prefix_of(w, leaf);
+
+        if (!has_prefix(text, prefix)) {
             return NULL;
         }
         text += strlen(prefix);
@@ -329,6 +345,13 @@ static const char *boolean_condition(writer_t *w,
                         sql_operators[filter->op]);
 }
 
+/* Whether a comparison is true of an attribute without a value. */
+static int fits_nothing(const scim_filter_t *filter)
+{
+    return filter->literal.kind == SCIM_LITERAL_NULL
+           ? filter->op == SCIM_OP_EQ : filter->op == SCIM_OP_NE;
+}
+
 /* One value: of a single-valued attribute, or of an element e.v. */
 static const char *value_condition(writer_t *w, const scim_filter_t *filter,
                                    const scim_operand_t *o)
@@ -438,9 +461,6 @@ static const char *any_value_condition(writer_t *w,
                                        const scim_filter_t *filter)
 {
     const scim_operand_t *o = &filter->operand;
-    int is_null = filter->literal.kind == SCIM_LITERAL_NULL;
-    int fits_nothing = is_null ? filter->op == SCIM_OP_EQ
-                               : filter->op == SCIM_OP_NE;
     const char *path = json_path(w, o, NULL);
     writer_t inner = { w->query, w->pool, 1 };
     scim_operand_t element = *o;
@@ -453,7 +473,7 @@ static const char *any_value_condition(writer_t *w,
     found = apr_psprintf(w->pool, "EXISTS (SELECT FROM jsonb_path_query("
                          "a.attributes, '%s') AS e(v) WHERE %s)", path,
                          value_condition(&inner, filter, &element));
-    return fits_nothing
+    return fits_nothing(filter)
            ? apr_psprintf(w->pool, "(%s OR NOT jsonb_path_exists("
                           "a.attributes, '%s'))", found, path)
            : found;
@@ -470,6 +490,91 @@ static const char *json_condition(writer_t *w, const scim_filter_t *filter)
     return filter->operand.multi_valued && filter->operand.sub
            ? any_value_condition(w, filter)
            : value_condition(w, filter, &filter->operand);
+}
+
+/* Elements that are rows */
+
+static const char *any_row(writer_t *w, const scim_operand_t *o,
+                           const char *where)
+{
+    return apr_psprintf(w->pool, "EXISTS (SELECT FROM %s%s%s)",
+                        o->attribute->rows, where ? " WHERE " : "",
+                        where ? where : "");
+}
+
+/* The rows that have an element with this value, by an index. */
+static const char *owners(writer_t *w, const scim_operand_t *o,
+                          const char *value)
+{
+    return scim_text_is_uuid(value)
+           ? apr_psprintf(w->pool, "a.id IN (%s)",
+                          apr_psprintf(w->pool, o->attribute->owners,
+                                       parameter(w, value)))
+           : "FALSE";
+}
+
+static int is_value(const char *name)
+{
+    return name && strcmp(name, "value") == 0;
+}
+
+/* As any_value_condition. */
+static const char *any_row_condition(writer_t *w,
+                                     const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+    int is_null = filter->op == SCIM_OP_PR
+                  || filter->literal.kind == SCIM_LITERAL_NULL;
+    const char *where = NULL;
+
+    if (!is_null && filter->op == SCIM_OP_EQ && is_value(o->sub)) {
+        return owners(w, o, literal_text(w, filter));
+    }
+    if (is_null && o->sub) {
+        where = apr_pstrcat(w->pool, scim_attribute_of(o)->column,
+                            " IS NOT NULL", NULL);
+    }
+    else if (!is_null) {
+        where = compare(w, filter, column_key(w, o));
+    }
+    if (is_null) {
+        return apr_pstrcat(w->pool, filter->op == SCIM_OP_EQ ? "NOT " : "",
+                           any_row(w, o, where), NULL);
+    }
+    return filter->op == SCIM_OP_NE
+           ? apr_psprintf(w->pool, "(%s OR NOT %s)", any_row(w, o, where),
+                          any_row(w, o, NULL))
+           : any_row(w, o, where);
+}
+
+/* The value that filter demands by eq, or NULL. */
+static const char *demanded_value(writer_t *w, const scim_filter_t *filter)
+{
+    const char *value;
+
+    if (filter->kind == SCIM_FILTER_AND) {
+        value = demanded_value(w, filter->left);
+        return value ? value : demanded_value(w, filter->right);
+    }
+    return filter->kind == SCIM_FILTER_COMPARE && filter->op == SCIM_OP_EQ
+           && filter->literal.kind == SCIM_LITERAL_STRING
+           && is_value(filter->operand.name)
+           ? literal_text(w, filter) : NULL;
+}
+
+/* As element_condition: by the index where the filter demands a value. */
+static const char *row_condition(writer_t *w, const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+    const char *value = demanded_value(w, filter->left);
+    const char *found = value ? owners(w, o, value) : NULL;
+    const char *each;
+
+    if (found && filter->left->kind == SCIM_FILTER_COMPARE) {
+        return found;
+    }
+    each = any_row(w, o, condition(w, filter->left));
+    return found ? apr_psprintf(w->pool, "(%s AND %s)", found, each) : each;
 }
 
 /* Elements */
@@ -546,6 +651,12 @@ static const char *comparison_condition(writer_t *w,
 {
     const scim_operand_t *o = &filter->operand;
 
+    if (o->is_foreign) {
+        return fits_nothing(filter) ? "TRUE" : "FALSE";
+    }
+    if (o->attribute->rows) {
+        return any_row_condition(w, filter);
+    }
     if (is_always_present(o)) {
         return filter->op == SCIM_OP_EQ ? "FALSE" : "TRUE";
     }
@@ -564,7 +675,11 @@ static const char *condition(writer_t *w, const scim_filter_t *filter)
     case SCIM_FILTER_COMPARE:
         return comparison_condition(w, filter);
     case SCIM_FILTER_ELEMENT:
-        return element_condition(w, filter);
+        if (filter->operand.is_foreign) {
+            return "FALSE";
+        }
+        return filter->operand.attribute->rows ? row_condition(w, filter)
+                                               : element_condition(w, filter);
     case SCIM_FILTER_NOT:
         return apr_pstrcat(w->pool, "((", condition(w, filter->left),
                            ") IS NOT TRUE)", NULL);
@@ -675,7 +790,11 @@ scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
     SCIM_ERR(scim_query_sort_operand(&operand, name, resolver, pool));
     column = scim_attribute_of(&operand)->column;
     order->type = types[operand.compare];
-    if (!column) {
+    if (operand.is_foreign) {
+        order->type = "text";
+        order->key = "NULL::text";
+    }
+    else if (!column) {
         order->key = member_key(&w, &operand);
     }
     else {

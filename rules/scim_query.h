@@ -11,13 +11,14 @@
 #include <apr_tables.h>
 
 #include "values/scim_error.h"
+#include "rules/scim_schema.h"
 #include "scim_filter.h"
 
 typedef struct {
     apr_array_header_t *parameters; /* of const char *, in the order $1, $2,
                                      * ...; the caller may have added some */
-    const char *location_prefix;    /* the beginning of meta.location, up to
-                                     * the id: ".../v2/Users/" */
+    const scim_resource_type_t *type;
+    const char *base;               /* the beginning of URLs: ".../v2" */
     int indexed;                    /* set by scim_query_condition: an equality
                                      * on a key column (userName, externalId,
                                      * id) finds every row, so that one plan

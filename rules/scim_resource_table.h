@@ -12,6 +12,7 @@
 
 #define SCIM_RESOURCE_TABLE(X) \
     X(user, users)             \
-    X(role, roles)
+    X(role, roles)             \
+    X(group, groups)
 
 #endif

@@ -101,8 +101,8 @@ static scim_compare_e comparison_of(const scim_attribute_t *attribute)
     if (attribute->case_exact) {
         return SCIM_COMPARE_EXACT;
     }
-    return attribute->uniqueness == SCIM_UNIQUE_SERVER
-           ? SCIM_COMPARE_USER_NAME : SCIM_COMPARE_FOLD;
+    return attribute->is_identifier ? SCIM_COMPARE_USER_NAME
+                                    : SCIM_COMPARE_FOLD;
 }
 
 static int is_primary_flag(const scim_attribute_t *attribute)
@@ -327,6 +327,7 @@ static scim_error_t *resolve_any(scim_operand_t *operand, const void *baton,
         *operand = untouched;
         if (!resolve_name(operand, *other, name, length, within,
                           for_comparison, pool)) {
+            operand->is_foreign = 1;
             return NULL;
         }
     }

@@ -19,6 +19,7 @@
 #include "values/scim_work.h"
 
 #define SCIM_URN_USER "urn:ietf:params:scim:schemas:core:2.0:User"
+#define SCIM_URN_GROUP "urn:ietf:params:scim:schemas:core:2.0:Group"
 #define SCIM_URN_ROLE "urn:ietf:params:scim:schemas:core:2.0:Role"
 #define SCIM_URN_ENTERPRISE \
     "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -64,6 +65,8 @@ struct scim_attribute_t {
     scim_mutability_e mutability;
     scim_returned_e returned;
     scim_uniqueness_e uniqueness;
+    int is_identifier;        /* compared by the key of a userName, not only
+                               * folded */
     int managed;              /* SCIM_MANAGED_ bits */
     int unlisted;             /* common attribute that /Schemas does not list
                                * (RFC 7643 section 3.1) */
@@ -77,6 +80,13 @@ struct scim_attribute_t {
                                * resource that has it */
     const char *key;          /* SQL expression of the stored comparison key,
                                * or NULL: scim.fold(column) */
+    const char *rows;         /* of a multi-valued complex attribute whose
+                               * elements are rows: SQL of those that belong
+                               * to the row "a", which are called "e" and
+                               * have the columns of subs; else NULL */
+    const char *owners;       /* with it: SQL, for a query, of the ids of the
+                               * rows that have an element with the value
+                               * %s, in the organization $1 */
 };
 
 typedef struct {
@@ -105,6 +115,8 @@ SCIM_RESOURCE_TABLE(SCIM_DECLARE_TYPE)
 #define SCIM_RESOURCE_TYPES (0 SCIM_RESOURCE_TABLE(SCIM_ADD_ONE))
 extern const scim_resource_type_t
     *const scim_resource_types[SCIM_RESOURCE_TYPES + 1]; /* NULL ends */
+
+/* Not offered yet: what its resources look like. */
 
 /* The resource type called name, as meta.resourceType gives it, or NULL. */
 const scim_resource_type_t *scim_resource_type_named(const char *name);
@@ -208,6 +220,11 @@ scim_error_t *scim_projection_make(scim_projection_t **projection,
                                    const scim_resource_type_t *type,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
+/* Whether projection, which may be NULL, wants attribute of the core schema,
+ * or with sub, this sub-attribute in it. */
+int scim_projection_wants(const scim_projection_t *projection,
+                          const scim_attribute_t *attribute, const char *sub);
+
 /* An Error message (RFC 7644 section 3.12) in pool; scim_type may be NULL. */
 cJSON *scim_schema_error(int status, const char *scim_type,
                          const char *detail, apr_pool_t *pool);
@@ -222,7 +239,8 @@ cJSON *scim_schema_list(apr_int64_t total, apr_int64_t start_index,
  * tables; "schemas" is computed from the extensions that are present (RES-06);
  * id and meta are those of resource.  Unassigned attributes, those with
  * returned=never, and those that projection (may be NULL) does not want are
- * left out. */
+ * left out.  A raw value (scim_json_raw) has been made with nothing else in
+ * it. */
 cJSON *scim_schema_present(const cJSON *resource,
                            const scim_resource_type_t *type,
                            const scim_projection_t *projection,

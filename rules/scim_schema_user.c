@@ -128,15 +128,18 @@ static const scim_attribute_t address_subs[] = {
 
 static const scim_attribute_t group_subs[] = {
     { .name = "value", .description = "Id of the group.",
-      .type = SCIM_STRING, .case_exact = 1, .mutability = SCIM_READ_ONLY },
+      .type = SCIM_STRING, .case_exact = 1, .mutability = SCIM_READ_ONLY,
+      .column = "e.value" },
     { .name = "$ref", .description = "URL of the group.",
       .type = SCIM_REFERENCE, .case_exact = 1,
-      .mutability = SCIM_READ_ONLY, .reference_types = to_group },
+      .mutability = SCIM_READ_ONLY, .reference_types = to_group,
+      .column = "e.value", .is_location = 1 },
     { .name = "display", .description = "A name for people to read.",
-      .type = SCIM_STRING, .mutability = SCIM_READ_ONLY },
+      .type = SCIM_STRING, .mutability = SCIM_READ_ONLY,
+      .column = "e.display" },
     { .name = "type", .description = "Kind of membership.",
       .type = SCIM_STRING, .mutability = SCIM_READ_ONLY,
-      .canonical_values = group_types },
+      .canonical_values = group_types, .column = "e.type" },
     END_OF_TABLE
 };
 
@@ -162,7 +165,8 @@ static const scim_attribute_t user_attributes[] = {
     { .name = "userName", .type = SCIM_STRING, .required = 1,
       .description = "The name by which the person signs in; unique in the"
                      " organization.",
-      .uniqueness = SCIM_UNIQUE_SERVER, .column = "a.user_name",
+      .uniqueness = SCIM_UNIQUE_SERVER, .is_identifier = 1,
+      .column = "a.user_name",
       .key = "a.user_name_key" },
     { .name = "name", .description = "The parts of the person's name.",
       .type = SCIM_COMPLEX, .subs = name_subs },
@@ -192,7 +196,10 @@ static const scim_attribute_t user_attributes[] = {
     LIST("addresses", "Postal addresses.", address_subs),
     { .name = "groups", .description = "Groups that the person belongs to.",
       .type = SCIM_COMPLEX, .multi_valued = 1,
-      .mutability = SCIM_READ_ONLY, .subs = group_subs },
+      .mutability = SCIM_READ_ONLY, .subs = group_subs,
+      .rows = "scim.groups_of(a.organization_id, a.id) e",
+      .owners = "SELECT m.account_id"
+                " FROM scim.accounts_in($1::uuid, %s::uuid) m" },
     LIST("entitlements", "The entitlements of the person.",
          entitlement_subs),
     LIST("roles", "The person's roles.", role_subs),

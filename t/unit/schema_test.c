@@ -54,22 +54,55 @@ static void check_row(const scim_attribute_t *row, const char *where,
     }
 }
 
-static void test_table(apr_pool_t *pool)
+static void check_tables(const scim_resource_type_t *type, const char *where,
+                         apr_pool_t *pool)
 {
     const scim_attribute_t *row;
     const scim_schema_t *const *extension;
 
-    for (row = scim_user_type.common; row->name; row++) {
-        check_row(row, "", pool);
+    for (row = type->common; row->name; row++) {
+        check_row(row, where, pool);
     }
-    for (row = scim_user_type.core->attributes; row->name; row++) {
-        check_row(row, "", pool);
+    for (row = type->core->attributes; row->name; row++) {
+        check_row(row, where, pool);
     }
-    for (extension = scim_user_type.extensions; *extension; extension++) {
+    for (extension = type->extensions; *extension; extension++) {
         for (row = (*extension)->attributes; row->name; row++) {
             check_row(row, "E:", pool);
         }
     }
+}
+
+/* RFC 7643 sections 4.2 and 8.7.1. */
+static void test_group(apr_pool_t *pool)
+{
+    static const char *const immutable[] = { "value", "$ref", "type" };
+    const scim_attribute_t *table = scim_group_type.core->attributes;
+    const scim_attribute_t *members = scim_attribute_find(table, "members");
+    scim_rules_t rules = { 0, 1, NULL };
+    size_t i;
+
+    check_tables(&scim_group_type, "G:", pool);
+    ok(scim_attribute_is_required(scim_attribute_find(table, "displayName"),
+                                  &rules), "a Group has a displayName");
+    ok(scim_attribute_find(scim_group_type.common, "externalId")->mutability
+       == SCIM_READ_WRITE, "and may have an externalId");
+    ok(scim_attribute_find(table, "displayName")->type == SCIM_STRING
+       && !table[2].name, "which is all that scim_group_change expects");
+    ok(members->multi_valued && !members->required
+       && members->mutability == SCIM_READ_WRITE, "and members");
+    for (i = 0; i < sizeof(immutable) / sizeof(*immutable); i++) {
+        ok(scim_attribute_find(members->subs, immutable[i])->mutability
+           == SCIM_IMMUTABLE,
+           apr_pstrcat(pool, "immutable: members.", immutable[i], NULL));
+    }
+    ok(scim_attribute_find(members->subs, "display")->mutability
+       == SCIM_READ_ONLY, "readOnly: members.display");
+}
+
+static void test_table(apr_pool_t *pool)
+{
+    check_tables(&scim_user_type, "", pool);
     ok(scim_attribute_find(scim_user_type.core->attributes, "USERNAME")
        == scim_attribute_find(scim_user_type.core->attributes, "userName"),
        "ATTR-01: names are found in any case");
@@ -455,6 +488,7 @@ int main(void)
     apr_pool_t *pool = tap_start();
 
     test_table(pool);
+    test_group(pool);
     test_read(pool);
     test_work(pool);
     test_integers(pool);

@@ -108,6 +108,7 @@ CONF
 my $DATABASE_CONF = <<'CONF';
 session_preload_libraries = 'auto_explain'
 auto_explain.log_min_duration = -1
+auto_explain.log_nested_statements = on
 CONF
 
 # No comparison may depend on the cluster's own collation.

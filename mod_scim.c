@@ -87,9 +87,6 @@ static const struct {
     { EACH, SEARCH, M_POST, USES_DATABASE | HAS_BODY, scim_endpoint_list },
     { "", COLLECTION, M_GET, USES_DATABASE, scim_endpoint_list },
     { "", SEARCH, M_POST, USES_DATABASE | HAS_BODY, scim_endpoint_list },
-    { "Groups", COLLECTION, M_GET, 0, scim_endpoint_list_groups },
-    { "Groups", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
-    { "Groups", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
     { "Me", COLLECTION, ANY_METHOD, 0, scim_endpoint_not_offered },
     { "Me", RESOURCE, ANY_METHOD, 0, scim_endpoint_not_offered },
     { "Bulk", COLLECTION, M_POST, USES_DATABASE | HAS_BODY,
@@ -351,7 +348,10 @@ static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
         SCIM_ERR(scim_http_check_accept(x->r));
     }
     if (routes[route].needs & HAS_BODY) {
-        SCIM_ERR(scim_http_read(&x->body, x->r, x->max_body_size));
+        SCIM_ERR(scim_http_read(&x->body, x->r,
+                                x->resource && x->resource->is_large
+                                ? x->max_group_body_size
+                                : x->max_body_size));
     }
     else {
         scim_http_ignore_body(x->r);
@@ -436,6 +436,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->r = r;
     x->max_results = scim_config_number(config, max_results);
     x->max_body_size = scim_config_number(config, max_body_size);
+    x->max_group_body_size = scim_config_number(config, max_group_body_size);
     x->max_operations = scim_config_number(config, max_operations);
     x->work = scim_work_begin();
     x->target = &state->target;
@@ -444,6 +445,8 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.rules = scim_config_rules(config);
     x->call.rules.work = &x->work;
     x->call.max_resource_size = scim_config_number(config, max_resource_size);
+    x->call.max_members = scim_config_number(config, max_members);
+    x->call.projections = x->projections;
     x->call.is_gone = scim_http_is_gone;
     x->call.is_gone_baton = r;
     x->call.principal = state->principal;

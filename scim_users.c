@@ -89,6 +89,26 @@ static scim_error_t *unreadable_account(scim_call_t *call, const char *id)
                                           " account %s cannot be read", id));
 }
 
+/* The Groups that the account is in: their ids, types and names are the
+ * database's, the URLs are ours. */
+static void put_groups(scim_call_t *call, cJSON *resource, const char *text)
+{
+    cJSON *groups = text ? scim_json_stored(text, call->pool) : NULL;
+    cJSON *copy = groups ? cJSON_Duplicate(groups, 1) : NULL;
+    cJSON *group;
+
+    cJSON_ArrayForEach(group, copy) {
+        scim_json_put_text(group, "$ref",
+                           apr_pstrcat(call->pool, call->base,
+                                       scim_group_type.endpoint, "/",
+                                       scim_json_text(group, "value"),
+                                       NULL));
+    }
+    if (copy) {
+        scim_json_put(resource, "groups", copy);
+    }
+}
+
 scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
                                  const scim_rows_t *rows, int row, int column)
 {
@@ -116,6 +136,8 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
     scim_json_put(resource, "active",
                   cJSON_CreateBool(scim_rows_true(rows, row, column
                                                   + SCIM_ACCOUNT_ACTIVE)));
+    put_groups(call, resource, scim_rows_value(rows, row, column
+                                               + SCIM_ACCOUNT_GROUPS));
     put_manager_reference(call, resource);
     scim_store_put_meta(resource, call, &accounts, rows, row, column);
     *user = resource;
@@ -336,6 +358,7 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
         scim_json_drop(rest, text_columns[i].name);
     }
     scim_json_drop(rest, "active");
+    scim_json_drop(rest, "groups");
     scim_json_drop(rest, "id");
     scim_json_drop(rest, "meta");
     scim_json_drop(manager_of(rest), "$ref");

@@ -163,6 +163,14 @@ export const messages = {
     'You cannot take the role ADMIN from yourself. Another administrator can.': '自分自身から ADMIN ロールを外すことはできません。ほかの管理者に依頼してください。',
 
     // Accounts
+    'A group cannot contain itself, and at most ten groups can contain one another.': 'グループはそれ自身を含むことができません。また、入れ子にできるグループは 10 段階までです。',
+    'Another group of this organization has this displayName already.': 'この組織には、同じ displayName のグループがすでにあります。',
+    "Another group of this organization has the displayName '{name}' already.": 'この組織には、displayName が「{name}」のグループがすでにあります。',
+    "Attribute 'members' has an element without a value.": '属性「members」に value のない要素があります。',
+    "Attribute 'members' has ids that do not exist: {ids}.": '属性「members」に存在しない ID があります: {ids}。',
+    "Members can be selected by eq on value or $ref only, not by '{filter}'.": 'メンバーは value または $ref の eq でのみ選択できます。「{filter}」では選択できません。',
+    'The answer would have more than {count} members of groups. Ask for groups with excludedAttributes=members, and for the members of one by GET /Users?filter=groups.value eq "{id}"&cursor=': '応答に含まれるグループのメンバーが {count} 件を超えます。グループは excludedAttributes=members を付けて取得し、1 つのグループのメンバーは GET /Users?filter=groups.value eq "{id}"&cursor= で取得してください。',
+    "operation must be add or delete, not '{value}'.": 'operation には add または delete を指定してください。「{value}」は使えません。',
     'Another account of this organization has this userName already.': 'この組織には、同じ userName のアカウントがすでにあります。',
     "Another account of this organization has the userName '{name}' already.": 'この組織には、userName が「{name}」のアカウントがすでにあります。',
     'Another request is changing the same account at the moment. Please try again.': 'ほかの要求が同じアカウントを変更しています。もう一度お試しください。',

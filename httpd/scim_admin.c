@@ -155,6 +155,7 @@ static scim_error_t *serve_api(scim_visit_t *v)
     v->call.rules = scim_config_rules(v->config);
     v->call.max_resource_size = scim_config_number(v->config,
                                                    max_resource_size);
+    v->call.max_members = scim_config_number(v->config, max_members);
     v->call.principal = &v->person->principal;
     v->call.base = scim_url(v);
     v->call.notes = apr_array_make(v->r->pool, 4, sizeof(const char *));

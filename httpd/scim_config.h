@@ -34,6 +34,10 @@
     X(max_resource_size, "SCIMMaxResourceSize", 4096, 16777216,             \
       SCIM_DEFAULT_MAX_RESOURCE_SIZE,                                       \
       "The largest account in bytes of its JSON text (default 262144).")    \
+    X(max_group_body_size, "SCIMMaxGroupBodySize", 1024, 67108864, 16777216, \
+      "The largest request body to /Groups in bytes (default 16777216).")   \
+    X(max_members, "SCIMMaxMembers", 1, 1000000, SCIM_DEFAULT_MAX_MEMBERS,  \
+      "The most members of groups in one answer (default 100000).")         \
     X(gate_cache, "SCIMGateCache", 0, 60, 1,                                \
       "How many seconds a process caches an account that it looked up for"  \
       " Require (default 1); 0: no cache.")                                 \

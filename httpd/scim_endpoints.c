@@ -327,7 +327,15 @@ scim_error_t *scim_endpoint_replace(scim_exchange_t *x)
 
 scim_error_t *scim_endpoint_patch(scim_exchange_t *x)
 {
-    return change_resource(x, x->resource->patch);
+    x->call.is_quiet = x->resource->is_quiet
+                       && !parameter_of(x, "attributes")
+                       && !parameter_of(x, "excludedAttributes");
+    SCIM_ERR(change_resource(x, x->resource->patch));
+    if (x->call.is_quiet) {
+        x->reply.status = HTTP_NO_CONTENT;
+        x->reply.body = NULL;
+    }
+    return NULL;
 }
 
 scim_error_t *scim_endpoint_delete(scim_exchange_t *x)
@@ -358,12 +366,6 @@ scim_error_t *scim_endpoint_bulk(scim_exchange_t *x)
     SCIM_ERR(scim_bulk_run(&response, &x->failure, &x->call, x->body,
                            x->max_operations));
     x->reply.body = response;
-    return NULL;
-}
-
-scim_error_t *scim_endpoint_list_groups(scim_exchange_t *x)
-{
-    x->reply.body = scim_schema_list(0, 1, cJSON_CreateArray(), x->r->pool);
     return NULL;
 }
 

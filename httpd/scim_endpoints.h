@@ -20,6 +20,7 @@ typedef struct {
                                       * types, or none */
     int max_results;             /* SCIMMaxResults */
     int max_body_size;           /* SCIMMaxBodySize */
+    int max_group_body_size;     /* SCIMMaxGroupBodySize */
     int max_operations;          /* SCIMBulkMaxOperations */
     apr_table_t *parameters;     /* of the query, or of a search */
     cJSON *body;                 /* NULL without one */
@@ -50,10 +51,6 @@ scim_endpoint_fn scim_endpoint_delete;
 
 /* SCIM_E_NOT_IMPLEMENTED if SCIMBulkMaxOperations is 0. */
 scim_endpoint_fn scim_endpoint_bulk;
-
-/* Always an empty list: Entra ID and Okta ask for it during set-up (clients.md
- * H30). */
-scim_endpoint_fn scim_endpoint_list_groups;
 
 scim_endpoint_fn scim_endpoint_get_config;
 scim_endpoint_fn scim_endpoint_get_schemas;

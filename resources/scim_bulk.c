@@ -441,6 +441,7 @@ static scim_call_t call_of(run_t *run, apr_pool_t *pool)
     call.notes = apr_array_make(pool, 4, sizeof(const char *));
     call.resolve = resolve;
     call.resolve_baton = run;
+    call.is_quiet = 1;
     return call;
 }
 

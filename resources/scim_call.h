@@ -23,6 +23,9 @@ typedef scim_error_t *scim_resolve_bulk_id_fn(const char **id, void *baton,
 /* Bytes of an account as JSON text, without id and meta. */
 #define SCIM_DEFAULT_MAX_RESOURCE_SIZE 262144
 
+/* Members of all groups in one answer. */
+#define SCIM_DEFAULT_MAX_MEMBERS 100000
+
 /* The context of one request. */
 typedef struct {
     apr_pool_t *pool;
@@ -30,6 +33,10 @@ typedef struct {
     scim_rules_t rules;
     const scim_principal_t *principal;
     const char *base;             /* https://host/scim/acme/v2 */
+    scim_projection_t *const *projections; /* what is answered, in the order
+                                   * of scim_resources; NULL: all of it */
+    int is_quiet;                 /* of a resource only id and meta are
+                                   * answered */
     const char *if_match;         /* header values or NULL */
     const char *if_none_match;
     apr_array_header_t *notes;    /* of const char *: what was ignored; for
@@ -41,6 +48,7 @@ typedef struct {
     scim_resolve_bulk_id_fn *resolve; /* NULL outside a bulk request */
     void *resolve_baton;
     apr_size_t max_resource_size; /* SCIMMaxResourceSize */
+    int max_members;              /* SCIMMaxMembers, of groups in an answer */
     scim_is_gone_fn *is_gone;     /* NULL: never */
     void *is_gone_baton;
 } scim_call_t;

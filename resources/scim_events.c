@@ -21,7 +21,8 @@ typedef struct {
 
 static int is_server_made(const char *name)
 {
-    return strcmp(name, "id") == 0 || strcmp(name, "meta") == 0;
+    return strcmp(name, "id") == 0 || strcmp(name, "meta") == 0
+           || strcmp(name, "groups") == 0;
 }
 
 static void put_copy(cJSON *object, const char *name, const cJSON *value)

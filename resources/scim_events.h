@@ -23,10 +23,10 @@ typedef struct {
 } scim_change_t;
 
 /* The change from before (NULL: created) to after (NULL: deleted), both
- * resources in the schema's spelling; id and meta do not count.  kind is that
- * of the request; a switch of "active" and another role out of ADMIN, USER
- * and GUEST, when they are part of the change, are added to it.  NULL when
- * nothing changed. */
+ * resources in the schema's spelling; id, meta and groups do not count.  kind
+ * is that of the request; a switch of "active" and another role out of ADMIN,
+ * USER and GUEST, when they are part of the change, are added to it.  NULL
+ * when nothing changed. */
 scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
                                    const char *kind, apr_pool_t *pool);
 

@@ -98,14 +98,20 @@ static scim_error_t *check_user_name(scim_call_t *call,
 
 /* The database refuses wrong values of userName and displayName too, but with
  * other messages. */
+scim_error_t *scim_names_check_display_name(scim_call_t *call,
+                                            const cJSON *resource,
+                                            const cJSON *before)
+{
+    return scim_names_is_changed(resource, before, "displayName")
+           ? check_name(call, "displayName",
+                        scim_json_text(resource, "displayName"),
+                        SCIM_TEXT_NAME) : NULL;
+}
+
 scim_error_t *scim_names_check(scim_call_t *call, const cJSON *resource,
                                const cJSON *before)
 {
-    if (scim_names_is_changed(resource, before, "displayName")) {
-        SCIM_ERR(check_name(call, "displayName",
-                            scim_json_text(resource, "displayName"),
-                            SCIM_TEXT_NAME));
-    }
+    SCIM_ERR(scim_names_check_display_name(call, resource, before));
     if (!scim_names_is_changed(resource, before, "userName")) {
         return NULL;
     }

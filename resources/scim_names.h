@@ -23,6 +23,12 @@ int scim_names_is_changed(const cJSON *resource, const cJSON *before,
 scim_error_t *scim_names_check(scim_call_t *call, const cJSON *resource,
                                const cJSON *before) SCIM_CHECKED;
 
+/* Of that, what is said of displayName, which Groups have as well. */
+scim_error_t *scim_names_check_display_name(scim_call_t *call,
+                                            const cJSON *resource,
+                                            const cJSON *before)
+    SCIM_CHECKED;
+
 /* The same for the values of new roles. */
 scim_error_t *scim_names_check_roles(scim_call_t *call,
                                      const cJSON *resource,

@@ -31,6 +31,22 @@ const scim_resource_t *scim_resource_at(const char *endpoint,
     return *resource;
 }
 
+int scim_resource_wants(const scim_call_t *call,
+                        const scim_resource_type_t *type,
+                        const scim_attribute_t *attribute, const char *sub)
+{
+    int i = 0;
+
+    if (call->is_quiet) {
+        return 0;
+    }
+    while (call->projections && scim_resources[i]->type != type) {
+        i++;
+    }
+    return scim_projection_wants(call->projections ? call->projections[i]
+                                                   : NULL, attribute, sub);
+}
+
 int scim_resource_offers(const scim_resource_t *resource,
                          scim_operation_e operation)
 {

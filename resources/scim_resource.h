@@ -53,6 +53,9 @@ typedef struct {
     scim_change_fn *complete;    /* put in the references by bulkId that could
                                   * not be resolved when it was created */
     const scim_creations_t *creations;
+    int is_large;                /* SCIMMaxGroupBodySize bounds bodies */
+    int is_quiet;                /* PATCH is answered with the resource only
+                                  * where attributes are asked for */
 } scim_resource_t;
 
 /* In the order of SCIM_RESOURCE_TABLE. */
@@ -67,6 +70,12 @@ const scim_resource_t *scim_resource_at(const char *endpoint,
 typedef enum {
     SCIM_LIST, SCIM_GET, SCIM_CREATE, SCIM_REPLACE, SCIM_PATCH, SCIM_DELETE
 } scim_operation_e;
+
+/* Whether the answer to call has attribute, which is of type's core schema, or
+ * with sub, this sub-attribute in it. */
+int scim_resource_wants(const scim_call_t *call,
+                        const scim_resource_type_t *type,
+                        const scim_attribute_t *attribute, const char *sub);
 
 int scim_resource_offers(const scim_resource_t *resource,
                          scim_operation_e operation);

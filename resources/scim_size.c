@@ -23,6 +23,7 @@ static apr_size_t size_of(scim_call_t *call, const cJSON *resource)
     cJSON_ArrayForEach(member, resource) {
         if (strcmp(member->string, "id") != 0
             && strcmp(member->string, "meta") != 0
+            && strcmp(member->string, "groups") != 0
             && strcmp(member->string, "active") != 0) {
             size += strlen(member->string) + strlen("\"\":,")
                     + scim_json_size(member);

@@ -122,10 +122,12 @@ scim_error_t *scim_group_members_unknown(const apr_array_header_t *ids,
         list = apr_psprintf(pool, "%s%s'%.60s'", list, i ? ", " : "",
                             APR_ARRAY_IDX(ids, i, const char *));
     }
+    if (count > i) {
+        list = apr_psprintf(pool, "%s and %d more", list, count - i);
+    }
     return scim_error(pool, SCIM_E_INVALID_VALUE,
-                      "Attribute 'members' has ids that do not exist: %s%s.",
-                      list, count > i ? apr_psprintf(pool, " and %d more",
-                                                     count - i) : "");
+                      "Attribute 'members' has ids that do not exist: %s.",
+                      list);
 }
 
 /* Elements */

@@ -699,6 +699,7 @@ static int perform_command(scimctl_run_t *run, int command)
     run->call.pool = run->pool;
     run->call.rules.managed = 1;
     run->call.max_resource_size = SCIM_DEFAULT_MAX_RESOURCE_SIZE;
+    run->call.max_members = SCIM_DEFAULT_MAX_MEMBERS;
     run->call.base = "";
     run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
     run->call.left_out = apr_array_make(run->pool, 4, sizeof(const char *));

@@ -42,8 +42,15 @@ static const struct {
       " ADMIN." },
     { "SC003", NULL, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN },
     { "SC004", NULL, SCIM_E_SWITCHED_OFF, SCIM_PROVISIONING_OFF },
+    { "SC005", NULL, SCIM_E_INVALID_VALUE,
+      "Attribute 'members' has ids that do not exist: %s." },
+    { "SC006", NULL, SCIM_E_INVALID_VALUE,
+      "A group cannot contain itself, and at most ten groups can contain one"
+      " another." },
     { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
       "Another account of this organization has this userName already." },
+    { "23505", "user_group_display_name_unique", SCIM_E_UNIQUENESS,
+      "Another group of this organization has this displayName already." },
     { "23505", NULL, SCIM_E_INTERNAL, NULL },
     { "22", NULL, SCIM_E_INVALID_VALUE,
       "A value cannot be stored or compared as sent." },
@@ -167,7 +174,8 @@ static scim_error_t *unfit_error(scim_db_t *db, const PGresult *result)
 }
 
 /* The detail for the client; it names a constraint that an operator may have
- * added. */
+ * added.  The detail of an SQLSTATE of our own is for clients, and quotes only
+ * what they have sent. */
 static const char *detail_of(const scim_db_t *db, int i,
                              const PGresult *result)
 {
@@ -177,6 +185,11 @@ static const char *detail_of(const scim_db_t *db, int i,
     if (constraint && strcmp(sqlstates[i].sqlstate, "23") == 0) {
         return apr_psprintf(db->pool, "A value violates the constraint '%.63s'"
                                       " of the database.", constraint);
+    }
+    if (strcmp(sqlstates[i].sqlstate, "SC005") == 0) {
+        return apr_psprintf(db->pool, sqlstates[i].detail,
+                            PQresultErrorField(result,
+                                               PG_DIAG_MESSAGE_DETAIL));
     }
     if (sqlstates[i].detail) {
         return sqlstates[i].detail;

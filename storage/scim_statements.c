@@ -8,6 +8,7 @@
 #include "storage/statement_texts.inc"
 
 const char scim_account_columns[] = TEXT_ACCOUNT_COLUMNS;
+const char scim_group_columns[] = TEXT_GROUP_COLUMNS;
 
 const scim_statement_t *scim_statement(scim_statement_e id)
 {

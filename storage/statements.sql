@@ -32,7 +32,8 @@ CASE WHEN :text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
      THEN :text::uuid END
 
 -- The columns that scim_users reads; the first four are those of each store
--- (resources/scim_store.h).
+-- (resources/scim_store.h).  EXISTS would become a hash of all memberships in
+-- a list.
 -- columns: account
 a.id AS id,
 a.version AS version,
@@ -47,19 +48,26 @@ a.active AS active,
 a.managed AS managed,
 a.sync_eligible AS sync_eligible,
 a.attributes AS attributes,
-a.role AS role
+a.role AS role,
+CASE WHEN (SELECT true FROM scim.membership m
+           WHERE m.organization_id = a.organization_id AND m.account_id = a.id
+           LIMIT 1)
+     THEN scim.groups_json(a.organization_id, a.id) END AS groups
 
--- Events of the row that the CTE "source" writes, one per kind, in this order.
 -- commits is NULL or the synchronous_commit of this transaction; behind a
 -- pooler, a setting of the session would affect other clients.
+-- fragment: commits_are(commits)
+(:commits::text IS NULL
+ OR set_config('synchronous_commit', :commits, true) IS NOT NULL)
+
+-- Events of the row that the CTE "source" writes, one per kind, in this order.
 -- fragment: events(source, kinds, actor_kind, actor, name, changed, data, commits)
 INSERT INTO scim.event (organization_id, account_id, kind, actor_kind,
                         actor_id, actor_name, attributes, version, data)
 SELECT s.organization_id, s.id, unnest(:kinds::text[]), :actor_kind,
        :actor::uuid, :name, :changed::text[], s.version, :data::jsonb
 FROM :source s
-WHERE :commits::text IS NULL
-   OR set_config('synchronous_commit', :commits, true) IS NOT NULL
+WHERE :commits_are(:commits)
 
 -- An event of the organization of the row that the CTE "source" writes.
 -- fragment: own_event(source, kind, actor_kind, actor, name, data)
@@ -668,15 +676,98 @@ WITH changed AS (
 event AS (:events(changed, $4, $5, $6, $7, $8, $9, $10))
 SELECT * FROM changed;
 
+-- Its groups are locked before it: a change of a group locks the group, then
+-- accounts.
 -- name: ACCOUNT_DELETE
-WITH gone AS (
+WITH locked AS (
+    SELECT FROM scim.user_group g
+    WHERE g.organization_id = $1::uuid
+      AND g.id = ANY (ARRAY(SELECT m.group_id FROM scim.membership m
+                            WHERE m.organization_id = $1::uuid
+                              AND m.account_id = $2::uuid))
+    ORDER BY g.id
+    FOR NO KEY UPDATE
+),
+gone AS (
     DELETE FROM scim.account a
     WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
-      AND a.version = $3::bigint
+      AND a.version = $3::bigint AND (SELECT count(*) FROM locked) >= 0
     RETURNING a.organization_id, a.id, a.version
 ),
 event AS (:events(gone, $4, $5, $6, $7, $8, $9, $10))
 SELECT id FROM gone;
+
+
+-- Groups
+
+-- The columns that scim_groups reads.
+-- columns: group
+a.id AS id,
+a.version AS version,
+:timestamp(a.created_at) AS created,
+:timestamp(a.updated_at) AS updated,
+a.display_name AS display_name,
+a.external_id AS external_id
+
+-- name: GROUP_BY_ID :repeatable
+SELECT :group_columns FROM scim.user_group a
+WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
+
+-- No row if the displayName is taken.
+-- name: GROUP_CREATE
+SELECT :group_columns
+FROM scim.create_group($1::uuid, $2, $3, $4::uuid[], $5, $6, $7::uuid, $8) a
+WHERE :commits_are($9);
+
+-- The group as it is now, and whether the version was $3 or $3 is NULL.
+-- name: GROUP_CHANGE
+SELECT :group_columns, c.is_expected
+FROM scim.change_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::boolean,
+                       $7::uuid[], $8::uuid[], $9, $10, $11::uuid, $12) c
+CROSS JOIN LATERAL (SELECT (c.result).*) a
+WHERE :commits_are($13);
+
+-- name: GROUP_DELETE
+SELECT d.is_expected
+FROM scim.delete_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::uuid, $7) d
+WHERE :commits_are($8);
+
+-- The members of the groups $2 as JSON, in the order of $2; no rows if they are
+-- more than $3 together.  $4 names the sub-attributes that are asked for, and
+-- $5 is the SCIM URL.
+-- name: GROUP_MEMBERS :repeatable
+WITH counted AS MATERIALIZED (
+    SELECT count(*) AS members
+    FROM ((SELECT FROM scim.membership m
+           WHERE m.organization_id = $1::uuid AND m.group_id = ANY ($2::uuid[])
+           LIMIT $3::bigint + 1)
+          UNION ALL
+          (SELECT FROM scim.subgroup s
+           WHERE s.organization_id = $1::uuid AND s.group_id = ANY ($2::uuid[])
+           LIMIT $3::bigint + 1)) bounded
+),
+wanted AS MATERIALIZED (
+    SELECT 'value' = ANY ($4::text[]) AS value, '$ref' = ANY ($4::text[]) AS ref,
+           'type' = ANY ($4::text[]) AS type,
+           'display' = ANY ($4::text[]) AS display
+)
+SELECT members.list
+FROM counted
+CROSS JOIN unnest($2::uuid[]) WITH ORDINALITY g(id, place)
+CROSS JOIN LATERAL (
+    SELECT concat('[', string_agg(
+        concat('{', concat_ws(',',
+            CASE WHEN w.value THEN '"value":"' || e.value || '"' END,
+            CASE WHEN w.ref
+                 THEN '"$ref":' || to_json(concat($5::text, '/', e.type, 's/',
+                                                  e.value)) END,
+            CASE WHEN w.type THEN '"type":"' || e.type || '"' END,
+            CASE WHEN w.display THEN '"display":' || to_json(e.display) END),
+            '}'), ',' ORDER BY e.value), ']') AS list
+    FROM scim.members_of($1::uuid, g.id) e
+    CROSS JOIN wanted w) members
+WHERE counted.members <= $3::bigint
+ORDER BY g.place;
 
 
 -- Commits that are flushed together (scim_db_defer_flush)

@@ -13,7 +13,7 @@ my %layer = (
     values => 0, 'scim_filter' => 0,
     rules => 1,
     storage => 2,
-    resources => 3, 'scim_users' => 3, 'scim_roles' => 3, 'scim_tokens' => 3,
+    resources => 3, 'scim_users' => 3, 'scim_roles' => 3, 'scim_groups' => 3, 'scim_tokens' => 3,
     httpd => 4, scimctl => 4, 'mod_scim' => 4,
 );
 sub layer_of {
@@ -32,9 +32,9 @@ my %owner = (
     qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr{^(?:mod_scim\.c|httpd/\w+\.[ch]|storage/scim_pool\.c)$},
 );
 
-# What can be done with Users and Roles is known by scim_resource.h.
-my $TYPES = qr{^scim_(?:users|roles)\.h$};
-my $MAY_KNOW = qr{^(?:scim_(?:users|roles)\.[ch]|scimctl/.*)$};
+# What can be done with Users, Roles and Groups is known by scim_resource.h.
+my $TYPES = qr{^scim_(?:users|roles|groups)\.h$};
+my $MAY_KNOW = qr{^(?:scim_(?:users|roles|groups)\.[ch]|scimctl/.*)$};
 
 my (@upwards, @unknown, @foreign, @typed);
 for my $file (sort glob '*.[ch] {httpd,resources,rules,scimctl,storage,values}/*.[ch]') {

@@ -36,9 +36,6 @@ for (qw(managed open)) {
     my $id = $made->{json}{id};
     is_user(onelogin(PUT => "/Users/$id?", filled($name, schemas => [@FOREIGN], name => { familyName => ' User 01', givenName => 'AAA Test' })), 200,
             { name => { familyName => ' User 01', givenName => 'AAA Test' }, schemas => [CORE] }, "L3: PUT with ? at the end and foreign URNs ($profile)");
-    is_error(onelogin(PATCH => "/Groups/$id?", { schemas => [PATCHOP], Operations => [{ op => 'add', path => 'members', value => [{ value => $id }] }] }), 501, undef,
-             "L4: members of a group ($profile)");
-
     is_user(onelogin(POST => '/Users', filled(user_name(), @{ $_->[1] })), 201, $_->[2], "L5: $_->[0] ($profile)")
         for ['emails as one object', [emails => { value => 'x@example.com', primary => TRUE, type => 'work' }], { emails => [{ value => 'x@example.com', primary => TRUE, type => 'work' }] }],
             ['active as "true"', [active => 'true'], { active => TRUE }], ['active as "1"', [active => '1'], { active => TRUE }],
@@ -52,8 +49,6 @@ for (qw(managed open)) {
     is_user(onelogin(PUT => "/Users/$id?", filled($name, active => FALSE)), 200, { active => FALSE }, "L6: suspension by PUT ($profile)");
     is_user(onelogin(PATCH => "/Users/$id?", without_path({ active => TRUE })), 200, { active => TRUE }, "L6: PATCH without path ($profile)");
     is_user(onelogin(PATCH => "/Users/$id?", without_path({ active => FALSE })), 200, { active => FALSE }, "L6: suspends too ($profile)");
-    is_list(onelogin(GET => '/Groups'), [], "L8: Refresh entitlements ($profile)");
-    is_error(onelogin(POST => '/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'G' }), 501, undef, "L8: a group ($profile)");
     is_user(onelogin(GET => "/Users/$id?"), 200, { active => FALSE }, "L9: the check of the status ($profile)");
     is onelogin(DELETE => "/Users/$id?")->{status}, 204, "L7: DELETE ($profile)";
     is_error(onelogin(GET => "/Users/$id"), 404, undef, "L9: of who is deleted ($profile)");

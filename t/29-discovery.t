@@ -24,8 +24,8 @@ is_deeply [map { length($_->{name}) && length($_->{description}) ? 1 : 0 } @{ $c
 is_error($org->put('/ServiceProviderConfig', {}), 405, undef, 'DISC-06: it is read only');
 
 my $types = $org->get('/ResourceTypes')->{json};
-is_deeply [map { $_->{name} } @{ $types->{Resources} }], [qw(User Role)], 'DISC-14, ROLE-07: there are two resource types';
-is $types->{totalResults}, 2, 'DISC-14: totalResults';
+is_deeply [map { $_->{name} } @{ $types->{Resources} }], [qw(User Role Group)], 'DISC-14, ROLE-07: there are three resource types';
+is $types->{totalResults}, 3, 'DISC-14: totalResults';
 my ($type) = @{ $types->{Resources} };
 is_deeply [@$type{qw(id name endpoint schema)}], ['User', 'User', '/Users', CORE], 'DISC-15: User';
 is_deeply $type->{schemaExtensions}, [{ schema => ENT, required => FALSE }], 'DISC-16: the Enterprise User may be absent';

@@ -484,9 +484,22 @@ cJSON *scim_json_copy(const cJSON *tree, apr_pool_t *pool)
 
 cJSON *scim_json_share(const cJSON *value)
 {
+    if (cJSON_IsRaw(value)) {
+        return scim_json_raw(value->valuestring);
+    }
     return cJSON_IsString(value)
            ? cJSON_CreateStringReference(value->valuestring)
            : cJSON_Duplicate(value, 1);
+}
+
+cJSON *scim_json_raw(const char *text)
+{
+    cJSON *value = cJSON_CreateStringReference(text);
+
+    if (value) {
+        value->type = cJSON_Raw | cJSON_IsReference;
+    }
+    return value;
 }
 
 char *scim_json_print(const cJSON *tree, apr_pool_t *pool)

@@ -47,6 +47,9 @@ cJSON *scim_json_copy(const cJSON *tree, apr_pool_t *pool);
  * long. */
 cJSON *scim_json_share(const cJSON *value);
 
+/* A value that is printed as text, which is JSON already and is shared. */
+cJSON *scim_json_raw(const char *text);
+
 /* tree as compact JSON text in pool. */
 char *scim_json_print(const cJSON *tree, apr_pool_t *pool);
 

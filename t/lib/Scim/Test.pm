@@ -108,7 +108,6 @@ CONF
 my $DATABASE_CONF = <<'CONF';
 session_preload_libraries = 'auto_explain'
 auto_explain.log_min_duration = -1
-auto_explain.log_nested_statements = on
 CONF
 
 # No comparison may depend on the cluster's own collation.
@@ -227,10 +226,10 @@ SQL
 # The plans of the statements that ran during code, as text, from PostgreSQL's log.
 # It has those of other tests as well, so the server must be the file's own.
 sub query_plans {
-    my ($code) = @_;
+    my ($code, %option) = @_;
     server()->not_shared;
     my $log = "$server->{pgdata}/server.log";
-    log_plans(0);
+    log_plans(0, $option{nested});
     my $start = -s $log;
     $code->();
     log_plans(-1);
@@ -242,10 +241,10 @@ sub query_plans {
 
 # A backend has read the new setting once it answers with it.
 sub log_plans {
-    my ($duration) = @_;
+    my ($duration, $nested) = @_;
     my @as = (Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX');
     server()->run(0, @as, '-c', "ALTER SYSTEM SET auto_explain.log_min_duration = $duration",
-                  '-c', 'SELECT pg_reload_conf()');
+                  '-c', 'ALTER SYSTEM SET auto_explain.log_nested_statements = ' . ($nested ? 'on' : 'off'), '-c', 'SELECT pg_reload_conf()');
     Scim::Server::wait_until('the new setting', 10, sub {
         (sql('SELECT setting FROM pg_settings WHERE name = $1', 'auto_explain.log_min_duration'))[0][0] == $duration;
     });

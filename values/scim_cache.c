@@ -25,6 +25,7 @@ typedef struct {
     apr_size_t length;           /* of the value */
     apr_time_t at;               /* when it was read, or the wait began */
     int is_awaited;              /* a thread is looking it up */
+    int is_large;                /* the value was too large to be kept */
 } slot_t;
 
 typedef struct {
@@ -95,24 +96,43 @@ static int is_within(apr_time_t at, apr_interval_time_t span)
     return now >= at && now < at + span;
 }
 
-/* A value is not kept if it is too large or memory is short. */
+/* A value that is too large is not kept, but known to be, so that no thread
+ * waits for it.  If memory is short, the key is forgotten. */
 static void fill_slot(slot_t *slot, const char *key, const char *value,
                       apr_size_t length, apr_time_t at)
 {
     apr_size_t key_size = strlen(key) + 1;
+    int is_large = key_size + length > SCIM_CACHE_MAX_BYTES;
+    apr_size_t kept = is_large ? 0 : length;
 
     free(slot->bytes);
     memset(slot, 0, sizeof(*slot));
-    if (key_size + length <= SCIM_CACHE_MAX_BYTES) {
-        slot->bytes = malloc(key_size + length);
+    if (key_size + kept <= SCIM_CACHE_MAX_BYTES) {
+        slot->bytes = malloc(key_size + kept);
     }
     if (slot->bytes) {
         memcpy(slot->bytes, key, key_size);
-        memcpy(slot->bytes + key_size, value, length);
+        memcpy(slot->bytes + key_size, value, kept);
         slot->key_size = key_size;
-        slot->length = length;
+        slot->length = kept;
         slot->at = at;
+        slot->is_large = is_large;
     }
+}
+
+/* NULL for a value that was not kept. */
+static const char *kept_value(const slot_t *slot, apr_pool_t *pool)
+{
+    return slot->is_large ? NULL
+                          : apr_pmemdup(pool, slot->bytes + slot->key_size,
+                                        slot->length);
+}
+
+static int is_known(const slot_t *slot, const char *key,
+                    apr_interval_time_t ttl)
+{
+    return has_key(slot, key) && !slot->is_awaited
+           && is_within(slot->at, ttl);
 }
 
 /* Wait until no other thread looks key up. */
@@ -133,10 +153,8 @@ const char *scim_cache_get(scim_cache_t *cache, const char *key,
     slot_t *slot = lock_slot(&stripe, cache, key);
 
     await(slot, stripe, key);
-    if (has_key(slot, key) && !slot->is_awaited
-        && is_within(slot->at, ttl)) {
-        value = apr_pmemdup(pool, slot->bytes + slot->key_size,
-                            slot->length);
+    if (is_known(slot, key, ttl)) {
+        value = kept_value(slot, pool);
     }
     else {
         fill_slot(slot, key, "", 0, apr_time_now());
@@ -153,10 +171,8 @@ const char *scim_cache_peek(scim_cache_t *cache, const char *key,
     stripe_t *stripe;
     slot_t *slot = lock_slot(&stripe, cache, key);
 
-    if (has_key(slot, key) && !slot->is_awaited
-        && is_within(slot->at, ttl)) {
-        value = apr_pmemdup(pool, slot->bytes + slot->key_size,
-                            slot->length);
+    if (is_known(slot, key, ttl)) {
+        value = kept_value(slot, pool);
     }
     apr_thread_mutex_unlock(stripe->mutex);
     return value;

@@ -12,7 +12,8 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 
-/* A key and value that are longer are not kept. */
+/* A key and value that are longer are not kept; threads that ask for them look
+ * them up side by side. */
 #define SCIM_CACHE_MAX_BYTES 4096
 
 /* How long other threads wait for the one that missed first. */

@@ -49,6 +49,13 @@ static void test_burst(apr_pool_t *pool)
     is_int(missed, 1, "20 threads that miss one key are one look-up");
 }
 
+static int slot_of(const char *key)
+{
+    apr_ssize_t length = APR_HASH_KEY_STRING;
+
+    return (int) (apr_hashfunc_default(key, &length) % cache->count);
+}
+
 static void test_keeping(apr_pool_t *pool)
 {
     char large[SCIM_CACHE_MAX_BYTES];
@@ -74,6 +81,14 @@ static void test_keeping(apr_pool_t *pool)
     scim_cache_put(cache, "a", large, sizeof(large), test_clock);
     ok(!scim_cache_get(cache, "a", TTL, pool),
        "what is too large is not kept, nor what was there before");
+    ok(!cache->slots[slot_of("a")].is_awaited,
+       "and nobody has to wait for who looks it up next");
+    test_clock += TTL;
+    ok(!scim_cache_get(cache, "a", TTL, pool)
+       && cache->slots[slot_of("a")].is_awaited,
+       "until its time is up: it may be smaller then");
+    scim_cache_put(cache, "a", "3", 2, test_clock);
+    is_str(scim_cache_get(cache, "a", TTL, pool), "3", "as it is kept then");
     for (i = 0; i < 1000; i++) {
         const char *key = apr_itoa(pool, i);
 

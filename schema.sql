@@ -1163,6 +1163,58 @@ END
 $$;
 COMMENT ON FUNCTION scim.groups_json(uuid, uuid) IS 'The SCIM attribute groups of an account, without the URLs; NULL: none';
 
+-- The search for a member begins at the group, so that it does not matter in how
+-- many others an account is.  The planner must look up each member by itself: it
+-- could take an EXISTS for all groups of an account, and without LIMIT and OFFSET
+-- read all members of a group, and all groups that are in groups.  One plan serves
+-- all candidates, or each call would make its own.
+CREATE OR REPLACE FUNCTION scim.groups_among(organization uuid, account uuid, candidates text[]) RETURNS json
+    LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    candidate text;
+    attribute text;
+    wanted text;
+    found record;
+    result json[];
+BEGIN
+    FOREACH candidate IN ARRAY candidates LOOP
+        attribute := split_part(candidate, ':', 1);
+        wanted := substr(candidate, strpos(candidate, ':') + 1);
+        FOR found IN
+            SELECT g.id, g.display_name,
+                   (SELECT true FROM scim.membership m
+                    WHERE m.organization_id = organization AND m.group_id = g.id AND m.account_id = account) AS has_account
+            FROM (SELECT n.id, n.display_name FROM scim.user_group n
+                  WHERE attribute = 'displayName' AND n.organization_id = organization AND n.display_name_key = scim.fold(wanted)
+                  UNION ALL
+                  SELECT n.id, n.display_name FROM scim.user_group n
+                  WHERE attribute = 'externalId' AND n.organization_id = organization AND n.external_id = wanted
+                  UNION ALL
+                  SELECT n.id, n.display_name FROM scim.user_group n
+                  WHERE attribute = 'id' AND n.organization_id = organization AND n.id = CASE attribute WHEN 'id' THEN wanted::uuid END) g
+        LOOP
+            IF found.has_account IS NULL THEN
+                found.has_account := EXISTS (
+                    WITH RECURSIVE below(id) AS (
+                        SELECT found.id
+                        UNION
+                        SELECT s.child_id FROM below b
+                        CROSS JOIN LATERAL (SELECT c.child_id FROM scim.subgroup c
+                                            WHERE c.organization_id = organization AND c.group_id = b.id OFFSET 0) s)
+                    SELECT FROM below b
+                    CROSS JOIN LATERAL (SELECT FROM scim.membership c
+                                        WHERE c.organization_id = organization AND c.group_id = b.id AND c.account_id = account LIMIT 1) m);
+            END IF;
+            IF found.has_account THEN
+                result := result || json_build_object('value', found.id, 'display', found.display_name, 'reference', candidate);
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN array_to_json(result);
+END
+$$;
+COMMENT ON FUNCTION scim.groups_among(uuid, uuid, text[]) IS 'The groups that an account is in, directly or not, among those that candidates refer to: displayName:..., externalId:... or id:...; NULL: none';
+
 CREATE OR REPLACE FUNCTION scim.groups_with(organization uuid, member uuid) RETURNS TABLE (group_id uuid)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC

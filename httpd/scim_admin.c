@@ -185,7 +185,7 @@ static scim_error_t *find_person(scim_visit_t *v)
     }
     SCIM_ERR(scim_http_borrow(&db, v->r, NULL));
     error = scim_people_find(&person, db, v->organization,
-                             v->config->by_external_id == 1, value,
+                             v->config->by_external_id == 1, value, NULL,
                              v->r->pool);
     scim_db_return(db);
     if (!error && (!person->active

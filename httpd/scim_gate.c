@@ -159,7 +159,8 @@ static scim_error_t *ask_with(scim_db_t *db, visitor_t *visitor,
     scim_error_t *error;
 
     error = scim_people_find(&person, db, config->organization,
-                             config->by_external_id == 1, value, r->pool);
+                             config->by_external_id == 1, value, NULL,
+                             r->pool);
     scim_db_return(db);
     if (!error) {
         visitor_of(visitor, person, r->pool);

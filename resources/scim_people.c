@@ -20,7 +20,7 @@ enum {
     COLUMN_ORGANIZATION_ID, COLUMN_ORGANIZATION_NAME, COLUMN_ENABLED,
     COLUMN_DOMAINS, COLUMN_ID, COLUMN_USER_NAME, COLUMN_DISPLAY_NAME,
     COLUMN_ROLE, COLUMN_ACTIVE, COLUMN_LANGUAGE, COLUMN_TIMEZONE,
-    COLUMN_ROLES
+    COLUMN_ROLES, COLUMN_MEANT_GROUPS, COLUMN_ALL_GROUPS
 };
 
 /* Nobody's name has such, and a log line must not.  A userName that only looks
@@ -53,6 +53,8 @@ static scim_person_t *person_of(const scim_rows_t *rows, const char *key,
     person->display_name = scim_rows_value(rows, 0, COLUMN_DISPLAY_NAME);
     person->role = scim_rows_value(rows, 0, COLUMN_ROLE);
     person->roles = scim_rows_value(rows, 0, COLUMN_ROLES);
+    person->meant_groups = scim_rows_value(rows, 0, COLUMN_MEANT_GROUPS);
+    person->all_groups = scim_rows_value(rows, 0, COLUMN_ALL_GROUPS);
     person->active = scim_rows_true(rows, 0, COLUMN_ACTIVE);
     person->language = scim_rows_value(rows, 0, COLUMN_LANGUAGE);
     person->timezone = scim_rows_value(rows, 0, COLUMN_TIMEZONE);
@@ -82,19 +84,35 @@ static int is_found(const scim_rows_t *rows, int by_external_id,
                       scim_rows_value(rows, 0, COLUMN_USER_NAME)));
 }
 
+/* Without groups, it is the statement that knows of none. */
+static scim_statement_e statement_for(int by_external_id,
+                                      const scim_people_groups_t *groups)
+{
+    static const scim_statement_e statements[3][2] = {
+        { SCIM_SQL_PERSON_BY_USER_NAME, SCIM_SQL_PERSON_BY_EXTERNAL_ID },
+        { SCIM_SQL_PERSON_BY_USER_NAME_MEANT_GROUPS,
+          SCIM_SQL_PERSON_BY_EXTERNAL_ID_MEANT_GROUPS },
+        { SCIM_SQL_PERSON_BY_USER_NAME_ALL_GROUPS,
+          SCIM_SQL_PERSON_BY_EXTERNAL_ID_ALL_GROUPS }
+    };
+
+    return statements[!groups ? 0 : groups->all ? 2 : 1][by_external_id != 0];
+}
+
 scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
                                const char *key, int by_external_id,
-                               const char *value, apr_pool_t *pool)
+                               const char *value,
+                               const scim_people_groups_t *groups,
+                               apr_pool_t *pool)
 {
     const char *name = by_external_id ? "externalId" : "userName";
     const char *values[] = { key, is_possible(value, by_external_id, pool)
-                                  ? value : NULL };
+                                  ? value : NULL,
+                             groups ? groups->meant : NULL };
     scim_rows_t *rows;
 
-    SCIM_ERR(scim_db_run(&rows, db, by_external_id
-                                        ? SCIM_SQL_PERSON_BY_EXTERNAL_ID
-                                        : SCIM_SQL_PERSON_BY_USER_NAME,
-                         SCIM_VALUES(values)));
+    SCIM_ERR(scim_db_run(&rows, db, statement_for(by_external_id, groups),
+                         groups ? 3 : 2, values));
     if (scim_rows_count(rows) == 0) {
         return scim_error(pool, SCIM_E_NOT_FOUND,
                           "There is no organization '%.63s'.", key);

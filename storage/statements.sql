@@ -331,21 +331,43 @@ coalesce((SELECT n.user_name_key FROM scim.account n
 
 
 -- People who have signed in
--- fragment: person(condition)
+-- fragment: person(condition, meant, groups)
 SELECT o.id, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
        a.id, a.user_name, a.display_name, a.role, a.active,
-       a.preferred_language, a.timezone, a.attributes -> 'roles'
+       a.preferred_language, a.timezone, a.attributes -> 'roles', :meant,
+       :groups
 FROM scim.organization o
 LEFT JOIN scim.account a ON a.organization_id = o.id AND :condition
 WHERE o.key = $1
 LIMIT 2
 
+-- fragment: has_user_name
+a.user_name_key = scim.user_name_key($2)
+AND scim.fold(a.user_name) = scim.fold($2)
+
 -- name: PERSON_BY_USER_NAME :repeatable
-:person(a.user_name_key = scim.user_name_key($2)
-        AND scim.fold(a.user_name) = scim.fold($2));
+:person(:has_user_name, NULL, NULL);
 
 -- name: PERSON_BY_EXTERNAL_ID :repeatable
-:person(a.external_id = $2);
+:person(a.external_id = $2, NULL, NULL);
+
+-- fragment: meant_groups
+CASE WHEN a.active THEN scim.groups_among(o.id, a.id, $3::text[]) END
+
+-- name: PERSON_BY_USER_NAME_MEANT_GROUPS :repeatable
+:person(:has_user_name, :meant_groups, NULL);
+
+-- name: PERSON_BY_EXTERNAL_ID_MEANT_GROUPS :repeatable
+:person(a.external_id = $2, :meant_groups, NULL);
+
+-- fragment: all_groups
+CASE WHEN a.active THEN scim.groups_json(o.id, a.id) END
+
+-- name: PERSON_BY_USER_NAME_ALL_GROUPS :repeatable
+:person(:has_user_name, :meant_groups, :all_groups);
+
+-- name: PERSON_BY_EXTERNAL_ID_ALL_GROUPS :repeatable
+:person(a.external_id = $2, :meant_groups, :all_groups);
 
 
 -- Members, for administrators
@@ -385,7 +407,7 @@ SELECT a.id
 FROM (SELECT * FROM scim.account a
       WHERE a.organization_id = $1::uuid AND :condition
       LIMIT 2000) a
-WHERE a.role = ANY ($3::text[]) AND a.active = ANY ($4::boolean[])
+WHERE a.role = ANY ((SELECT $3::text[])::text[]) AND a.active = ANY ($4::boolean[])
   AND :label = ANY ($5::text[])
 
 -- name: MEMBER_LIST :repeatable

@@ -38,6 +38,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->organization = NULL;
     config->headers = NULL;
     config->headers_encoded = 0;
+    config->groups = NULL;
     config->door = NULL;
     return config;
 }
@@ -69,6 +70,7 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->headers = add->headers ? add->headers : base->headers;
     config->headers_encoded = add->headers ? add->headers_encoded
                                            : base->headers_encoded;
+    config->groups = add->groups ? add->groups : base->groups;
     config->door = add->door ? add->door : base->door;
     return config;
 }
@@ -192,6 +194,50 @@ static const char *set_headers(cmd_parms *cmd, void *config_,
     }
     config->headers = strcasecmp(prefix, "Off") == 0 ? "" : prefix;
     config->headers_encoded = encoding != NULL;
+    return NULL;
+}
+
+/* A word of SCIMGateGroups; is_only: there is no other one. */
+static const char *add_group(scim_gate_groups_t *groups, cmd_parms *cmd,
+                             const char *word, int is_only)
+{
+    int is_all = strcasecmp(word, "all") == 0;
+
+    if (!is_all && strcasecmp(word, "none") != 0) {
+        return scim_gate_groups_add(groups->references, cmd, word);
+    }
+    if (!is_only) {
+        return "it must be the only word";
+    }
+    if (is_all) {
+        groups->all = 1;
+        scim_gate_groups_add_all(cmd);
+    }
+    return NULL;
+}
+
+static const char *set_groups(cmd_parms *cmd, void *config_,
+                              const char *line)
+{
+    scim_dir_config_t *config = config_;
+    scim_gate_groups_t *groups = apr_pcalloc(cmd->pool, sizeof(*groups));
+    const char *first = line;
+
+    groups->references = apr_array_make(cmd->pool, 4, sizeof(const char *));
+    if (!*line) {
+        return not_allowed(cmd, "", "it must be the names of groups, all or"
+                           " none");
+    }
+    while (*line) {
+        int is_first = line == first;
+        const char *word = ap_getword_conf(cmd->pool, &line);
+        const char *wrong = add_group(groups, cmd, word, is_first && !*line);
+
+        if (wrong) {
+            return not_allowed(cmd, word, wrong);
+        }
+    }
+    config->groups = groups;
     return NULL;
 }
 
@@ -321,11 +367,15 @@ const command_rec scim_directives[] = {
                   " default: the authenticated user."),
     AP_INIT_TAKE1("SCIMOrganization", set_organization, NULL, ANYWHERE,
                   "The key of the organization whose accounts satisfy Require"
-                  " scim-account and scim-role."),
+                  " scim-account, scim-role and scim-group."),
     AP_INIT_TAKE12("SCIMHeaders", set_headers, NULL, ANYWHERE,
                    "The prefix of the request headers that pass the account to"
                    " the application, such as X-; followed by encoded: values"
                    " are percent-encoded; Off (default): no headers."),
+    AP_INIT_RAW_ARGS("SCIMGateGroups", set_groups, NULL, ANYWHERE,
+                     "The groups that the application is told of if the"
+                     " account is in them: named as in Require scim-group, or"
+                     " all; none (default)."),
     AP_INIT_FLAG("SCIMRequireSSO", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_sso),
                  ANYWHERE,

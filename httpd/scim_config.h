@@ -8,6 +8,7 @@
 #include <http_config.h>
 
 #include "httpd/scim_door.h"
+#include "httpd/scim_gate_groups.h"
 #include "resources/scim_call.h"
 #include "rules/scim_schema.h"
 #include "storage/scim_db.h"
@@ -67,6 +68,7 @@ typedef struct {
     const char *organization;    /* of the gate: its key */
     const char *headers;         /* how their names begin; "" for none */
     int headers_encoded;         /* said with it */
+    const scim_gate_groups_t *groups; /* the application is told of */
     const scim_door_t *door;     /* where a SetHandler that may be ours is */
 } scim_dir_config_t;
 

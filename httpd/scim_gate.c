@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Access control for applications by account, see scim_gate.h.
  *
- * find_active is what both Require lines share: the value that httpd knows of
+ * find_active is what all Require lines share: the value that httpd knows of
  * the person, the account for it, and whether that is active.  An account is
  * looked up once for a request (its pool's userdata), then in a cache of this
  * process (SCIMGateCache), then in the database; when the database is away, in
@@ -24,6 +24,7 @@
 
 #include "values/scim_cache.h"
 #include "httpd/scim_config.h"
+#include "httpd/scim_gate_groups.h"
 #include "httpd/scim_http.h"
 #include "values/scim_json.h"
 #include "httpd/scim_log.h"
@@ -47,7 +48,8 @@ APLOG_USE_MODULE(scim);
 static scim_cache_t *cache;
 static scim_cache_t *remembered;
 
-/* What is known of somebody; without id nobody, for the reason. */
+/* What is known of somebody; without id nobody, for the reason.  What the
+ * application is told of the groups depends on the Location and comes last. */
 typedef struct {
     const char *id;
     const char *user_name;
@@ -57,10 +59,14 @@ typedef struct {
     const char *language;
     const char *timezone;
     const char *active;          /* "1" or "" */
+    const char *meant_groups;    /* as in scim_person_t */
+    const char *all_groups;
     const char *reason;
+    const char *group_names;
+    const char *group_ids;
 } visitor_t;
 
-#define TEXTS 9                  /* members of visitor_t */
+#define TEXTS 11                 /* the first members of visitor_t */
 
 /* Looking up */
 
@@ -120,12 +126,16 @@ static void visitor_of(visitor_t *visitor, const scim_person_t *person,
     visitor->language = one_line(person->language, pool);
     visitor->timezone = one_line(person->timezone, pool);
     visitor->active = person->active ? "1" : "";
+    visitor->meant_groups = person->meant_groups ? person->meant_groups : "";
+    visitor->all_groups = person->all_groups ? person->all_groups : "";
     visitor->reason = "";
 }
 
 static void nobody(visitor_t *visitor, const char *reason)
 {
-    static const visitor_t none = { "", "", "", "", "", "", "", "", "" };
+    static const visitor_t none = {
+        "", "", "", "", "", "", "", "", "", "", "", "", ""
+    };
 
     *visitor = none;
     visitor->reason = reason;
@@ -159,8 +169,8 @@ static scim_error_t *ask_with(scim_db_t *db, visitor_t *visitor,
     scim_error_t *error;
 
     error = scim_people_find(&person, db, config->organization,
-                             config->by_external_id == 1, value, NULL,
-                             r->pool);
+                             config->by_external_id == 1, value,
+                             scim_gate_groups_asked(), r->pool);
     scim_db_return(db);
     if (!error) {
         visitor_of(visitor, person, r->pool);
@@ -329,16 +339,15 @@ static authz_status fail(request_rec *r, const scim_error_t *error)
     return AUTHZ_GENERAL_ERROR;
 }
 
-static const struct {
-    const char *name;
-    size_t offset;
-} variables[] = {
-    { "SCIM_ACCOUNT_ID", offsetof(visitor_t, id) },
-    { "SCIM_USER_NAME", offsetof(visitor_t, user_name) },
-    { "SCIM_ROLE", offsetof(visitor_t, role) },
-    { "SCIM_DISPLAY_NAME", offsetof(visitor_t, display_name) },
-    { "SCIM_PREFERRED_LANGUAGE", offsetof(visitor_t, language) },
-    { "SCIM_TIMEZONE", offsetof(visitor_t, timezone) }
+static const scim_gate_variable_t variables[] = {
+    { "SCIM_ACCOUNT_ID", offsetof(visitor_t, id), 0 },
+    { "SCIM_USER_NAME", offsetof(visitor_t, user_name), 0 },
+    { "SCIM_ROLE", offsetof(visitor_t, role), 0 },
+    { "SCIM_DISPLAY_NAME", offsetof(visitor_t, display_name), 0 },
+    { "SCIM_PREFERRED_LANGUAGE", offsetof(visitor_t, language), 0 },
+    { "SCIM_TIMEZONE", offsetof(visitor_t, timezone), 0 },
+    { "SCIM_GROUPS", offsetof(visitor_t, group_names), 1 },
+    { "SCIM_GROUP_IDS", offsetof(visitor_t, group_ids), 1 }
 };
 #define VARIABLES (sizeof(variables) / sizeof(*variables))
 
@@ -348,9 +357,9 @@ static const char *text_of_variable(const visitor_t *visitor, apr_size_t i)
                                    + variables[i].offset);
 }
 
-const char *scim_gate_variable(int i)
+const scim_gate_variable_t *scim_gate_variable(int i)
 {
-    return (apr_size_t) i < VARIABLES ? variables[i].name : NULL;
+    return (apr_size_t) i < VARIABLES ? &variables[i] : NULL;
 }
 
 /* Of one request: an internal redirect has the same pool. */
@@ -377,6 +386,22 @@ const char *scim_gate_value(request_rec *r, int i)
     const visitor_t *visitor = passed(r);
 
     return visitor ? text_of_variable(visitor, i) : NULL;
+}
+
+/* The visitor with what the application is told of the groups here. */
+static const visitor_t *with_groups(const visitor_t *visitor, request_rec *r)
+{
+    const scim_gate_groups_t *told = scim_config_of(r)->groups;
+    visitor_t *copy = apr_pmemdup(r->pool, visitor, sizeof(*copy));
+
+    copy->group_names = copy->group_ids = "";
+    if (told) {
+        scim_gate_groups_list(&copy->group_names, &copy->group_ids,
+                              told->all ? visitor->all_groups
+                                        : visitor->meant_groups,
+                              told, r->pool);
+    }
+    return copy;
 }
 
 /* visitor NULL: whatever was there is not of an account. */
@@ -421,7 +446,7 @@ static authz_status find_active(const visitor_t **visitor, request_rec *r)
     apr_table_setn(r->notes, GATE, PASSED_BY);
     if (!config->organization) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0008)
-                      "Require scim-account and scim-role need a"
+                      "Require scim-account, scim-role and scim-group need a"
                       " SCIMOrganization here: everybody is denied");
         return deny(r, "SCIMOrganization is missing.");
     }
@@ -445,7 +470,7 @@ static authz_status find_active(const visitor_t **visitor, request_rec *r)
     if (!*(*visitor)->active) {
         return deny(r, "The account is not active.");
     }
-    put_environment(r, *visitor);
+    put_environment(r, with_groups(*visitor, r));
     return AUTHZ_GRANTED;
 }
 
@@ -500,6 +525,20 @@ static authz_status check_role_line(request_rec *r, const char *arguments,
     }
     return deny(r, apr_psprintf(r->pool, "The account has the role %s,"
                                 " not %s.", visitor->role, arguments));
+}
+
+static authz_status check_groups(request_rec *r, const char *arguments,
+                                const void *parsed)
+{
+    const visitor_t *visitor;
+    authz_status status = find_active(&visitor, r);
+
+    if (status != AUTHZ_GRANTED
+        || scim_gate_groups_match(visitor->meant_groups, parsed, r->pool)) {
+        return status;
+    }
+    return deny(r, apr_psprintf(r->pool, "The account is not in the group"
+                                " %.200s.", arguments));
 }
 
 /* Require lines */
@@ -563,6 +602,28 @@ static const char *parse_role(cmd_parms *cmd, const char *line,
           " USER";
 }
 
+/* Quotes with nothing in between are a word, too. */
+static const char *parse_groups(cmd_parms *cmd, const char *line,
+                               const void **parsed)
+{
+    apr_array_header_t *references = apr_array_make(cmd->pool, 3,
+                                                    sizeof(const char *));
+
+    while (*line) {
+        const char *word = ap_getword_conf(cmd->pool, &line);
+        const char *wrong = scim_gate_groups_add(references, cmd, word);
+
+        if (wrong) {
+            return apr_psprintf(cmd->pool, "Require scim-group: '%s' is not"
+                                " allowed; %s", word, wrong);
+        }
+    }
+    *parsed = references;
+    return references->nelts > 0 ? check_htaccess(cmd)
+        : "Require scim-group needs a group, as in Require scim-group"
+          " \"Sales Admins\"";
+}
+
 /* Answers */
 
 /* Let the other hooks decide, then say it in our words: a person who is not
@@ -612,6 +673,7 @@ static int decide_with_user(request_rec *r)
 static const authz_provider account_provider = { check_account,
                                                  parse_account };
 static const authz_provider role_provider = { check_role_line, parse_role };
+static const authz_provider group_provider = { check_groups, parse_groups };
 
 void scim_gate_register(apr_pool_t *pool)
 {
@@ -620,6 +682,9 @@ void scim_gate_register(apr_pool_t *pool)
                               AP_AUTH_INTERNAL_PER_CONF);
     ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "scim-role",
                               AUTHZ_PROVIDER_VERSION, &role_provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_register_auth_provider(pool, AUTHZ_PROVIDER_GROUP, "scim-group",
+                              AUTHZ_PROVIDER_VERSION, &group_provider,
                               AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(decide_without_user, NULL, NULL,
                             APR_HOOK_REALLY_FIRST,
@@ -632,6 +697,7 @@ void scim_gate_init_child(apr_pool_t *pool, server_rec *s)
 {
     apr_status_t rv = scim_cache_make(&cache, CACHE_SLOTS, pool);
 
+    scim_gate_groups_init_child(pool, s);
     if (rv == APR_SUCCESS) {
         rv = scim_cache_make(&remembered, CACHE_SLOTS, pool);
     }

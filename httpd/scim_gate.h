@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_gate: Require scim-account and Require scim-role: who may use what
+/* scim_gate: Require scim-account, scim-role and scim-group: who may use what
  * stands behind httpd is who is an active account now.
  *
  *   SCIMOrganization acme
  *   Require scim-account
  *   Require scim-role ADMIN USER
+ *   Require scim-group "Sales Admins"
  *
  * Any authentication says who it is; SCIMAccountKey and SCIMAccountValue say
  * how that is joined to an account.  Nobody, more than one, and an inactive
  * account are refused with 403, also where httpd would ask for another
  * password; a database that is away is 503.  The application finds the account
  * in the environment: SCIM_ACCOUNT_ID, SCIM_USER_NAME, SCIM_ROLE,
- * SCIM_DISPLAY_NAME, SCIM_PREFERRED_LANGUAGE, SCIM_TIMEZONE.
+ * SCIM_DISPLAY_NAME, SCIM_PREFERRED_LANGUAGE, SCIM_TIMEZONE, and those of its
+ * groups that SCIMGateGroups names in SCIM_GROUPS and SCIM_GROUP_IDS.
  */
 #ifndef SCIM_GATE_H
 #define SCIM_GATE_H
@@ -21,9 +23,15 @@
 
 void scim_gate_register(apr_pool_t *pool);
 
-/* The i-th of what the application is told, as its variable is called
- * ("SCIM_ACCOUNT_ID"); NULL behind the last. */
-const char *scim_gate_variable(int i);
+/* What the application is told. */
+typedef struct {
+    const char *name;            /* "SCIM_ACCOUNT_ID" */
+    apr_size_t offset;           /* of its value, in scim_gate.c */
+    int is_list;                 /* see scim_gate_groups_list */
+} scim_gate_variable_t;
+
+/* The i-th of them; NULL behind the last. */
+const scim_gate_variable_t *scim_gate_variable(int i);
 
 /* Its value for the account that passed the gate with r, or "" where that has
  * none; NULL when none passed. */

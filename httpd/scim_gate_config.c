@@ -76,6 +76,13 @@ static const char *provider_called(const char *name,
     return base;
 }
 
+static int is_of_gate_called(const char *provider)
+{
+    return strcasecmp(provider, "scim-account") == 0
+           || strcasecmp(provider, "scim-role") == 0
+           || strcasecmp(provider, "scim-group") == 0;
+}
+
 /* Whether the node asks the gate; *negated when it lets in who is none. */
 static int asks_gate(int *negated, const ap_directive_t *node,
                      const ap_directive_t *tree, apr_pool_t *pool)
@@ -92,9 +99,7 @@ static int asks_gate(int *negated, const ap_directive_t *node,
         *negated = 1;
         provider = ap_getword_conf(pool, &args);
     }
-    provider = provider_called(provider, tree, pool);
-    return strcasecmp(provider, "scim-account") == 0
-           || strcasecmp(provider, "scim-role") == 0;
+    return is_of_gate_called(provider_called(provider, tree, pool));
 }
 
 static int is_of_gate(const ap_directive_t *node, const ap_directive_t *tree,

@@ -126,9 +126,23 @@ static void keep_from_connection(apr_table_t *headers,
 
 /* Ours */
 
-/* Percent-encoded as encodeURIComponent() does, and more: nothing but the
- * unreserved characters of RFC 3986 stands for itself. */
-static const char *encode(const char *text, apr_pool_t *pool)
+/* As encodeURIComponent() does, and more: nothing but the unreserved
+ * characters of RFC 3986 stands for itself. */
+static int is_unreserved(unsigned char c)
+{
+    return c < 0x80 && (apr_isalnum(c) || strchr("-._~", c));
+}
+
+/* A list is encoded name by name, in its variable to some extent already, so
+ * that the same steps read it, encoded or not. */
+static int is_unreserved_in_list(unsigned char c)
+{
+    return is_unreserved(c) || c == '%' || c == ',';
+}
+
+const char *scim_headers_encode(const char *text,
+                                int (*is_plain)(unsigned char c),
+                                apr_pool_t *pool)
 {
     static const char digits[] = "0123456789ABCDEF";
     char *encoded = apr_palloc(pool, 3 * strlen(text) + 1);
@@ -137,7 +151,7 @@ static const char *encode(const char *text, apr_pool_t *pool)
     for (; *text; text++) {
         unsigned char c = (unsigned char) *text;
 
-        if (c < 0x80 && (apr_isalnum(c) || strchr("-._~", c))) {
+        if (is_plain(c)) {
             *to++ = *text;
         }
         else {
@@ -150,19 +164,28 @@ static const char *encode(const char *text, apr_pool_t *pool)
     return encoded;
 }
 
+static const char *encoded_value(const char *value,
+                                 const scim_gate_variable_t *variable,
+                                 apr_pool_t *pool)
+{
+    return scim_headers_encode(value, variable->is_list
+                                      ? is_unreserved_in_list
+                                      : is_unreserved, pool);
+}
+
 static int set_our_headers(request_rec *r)
 {
     const scim_dir_config_t *config = scim_config_of(r);
     apr_array_header_t *names;
-    const char *variable;
+    const scim_gate_variable_t *variable;
     int i;
 
     if (!config->headers || !*config->headers) {
         return DECLINED;
     }
-    names = apr_array_make(r->pool, 6, sizeof(const char *));
+    names = apr_array_make(r->pool, 8, sizeof(const char *));
     for (i = 0; (variable = scim_gate_variable(i)) != NULL; i++) {
-        APR_ARRAY_PUSH(names, const char *) = header_of(variable,
+        APR_ARRAY_PUSH(names, const char *) = header_of(variable->name,
                                                         config->headers,
                                                         r->pool);
     }
@@ -174,8 +197,10 @@ static int set_our_headers(request_rec *r)
         if (value && *value) {
             apr_table_setn(r->headers_in,
                            APR_ARRAY_IDX(names, i, const char *),
-                           config->headers_encoded ? encode(value, r->pool)
-                                                   : value);
+                           config->headers_encoded
+                           ? encoded_value(value, scim_gate_variable(i),
+                                           r->pool)
+                           : value);
         }
     }
     return DECLINED;

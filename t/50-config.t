@@ -127,6 +127,23 @@ refused(gate('<VirtualHost 127.0.0.1:9>', 'SCIMOrganization acme', '</VirtualHos
 refused(gate("SCIMOrganization '$_'"), qr/SCIMOrganization: '\Q$_\E' is not allowed; it must be the key of an organization: /, "SCIMOrganization '$_'") for 'Acme', '-a', 'a b', 'a' x 64;
 refused(gate('SCIMOrganization acme', '/a', 'Require scim-role', ''), qr/Require scim-role needs a role, as in Require scim-role ADMIN USER/, 'no role');
 refused(gate('SCIMOrganization acme', '/a', 'Require scim-role ADMIN admin', ''), qr/Require scim-role: 'admin' is not allowed; it must be ADMIN, USER or GUEST/, 'an unknown role');
+my $ID = 'id:2819c223-7f76-453a-919d-413861904646';
+is +(configtest(gate('SCIMOrganization acme', '/a', 'Require scim-group "Sales Admins" externalId:00g1 ' . "$ID \U$ID", '<RequireAll>', 'Require scim-account', 'Require not scim-group Guests', '</RequireAll>', '')))[0], 0, 'groups by name, externalId and id';
+refused(gate('SCIMOrganization acme', '/a', 'Require scim-group', ''), qr/Require scim-group needs a group, as in Require scim-group "Sales Admins"/, 'no group');
+my %NO_GROUP = ('""' => 'the name of a group must not be empty', 'Sales ""' => 'the name of a group must not be empty', '"  "' => 'the name of a group must not be empty',
+                'displayName:' => 'the name of a group must not be empty', 'externalId:' => 'externalId: needs a value', 'externalID:' => 'externalId: needs a value', (map { $_ => 'id: needs the id of a group' } 'id:', 'id:1', "$ID,", 'ID:00g1', 'id:externalId:x'),
+                ('x' x 513) => 'it must not have more than 512 characters', "a\xff" => 'it must be UTF-8', "a\x01b" => 'the name of a group must not contain control characters');
+for my $word (sort keys %NO_GROUP) {
+    my $name = $word =~ s/[^ -~]/?/gr;
+    refused(gate('SCIMOrganization acme', '/a', "Require scim-group $word", ''), qr/Require scim-group: '[^']*' is not allowed; $NO_GROUP{$word}/, "Require scim-group $name");
+    refused(gate("SCIMGateGroups $word"), qr/SCIMGateGroups: '[^']*' is not allowed; $NO_GROUP{$word}/, "SCIMGateGroups $name");
+}
+refused(gate('SCIMGateGroups'), qr/SCIMGateGroups: '' is not allowed; it must be the names of groups, all or none/, 'SCIMGateGroups without a word');
+refused(gate("SCIMGateGroups $_"), qr/SCIMGateGroups: '(?i:all|none)' is not allowed; it must be the only word/, "SCIMGateGroups $_") for 'Sales all', 'NONE Sales', 'all none';
+is +(configtest(gate("SCIMGateGroups $_")))[0], 0, "SCIMGateGroups $_" for 'all', 'None', "Sales 'R&D' $ID externalId:all", join ' ', map { "Group$_" } 1 .. 200;
+refused(gate('/a', 'Require scim-group Sales', ''), qr/Require scim-group Sales in <Location \/a> .*needs an organization: add SCIMOrganization/, 'a group without SCIMOrganization');
+refused(gate('SCIMOrganization acme', '/a', '<RequireAll>', 'Require all granted', 'Require not scim-group Guests', '</RequireAll>', ''), qr/Require not scim-group Guests .*access is granted without an active account/, 'not scim-group without an account');
+refused("SCIMOrganization acme\n<Location /a>\nRequire scim-group Sales\n</Location>", qr/needs a database/, 'a group without a database');
 refused(gate('SCIMOrganization acme', '/a', 'Require scim-account Taro', ''), qr/Require scim-account takes no argument/, 'an argument too many');
 refused(gate("SCIMGateCache $_"), qr/SCIMGateCache: '\Q$_\E' is not allowed; it must be a number from 0 to 60/, "SCIMGateCache $_") for -1, 61, '1s';
 refused(gate("SCIMGateGrace $_"), qr/SCIMGateGrace: '\Q$_\E' is not allowed; it must be a number from 0 to 300/, "SCIMGateGrace $_") for -1, 301, '1m';

@@ -19,6 +19,8 @@ my $dir = File::Temp::tempdir('scim-inheritance-XXXXXX', TMPDIR => 1, CLEANUP =>
 my $port = Scim::Server::free_port();
 my ($org, $other) = map { organization() } 1, 2;
 my $taro = $org->create(externalId => 'oid-taro', displayName => 'T U');
+sql(q{WITH made AS (INSERT INTO scim.user_group (organization_id, display_name) VALUES ($1, 'One'), ($1, 'Two') RETURNING *)
+      INSERT INTO scim.membership (organization_id, group_id, account_id) SELECT organization_id, id, $2::uuid FROM made}, $org->{id}, $taro->{id});
 
 # A request to one Location of one host.
 sub ask {
@@ -140,6 +142,9 @@ my %DIRECTIVE = (
         my $seen = gate($_[0], $taro->{userName})->{headers}{seen};
         return $HEADERS{$seen} // $seen;
     }, $OF . $SEEN],
+    SCIMGateGroups => ['One', 'two', gate => sub {
+        return which(gate($_[0], $taro->{userName})->{headers}{groups} eq 'One', 'One', 'two');
+    }, $OF . qq(Header set Groups "%{SCIM_GROUPS}e"\n)],
     SCIMGateCache => [60, 0, gate => sub { which(is_remembered(@_), 60, 0) }, $OF],
     SCIMGateGrace => [300, 0, gate => sub { which(lets_in(@_), 300, 0) }, $OF . "SCIMGateCache 0\n"],
 );

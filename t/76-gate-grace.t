@@ -16,6 +16,7 @@ my $proxy = Scim::Proxy->new(to => server()->{pghost} . '/.s.PGSQL.5432');
 my $basic = "AuthType Basic\nAuthName gate\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\nRequire scim-account\n"
     . "Header always set X-Role \"%{SCIM_ROLE}e\" env=SCIM_ROLE\n";
 my %gate = (none => '', grace => "SCIMGateGrace $GRACE\n", cached => "SCIMGateGrace $GRACE\nSCIMGateCache 1\n", long => "SCIMGateGrace 300\n");
+sub location { my ($name, $lines) = @_; return "<Location /$name>\n$lines</Location>\nAlias /$name " . server()->{dir} . "/httpd/htdocs/plain.txt\n" }
 # One process, which therefore knows who was let in before.
 my $httpd = Scim::Server->new(dir => File::Temp::tempdir('scim-grace-XXXXXX', TMPDIR => 1, CLEANUP => 1), database => server(), conf => <<"CONF"
 LoadModule alias_module @{[Scim::Server::modules_dir()]}/mod_alias.so
@@ -31,7 +32,8 @@ SCIMDatabaseTimeout 4
     AuthMerging Off
 </Directory>
 CONF
-    . join '', map { "<Location /$_>\n$gate{$_}$basic</Location>\nAlias /$_ " . server()->{dir} . "/httpd/htdocs/plain.txt\n" } sort keys %gate);
+    . location('group', "SCIMGateGrace 300\nSCIMGateGroups all\nHeader always set X-Groups \"%{SCIM_GROUPS}e\" env=SCIM_GROUPS\n" . $basic =~ s/scim-account/scim-group Sales/r)
+    . join '', map { location($_, $gate{$_} . $basic) } sort keys %gate);
 $httpd->start;
 END { $httpd->stop if $httpd }
 
@@ -53,6 +55,13 @@ for my $gate (sort keys %gate) {
 }
 $org->patch_ops($leaves->{id}, { op => 'replace', path => 'active', value => FALSE });
 is status($leaves, 'none'), 403, 'the other one is deactivated';
+my $sales = (sql('INSERT INTO scim.user_group (organization_id, display_name) VALUES ($1, $2) RETURNING id', $org->{id}, 'Sales'))[0][0];
+sub add { my ($user) = @_; return sql('INSERT INTO scim.membership (organization_id, group_id, account_id) VALUES ($1, $2, $3)', $org->{id}, $sales, $user->{id}) }
+my ($seller, $former) = map { $org->create } 1, 2;
+add($_) for $seller, $former;
+is status($_, 'group'), 200, 'a member of the group is let in' for $seller, $former;
+sql('DELETE FROM scim.membership WHERE account_id = $1::uuid', $former->{id});
+is status($former, 'group'), 403, 'and not after it was removed';
 
 $proxy->cut;
 $proxy->refuse;
@@ -61,6 +70,9 @@ my $r = ask($in, 'grace');
 is $r->{status}, 200, 'with it, who was let in is';
 is $r->{headers}{'x-role'}, 'USER', 'with the role that he had';
 is status($in, 'cached'), 200, 'and so with a memory of accounts';
+my $member = ask($seller, 'group');
+is_deeply [$member->{status}, $member->{headers}{'x-groups'}], [200, 'Sales'], 'a member of a group is let in, with the groups of that time';
+is status($former, 'group'), 403, 'a former member is refused as before';
 is status($new, 'grace'), 503, 'a person who was not seen before is not let in';
 is status($left, 'grace'), 503, 'nor who was refused';
 is status($leaves, 'grace'), 503, 'nor who was let in first and refused then';

@@ -27,6 +27,14 @@ $PROXY</Location>
 ${BASIC}Require scim-account
 SCIMHeaders Remote-Scim- encoded
 $PROXY</Location>
+<Location /groups/>
+${BASIC}Require scim-account
+SCIMHeaders X-
+SCIMGateGroups all
+$PROXY</Location>
+<Location /groups/encoded/>
+SCIMHeaders Y- encoded
+</Location>
 <Location /late/>
 ${BASIC}Require scim-account
 SCIMHeaders X-
@@ -82,7 +90,7 @@ sub told {
     return map { [/^([^:]+): ?(.*)\z/] } grep { /^[^: ]+:/ } split /\r\n/, $r->{content};
 }
 sub named { my ($like, @told) = @_; return { map { $_->[0] => Encode::decode_utf8($_->[1]) } grep { $_->[0] =~ $like } @told } }
-my $OURS = qr/^x.(?:account.id|user.name|role|display.name|preferred.language|timezone)\z/i;
+my $OURS = qr/^x.(?:account.id|user.name|role|display.name|preferred.language|timezone|groups|group.ids)\z/i;
 
 my $taro = $org->create(displayName => '山田 太郎 100% ä+b', preferredLanguage => 'ja-JP', timezone => 'Asia/Tokyo', roles => [{ value => 'USER' }]);
 my $bare = $org->create(displayName => 'Bare', roles => [{ value => 'GUEST' }]);
@@ -100,7 +108,7 @@ is_deeply named($OURS, told($taro->{userName}, 'plain/off')), {}, 'Off in a sect
 is named(qr/^y-/i, told($taro->{userName}, 'plain/other'))->{'Y-Timezone'}, 'Asia%2FTokyo', 'or another beginning there';
 
 # Every spelling that becomes the same variable
-for my $name (qw(X-Role x-role X_Role x_role X-ROLE X.Role X~Role X_ROLE X!Role), 'X|Role', "X'Role", 'X-Display_Name', 'X_Display-Name', 'x.display.name', 'X_Account_Id', 'X-User_Name', 'X_Timezone', 'X-Preferred_Language') {
+for my $name (qw(X-Role x-role X_Role x_role X-ROLE X.Role X~Role X_ROLE X!Role), 'X|Role', "X'Role", 'X-Display_Name', 'X_Display-Name', 'x.display.name', 'X_Account_Id', 'X-User_Name', 'X_Timezone', 'X-Preferred_Language', 'X-Groups', 'x_groups', 'X-Group_Ids', 'X.Group.Ids') {
     for my $location (qw(plain late rewritten)) {
         is_deeply named($OURS, told($taro->{userName}, $location, $name => 'ADMIN')), \%expected, "/$location: $name of a client is taken away";
     }
@@ -112,11 +120,24 @@ my @others = ('X-Role-Name' => 'a', 'X-Rol' => 'b', XRole => 'c', 'Y-Role' => 'd
 is_deeply [map { $_->[1] } grep { $_->[0] =~ /^(?:X-Role-Name|X-Rol|XRole|Y-Role|X-Forwarded-Proto)\z/ } told($taro->{userName}, 'plain', @others)], [qw(a b c d https)], 'other headers stay';
 
 # Connection cannot have them removed
-for my $connection ('X-Role', 'close, X-Role', 'x-role;X-Account-Id', 'close X-Role', 'X_Role', "X-Role,\tX-Display-Name , X-User-Name", 'X-Account-Id, X-User-Name, X-Role, X-Display-Name, X-Preferred-Language, X-Timezone') {
+for my $connection ('X-Role', 'close, X-Role', 'x-role;X-Account-Id', 'close X-Role', 'X_Role', "X-Role,\tX-Display-Name , X-User-Name", 'X-Account-Id, X-User-Name, X-Role, X-Display-Name, X-Preferred-Language, X-Timezone, X-Groups') {
     is_deeply named($OURS, told($taro->{userName}, 'plain', Connection => $connection)), \%expected, "Connection: $connection removes nothing of ours";
 }
 is_deeply named($OURS, told($taro->{userName}, 'plain', Connection => 'keep-alive', Connection => 'X-Role')), \%expected, 'nor do two of them';
 is_deeply named(qr/^y-role\z/i, told($taro->{userName}, 'plain', 'Y-Role' => 'd', Connection => 'Y-Role, X-Role')), {}, 'another header that it names goes as ever';
+
+# Groups
+my ($ops, $over) = map { (sql('INSERT INTO scim.user_group (organization_id, display_name) VALUES ($1, $2) RETURNING id', $org->{id}, $_))[0][0] } 'Ops, 24/7', 'Über 100 %';
+is_deeply named($OURS, told($taro->{userName}, 'groups', 'X-Groups' => 'Ops', X_Group_Ids => $ops)), \%expected, 'an account without groups has no header of them, whatever the client says';
+sql('INSERT INTO scim.membership (organization_id, group_id, account_id) SELECT organization_id, id, $2::uuid FROM scim.user_group WHERE organization_id = $1', $org->{id}, $taro->{id});
+is_deeply named($OURS, told($taro->{userName}, 'groups', 'X-Groups' => 'Root', X_Group_Ids => $ops, Connection => 'X-Groups, X-Group-Ids')),
+    { %expected, 'X-Groups' => 'Ops%2C 24/7,Über 100 %25', 'X-Group-Ids' => "$ops,$over" }, 'SCIMGateGroups: the groups, by httpd alone';
+my $encoded = named(qr/^y-group/i, told($taro->{userName}, 'groups/encoded'));
+is_deeply $encoded, { 'Y-Groups' => 'Ops%2C%2024%2F7,%C3%9Cber%20100%20%25', 'Y-Group-Ids' => "$ops,$over" }, 'name by name percent-encoded';
+for my $list ($encoded->{'Y-Groups'}, 'Ops%2C 24/7,Über 100 %25') {
+    my @names = map { s/%(..)/chr hex $1/ger } split /,/, Encode::encode_utf8($list);
+    is_deeply [map { Encode::decode_utf8($_) } @names], ['Ops, 24/7', 'Über 100 %'], "the same steps read $list";
+}
 
 # configtest
 my $load = Scim::Server::load_modules();

@@ -14,7 +14,7 @@
 
 /* A key and value that are longer are not kept; threads that ask for them look
  * them up side by side. */
-#define SCIM_CACHE_MAX_BYTES 4096
+#define SCIM_CACHE_MAX_BYTES 8192
 
 /* How long other threads wait for the one that missed first. */
 #define SCIM_CACHE_WAIT apr_time_from_sec(2)

@@ -3,14 +3,20 @@ package Scim::Entra;
 # Microsoft Entra ID's provisioning service, as a SCIM server sees it: the
 # requests, in the order and the encodings of the real one, with and without
 # the flag aadOptscim062020.  script/entra-cycle runs it; the tests use it too.
+#
+# Of a directory it provisions users first, then groups, then memberships (E70 to
+# E76).  What the real service leaves undone is left undone here: a member who is
+# out of scope is left out, and nobody adds him when he comes into scope later.
 use strict;
 use warnings;
 use JSON::PP ();
 use Scim::Http;
+use Scim::Process;
 
 my $FLAG = 'aadOptscim062020';
 my $CORE = 'urn:ietf:params:scim:schemas:core:2.0:User';
 my $ENT = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
+my $GROUP = 'urn:ietf:params:scim:schemas:core:2.0:Group';
 my $PATCHOP = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 my $ROLE = 'roles[primary eq "True"].value';
 my $JSON = JSON::PP->new->utf8->canonical;
@@ -33,15 +39,34 @@ my @MAPPING = (
     ["$ENT:department" => 'department'],
     [$ROLE => 'role'],
 );
+my @GROUP_MAPPING = (['displayName' => 'displayName'], ['externalId' => 'id']);
 
-# new(url, token, flag => 0|1, log => sub { my ($row) = @_ })
+# How many requests are sent at once.
+my $AT_ONCE = 8;
+
+# What is provisioned: its name in the log, its matching attribute, and what is
+# asked for with each read.
+sub kinds {
+    my ($match_groups) = @_;
+    return {
+        user => { endpoint => '/Users', mapping => \@MAPPING, name => 'userPrincipalName',
+                  matching => 'userName', read => [] },
+        group => { endpoint => '/Groups', mapping => \@GROUP_MAPPING, name => 'displayName',
+                   matching => $match_groups, read => ['excludedAttributes=members'] },
+    };
+}
+
+# new(url, token, flag => 0|1, groups => 0|1, match_groups => 'displayName' or
+# 'externalId', log => sub { my ($row) = @_ }).  groups 0: the mapping of groups is
+# switched off.
 sub new {
     my ($class, %option) = @_;
     my ($base, $query) = split /\?/, $option{url}, 2;
     $base =~ s{/+\z}{};
     my ($path) = $base =~ m{^https?://[^/]+(/.*)?$}i;
     my $self = bless {
-        log => sub { }, %option, path => $path // '', links => {}, users => {},
+        log => sub { }, groups => 1, %option, base => $base, path => $path // '', links => {}, objects => {},
+        kinds => kinds($option{match_groups} // 'displayName'),
         query => [grep { length } split(/&/, $query // ''), $option{flag} ? $FLAG : ()],
         http => Scim::Http->new($base), rows => [], failures => 0, requests => 0,
     }, $class;
@@ -79,24 +104,42 @@ sub send {
     return $r;
 }
 
-# One line of the provisioning log; returns whether it was a success.
-sub note {
-    my ($self, $action, $whom, $r, @good) = @_;
+# A row of the provisioning log.
+sub outcome {
+    my ($action, $whom, $r, @good) = @_;
     my $success = grep { $r->{status} == $_ } @good;
-    my $row = { action => $action, target => $whom, status => $r->{status},
-                result => $success ? 'success' : 'failure',
-                detail => $success ? '' : ($r->{json}{detail} // 'no SCIM answer') };
-    $self->{failures}++ unless $success;
-    push @{ $self->{rows} }, $row;
-    $self->{log}->($row);
-    die "quarantined: invalid credentials\n" if $r->{status} == 401;
-    return $success;
+    return { action => $action, target => $whom, status => $r->{status}, result => $success ? 'success' : 'failure',
+             detail => $success ? '' : ($r->{json}{detail} // 'no SCIM answer') };
 }
 
+# Log a row; returns whether nothing has failed.
+sub record {
+    my ($self, $row) = @_;
+    my $failed = $row->{result} eq 'failure';
+    $self->{failures}++ if $failed;
+    push @{ $self->{rows} }, $row;
+    $self->{log}->($row);
+    die "quarantined: invalid credentials\n" if $row->{status} eq '401';
+    return !$failed;
+}
+
+sub note { my ($self, @outcome) = @_; return $self->record(outcome(@outcome)) }
+
+sub kind_of {
+    my ($self, $object) = @_;
+    return $self->{kinds}{ $object->{kind} // 'user' };
+}
+
+sub name_of {
+    my ($self, $object) = @_;
+    return $object->{ $self->kind_of($object)->{name} };
+}
+
+# The search for what has this value of the matching attribute (E10, E71).
 sub find {
-    my ($self, $user_name) = @_;
-    return $self->send(GET => $self->target('/Users',
-        'filter=' . encode(qq{userName eq "$user_name"})));
+    my ($self, $kind, $value) = @_;
+    return $self->send(GET => $self->target($kind->{endpoint}, @{ $kind->{read} },
+        'filter=' . encode(qq{$kind->{matching} eq "$value"})));
 }
 
 sub guid {
@@ -104,16 +147,21 @@ sub guid {
         rand 2**12, rand 2**48;
 }
 
-# E1: asks for a user that cannot exist.
-sub test_connection {
-    my ($self) = @_;
-    my $r = $self->find(guid());
+# E1, E2: asks for what cannot exist.
+sub probe {
+    my ($self, $kind) = @_;
+    my $r = $self->find($kind, guid());
     my $list = $r->{json} || {};
     if ($r->{status} == 200 && !(ref $list->{Resources} eq 'ARRAY' && !@{ $list->{Resources} })) {
         $r = { status => 200, json => { detail => 'the answer is not an empty ListResponse' } };
         return $self->note('Test connection', '-', $r, ());
     }
     return $self->note('Test connection', '-', $r, 200);
+}
+
+sub test_connection {
+    my ($self) = @_;
+    return $self->probe($self->{kinds}{user}) && (!$self->{has_groups} || $self->probe($self->{kinds}{group}));
 }
 
 # The value at a mapping target of a resource, or undef.
@@ -132,8 +180,15 @@ sub value_at {
     return $resource->{$target};
 }
 
+# E70: a group is always created without members.
+sub group_body {
+    my ($group) = @_;
+    return { schemas => [$GROUP], meta => { resourceType => 'Group' }, externalId => $group->{id},
+             displayName => $group->{displayName} };
+}
+
 # E20, E22: only the attributes that are set.
-sub body_of {
+sub user_body {
     my ($user) = @_;
     my %body = (schemas => [$CORE, $ENT], active => JSON::PP::true(),
                 meta => { resourceType => 'User' });
@@ -160,23 +215,22 @@ sub body_of {
     return \%body;
 }
 
-# The operations that bring the resource up to date with the user.
+# The operations that bring the resource up to date with the user or group.
 sub differences {
-    my ($self, $user, $resource, $active) = @_;
+    my ($self, $object, $resource) = @_;
     my @found;
-    for my $row (@MAPPING) {
+    for my $row (@{ $self->kind_of($object)->{mapping} }) {
         my ($target, $source) = @$row;
-        my $wanted = $user->{$source} // next;
+        my $wanted = $object->{$source} // next;
         my $have = value_at($resource, $target);
         next if defined $have && $have eq $wanted;
         next if $target eq 'userName' && defined $have && lc $have eq lc $wanted;
         # A server may keep these as they were at creation.
         next if $target =~ /^(?:preferredLanguage|timezone)$/ && defined $have
-            && !$user->{changed}{$source};
+            && !$object->{changed}{$source};
         push @found, [$target, defined $have ? 'replace' : 'add', $wanted];
     }
-    push @found, ['active', 'replace', $active ? JSON::PP::true() : JSON::PP::false()]
-        if !!$resource->{active} ne !!$active;
+    push @found, ['active', 'replace', JSON::PP::true()] if !is_group($object) && !$resource->{active};
     return $self->{flag} ? standard_operations(@found) : legacy_operations(@found);
 }
 
@@ -206,99 +260,236 @@ sub standard_operations {
     return @operations, map { { op => $_, value => $without{$_} } } sort keys %without;
 }
 
-# E14 before every write.
+sub is_group { my ($object) = @_; return ($object->{kind} // '') eq 'group' }
+
+# Its URL, to be read with what is asked for, or to be changed.
+sub resource_target {
+    my ($self, $object, @parameters) = @_;
+    return $self->target($self->kind_of($object)->{endpoint} . '/' . $self->{links}{ $object->{id} }, @parameters);
+}
+
+# E14, E71b before every write.
 sub read_linked {
-    my ($self, $user) = @_;
-    my $id = $self->{links}{ $user->{id} } // return undef;
-    my $r = $self->send(GET => $self->target("/Users/$id"));
+    my ($self, $object) = @_;
+    $self->{links}{ $object->{id} } // return undef;
+    my $r = $self->send(GET => $self->resource_target($object, @{ $self->kind_of($object)->{read} }));
     return $r->{json} if $r->{status} == 200;
-    delete $self->{links}{ $user->{id} } if $r->{status} == 404;
-    $self->note('Read', $user->{userPrincipalName}, $r, 404);
+    delete $self->{links}{ $object->{id} } if $r->{status} == 404;
+    $self->note('Read', $self->name_of($object), $r, 404);
     return undef;
 }
 
+sub patch {
+    my ($self, $object, @operations) = @_;
+    return $self->send(PATCH => $self->resource_target($object), { schemas => [$PATCHOP], Operations => \@operations });
+}
+
 sub change {
-    my ($self, $action, $user, $resource, @operations) = @_;
+    my ($self, $action, $object, @operations) = @_;
     return 1 unless @operations;
-    my $r = $self->send(PATCH => $self->target("/Users/$resource->{id}"),
-        { schemas => [$PATCHOP], Operations => \@operations });
-    return $self->note($action, $user->{userPrincipalName}, $r, 200, 204);
+    return $self->note($action, $self->name_of($object), $self->patch($object, @operations), 200, 204);
+}
+
+# The resource that the matching attribute finds; undef: there is none.  Returns
+# nothing where the search fails.
+sub match {
+    my ($self, $object) = @_;
+    my $kind = $self->kind_of($object);
+    my ($source) = map { $_->[1] } grep { $_->[0] eq $kind->{matching} } @{ $kind->{mapping} };
+    my $r = $self->find($kind, $object->{$source});
+    $self->note('Match', $self->name_of($object), $r, 200) or return;
+    return $r->{json}{Resources}[0];
 }
 
 # Match, then create or bring up to date.
 sub provision {
-    my ($self, $user) = @_;
-    my $name = $user->{userPrincipalName};
-    $self->{users}{ $user->{id} } = $user;
-    my $resource = $self->read_linked($user);
+    my ($self, $object) = @_;
+    $self->introduce($object);
+    $self->{in_scope}{ $object->{id} } = 1;
+    my $resource = $self->read_linked($object);
     if (!$resource) {
-        my $r = $self->find($name);
-        $self->note('Match', $name, $r, 200) or return 0;
-        ($resource) = @{ $r->{json}{Resources} };
+        my @found = $self->match($object) or return 0;
+        ($resource) = @found;
     }
     if ($resource) {
-        $self->{links}{ $user->{id} } = $resource->{id};
-        return $self->change('Update', $user, $resource,
-                             $self->differences($user, $resource, 1));
+        $self->{links}{ $object->{id} } = $resource->{id};
+        return $self->change('Update', $object, $self->differences($object, $resource));
     }
-    my $r = $self->send(POST => $self->target('/Users'), body_of($user));
-    $self->note('Create', $name, $r, 201) or return 0;
-    $self->{links}{ $user->{id} } = $r->{json}{id};
+    my $r = $self->send(POST => $self->target($self->kind_of($object)->{endpoint}),
+                        is_group($object) ? group_body($object) : user_body($object));
+    $self->note('Create', $self->name_of($object), $r, 201) or return 0;
+    $self->{links}{ $object->{id} } = $r->{json}{id};
     return 1;
 }
 
 sub deactivate {
     my ($self, $user) = @_;
-    my $resource = $self->read_linked($user) or return 0;
-    return $self->change('Disable', $user, $resource,
+    delete $self->{in_scope}{ $user->{id} };
+    $self->read_linked($user) or return 0;
+    return $self->change('Disable', $user,
         $self->{flag} ? { op => 'replace', path => 'active', value => JSON::PP::false() }
                       : { op => 'Replace', path => 'active', value => 'False' });
 }
 
 sub remove {
-    my ($self, $user) = @_;
-    my $resource = $self->read_linked($user) or return 0;
-    my $r = $self->send(DELETE => $self->target("/Users/$resource->{id}"));
-    delete $self->{links}{ $user->{id} };
-    delete $self->{users}{ $user->{id} };
-    return $self->note('Delete', $user->{userPrincipalName}, $r, 204, 404);
+    my ($self, $object) = @_;
+    delete $self->{in_scope}{ $object->{id} };
+    $self->read_linked($object) or return 0;
+    my $r = $self->send(DELETE => $self->resource_target($object));
+    delete $self->{links}{ $object->{id} };
+    return $self->note('Delete', $self->name_of($object), $r, 204, 404);
 }
 
 # References are sent in a PATCH of their own, as a string (E36, E54).
 sub set_manager {
     my ($self, $user, $manager) = @_;
-    my $resource = $self->read_linked($user) or return 0;
+    $self->read_linked($user) or return 0;
     my $id = $self->{links}{$manager} // return 0;
-    return $self->change('Update', $user, $resource,
+    return $self->change('Update', $user,
         { op => $self->{flag} ? 'add' : 'Add', path => "$ENT:manager", value => $id });
 }
+
+# E72 to E74.
+sub member_operation {
+    my ($self, $action, $id) = @_;
+    my ($op) = $action =~ /^(Add|Remove)/;
+    return { op => 'remove', path => qq{members[value eq "$id"]} } if $self->{flag} && $op eq 'Remove';
+    return { op => $self->{flag} ? lc $op : $op, path => 'members', value => [{ value => $id }] };
+}
+
+# Add or remove one member, with a PATCH of its own; returns the row of the log.
+sub set_member {
+    my ($self, $action, $group, $member) = @_;
+    my $whom = join ': ', map { $self->name_of($_) } $group, $member;
+    if (grep { !$self->{links}{ $_->{id} } } $group, $member) {
+        return { action => $action, target => $whom, status => '-', result => 'skipped', detail => 'not in scope' };
+    }
+    my $r = $self->send(GET => $self->resource_target($group, @{ $self->{kinds}{group}{read} }));
+    $r = $self->patch($group, $self->member_operation($action, $self->{links}{ $member->{id} }))
+        if $r->{status} == 200;
+    return outcome($action, $whom, $r, 200, 204);
+}
+
+# The rows of the PATCHes for these members, sent at once, each on a connection of
+# its own.
+sub at_once {
+    my ($self, $action, $group, @members) = @_;
+    my @clients = map {
+        my $member = $_;
+        $self->{requests}++;
+        Scim::Process->start(sub {
+            local $self->{http} = Scim::Http->new($self->{base});
+            print $JSON->encode($self->set_member($action, $group, $member)), "\n";
+        }, out => 'pipe');
+    } @members;
+    my @lines = map { $_->line } @clients;
+    $_->wait for @clients;
+    return map { $JSON->decode($_ // die "the connection was lost\n") } @lines;
+}
+
+# Several members of one group, one PATCH each.
+sub set_members {
+    my ($self, $action, $group, @ids) = @_;
+    my $failures = $self->{failures};
+    my @members = map { $self->object($_) } @ids;
+    while (my @some = splice @members, 0, $AT_ONCE) {
+        my @rows = @some > 1 ? $self->at_once($action, $group, @some) : $self->set_member($action, $group, @some);
+        $self->record($_) for @rows;
+    }
+    return $self->{failures} == $failures;
+}
+
+sub introduce {
+    my ($self, $object) = @_;
+    push @{ $self->{order} }, $object if !$self->{objects}{ $object->{id} };
+    $self->{objects}{ $object->{id} } = $object;
+    return;
+}
+
+sub object {
+    my ($self, $id) = @_;
+    return $self->{objects}{ $id // '' } // die "the directory has no user or group '" . ($id // '') . "'\n";
+}
+
+# The directory says what members the group has; then the service follows.
+sub change_members {
+    my ($self, $group, $change) = @_;
+    my @ids = @{ $change->{members} };
+    my %is_one = map { $_ => 1 } @ids;
+    my @others = grep { !$is_one{$_} } @{ $group->{members} || [] };
+    my $is_addition = $change->{action} eq 'add-members';
+    $group->{members} = [@others, $is_addition ? @ids : ()];
+    return $self->set_members($is_addition ? 'Add member' : 'Remove member', $group, @ids);
+}
+
+sub assign_group {
+    my ($self, $group) = @_;
+    return $self->provision($group) && $self->set_members('Add member', $group, @{ $group->{members} || [] });
+}
+
+sub update {
+    my ($self, $object, $set) = @_;
+    @$object{ keys %$set } = values %$set;
+    $object->{changed}{$_} = 1 for keys %$set;
+    return $self->provision($object);
+}
+
+# What the actions do.  A group that leaves the scope is deleted (E76).
+my %USER_ACTIONS = (
+    'create' => \&provision, 'assign' => \&provision, 're-assign' => \&provision,
+    'update' => sub { $_[0]->update($_[1], $_[2]{set}) },
+    'unassign' => \&deactivate, 'soft-delete' => \&deactivate, 'hard-delete' => \&remove,
+    'manager' => sub { $_[0]->set_manager($_[1], $_[2]{manager}) },
+);
+my %GROUP_ACTIONS = (
+    'create' => \&assign_group, 'assign' => \&assign_group, 're-assign' => \&assign_group,
+    'update' => $USER_ACTIONS{update}, 'unassign' => \&remove, 'hard-delete' => \&remove,
+    'add-members' => \&change_members, 'remove-members' => \&change_members,
+);
 
 # One change of the directory: {action, id, ...}.
 sub apply {
     my ($self, $change) = @_;
     my $action = $change->{action} // '';
-    return $self->provision($change->{user}) if $action eq 'create';
-    my $user = $self->{users}{ $change->{id} // '' }
-        or die "the directory has no user '" . ($change->{id} // '') . "'\n";
-    if ($action eq 'update') {
-        my %set = %{ $change->{set} };
-        @$user{ keys %set } = values %set;
-        $user->{changed}{$_} = 1 for keys %set;
-        return $self->provision($user);
-    }
-    return $self->provision($user) if $action eq 're-assign';
-    return $self->deactivate($user) if $action =~ /^(?:unassign|soft-delete)$/;
-    return $self->remove($user) if $action eq 'hard-delete';
-    return $self->set_manager($user, $change->{manager}) if $action eq 'manager';
-    die "unknown action '$action' in the directory\n";
+    return $self->restart if $action eq 'restart';
+    $change->{group}{kind} = 'group' if $change->{group};
+    my $object = $change->{user} // $change->{group} // $self->object($change->{id});
+    my $does = (is_group($object) ? \%GROUP_ACTIONS : \%USER_ACTIONS)->{$action}
+        or die "unknown action '$action' in the directory\n";
+    return is_group($object) && !$self->{groups} || $does->($self, $object, $change);
 }
 
-# Test Connection, the initial cycle over all users, then one incremental cycle
-# for each list of changes, each begun with a probe as the service does.
+# The initial cycle over all that is in scope: users, then groups, then memberships.
+sub initial_cycle {
+    my ($self) = @_;
+    my @objects = grep { $self->{in_scope}{ $_->{id} } } @{ $self->{order} };
+    my @groups = grep { is_group($_) } @objects;
+    $self->provision($_) for grep({ !is_group($_) } @objects), @groups;
+    $self->set_members('Add member', $_, @{ $_->{members} || [] }) for @groups;
+    return 1;
+}
+
+# "Restart provisioning": nothing is known of the resources.
+sub restart {
+    my ($self) = @_;
+    $self->{links} = {};
+    return $self->initial_cycle;
+}
+
+# Test Connection, the initial cycle, then one incremental cycle for each list of
+# changes, each begun with a probe as the service does.
 sub run {
     my ($self, $directory) = @_;
+    my @groups = @{ $directory->{groups} || [] };
+    $_->{kind} = 'group' for @groups;
+    for my $object (@{ $directory->{users} || [] }, @groups) {
+        $self->introduce($object);
+        $self->{in_scope}{ $object->{id} } = !exists $object->{assigned} || $object->{assigned}
+            unless is_group($object) && !$self->{groups};
+    }
+    $self->{has_groups} = $self->{groups} && @groups;
     $self->test_connection or return 0;
-    $self->provision($_) for @{ $directory->{users} || [] };
+    $self->initial_cycle;
     for my $cycle (@{ $directory->{changes} || [] }) {
         $self->test_connection or return 0;
         $self->apply($_) for @$cycle;
@@ -306,8 +497,9 @@ sub run {
     return $self->{failures} == 0;
 }
 
-# A directory for demonstration: create, rename, role change, unassign, re-assign,
-# soft and hard delete.
+# A directory for demonstration.  Of people: create, rename, role change, unassign,
+# re-assign, soft and hard delete; of groups: one in another, rename, members who
+# come and go, one that leaves the scope.
 sub demonstration {
     my ($domain) = @_;
     my $person = sub {
@@ -316,9 +508,10 @@ sub demonstration {
                  displayName => "$given $surname", givenName => $given, surname => $surname,
                  mail => lc("$given\@$domain"), %more };
     };
-    my $taro = '0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef';
-    my $hanako = '1b32a1a3-9e3b-4a9f-8fa9-8474d5bfe5f0';
-    my $ken = '2c43b2b4-af4c-4ba0-90ba-9585e6c0f601';
+    my ($taro, $hanako, $ken) = ('0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef', '1b32a1a3-9e3b-4a9f-8fa9-8474d5bfe5f0',
+                                 '2c43b2b4-af4c-4ba0-90ba-9585e6c0f601');
+    my ($sales, $everybody, $project) = ('3d54c3c5-b05d-4cb1-a1cb-a696f7d10712', '4e65d4d6-c16e-4dc2-b2dc-b7a708e21823',
+                                         '5f76e5e7-d27f-4ed3-83ed-c8b819f32934');
     return {
         users => [
             $person->($taro, 'Taro', 'Yamada', role => 'USER', preferredLanguage => 'ja',
@@ -326,12 +519,20 @@ sub demonstration {
             $person->($hanako, 'Hanako', 'Suzuki', role => 'ADMIN', jobTitle => 'Head of IT'),
             $person->($ken, 'Ken', 'Tanaka', role => 'GUEST', department => 'Sales'),
         ],
+        groups => [
+            { id => $everybody, displayName => 'Everybody', members => [$sales, $hanako] },
+            { id => $sales, displayName => 'Sales', members => [$taro, $ken] },
+            { id => $project, displayName => 'Project X', members => [] },
+        ],
         changes => [
             [{ action => 'update', id => $taro, set => { displayName => 'Taro Y.', role => 'ADMIN',
                                                          employeeId => '4711' } },
-             { action => 'manager', id => $taro, manager => $hanako }],
-            [{ action => 'unassign', id => $taro }],
-            [{ action => 're-assign', id => $taro }],
+             { action => 'manager', id => $taro, manager => $hanako },
+             { action => 'update', id => $sales, set => { displayName => 'Sales EMEA' } },
+             { action => 'add-members', id => $project, members => [$taro, $hanako, $ken] }],
+            [{ action => 'unassign', id => $taro },
+             { action => 'remove-members', id => $project, members => [$hanako, $ken] }],
+            [{ action => 're-assign', id => $taro }, { action => 'unassign', id => $project }],
             [{ action => 'soft-delete', id => $ken }, { action => 'hard-delete', id => $ken }],
         ],
     };

@@ -57,6 +57,10 @@ refused(location("SCIMRateBurst $_"), qr/SCIMRateBurst: '\Q$_\E' is not allowed;
 is +(configtest(location("SCIMRateLimit $_->[0]\nSCIMRateBurst $_->[1]")))[0], 0, "SCIMRateLimit $_->[0], SCIMRateBurst $_->[1]" for [0, 1], [100000, 1000000];
 refused(location("SCIMMaxResourceSize $_"), qr/SCIMMaxResourceSize: '\Q$_\E' is not allowed; it must be a number from 4096 to 16777216/, "SCIMMaxResourceSize $_")
     for 0, -1, 4095, '256k', 16777217;
+refused(location("SCIMMaxGroupBodySize $_"), qr/SCIMMaxGroupBodySize: '\Q$_\E' is not allowed; it must be a number from 1024 to 67108864/,
+        "SCIMMaxGroupBodySize $_") for 0, -1, 1023, '16M', 67108865;
+refused(location("SCIMMaxMembers $_"), qr/SCIMMaxMembers: '\Q$_\E' is not allowed; it must be a number from 1 to 1000000/,
+        "SCIMMaxMembers $_") for 0, -1, '1e5', 1000001;
 refused(location("SCIMBaseURL $_"), qr/SCIMBaseURL: '\Q$_\E' is not allowed; it must be the public URL of this Location, such as https:/,
         "SCIMBaseURL $_") for '/scim', 'ftp://h/scim', 'https://', 'https://h/scim?x', 'https://h/scim#x', 'https://u:p@h/scim';
 refused(location('SCIMProfile'), qr/SCIMProfile takes one argument/, 'no argument');

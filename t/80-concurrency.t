@@ -3,40 +3,16 @@
 use strict;
 use warnings;
 use lib 't/lib';
-use IO::Select;
-use Scim::Process;
+use Scim::Race;
 use Scim::Test;
 
 own_server();           # all its connections are for these clients
 my $org = organization();
 
-# Run code in $count processes at the same moment; returns their results in order.
-# The processes start together, when all are ready.
-sub together {
-    my ($count, $code) = @_;
-    pipe my $gate_out, my $gate_in or die "pipe: $!";
-    my @clients = map {
-        my $i = $_;
-        Scim::Process->start(sub {
-            close $gate_in;
-            $org->get('/Users?count=0');
-            print "ready\n";
-            IO::Select->new($gate_out)->can_read($Scim::Process::LIMIT);
-            print eval { $code->($i) } // "died: $@", "\n";
-        }, out => 'pipe');
-    } 0 .. $count - 1;
-    close $gate_out;
-    $_->line for @clients;
-    close $gate_in;
-    my @results = map { $_->line } @clients;
-    $_->wait for @clients;
-    return @results;
-}
-
 my @rounds = map { user_name() } 1 .. 50;
 my @pairs;
 for my $name (@rounds) {
-    push @pairs, join ' ', sort(together(2, sub {
+    push @pairs, join ' ', sort(together($org, 2, sub {
         return $org->post('/Users', { userName => $_[0] ? ucfirst $name : $name, displayName => 'Race' })->{status};
     }));
 }
@@ -51,7 +27,7 @@ my @paths = (map({ ["emails[type eq \"t$_\"].value", "e$_\@example.com"] } 1 .. 
                  name.honorificPrefix name.honorificSuffix), map { ENT . ":$_" } qw(department division costCenter organization employeeNumber)));
 is scalar @paths, 64, 'there are 64 attributes to add';
 my $user = $org->create;
-my @statuses = together(64, sub {
+my @statuses = together($org, 64, sub {
     my ($path, $value) = @{ $paths[$_[0]] };
     my $r = $org->patch_ops($user->{id}, { op => 'add', path => $path, value => $value });
     return "$r->{status} " . ($r->{headers}{etag} // '');
@@ -71,7 +47,7 @@ is_deeply [sql('SELECT version FROM scim.event WHERE account_id = $1 ORDER BY ve
 
 # With If-Match a lost race is reported instead of repeated.
 my $tag = $org->get("/Users/$user->{id}")->{headers}{etag};
-my @conditional = together(8, sub {
+my @conditional = together($org, 8, sub {
     return $org->patch("/Users/$user->{id}", { Operations => [{ op => 'replace', path => 'title', value => "by $_[0]" }] },
                        headers => { 'If-Match' => $tag })->{status};
 });
@@ -80,7 +56,7 @@ is_deeply [sort @conditional], [200, (412) x 7], 'ETAG-09: of eight writers with
 # Delete and change at the same time: only these answers, in any order.
 for my $round (1 .. 10) {
     my $id = $org->create->{id};
-    my @mixed = together(4, sub {
+    my @mixed = together($org, 4, sub {
         return $_[0] == 0 ? $org->delete("/Users/$id")->{status}
                           : $org->patch_ops($id, { op => 'replace', path => 'title', value => "t$_[0]" })->{status};
     });
@@ -91,7 +67,7 @@ for my $round (1 .. 10) {
 # Renaming two accounts to one name.
 my @both = map { $org->create->{id} } 1, 2;
 my $wanted = user_name();
-is_deeply [sort(together(2, sub { $org->patch_ops($both[$_[0]], { op => 'replace', path => 'userName', value => $wanted })->{status} }))],
+is_deeply [sort(together($org, 2, sub { $org->patch_ops($both[$_[0]], { op => 'replace', path => 'userName', value => $wanted })->{status} }))],
     [200, 409], 'UNIQ-08: two accounts renamed to one userName: one 200 and one 409';
 
 done_testing;

@@ -1124,18 +1124,22 @@ END
 $$;
 COMMENT ON FUNCTION scim.delete_group(uuid, uuid, bigint, text, text, uuid, text) IS 'Deletes a group, with an event that has the number of its members. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
 
--- The members of a group, and the groups of an account, as SCIM shows them.
+-- The members of a group, and the groups of an account, as SCIM shows them.  The
+-- planner takes every group for an average one, and with a single large group would
+-- read all memberships and all accounts for a small one; so members are asked for in
+-- the order of their index, and accounts one by one.
 CREATE OR REPLACE FUNCTION scim.members_of(organization uuid, group_id uuid) RETURNS TABLE (value uuid, type text, display text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT m.account_id, 'User', coalesce(a.display_name, a.user_name)
-    FROM scim.membership m
-    JOIN scim.account a ON a.organization_id = m.organization_id AND a.id = m.account_id
-    WHERE m.organization_id = $1 AND m.group_id = $2
+    SELECT m.account_id, 'User', a.display
+    FROM (SELECT n.account_id FROM scim.membership n WHERE n.organization_id = $1 AND n.group_id = $2 ORDER BY n.account_id) m
+    CROSS JOIN LATERAL (SELECT coalesce(b.display_name, b.user_name) AS display FROM scim.account b
+                        WHERE b.organization_id = $1 AND b.id = m.account_id LIMIT 1) a
     UNION ALL
     SELECT s.child_id, 'Group', g.display_name
     FROM scim.subgroup s
-    JOIN scim.user_group g ON g.organization_id = s.organization_id AND g.id = s.child_id
+    CROSS JOIN LATERAL (SELECT b.display_name FROM scim.user_group b
+                        WHERE b.organization_id = $1 AND b.id = s.child_id LIMIT 1) g
     WHERE s.organization_id = $1 AND s.group_id = $2;
 END;
 COMMENT ON FUNCTION scim.members_of(uuid, uuid) IS 'The members of a group, accounts and groups; type is User or Group';

@@ -225,7 +225,7 @@ static scim_error_t *resolve_string(cJSON *node, int *is_later,
 }
 
 /* Put ids for the references in tree; an element with one that is not known
- * yet becomes null, which is nobody. */
+ * yet is left out. */
 static scim_error_t *resolve_tree(cJSON *tree, int *is_later,
                                   scim_call_t *call)
 {
@@ -245,7 +245,7 @@ static scim_error_t *resolve_tree(cJSON *tree, int *is_later,
             SCIM_ERR(resolve_tree(node, &is_nobody, call));
         }
         if (is_nobody) {
-            cJSON_ReplaceItemViaPointer(tree, node, cJSON_CreateNull());
+            cJSON_Delete(cJSON_DetachItemViaPointer(tree, node));
         }
     }
     return NULL;

@@ -63,6 +63,15 @@ static const method_t *method_of(const scim_bulk_op_t *operation)
     return NULL;
 }
 
+/* The status of the operation as a request of its own, if it succeeds. */
+static int success_of(const scim_bulk_op_t *operation)
+{
+    const method_t *method = method_of(operation);
+
+    return method->operation == SCIM_PATCH && operation->resource->is_quiet
+           ? 204 : method->status;
+}
+
 /* References */
 
 static int is_creation(const scim_bulk_op_t *operation)
@@ -454,7 +463,7 @@ static void finish(run_t *run, const scim_call_t *call,
     }
     else {
         put_success(run->bulk, run->operation,
-                    method_of(run->operation)->status, made);
+                    success_of(run->operation), made);
     }
 }
 
@@ -603,14 +612,20 @@ static int count_ahead(const scim_resource_t **resource,
 
 /* The second pass */
 
+/* A failed creation must leave nothing behind. */
 static scim_error_t *put_references(cJSON **made, scim_call_t *call,
                                     const scim_bulk_op_t *operation)
 {
-    return operation->resource->complete(made, call, operation->id,
-                                         operation->data);
+    scim_error_t *error = operation->resource->complete(made, call,
+                                                        operation->id,
+                                                        operation->data);
+
+    if (error) {
+        SCIM_ERR(operation->resource->remove(call, operation->id));
+    }
+    return error;
 }
 
-/* A failed creation must leave nothing behind. */
 static scim_error_t *undo(cJSON **unused, scim_call_t *call,
                           const scim_bulk_op_t *operation)
 {
@@ -639,7 +654,7 @@ static void run_again(scim_bulk_t *bulk, scim_bulk_op_t *operation,
         put_failure(bulk, operation, error);
     }
     else if (made) {
-        put_success(bulk, operation, method_of(operation)->status, made);
+        put_success(bulk, operation, success_of(operation), made);
     }
     apr_pool_destroy(pool);
 }
@@ -710,6 +725,7 @@ static void run_and_settle(scim_bulk_t *bulk, scim_bulk_op_t *operation)
     bulk->depth = depth;
     undo_dependent(bulk);
     complete(bulk);
+    undo_dependent(bulk);
 }
 
 static scim_error_t *run_all(scim_bulk_t *bulk)

@@ -28,6 +28,8 @@ static struct {
     { "index.html", "text/html; charset=utf-8", NULL, 0, NULL },
     { "admin.css", "text/css; charset=utf-8", NULL, 0, NULL },
     { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "activity.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "kit.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "icon.svg", "image/svg+xml", NULL, 0, NULL }
 };

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Activity: what happened in the organization, or to one account.
+import {
+    api, badge, button, filters, guarded, h, leaves, query, remembered, select, t, table, time, translated,
+} from './kit.js';
+
+// Kinds of entries whose details are in another entry of the same change.
+const DERIVED = ['activate', 'deactivate'];
+
+function kindOf(entry) {
+    return entry.kind?.replace(/^.*:event:(prov:)?/, '');
+}
+
+function whatHappened(entry) {
+    if (entry.outcome === 'refused') {
+        return badge(t('Refused ({status})', entry), 'bad');
+    }
+    const kind = kindOf(entry);
+    const said = {
+        'create:full': t('Created'), 'patch:full': t('Changed'), 'put:full': t('Replaced'), 'delete': t('Deleted'),
+        'activate': t('Activated'), 'deactivate': t('Deactivated'),
+        'role:admin': t('Made ADMIN'), 'role:user': t('Made USER'), 'role:guest': t('Downgraded to GUEST'),
+        'account:eligible': t('Made eligible'), 'provisioning:enable': t('Provisioning switched on'),
+        'provisioning:disable': t('Provisioning switched off'), 'token:generate': t('Token generated'),
+        'token:delete': t('Token deleted'),
+    };
+    return badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : '');
+}
+
+function valueText(value) {
+    return value === undefined ? t('(nothing)') : String(value);
+}
+
+// The values of an attribute by path; a list of values is a single one.
+function flat(resource, attribute) {
+    const value = resource[attribute];
+    if (Array.isArray(value) && value.every(part => part?.value !== undefined)) {
+        return new Map([[attribute, value.map(part => part.value).join(', ')]]);
+    }
+    return parts(value, attribute);
+}
+
+function parts(value, attribute) {
+    return new Map(value === undefined ? [] : leaves({ [attribute]: value }).filter(([path]) => !path.endsWith('$ref')));
+}
+
+// The lines of a changed attribute.  If its short form is the same, its parts differ.
+function changeLines(attribute, before, after, isNew) {
+    const differing = (old, now) => [...new Set([...old.keys(), ...now.keys()])].filter(path => old.get(path) !== now.get(path));
+    let [old, now] = [flat(before, attribute), flat(after, attribute)];
+    if (!differing(old, now).length) {
+        [old, now] = [parts(before[attribute], attribute), parts(after[attribute], attribute)];
+    }
+    return differing(old, now).map(path => h('li', {}, h('b', {}, path), ': ',
+        isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
+}
+
+function changesOf(entry) {
+    if (entry.outcome === 'refused') {
+        return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), translated(entry.detail));
+    }
+    const kind = kindOf(entry);
+    const { before = {}, after = {}, name } = entry.data ?? {};
+    const attributes = kind?.startsWith('role:') ? ['roles'] : DERIVED.includes(kind) ? [] : entry.attributes ?? [];
+    if (!attributes.length) {
+        return name ?? '';
+    }
+    return h('ul', { class: 'changes' },
+        attributes.flatMap(attribute => changeLines(attribute, before, after, kind === 'create:full')));
+}
+
+function actorText(entry) {
+    const kinds = { token: t('token'), account: t('administrator'), operator: t('operator') };
+    return `${entry.actor} (${kinds[entry.actorKind]})`;
+}
+
+function activityTable(entries, isFiltered) {
+    if (!entries.length) {
+        return h('p', {}, isFiltered ? t('No entries found. Search for an account by its whole e-mail address or its id.') : t('No activity yet.'));
+    }
+    return table('activity', t('Activity'), [t('Time'), t('What'), t('Account'), t('Details'), t('By')], entries.map(entry => {
+        const row = [
+            time(entry.at), whatHappened(entry),
+            entry.accountId ? h('a', { href: `#/members/${entry.accountId}` }, entry.userName ?? entry.accountId) : entry.userName ?? '',
+            changesOf(entry), actorText(entry),
+        ];
+        row.class = kindOf(entry) === 'role:guest' ? 'stands-out' : null;
+        return row;
+    }));
+}
+
+// The entries that the filters select, older ones on demand.
+async function activityList(chosen) {
+    const result = h('div', {});
+    let entries = [];
+
+    async function more(before) {
+        const page = await api(`activity${query({ ...chosen, before })}`);
+        entries = [...entries, ...page.entries];
+        result.replaceChildren(activityTable(entries, Object.values(chosen).some(Boolean)),
+            page.next ? button(t('Older entries'), () => guarded(() => more(page.next))) : '');
+    }
+
+    await more();
+    return result;
+}
+
+async function activityPage() {
+    const result = h('div', {});
+    let chosen = remembered.activity ?? {};
+    let asked = 0;
+
+    async function list() {
+        const mine = ++asked;
+        const found = await activityList(chosen);
+        if (mine === asked) {
+            remembered.activity = chosen;
+            result.replaceChildren(found);
+        }
+    }
+
+    const form = filters([
+        h('label', {}, t('Account: e-mail or id'), h('input', { name: 'account', type: 'search', value: chosen.account })),
+        select('outcome', t('Outcome'), [['', t('all')], ['changed', t('changed')], ['refused', t('refused')],
+            ['guest', t('downgraded to GUEST')]], chosen.outcome),
+    ], data => {
+        chosen = Object.fromEntries(data);
+        guarded(() => list());
+    });
+    await list();
+    return [
+        h('h1', { tabindex: -1 }, t('Activity')),
+        h('section', {},
+            h('p', { class: 'soft' }, t('Changes by your identity provider and your administrators, and refused requests with the reason. The latest 1000 refused requests are kept for 30 days.')),
+            form, result),
+    ];
+}
+
+export { activityList, activityPage };

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pages of the settings are made of: words in the administrator's
+// language, elements, the API, dialogs, lists and problems.  Text reaches the page
+// as text nodes and attribute values alone.
+
+let texts = {};
+let templates = [];
+
+// Words
+
+// The text in the administrator's language; {name} is replaced by a value.  The
+// English text is its own key.
+function t(english, values = {}) {
+    return (texts[english] ?? english).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+// A message of the server in the administrator's language, by the first template
+// that fits.  In these, {NAME} is a part of the sentence, {name} a value.
+function translated(message) {
+    for (const [pattern, text] of templates) {
+        const found = pattern.exec(message);
+        if (found) {
+            return text.replace(/\{(\w+)\}/g, (_, name) =>
+                /[A-Z]/.test(name) ? translated(found.groups[name]) : found.groups[name]);
+        }
+    }
+    return message;
+}
+
+function templatesOf(messages) {
+    return Object.entries(messages).map(([english, text]) => [
+        new RegExp(`^${english.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{(\w+)\}/g, '(?<$1>.*?)')}$`, 's'), text]);
+}
+
+function language(preferred) {
+    const wanted = [preferred, ...navigator.languages].filter(Boolean);
+    return /^ja\b/i.test(wanted[0] ?? '') ? 'ja' : 'en';
+}
+
+// The page's language: preferred, if it is given, else the browser's.
+async function chooseLanguage(preferred) {
+    const chosen = language(preferred);
+    document.documentElement.lang = chosen;
+    const { default: known = {}, messages = {} } = chosen === 'ja' ? await import('./ja.js') : {};
+    texts = known;
+    templates = templatesOf(messages);
+}
+
+function time(text) {
+    return text ? new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' })
+        .format(new Date(text)) : '';
+}
+
+// Elements
+
+// h('a', {href, class, on: {click}}, ...children): an element; null children
+// are left out.
+function h(tag, { on = {}, ...attributes } = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+        if (value !== false && value != null) {
+            element.setAttribute(name, value === true ? '' : value);
+        }
+    }
+    for (const [event, listener] of Object.entries(on)) {
+        element.addEventListener(event, listener);
+    }
+    element.append(...children.flat().filter(child => child != null));
+    return element;
+}
+
+function button(text, listener, kind) {
+    return h('button', { type: 'button', class: kind, on: { click: listener } }, text);
+}
+
+function badge(text, kind = '') {
+    return h('span', { class: `badge ${kind}` }, text);
+}
+
+// A table that becomes a list where the window is narrow.  name: its class, by
+// which the style sheet gives the columns their widths; rows: arrays of cells,
+// the first one naming the row; a row may have a class.
+function table(name, caption, heads, rows) {
+    return h('table', { role: 'table', class: name, 'aria-label': caption },
+        h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
+            heads.map(head => h('th', { scope: 'col', role: 'columnheader' }, head)))),
+        h('tbody', { role: 'rowgroup' }, rows.map(row => h('tr', { role: 'row', class: row.class },
+            row.map((cell, i) => i === 0
+                ? h('th', { scope: 'row', role: 'rowheader' }, cell)
+                : h('td', { role: 'cell', 'data-label': heads[i] }, cell))))));
+}
+
+// In a dialog, the message must be within it: the page behind cannot be seen or heard.
+function say(text, place = document) {
+    const status = place.querySelector('[role=status]');
+    status.textContent = text;
+    clearTimeout(say.timer);
+    say.timer = setTimeout(() => { status.textContent = ''; }, 6000);
+}
+
+function copyField(label, value) {
+    const input = h('input', { readonly: true, value, 'aria-label': label, on: { focus: () => input.select() } });
+    const copy = button(t('Copy'), async () => {
+        let copied = true;
+        try {
+            await navigator.clipboard.writeText(value);
+        } catch {
+            // Without TLS there is no clipboard API, but the selection can be copied.
+            input.focus();
+            copied = document.execCommand('copy');
+            copy.focus();
+        }
+        say(copied ? t('Copied.') : t('Copying failed. Select the text and copy it yourself.'), copy.closest('dialog') ?? document);
+    });
+    copy.setAttribute('aria-label', `${t('Copy')}: ${label}`);
+    return h('div', { class: 'copy' }, input, copy);
+}
+
+// The API
+
+class Refused extends Error {
+    constructor(message, field, status) {
+        super(message);
+        Object.assign(this, { field, status });
+    }
+}
+
+async function api(path, method = 'GET', body = undefined) {
+    let response;
+    try {
+        response = await fetch(`api/${path}`, {
+            method, redirect: 'manual', cache: 'no-store',
+            headers: body ? { 'Content-Type': 'application/json' } : {},
+            body: body && JSON.stringify(body),
+        });
+    } catch {
+        throw new Refused(t('The server cannot be reached. Please try again.'));
+    }
+    if (response.type === 'opaqueredirect' || response.status === 401) {
+        throw new Refused(t('Your sign-in has ended. Reload the page to sign in again.'));
+    }
+    if (response.status === 204) {
+        return null;
+    }
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) {
+        throw new Refused(answer.message ? translated(answer.message) : t('The server could not do this. Please try again.'), answer.field, response.status);
+    }
+    return answer;
+}
+
+function query(parameters) {
+    const given = Object.entries(parameters).filter(([, value]) => value);
+    return given.length ? `?${new URLSearchParams(given)}` : '';
+}
+
+// Dialogs
+
+// Ask in a dialog.  content: elements, some of which have a name; submit(elements)
+// does the work.  Its refusal is shown at the field or at the end; an element that it
+// returns is shown instead of the form.
+function ask({ title, content = [], action, kind = 'main', submit }) {
+    const problem = h('p', { class: 'error', role: 'alert' });
+    const send = h('button', { class: kind }, action);
+    const buttons = h('div', { class: 'buttons' }, button(t('Cancel'), () => dialog.close()), send);
+    const form = h('form', { novalidate: true, on: { submit: sent } },
+        h('h2', { id: 'dialog-title' }, title), content, problem, buttons);
+    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', on: { close: closed } }, form, h('p', { role: 'status' }));
+    const opener = document.activeElement;
+
+    // The button that opened the dialog may have been removed with its row.
+    function closed() {
+        dialog.remove();
+        (opener.isConnected ? opener : document.querySelector('h1')).focus();
+    }
+
+    function showProblem(refusal) {
+        const field = refusal.field && form.elements[refusal.field];
+        problem.textContent = refusal.message;
+        problem.id = 'dialog-problem';
+        if (field) {
+            field.setAttribute('aria-invalid', 'true');
+            field.setAttribute('aria-describedby', 'dialog-problem');
+            field.closest('label').after(problem);
+            field.focus();
+        }
+    }
+
+    async function sent(event) {
+        event.preventDefault();
+        for (const field of form.elements) {
+            field.removeAttribute('aria-invalid');
+        }
+        buttons.before(problem);
+        problem.textContent = '';
+        send.disabled = true;
+        try {
+            const result = await submit(form.elements);
+            if (result) {
+                form.replaceChildren(h('h2', { id: 'dialog-title' }, title), result,
+                    h('div', { class: 'buttons' }, button(t('Done'), () => dialog.close(), 'main')));
+                form.querySelector('button').focus();
+            } else {
+                dialog.close();
+            }
+        } catch (refusal) {
+            showProblem(refusal);
+        } finally {
+            send.disabled = false;
+            if (dialog.open && !dialog.contains(document.activeElement)) {
+                send.focus();
+            }
+        }
+    }
+
+    document.body.append(dialog);
+    dialog.showModal();
+    return dialog;
+}
+
+function field(label, input) {
+    return h('label', { class: 'field' }, label, input);
+}
+
+function checkbox(name, label, checked) {
+    return h('label', { class: 'field' }, h('input', { type: 'checkbox', name, checked }), label);
+}
+
+function select(name, label, choices, chosen) {
+    return field(label, h('select', { name }, choices.map(([value, text]) =>
+        h('option', { value, selected: value === (chosen ?? '') }, text))));
+}
+
+// Lists
+
+function stateBadge(active) {
+    return active ? badge(t('active'), 'good') : badge(t('inactive'), 'bad');
+}
+
+// A form that shows new results with every choice.
+function filters(content, changed) {
+    const form = h('form', { class: 'row end filters', role: 'search', on: {
+        submit: event => { event.preventDefault(); changed(new FormData(form)); },
+        change: () => changed(new FormData(form)),
+    } }, content, h('button', {}, t('Search')));
+    return form;
+}
+
+// The choices on each page, for returning to it.
+const remembered = {};
+
+// The simple values of a resource by path.
+function leaves(value, path = '') {
+    if (value === null || typeof value !== 'object') {
+        return [[path, String(value)]];
+    }
+    return Object.entries(value).flatMap(([name, part]) => {
+        const at = Array.isArray(value) ? `${path}[${Number(name) + 1}]` : path ? `${path}.${name}` : name;
+        return leaves(part, at.replace(/^urn:.*:User(?=\.|$)/, 'enterprise'));
+    });
+}
+
+// Problems
+
+// Reloading does not help if something does not exist any more.
+function problemBox(problem) {
+    return h('p', { class: 'bad', role: 'alert' }, problem.message, ' ',
+        problem.status === 404 ? h('a', { href: '#/members' }, t('Back to Members')) : button(t('Reload'), () => location.reload()));
+}
+
+async function guarded(work) {
+    document.querySelectorAll('main > p.bad').forEach(old => old.remove());
+    try {
+        await work();
+    } catch (problem) {
+        document.getElementById('main').prepend(problemBox(problem));
+    }
+}
+
+export {
+    Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
+    problemBox, query, remembered, say, select, stateBadge, t, table, time, translated,
+};

@@ -154,6 +154,8 @@ export const messages = {
     'The search is too long.': '検索する文字列が長すぎます。',
     'The token cannot be checked.': 'トークンを確認できません。',
     'The token must expire in the future.': '有効期限には将来の日付を指定してください。',
+    'There is no such group (any more).': 'このグループは存在しません（削除された可能性があります）。',
+    'The cursor is not one of this list.': 'ページの位置が正しくありません。最初のページからやり直してください。',
     'There is no such account (any more).': 'このアカウントは存在しません（削除された可能性があります）。',
     'There is no token with this id.': 'このトークンは存在しません（削除された可能性があります）。',
     'There is nothing at this address.': 'このアドレスには何もありません。',

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings page's API, see scim_admin_api.h: settings, tokens, members and
- * activity; at the end, the table that leads a request to its function.
+/* The settings page's API, see scim_admin_api.h: settings, tokens, members,
+ * groups and activity; at the end, the table that leads a request to its
+ * function.
  */
 #include "httpd/scim_admin_api.h"
 
@@ -14,6 +15,7 @@
 #include "httpd/scim_config.h"
 #include "httpd/scim_http.h"
 #include "resources/scim_activity.h"
+#include "resources/scim_group_view.h"
 #include "resources/scim_members.h"
 #include "rules/scim_shape.h"
 #include "scim_tokens.h"
@@ -185,7 +187,7 @@ static scim_error_t *delete_token(scim_visit_t *v)
                               v->r->pool);
 }
 
-/* Members and activity */
+/* Members, groups and activity */
 
 static const char *page_parameter(const scim_visit_t *v, const char *name)
 {
@@ -246,6 +248,52 @@ static scim_error_t *get_counts(scim_visit_t *v)
     return scim_members_count(&v->answer, &v->call);
 }
 
+static scim_error_t *get_groups(scim_visit_t *v)
+{
+    int count;
+
+    SCIM_ERR(count_parameter(&count, v));
+    return scim_group_view_list(&v->answer, &v->call,
+                                typed_parameter(v, "search"),
+                                page_parameter(v, "cursor"), count);
+}
+
+static scim_error_t *get_one_group(scim_visit_t *v)
+{
+    return scim_group_view_get(&v->answer, &v->call, v->id);
+}
+
+/* A page of a list that a group, or a member, has. */
+static scim_error_t *get_list_of(scim_visit_t *v,
+                                 scim_group_view_list_fn *list)
+{
+    int count;
+
+    SCIM_ERR(count_parameter(&count, v));
+    return list(&v->answer, &v->call, v->id, page_parameter(v, "cursor"),
+                count);
+}
+
+static scim_error_t *get_group_members(scim_visit_t *v)
+{
+    return get_list_of(v, scim_group_view_members);
+}
+
+static scim_error_t *get_group_children(scim_visit_t *v)
+{
+    return get_list_of(v, scim_group_view_children);
+}
+
+static scim_error_t *get_group_parents(scim_visit_t *v)
+{
+    return get_list_of(v, scim_group_view_parents);
+}
+
+static scim_error_t *get_member_groups(scim_visit_t *v)
+{
+    return get_list_of(v, scim_group_view_of_member);
+}
+
 static scim_error_t *get_activity(scim_visit_t *v)
 {
     scim_activity_query_t query = { page_parameter(v, "outcome"),
@@ -274,6 +322,12 @@ static const struct {
     { "api/members", 0, M_GET, get_members },
     { "api/members", 1, M_GET, get_member },
     { "api/members", 1, M_PATCH, patch_member },
+    { "api/member-groups", 1, M_GET, get_member_groups },
+    { "api/groups", 0, M_GET, get_groups },
+    { "api/groups", 1, M_GET, get_one_group },
+    { "api/group-members", 1, M_GET, get_group_members },
+    { "api/group-children", 1, M_GET, get_group_children },
+    { "api/group-parents", 1, M_GET, get_group_parents },
     { "api/counts", 0, M_GET, get_counts },
     { "api/activity", 0, M_GET, get_activity }
 };

@@ -88,8 +88,8 @@ static scim_error_t *choose_statement(scim_statement_e *statement,
         }
         *statement = outcomes[i].statement;
     }
-    if (query->account) {
-        *statement = SCIM_SQL_ACTIVITY_OF_ACCOUNT;
+    if (query->about) {
+        *statement = SCIM_SQL_ACTIVITY_OF_RESOURCE;
     }
     return NULL;
 }
@@ -105,7 +105,7 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
                                  const scim_activity_query_t *query,
                                  apr_pool_t *pool)
 {
-    const char *values[5] = { organization_id, query->account,
+    const char *values[5] = { organization_id, query->about,
                               query->before, NULL, query->outcome };
     scim_statement_e statement;
     scim_rows_t *rows;
@@ -119,7 +119,7 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
                           "'before' must be the sequence of an entry.");
     }
     values[3] = apr_itoa(pool, query->count + 1);
-    SCIM_ERR(scim_db_run(&rows, db, statement, query->account ? 5 : 4,
+    SCIM_ERR(scim_db_run(&rows, db, statement, query->about ? 5 : 4,
                          values));
     *list = scim_json_own(cJSON_CreateObject(), pool);
     entries = cJSON_AddArrayToObject(*list, "entries");

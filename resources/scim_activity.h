@@ -34,7 +34,8 @@ typedef struct {
     const char *outcome;         /* "changed", "refused", "guest" (downgrades
                                   * to GUEST) or NULL for all; anything else
                                   * is SCIM_E_INVALID_VALUE */
-    const char *account;         /* an account's id or userName, or NULL */
+    const char *about;           /* the userName of an account, the displayName
+                                  * of a group, the id of either, or NULL */
     const char *before;          /* a sequence: only those before; or NULL */
     int count;
 } scim_activity_query_t;

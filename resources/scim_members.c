@@ -55,19 +55,34 @@ static scim_error_t *parse(cJSON **object, const scim_rows_t *rows, int row,
     return scim_json_parse(object, text, strlen(text), pool);
 }
 
-static scim_error_t *put_members(cJSON *list, const scim_rows_t *rows,
-                                 int count, apr_pool_t *pool)
+scim_error_t *scim_members_page(cJSON **page, const char *name,
+                                const scim_rows_t *rows, int count,
+                                apr_pool_t *pool)
 {
-    cJSON *members = cJSON_AddArrayToObject(list, "members");
+    cJSON *list;
     int i;
 
+    *page = scim_json_own(cJSON_CreateObject(), pool);
+    list = cJSON_AddArrayToObject(*page, name);
     for (i = 0; i < scim_rows_count(rows) && i < count; i++) {
-        cJSON *member;
+        cJSON *object;
 
-        SCIM_ERR(parse(&member, rows, i, 1, pool));
-        cJSON_AddItemToArray(members, cJSON_Duplicate(member, 1));
+        if (scim_rows_value(rows, i, 1)) {
+            SCIM_ERR(parse(&object, rows, i, 1, pool));
+            cJSON_AddItemToArray(list, cJSON_Duplicate(object, 1));
+        }
+    }
+    if (scim_rows_count(rows) > count) {
+        scim_json_put_text(*page, "next", scim_rows_value(rows, count - 1, 0));
     }
     return NULL;
+}
+
+scim_error_t *scim_members_check_search(const char *search, apr_pool_t *pool)
+{
+    return search && scim_text_length(search) > MAX_SEARCH
+           ? scim_error(pool, SCIM_E_INVALID_VALUE, "The search is too long.")
+           : NULL;
 }
 
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
@@ -82,10 +97,7 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
     SCIM_ERR(choose(&values[3], query->active, "active", states,
                     call->pool));
     SCIM_ERR(choose(&values[4], query->label, "label", labels, call->pool));
-    if (query->search && scim_text_length(query->search) > MAX_SEARCH) {
-        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "The search is too long.");
-    }
+    SCIM_ERR(scim_members_check_search(query->search, call->pool));
     values[query->search ? 6 : 5] = query->cursor ? query->cursor : "";
     if (query->search) {
         values[5] = query->search;
@@ -94,13 +106,7 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                          query->search ? SCIM_SQL_MEMBER_SEARCH
                                        : SCIM_SQL_MEMBER_LIST,
                          query->search ? 7 : 6, values));
-    *list = scim_json_own(cJSON_CreateObject(), call->pool);
-    SCIM_ERR(put_members(*list, rows, query->count, call->pool));
-    if (scim_rows_count(rows) > query->count) {
-        scim_json_put_text(*list, "next",
-                           scim_rows_value(rows, query->count - 1, 0));
-    }
-    return NULL;
+    return scim_members_page(list, "members", rows, query->count, call->pool);
 }
 
 scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
@@ -113,7 +119,7 @@ scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
     return parse(counts, rows, 0, 0, call->pool);
 }
 
-static scim_error_t *not_found(scim_call_t *call)
+scim_error_t *scim_members_not_found(scim_call_t *call)
 {
     return scim_error(call->pool, SCIM_E_NOT_FOUND,
                       "There is no such account (any more).");
@@ -127,16 +133,18 @@ scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
     cJSON *user;
 
     if (!scim_text_is_uuid(id)) {
-        return not_found(call);
+        return scim_members_not_found(call);
     }
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER,
                          SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
-        return not_found(call);
+        return scim_members_not_found(call);
     }
     SCIM_ERR(parse(member, rows, 0, SCIM_ACCOUNT_COLUMNS, call->pool));
     SCIM_ERR(scim_accounts_read(&user, call, rows, 0, 0));
-    scim_json_put(*member, "user", cJSON_Duplicate(user, 1));
+    user = cJSON_Duplicate(user, 1);
+    scim_json_drop(user, "groups");
+    scim_json_put(*member, "user", user);
     return NULL;
 }
 

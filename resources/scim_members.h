@@ -34,13 +34,28 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
     SCIM_CHECKED;
 
+/* *page, of pool: {name: [...], "next": cursor} from rows of a cursor and an
+ * object as JSON, or NULL; rows may have one more than count, which is how
+ * many the page takes. */
+scim_error_t *scim_members_page(cJSON **page, const char *name,
+                                const scim_rows_t *rows, int count,
+                                apr_pool_t *pool) SCIM_CHECKED;
+
+/* SCIM_E_INVALID_VALUE if search (or NULL) is longer than a search may be. */
+scim_error_t *scim_members_check_search(const char *search, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* The error of an id that is not one of an account. */
+scim_error_t *scim_members_not_found(scim_call_t *call) SCIM_CHECKED;
+
 /* *counts: {"seats": active accounts, "roles": {"ADMIN": ...}, "labels":
  * {...}, "inactive": ...}; roles and labels count active accounts.  It reads a
  * whole index, so it is for the head of the page, not for each list. */
 scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)
     SCIM_CHECKED;
 
-/* *member: as in the list, with "user", the SCIM resource.  An unknown id is
+/* *member: as in the list, with "user", the SCIM resource without its groups,
+ * of which there may be many (scim_group_view.h).  An unknown id is
  * SCIM_E_NOT_FOUND. */
 scim_error_t *scim_members_get(cJSON **member, scim_call_t *call,
                                const char *id) SCIM_CHECKED;

@@ -230,23 +230,56 @@ WHERE $6 <> 'GET'
 'resourceId', coalesce(:e.resource_id, :e.account_id),
 'accountId', :e.account_id
 
--- The members of an event e, with its account a, as JSON.
--- fragment: event_members
+-- Its group g, if it is about one that is still there.
+-- fragment: group_of(e)
+LEFT JOIN scim.user_group g
+    ON :e.resource_type = 'Group' AND g.organization_id = :e.organization_id
+       AND g.id = :e.resource_id
+
+-- The members of an event e, with its account a or group g, as JSON.
+-- fragment: event_members(data)
 'at', :timestamp(e.occurred_at), 'kind', e.kind, 'actorKind', e.actor_kind,
 'actor', e.actor_name, :resource_members(e), 'userName',
 coalesce(a.user_name, e.data #>> '{after,userName}',
          e.data #>> '{before,userName}'),
-'attributes', e.attributes, 'data', e.data
+'displayName',
+CASE WHEN e.resource_type = 'Group'
+     THEN coalesce(g.display_name, e.data #>> '{after,displayName}',
+                   e.data #>> '{before,displayName}') END,
+'attributes', e.attributes, 'data', :data
+
+-- The part "added" or "removed" of the data of an event e of a group: how many
+-- members, and the names of the first five.
+-- fragment: some_members(part)
+jsonb_build_object(
+    'count', coalesce(jsonb_array_length(e.data -> :part), 0),
+    'names', ARRAY(
+        SELECT coalesce(p.display_name, p.user_name, c.display_name, m.id)
+        FROM jsonb_array_elements_text(jsonb_path_query_array(
+                 e.data -> :part, '$[0 to 4]')) m(id)
+        LEFT JOIN scim.account p
+            ON p.organization_id = e.organization_id AND p.id = m.id::uuid
+        LEFT JOIN scim.user_group c
+            ON c.organization_id = e.organization_id AND c.id = m.id::uuid))
+
+-- The data of an event e for the activity: of a group, at most a thousand
+-- members are in it.
+-- fragment: shown_data
+CASE WHEN e.resource_type = 'Group'
+     THEN e.data || jsonb_build_object('added', :some_members('added'),
+                                       'removed', :some_members('removed'))
+     ELSE e.data END
 
 -- Changes, or refusals, of organization $1 as JSON, for the activity: before
 -- $3, if that is given, and at most $4.
 -- fragment: changes(condition)
 (SELECT e.sequence,
-        jsonb_build_object('sequence', e.sequence::text,
-                           'outcome', 'changed', :event_members) AS entry
+        jsonb_build_object('sequence', e.sequence::text, 'outcome', 'changed',
+                           :event_members(:shown_data)) AS entry
  FROM scim.event e
  LEFT JOIN scim.account a
      ON a.organization_id = e.organization_id AND a.id = e.account_id
+ :group_of(e)
  WHERE e.organization_id = $1::uuid AND :condition
    AND e.sequence < coalesce($3::bigint, 9223372036854775807)
  ORDER BY e.sequence DESC LIMIT $4::bigint)
@@ -258,12 +291,14 @@ coalesce(a.user_name, e.data #>> '{after,userName}',
                            'outcome', 'refused', 'actorKind', 'token',
                            'actor', r.actor_name, :resource_members(r),
                            'userName', coalesce(a.user_name, r.user_name),
+                           'displayName', g.display_name,
                            'method', r.method, 'path', r.path,
                            'status', r.status, 'scimType', r.scim_type,
                            'detail', r.detail) AS entry
  FROM scim.refusal r
  LEFT JOIN scim.account a
      ON a.organization_id = r.organization_id AND a.id = r.account_id
+ :group_of(r)
  WHERE r.organization_id = $1::uuid AND :condition
    AND r.sequence < coalesce($3::bigint, 9223372036854775807)
  ORDER BY r.sequence DESC LIMIT $4::bigint)
@@ -316,8 +351,16 @@ coalesce((SELECT n.user_name_key FROM scim.account n
             AND d.account_id = :uuid($2) LIMIT 1),
          scim.user_name_key($2))
 
--- $5 is one of changed, refused and guest, or NULL.
--- name: ACTIVITY_OF_ACCOUNT :repeatable
+-- The groups whose id or displayName is $2; of deleted ones, the id.
+-- fragment: named_groups
+SELECT n.id FROM scim.user_group n
+WHERE n.organization_id = $1::uuid AND n.display_name_key = scim.fold($2)
+UNION
+SELECT :uuid($2)
+
+-- The changes of an account, or of a group, that is called $2.  $5 is one of
+-- changed, refused and guest, or NULL.
+-- name: ACTIVITY_OF_RESOURCE :repeatable
 :latest((SELECT c.* FROM (:named_accounts) named(id)
          CROSS JOIN LATERAL :changes(
              e.account_id = named.id
@@ -325,8 +368,14 @@ coalesce((SELECT n.user_name_key FROM scim.account n
                   OR $5 = 'guest'
                      AND e.kind = 'urn:mod_scim:event:role:guest')) c)
         UNION ALL
+        (SELECT c.* FROM (:named_groups) named(id)
+         CROSS JOIN LATERAL :changes(
+             e.resource_id = named.id
+             AND coalesce($5, 'changed') = 'changed') c)
+        UNION ALL
         :refusals(coalesce($5, 'refused') = 'refused'
                   AND (r.account_id = ANY (ARRAY(:named_accounts))
+                       OR r.resource_id = ANY (ARRAY(:named_groups))
                        OR scim.user_name_key(r.user_name) = :named_key)));
 
 
@@ -489,6 +538,140 @@ event AS (:events(changed, ARRAY['urn:mod_scim:event:account:eligible'],
 SELECT id FROM changed;
 
 
+-- Groups, for administrators
+
+-- Members and nested groups are counted up to this number, so that a large
+-- group costs no more than any other.
+-- fragment: many
+10000
+
+-- The number of rows of group g in relation.  With BETWEEN, only the primary key
+-- has this order, so no more is read than is counted.  With an equality, the
+-- planner may read those of all groups, if statistics say that there are few.
+-- fragment: counted_rows(relation, member)
+(SELECT count(*) AS number
+ FROM (SELECT FROM :relation c
+       WHERE c.organization_id = g.organization_id
+         AND c.group_id BETWEEN g.id AND g.id
+       ORDER BY c.group_id, c.:member
+       LIMIT :many + 1) counted)
+
+-- The groups of a query, as JSON.
+-- fragment: shown_groups(groups)
+SELECT g.display_name_key, jsonb_build_object(
+           'id', g.id, 'displayName', g.display_name,
+           'externalId', g.external_id,
+           'created', :timestamp(g.created_at),
+           'lastModified', :timestamp(g.updated_at),
+           'members', least(m.number, :many),
+           'hasMoreMembers', m.number > :many,
+           'groups', least(s.number, :many),
+           'hasMoreGroups', s.number > :many)
+FROM (:groups) g
+CROSS JOIN LATERAL :counted_rows(scim.membership, account_id) m
+CROSS JOIN LATERAL :counted_rows(scim.subgroup, child_id) s
+ORDER BY g.display_name_key
+
+-- A page of groups, by displayName.
+-- fragment: groups_page(from_where)
+SELECT g.* FROM :from_where AND g.display_name_key > $3
+ORDER BY g.display_name_key LIMIT $2::bigint
+
+-- fragment: own_groups(condition)
+scim.user_group g WHERE g.organization_id = $1::uuid AND :condition
+
+-- name: GROUP_LIST :repeatable
+:shown_groups(:groups_page(:own_groups(true)));
+
+-- name: GROUP_SEARCH :repeatable
+:shown_groups(:groups_page((
+    (:groups_page(:own_groups(
+        g.display_name_key >= scim.fold($4)
+        AND g.display_name_key < scim.fold($4) || chr(1114111))))
+    UNION
+    SELECT g.* FROM :own_groups(g.external_id = $4)
+    UNION
+    SELECT g.* FROM :own_groups(g.id = :uuid($4))) g WHERE true));
+
+-- name: GROUP_WITH_ID :repeatable
+:shown_groups(SELECT g.* FROM :own_groups(g.id = :uuid($2)));
+
+-- name: GROUP_WITH_EXTERNAL_ID :repeatable
+:shown_groups(SELECT g.* FROM :own_groups(g.external_id = $2) LIMIT 2);
+
+-- name: GROUP_WITH_NAME :repeatable
+:shown_groups(SELECT g.*
+              FROM :own_groups(g.display_name_key = scim.fold($2)));
+
+-- Of :own and :other, one is the group and one is in it.
+-- fragment: nested_groups(own, other)
+:shown_groups(:groups_page(
+    scim.subgroup s
+    JOIN scim.user_group g
+        ON g.organization_id = s.organization_id AND g.id = s.:other
+    WHERE s.organization_id = $1::uuid AND s.:own = $4::uuid))
+
+-- name: GROUP_CHILDREN :repeatable
+:nested_groups(group_id, child_id);
+
+-- name: GROUP_PARENTS :repeatable
+:nested_groups(child_id, group_id);
+
+-- The memberships of group $4.
+-- fragment: memberships
+scim.membership m
+WHERE m.organization_id = $1::uuid AND m.group_id = $4::uuid
+
+-- The account of a membership m.  One by one: the planner may otherwise read
+-- the accounts of all organizations.
+-- fragment: account_of_membership
+CROSS JOIN LATERAL (SELECT * FROM scim.account b
+                    WHERE b.organization_id = $1::uuid
+                      AND b.id = m.account_id LIMIT 1)
+
+-- fragment: group_member_json
+:member_json || jsonb_build_object('since', :timestamp(a.added_at))
+
+-- Reads all members of the group, which are at most :many, for each page.
+-- name: GROUP_MEMBERS_BY_NAME :repeatable
+SELECT 'name:' || a.user_name_key, :group_member_json
+FROM (SELECT b.*, m.added_at
+      FROM (SELECT * FROM :memberships) m
+      :account_of_membership b
+      WHERE b.user_name_key > $3
+      ORDER BY b.user_name_key LIMIT $2::bigint) a
+ORDER BY a.user_name_key;
+
+-- Reads the members of the page alone.
+-- name: GROUP_MEMBERS_BY_ID :repeatable
+SELECT 'id:' || a.id, :group_member_json
+FROM (SELECT b.*, m.added_at
+      FROM (SELECT * FROM :memberships AND m.account_id > $3::uuid
+            ORDER BY m.account_id LIMIT $2::bigint) m
+      :account_of_membership b) a
+ORDER BY a.id;
+
+-- The groups of account $4, by displayName; a row of NULLs if it has none.
+-- name: MEMBER_GROUPS :repeatable
+SELECT p.display_name_key,
+       CASE WHEN p.id IS NOT NULL THEN jsonb_build_object(
+           'id', p.id, 'displayName', p.display_name, 'type', p.type,
+           'since', (SELECT :timestamp(m.added_at) FROM scim.membership m
+                     WHERE m.organization_id = $1::uuid
+                       AND m.group_id = p.id AND m.account_id = a.id)) END
+FROM scim.account a
+LEFT JOIN LATERAL (
+    SELECT g.id, g.display_name, g.display_name_key, o.type
+    FROM scim.groups_of(a.organization_id, a.id) o
+    CROSS JOIN LATERAL (SELECT * FROM scim.user_group b
+                        WHERE b.organization_id = $1::uuid
+                          AND b.id = o.value::uuid LIMIT 1) g
+    WHERE g.display_name_key > $3
+    ORDER BY g.display_name_key LIMIT $2::bigint) p ON true
+WHERE a.organization_id = $1::uuid AND a.id = $4::uuid
+ORDER BY p.display_name_key;
+
+
 -- The feed of events
 
 -- How many events are read at once.
@@ -511,10 +694,10 @@ SELECT p.went_back, p.transaction_id, p.sequence,
        jsonb_build_object(
            'id', :event_id, 'sequence', e.sequence, 'organization', o.key,
            'version', e.version,
-           'externalId', coalesce(a.external_id,
+           'externalId', coalesce(a.external_id, g.external_id,
                                   e.data #>> '{after,externalId}',
                                   e.data #>> '{before,externalId}'),
-           :event_members)
+           :event_members(e.data))
 FROM scim.feed_position(:organization, $3::bigint, $1::xid8, $2::bigint) p
 LEFT JOIN LATERAL scim.feed(:organization, p.transaction_id, p.sequence,
                             :feed_batch) e ON true
@@ -523,6 +706,10 @@ LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o
 LEFT JOIN LATERAL (SELECT * FROM scim.account a
                    WHERE a.organization_id = e.organization_id
                      AND a.id = e.account_id LIMIT 1) a ON true
+LEFT JOIN LATERAL (SELECT * FROM scim.user_group g
+                   WHERE e.resource_type = 'Group'
+                     AND g.organization_id = e.organization_id
+                     AND g.id = e.resource_id LIMIT 1) g ON true
 ORDER BY e.transaction_id, e.sequence
 
 -- name: FEED :repeatable

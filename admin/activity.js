@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activity: what happened in the organization, or to one account.
+// Activity: what happened in the organization, or to one account or group.
 import {
-    api, badge, button, filters, guarded, h, leaves, query, remembered, select, t, table, time, translated,
+    api, badge, button, filters, guarded, h, leaves, numberText, query, remembered, select, t, table, time,
+    translated,
 } from './kit.js';
 
 // Kinds of entries whose details are in another entry of the same change.
@@ -55,6 +56,20 @@ function changeLines(attribute, before, after, isNew) {
         isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
 }
 
+// How many members a change of a group has added and removed, and the first names.
+function memberLines({ added, removed, members }) {
+    const line = (text, part) => {
+        const more = part.count - part.names.length;
+        const names = part.names.join(', ');
+        return h('li', {}, h('b', {}, text), ': ', more ? t('{names} and {count} more', { names, count: numberText(more) }) : names);
+    };
+    return [
+        added?.count ? line(t('{count} added', { count: numberText(added.count) }), added) : null,
+        removed?.count ? line(t('{count} removed', { count: numberText(removed.count) }), removed) : null,
+        members ? h('li', {}, t('It had {count} members.', { count: numberText(members) })) : null,
+    ].filter(Boolean);
+}
+
 function changesOf(entry) {
     if (entry.outcome === 'refused') {
         return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), translated(entry.detail));
@@ -66,7 +81,15 @@ function changesOf(entry) {
         return name ?? '';
     }
     return h('ul', { class: 'changes' },
-        attributes.flatMap(attribute => changeLines(attribute, before, after, kind === 'create:full')));
+        attributes.flatMap(attribute => changeLines(attribute, before, after, kind === 'create:full')),
+        entry.resourceType === 'Group' ? memberLines(entry.data) : []);
+}
+
+function subjectOf(entry) {
+    const link = (to, id, name) => id ? h('a', { href: `#/${to}/${id}` }, name ?? id) : name ?? '';
+    return entry.resourceType === 'Group'
+        ? [badge(t('Group')), ' ', link('groups', entry.resourceId, entry.displayName)]
+        : link('members', entry.accountId, entry.userName);
 }
 
 function actorText(entry) {
@@ -76,28 +99,27 @@ function actorText(entry) {
 
 function activityTable(entries, isFiltered) {
     if (!entries.length) {
-        return h('p', {}, isFiltered ? t('No entries found. Search for an account by its whole e-mail address or its id.') : t('No activity yet.'));
+        return h('p', {}, isFiltered ? t('No entries found. Search for an account by its whole e-mail address, for a group by its whole name, or for either by its id.') : t('No activity yet.'));
     }
-    return table('activity', t('Activity'), [t('Time'), t('What'), t('Account'), t('Details'), t('By')], entries.map(entry => {
+    return table('activity', t('Activity'), [t('Time'), t('What'), t('Account or group'), t('Details'), t('By')], entries.map(entry => {
         const row = [
-            time(entry.at), whatHappened(entry),
-            entry.accountId ? h('a', { href: `#/members/${entry.accountId}` }, entry.userName ?? entry.accountId) : entry.userName ?? '',
-            changesOf(entry), actorText(entry),
+            time(entry.at), whatHappened(entry), subjectOf(entry), changesOf(entry), actorText(entry),
         ];
         row.class = kindOf(entry) === 'role:guest' ? 'stands-out' : null;
         return row;
     }));
 }
 
-// The entries that the filters select, older ones on demand.
-async function activityList(chosen) {
+// The entries that the filters select, older ones on demand.  isSearch: whether
+// somebody has typed them.
+async function activityList(chosen, isSearch = false) {
     const result = h('div', {});
     let entries = [];
 
     async function more(before) {
         const page = await api(`activity${query({ ...chosen, before })}`);
         entries = [...entries, ...page.entries];
-        result.replaceChildren(activityTable(entries, Object.values(chosen).some(Boolean)),
+        result.replaceChildren(activityTable(entries, isSearch && Object.values(chosen).some(Boolean)),
             page.next ? button(t('Older entries'), () => guarded(() => more(page.next))) : '');
     }
 
@@ -112,7 +134,7 @@ async function activityPage() {
 
     async function list() {
         const mine = ++asked;
-        const found = await activityList(chosen);
+        const found = await activityList(chosen, true);
         if (mine === asked) {
             remembered.activity = chosen;
             result.replaceChildren(found);
@@ -120,7 +142,7 @@ async function activityPage() {
     }
 
     const form = filters([
-        h('label', {}, t('Account: e-mail or id'), h('input', { name: 'account', type: 'search', value: chosen.account })),
+        h('label', {}, t('Account or group: e-mail, name or id'), h('input', { name: 'account', type: 'search', value: chosen.account })),
         select('outcome', t('Outcome'), [['', t('all')], ['changed', t('changed')], ['refused', t('refused')],
             ['guest', t('downgraded to GUEST')]], chosen.outcome),
     ], data => {

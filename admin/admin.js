@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings of an organization, on top of the JSON API beside this file.
 import { activityList, activityPage } from './activity.js';
+import { groupPage, groupsOfMember, groupsPage } from './groups.js';
 import {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
-    problemBox, query, remembered, say, select, stateBadge, t, table, time,
+    paged, problemBox, query, remembered, say, select, stateBadge, t, table, time,
 } from './kit.js';
 
 let settings;
@@ -173,26 +174,20 @@ async function membersPage() {
     const result = h('div', {});
     const counts = h('div', {});
     const any = [['', t('all')]];
-    let { chosen = {}, cursors = [''] } = remembered.members ?? {};
+    let { chosen = {}, ...place } = remembered.members ?? {};
     let asked = 0;
 
-    // Show the page at the last of the cursors.
-    async function list(wanted) {
+    async function list() {
         const mine = ++asked;
-        const page = await api(`members${query({ ...chosen, cursor: wanted.at(-1) })}`);
-        if (mine !== asked) {
-            return;
-        }
-        cursors = wanted;
-        remembered.members = { chosen, cursors };
-        const go = next => guarded(async () => { await list(next); document.querySelector('h1').focus(); });
-        result.replaceChildren(
-            page.members.length
+        const found = await paged(cursor => api(`members${query({ ...chosen, cursor })}`),
+            page => page.members.length
                 ? table('members', t('Members'), [t('Name'), t('E-mail'), t('Role'), t('State'), t('Label')], page.members.map(memberRow))
                 : h('p', {}, t('No members found.')),
-            h('div', { class: 'row' },
-                cursors.length > 1 ? button(t('Previous page'), () => go(cursors.slice(0, -1))) : null,
-                page.next ? button(t('Next page'), () => go([...cursors, page.next])) : null));
+            null, place);
+        if (mine === asked) {
+            remembered.members = Object.assign(place, { chosen });
+            result.replaceChildren(found);
+        }
     }
 
     const form = filters([
@@ -202,9 +197,10 @@ async function membersPage() {
         select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], chosen.active),
     ], data => {
         chosen = Object.fromEntries(data);
-        guarded(() => list(['']));
+        place = {};
+        guarded(list);
     });
-    await list(cursors);
+    await list();
     api('counts').then(found => counts.replaceChildren(countsLine(found))).catch(() => {});
     return [h('h1', { tabindex: -1 }, t('Members')), h('section', {}, counts, form,
         h('p', { class: 'soft', id: 'search-help' }, t('The search finds the beginning of a name or user name, and a whole family name, given name, e-mail address, external id or id.')), result)];
@@ -250,7 +246,7 @@ const labelHelp = () => ({
 });
 
 async function memberPage(id) {
-    const [member, history] = await Promise.all([api(`members/${id}`), activityList({ account: id })]);
+    const [member, groups, history] = await Promise.all([api(`members/${id}`), groupsOfMember(id), activityList({ account: id })]);
     const { meta, schemas, ...rest } = member.user;
     const attributes = leaves(rest).sort(([a], [b]) => a.includes('.') - b.includes('.'));
     return [
@@ -269,6 +265,7 @@ async function memberPage(id) {
             table('attributes', t('Attributes'), [t('Attribute'), t('Value')], [
                 ...attributes, ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
             ].map(([name, value]) => [h('code', {}, name), value]))),
+        groups,
         h('section', {}, h('h2', {}, t('History')), history),
     ];
 }
@@ -278,6 +275,8 @@ async function memberPage(id) {
 const pages = [
     [/^#\/members\/([0-9a-f-]{36})$/, memberPage, '#/members'],
     [/^#\/members$/, membersPage, '#/members'],
+    [/^#\/groups\/([0-9a-f-]{36})$/, groupPage, '#/groups'],
+    [/^#\/groups$/, groupsPage, '#/groups'],
     [/^#\/activity$/, activityPage, '#/activity'],
     [/^/, provisioningPage, '#/'],
 ];
@@ -289,7 +288,8 @@ function showHeader(current) {
             h('span', {}, t('Organization'), ' ', h('strong', {}, settings.organization)),
             h('span', {}, t('Signed in as {name}', { name: settings.administrator.userName }))),
         h('nav', { 'aria-label': t('Settings') },
-            link('#/', t('User provisioning')), link('#/members', t('Members')), link('#/activity', t('Activity'))));
+            link('#/', t('User provisioning')), link('#/members', t('Members')),
+            link('#/groups', t('Groups')), link('#/activity', t('Activity'))));
 }
 
 async function show() {

@@ -51,6 +51,10 @@ function time(text) {
         .format(new Date(text)) : '';
 }
 
+function numberText(value) {
+    return new Intl.NumberFormat(document.documentElement.lang).format(value);
+}
+
 // Elements
 
 // h('a', {href, class, on: {click}}, ...children): an element; null children
@@ -249,6 +253,37 @@ function filters(content, changed) {
 // The choices on each page, for returning to it.
 const remembered = {};
 
+// A list that is shown page by page: load(cursor) asks for a page, draw(page) makes
+// an element of it.  After a change of the page the heading has the focus, or that
+// of the whole page.  place keeps the cursors of this page and of those before it.
+async function paged(load, draw, heading, place = {}) {
+    const result = h('div', {});
+    let asked = 0;
+
+    // Show the page at the last of the cursors.
+    async function list(cursors) {
+        const mine = ++asked;
+        const page = await load(cursors.at(-1));
+        if (mine !== asked) {
+            return;
+        }
+        place.cursors = cursors;
+        const go = next => guarded(async () => { await list(next); (heading ?? document.querySelector('h1')).focus(); });
+        result.replaceChildren(draw(page),
+            h('div', { class: 'row' },
+                cursors.length > 1 ? button(t('Previous page'), () => go(cursors.slice(0, -1))) : null,
+                page.next ? button(t('Next page'), () => go([...cursors, page.next])) : null));
+    }
+
+    await list(place.cursors ?? ['']);
+    return result;
+}
+
+// The heading of a list in a section.
+function listHeading(text) {
+    return h('h2', { tabindex: -1 }, text);
+}
+
 // The simple values of a resource by path.
 function leaves(value, path = '') {
     if (value === null || typeof value !== 'object') {
@@ -264,8 +299,10 @@ function leaves(value, path = '') {
 
 // Reloading does not help if something does not exist any more.
 function problemBox(problem) {
+    const back = () => location.hash.startsWith('#/groups')
+        ? h('a', { href: '#/groups' }, t('Back to Groups')) : h('a', { href: '#/members' }, t('Back to Members'));
     return h('p', { class: 'bad', role: 'alert' }, problem.message, ' ',
-        problem.status === 404 ? h('a', { href: '#/members' }, t('Back to Members')) : button(t('Reload'), () => location.reload()));
+        problem.status === 404 ? back() : button(t('Reload'), () => location.reload()));
 }
 
 async function guarded(work) {
@@ -279,5 +316,6 @@ async function guarded(work) {
 
 export {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
-    problemBox, query, remembered, say, select, stateBadge, t, table, time, translated,
+    listHeading, numberText, paged, problemBox, query, remembered, say, select, stateBadge, t, table, time,
+    translated,
 };

@@ -29,6 +29,7 @@ static struct {
     { "admin.css", "text/css; charset=utf-8", NULL, 0, NULL },
     { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "activity.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "groups.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "kit.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "icon.svg", "image/svg+xml", NULL, 0, NULL }

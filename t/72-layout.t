@@ -28,7 +28,13 @@ sub prepared {
     $org->post('/Users', { userName => $member->{userName}, displayName => $member->{displayName} });
     sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, managed, sync_eligible)
           VALUES ($1, 'old@example.com', 'Olga Dorn', 'USER', true, false), ($1, 'own@example.com', 'Otto Wirt', 'GUEST', false, true)}, $org->{id});
-    return { url => server()->{url} . "/organizations/$org->{key}/", english => $english, japanese => $japanese->{userName}, member => $member->{id} };
+    my $group = (sql(q{INSERT INTO scim.user_group (organization_id, display_name, external_id) VALUES ($1, $2, $3) RETURNING id},
+        $org->{id}, $name eq 'admin' ? 'Sales' : 'G' x 512, random_name()))[0][0];
+    sql(q{INSERT INTO scim.membership (organization_id, group_id, account_id) SELECT $1, $2, id FROM scim.account WHERE organization_id = $1}, $org->{id}, $group);
+    sql(q{INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_name, attributes, version, data)
+          VALUES ($1, 'Group', $2, 'urn:ietf:params:scim:event:prov:patch:full', 'operator', 'Microsoft Entra ID 2027', '{members}', 2, jsonb_build_object('added', jsonb_build_array($3::text)))},
+        $org->{id}, $group, $member->{id});
+    return { group => $group, url => server()->{url} . "/organizations/$org->{key}/", english => $english, japanese => $japanese->{userName}, member => $member->{id} };
 }
 
 my $guest = 'maximiliane.schwarzenberger_partner.example#EXT#@contoso.onmicrosoft.com';

@@ -30,5 +30,7 @@ sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role, 
              ($1, 'left@example.com', 'Lea Weggel', 'USER', true, true, false)}, $org->{id});
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, role)
       SELECT $1, 'person' || lpad(n::text, 3, '0') || '@example.com', 'Person ' || n, 'USER' FROM generate_series(1, 60) n}, $org->{id});
+my $group = (sql(q{INSERT INTO scim.user_group (organization_id, display_name, external_id) VALUES ($1, 'Sales', 'b3a1c0de-0002') RETURNING id}, $org->{id}))[0][0];
+sql(q{INSERT INTO scim.membership (organization_id, group_id, account_id) SELECT $1, $2, id FROM scim.account WHERE organization_id = $1 AND user_name LIKE 't%'}, $org->{id}, $group);
 exit !Scim::Browser::run('pages.mjs', url => server()->{url} . "/organizations/$org->{key}/", user => $org->{issuer_name},
-                   japanese => $admin->{userName}, member => $user->{id}, hostile => $hostile->{id}, organization => $org->{key}, changed => $changed->{id});
+                   japanese => $admin->{userName}, member => $user->{id}, group => $group, hostile => $hostile->{id}, organization => $org->{key}, changed => $changed->{id});

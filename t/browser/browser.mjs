@@ -54,8 +54,9 @@ export async function noViolations(page, what) {
 }
 
 // The pages, and the dialogs with the button that opens each, of a test that has a
-// member and a token of this name.
-export const PAGES = [['provisioning', '#/'], ['members', '#/members'], ['member', `#/members/${given.member}`], ['activity', '#/activity']];
+// member, a group and a token of this name.
+export const PAGES = [['provisioning', '#/'], ['members', '#/members'], ['member', `#/members/${given.member}`],
+    ['groups', '#/groups'], ['group', `#/groups/${given.group}`], ['activity', '#/activity']];
 export const dialogs = token => [
     ['manage', '#/', 'Manage'], ['generate', '#/', 'Generate token'], ['delete', '#/', `Delete token: ${token}`],
     ['edit', `#/members/${given.member}`, 'Edit'],

@@ -6,7 +6,8 @@ let browser;
 before(async () => { browser = await launch(); });
 after(() => browser.close());
 
-const PAGES = { provisioning: () => '#/', members: () => '#/members', member: id => `#/members/${id}`, activity: () => '#/activity' };
+const PAGES = { provisioning: () => '#/', members: () => '#/members', member: ({ member }) => `#/members/${member}`,
+    groups: () => '#/groups', group: ({ group }) => `#/groups/${group}`, activity: () => '#/activity' };
 
 // From this width on, tables are shown as tables; and the minimum width of a column.
 const TABLE_FROM = 833;
@@ -69,7 +70,7 @@ for (const language of ['english', 'japanese']) {
             const page = await open(browser, { user: organization[language] });
             const faults = [];
             for (const [name, hash] of Object.entries(PAGES)) {
-                await visit(page, organization, hash(organization.member));
+                await visit(page, organization, hash(organization));
                 for (const width of [1920, 1280, 1024, 834, 833, 832, 768, 641, 390, 320]) {
                     await page.setViewportSize({ width, height: 800 });
                     const found = [...await sticksOut(page), ...await brokenWords(page)];
@@ -81,7 +82,7 @@ for (const language of ['english', 'japanese']) {
                     await picture(page, `layout-${kind}-${language}-${name}-${width}`);
                 }
             }
-            for (const [dialog, hash, index] of [['delete', '#/', -1], ['edit', PAGES.member(organization.member), 0]]) {
+            for (const [dialog, hash, index] of [['delete', '#/', -1], ['edit', PAGES.member(organization), 0]]) {
                 await visit(page, organization, hash);
                 for (const width of [1280, 390, 320]) {
                     await page.setViewportSize({ width, height: 800 });

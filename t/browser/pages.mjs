@@ -285,7 +285,7 @@ test('a filter that matches nothing says how to find somebody', async () => {
     await visit(page, '#/activity');
     await page.getByLabel('Account').fill('taro');
     await page.keyboard.press('Enter');
-    await page.getByText('No entries found. Search for an account by its whole e-mail address or its id.').waitFor();
+    await page.getByText('No entries found. Search for an account by its whole e-mail address, for a group by its whole name, or for either by its id.').waitFor();
     await page.context().close();
 });
 

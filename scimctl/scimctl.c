@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scimctl: organizations, tokens and accounts, for operators.
+/* scimctl: organizations, tokens, accounts and groups, for operators.
  *
  * main reads the options, finds the command in a table, connects, and runs it
  * with a scimctl_run_t.  Long commands are in files of their own; all print by
@@ -43,16 +43,18 @@ static const apr_getopt_option_t option_table[] = {
     { "json", OPTION_JSON, 0, "print JSON" },
     { "help", OPTION_HELP, 0, "print this help" },
     { "version", OPTION_VERSION, 0, "print the version" },
-    { "name", OPTION_NAME, 1, "name for people" },
+    { "name", OPTION_NAME, 1, "name for people; of groups to list, its"
+                              " beginning" },
     { "domain", OPTION_DOMAIN, 1, "verified e-mail domain; repeatable" },
     { "issuer", OPTION_ISSUER, 1, "userName of the issuing ADMIN" },
     { "expires", OPTION_EXPIRES, 1, "when the token expires" },
     { "days", OPTION_DAYS, 1, "how many days the token is valid" },
     { "filter", OPTION_FILTER, 1, "a SCIM filter" },
     { "start", OPTION_START, 1, "first account to list, from 1" },
-    { "count", OPTION_COUNT, 1, "how many accounts or entries to list"
-                                " (100)" },
-    { "account", OPTION_ACCOUNT, 1, "userName or id: only its entries" },
+    { "count", OPTION_COUNT, 1, "how many accounts, groups, members or"
+                                " entries to list (100)" },
+    { "account", OPTION_ACCOUNT, 1, "userName, name of a group, or id: only"
+                                    " its entries" },
     { "outcome", OPTION_OUTCOME, 1, "changed, refused, or guest: downgrades"
                                     " to GUEST" },
     { "follow", OPTION_FOLLOW, 0, "keep printing what happens" },
@@ -456,19 +458,6 @@ static scim_error_t *account_list(scimctl_run_t *run)
     return NULL;
 }
 
-static const char *yes_or_no(int truth)
-{
-    return truth ? "yes" : "no";
-}
-
-static void print_member(scimctl_run_t *run, const char *name,
-                         const char *text)
-{
-    printf("%-18s", name);
-    scimctl_print_text(text, run->pool);
-    putchar('\n');
-}
-
 static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
                           const cJSON *user)
 {
@@ -478,17 +467,21 @@ static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
         const cJSON *value = scim_json_member(user, account_members[i]);
 
         if (value) {
-            print_member(run, account_members[i], cJSON_IsString(value)
-                         ? value->valuestring
-                         : yes_or_no(cJSON_IsTrue(value)));
+            scimctl_print_field(account_members[i], cJSON_IsString(value)
+                                ? value->valuestring
+                                : scimctl_yes_or_no(cJSON_IsTrue(value)),
+                                run->pool);
         }
     }
-    print_member(run, "role", role_of(user));
-    print_member(run, "managed",
-                 yes_or_no(scim_rows_true(rows, 0, SCIM_ACCOUNT_MANAGED)));
-    print_member(run, "eligible",
-                 yes_or_no(scim_rows_true(rows, 0,
-                                          SCIM_ACCOUNT_SYNC_ELIGIBLE)));
+    scimctl_print_field("role", role_of(user), run->pool);
+    scimctl_print_field("managed",
+                        scimctl_yes_or_no(scim_rows_true(rows, 0,
+                                              SCIM_ACCOUNT_MANAGED)),
+                        run->pool);
+    scimctl_print_field("eligible",
+                        scimctl_yes_or_no(scim_rows_true(rows, 0,
+                                              SCIM_ACCOUNT_SYNC_ELIGIBLE)),
+                        run->pool);
 }
 
 static scim_error_t *account_show(scimctl_run_t *run)
@@ -501,11 +494,11 @@ static scim_error_t *account_show(scimctl_run_t *run)
     SCIM_ERR(scim_accounts_read(&user, &run->call, rows, 0, 0));
     if (run->options.json) {
         scimctl_print_json(user, run->pool);
+        return NULL;
     }
-    else {
-        print_account(run, rows, user);
-    }
-    return NULL;
+    print_account(run, rows, user);
+    return scimctl_print_groups_of(run, scim_rows_value(rows, 0,
+                                                        SCIM_ACCOUNT_ID));
 }
 
 static scim_error_t *account_eligible(scimctl_run_t *run)
@@ -544,8 +537,13 @@ static const struct {
     { "account", "show", 2, account_show, "KEY USERNAME|ID" },
     { "account", "import", 2, scimctl_import, "KEY FILE.csv [--dry-run]" },
     { "account", "eligible", 2, account_eligible, "KEY USERNAME|ID" },
+    { "group", "list", 1, scimctl_group_list,
+      "KEY [--name NAME] [--count N]" },
+    { "group", "show", 2, scimctl_group_show, "KEY GROUP" },
+    { "group", "members", 2, scimctl_group_members, "KEY GROUP [--count N]" },
+    { "group", "delete", 2, scimctl_group_delete, "KEY GROUP" },
     { "activity", "list", 1, scimctl_activity_list,
-      "KEY [--account USERNAME|ID] [--outcome OUTCOME] [--count N]"
+      "KEY [--account USERNAME|GROUP|ID] [--outcome OUTCOME] [--count N]"
       " [--follow]" },
     { "events", NULL, 0, scimctl_events, "" },
     { "events", NULL, 1, scimctl_events,
@@ -576,7 +574,9 @@ static void print_usage(FILE *to)
     for (o = option_table; o->name; o++) {
         fprintf(to, "  --%-12s %s\n", o->name, o->description);
     }
-    fputs("\nWithout --db the database is that of psql's PG* variables.\n",
+    fputs("\nGROUP is an id, externalId:VALUE or the name of a group.\n",
+          to);
+    fputs("Without --db the database is that of psql's PG* variables.\n",
           to);
 }
 

@@ -16,6 +16,37 @@
 #define MIN_LOOK 100             /* entries: late ones are among them */
 #define FOLLOW_INTERVAL apr_time_from_sec(1)
 
+/* How many members a change of a group has added and removed, or those that it
+ * had when it was deleted; text comes before it. */
+static const char *with_members(const char *text, const cJSON *entry,
+                                apr_pool_t *pool)
+{
+    static const char *const parts[] = { "added", "removed", "members", NULL };
+    const cJSON *data = scim_json_member(entry, "data");
+    int i;
+
+    for (i = 0; parts[i]; i++) {
+        const cJSON *part = scim_json_member(data, parts[i]);
+        const cJSON *count = scim_json_member(part, "count");
+
+        count = count ? count : part;
+        if (cJSON_IsNumber(count) && count->valueint > 0) {
+            text = apr_psprintf(pool, "%s%s%d %s", text, *text ? ", " : "",
+                                count->valueint, parts[i]);
+        }
+    }
+    return text;
+}
+
+/* The account, or the group, that an entry is about. */
+static const char *entry_subject(const cJSON *entry, apr_pool_t *pool)
+{
+    const char *group = scim_json_text(entry, "displayName");
+
+    return group ? apr_pstrcat(pool, "group ", group, NULL)
+                 : scim_json_text(entry, "userName");
+}
+
 /* The details of an entry: the changed attributes, the token, or the refused
  * request with the reason. */
 static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
@@ -34,7 +65,7 @@ static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
         text = apr_pstrcat(pool, text, *text ? ", " : "", name->valuestring,
                            NULL);
     }
-    return text;
+    return with_members(text, entry, pool);
 }
 
 /* The last words of an event URI; the status of a refused request. */
@@ -55,7 +86,7 @@ static void put_cells(apr_array_header_t *cells, const cJSON *entry,
 {
     APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
     APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
-    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "userName");
+    APR_ARRAY_PUSH(cells, const char *) = entry_subject(entry, pool);
     APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, pool);
     APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, pool);
 }

@@ -47,6 +47,18 @@ void scimctl_print_text(const char *text, apr_pool_t *pool)
     }
 }
 
+void scimctl_print_field(const char *name, const char *text, apr_pool_t *pool)
+{
+    printf("%-18s", name);
+    scimctl_print_text(text, pool);
+    putchar('\n');
+}
+
+const char *scimctl_yes_or_no(int truth)
+{
+    return truth ? "yes" : "no";
+}
+
 void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
 {
     va_list arguments;

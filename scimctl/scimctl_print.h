@@ -31,6 +31,13 @@ const char *scimctl_shown(const char *text, apr_pool_t *pool);
 /* text (NULL for none) on standard output, as it is shown. */
 void scimctl_print_text(const char *text, apr_pool_t *pool);
 
+/* A line on standard output of the name of a value and the value (NULL for
+ * none) as it is shown. */
+void scimctl_print_field(const char *name, const char *text, apr_pool_t *pool);
+
+/* "yes" or "no". */
+const char *scimctl_yes_or_no(int truth);
+
 /* A line on standard error, as it is shown; white space becomes a blank. */
 void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

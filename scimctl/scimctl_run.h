@@ -91,5 +91,14 @@ scimctl_command_fn scimctl_relay_list;     /* relay list */
 scimctl_command_fn scimctl_relay_skip;     /* relay skip */
 scimctl_command_fn scimctl_import;         /* account import */
 scimctl_command_fn scimctl_activity_list;  /* activity list */
+scimctl_command_fn scimctl_group_list;     /* group list */
+scimctl_command_fn scimctl_group_show;     /* group show */
+scimctl_command_fn scimctl_group_members;  /* group members */
+scimctl_command_fn scimctl_group_delete;   /* group delete */
+
+/* The names of the groups of the account called id, as lines of "account
+ * show". */
+scim_error_t *scimctl_print_groups_of(scimctl_run_t *run, const char *id)
+    SCIM_CHECKED;
 
 #endif

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # The load that bench/run and bench/compare put on a server: one organization with
-# numbered accounts, the requests of an identity provider as scripts for wrk, and
-# psql to create the rows that they need.
+# numbered accounts, the requests of an identity provider as scripts for wrk or one
+# by one, and psql to create the rows that they need.
 package Load;
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
 use Exporter qw(import);
+use JSON::PP ();
+use MIME::Base64 ();
+use Scim::Http;
 use Scim::Server;
+use Time::HiRes ();
 
-our @EXPORT_OK = qw($TOKEN $KEY $SMALL $SPREAD $ID_SQL %LUA lua psql load_accounts run_wrk median);
+our @EXPORT_OK = qw($TOKEN $KEY $SMALL $SPREAD $ID_SQL %LUA lua psql load_accounts run_wrk wrk_rate gate_rate timed median);
 
 our $TOKEN = 'scim_' . '5ca1ab1e' x 8;
 our $KEY = 'bench';
@@ -118,6 +122,42 @@ sub run_wrk {
     my ($rate) = $text =~ /Requests\/sec:\s*([\d.]+)/ or die $text;
     my @percentiles = map { $text =~ /^\s*$_%\s+([\d.]+)(us|ms|s)/m ? $1 * { us => 0.001, ms => 1, s => 1000 }->{$2} : 0 } 50, 99;
     return ($rate, @percentiles);
+}
+
+# Requests/s of a script, whose files are named after it.  The options are those of
+# bench/run.
+sub wrk_rate {
+    my ($server, $option, $name, $count, $lua) = @_;
+    Scim::Server::write_file("$server->{dir}/$name.lua", lua($lua, $count));
+    return (run_wrk($server, "$server->{dir}/$name.lua", @{$option}{qw(clients seconds)}))[0];
+}
+
+# The rate of the file behind one kind of Require, for $people people in turn.
+sub gate_rate {
+    my ($server, $option, $kind, $people) = @_;
+    my @people = map { my $name = MIME::Base64::encode("account$_\@example.com:x", ''); "\"Basic $name\"" } 1 .. $people;
+    my $lua = "local people = {" . join(',', @people) . "}\n" . <<"LUA";
+function request()
+   return wrk.format("GET", "/gate/$kind/file.txt", { Authorization = people[any()] })
+end
+LUA
+    return wrk_rate($server, $option, "gate-$kind", $people, $lua);
+}
+
+my %connection;
+
+# One request on a kept connection: (seconds, content of the answer).  The body is
+# text or data.
+sub timed {
+    my ($server, $method, $path, $body) = @_;
+    my $http = $connection{ $server->{url} } ||= Scim::Http->new($server->{url});
+    my $text = ref $body ? JSON::PP::encode_json($body) : $body;
+    my @headers = (Authorization => "Bearer $TOKEN", 'Content-Type' => 'application/scim+json');
+    my $start = Time::HiRes::time();
+    my $r = $http->request($method, "/scim/$KEY/v2$path", \@headers, $text);
+    my $seconds = Time::HiRes::time() - $start;
+    $r->{status} < 300 or die "$method $path: $r->{status} $r->{content}\n";
+    return ($seconds, $r->{content});
 }
 
 sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[@sorted / 2] }

@@ -31,9 +31,10 @@ sub takes {
 }
 
 sub refuses {
-    my ($members, $operations, $name) = @_;
-    my ($r, $left) = try('strict', $members, @$operations);
-    return subtest "$name (strict)" => sub {
+    my ($members, $operations, $name, $profile) = @_;
+    $profile //= 'strict';
+    my ($r, $left) = try($profile, $members, @$operations);
+    return subtest "$name ($profile)" => sub {
         is $r->{status}, 400, 'it is refused' or diag $r->{content};
         is_deeply $left, [sort @$members], 'nothing is applied';
     };
@@ -105,10 +106,9 @@ for my $profile (qw(managed strict)) {
     takes($profile, [$ann, $bob], [{ op => 'remove', path => qq{members[value eq"$ann"]} }], [$bob],
         'without the blank that the RFC leaves out, too');
     takes($profile, [$ann, $bob, $cid], [bracket($ann, $bob)], [$cid], 'remove with or');
-    takes($profile, [$ann, $bob, $cid], [{ op => 'remove', path => qq{members[not (value eq "$ann")]} }], [$ann],
-        'remove with not');
-    takes($profile, [$ann, $child], [{ op => 'remove', path => 'members[type eq "Group"]' }], [$ann],
-        'remove with a filter on the type');
+    # Without ids it depends on the stored members, which are not read.
+    refuses([$ann, $bob, $cid], [{ op => 'remove', path => qq{members[not (value eq "$ann")]} }], 'remove with not', $profile);
+    refuses([$ann, $child], [{ op => 'remove', path => 'members[type eq "Group"]' }], 'remove with a filter on the type', $profile);
     takes($profile, [$ann, $child], [{ op => 'remove', path => qq{members[type eq "User" and value eq "$ann"]} }],
         [$child], 'remove with type and value');
     takes($profile, [$ann, $bob], [{ op => 'remove', path => 'members' }], [], 'remove without a value: all members');

@@ -32,6 +32,7 @@
 #include "httpd/scim_http.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_memory.h"
 #include "httpd/scim_refusals.h"
 #include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
@@ -465,9 +466,11 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
 static int serve_scim(request_rec *r)
 {
     request_state_t state = { .principal = NULL };
-    scim_error_t *error = authenticate_request(&state, r);
+    scim_error_t *error;
     scim_exchange_t x;
 
+    scim_memory_watch(r);
+    error = authenticate_request(&state, r);
     if (error) {
         return scim_http_refuse(r, error);
     }
@@ -624,6 +627,7 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
         }
     }
     scim_gate_init_child(pool, main_server);
+    scim_memory_init_child();
 }
 
 static void register_hooks(apr_pool_t *pool)

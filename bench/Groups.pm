@@ -204,7 +204,7 @@ sub say_memory {
         (sort { $b <=> $a } map { ($now->{$_} - $before->{$_}) / 1024 } keys %$before)[0];
     } 'VmHWM', 'VmRSS';
     my $text = sprintf '%s: the child needs %.1f MB more, afterwards %.1f MB', $what, $most, $then;
-    say_row($name, $text, $then, '<', 20, ' MB');
+    say_row($name, $text, $then, '<', 10, ' MB');
 }
 
 sub row_match {

@@ -516,6 +516,7 @@ scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
         return too_large(r, limit);
     }
     SCIM_ERR(read_bytes(&all, r, limit));
+    r->read_length = (apr_off_t) all.length;
     if (is_cut_off(&all, r)) {
         return broken_body(r);
     }

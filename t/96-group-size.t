@@ -191,12 +191,12 @@ is few(GET => "/Groups/$hundred?$_")->{status}, 200, "GET?$_ is answered" for 'e
 is_error(few(GET => "/Groups/$hundred?attributes=members"), 400, 'tooMany', 'attributes=members is refused');
 change_group($org, $hundred, bracket($many[100]));
 my $both = 'filter=' . uri('displayName eq "Hundred" or displayName eq "Sixty"');
-is_error(few(GET => "/Groups?$both"), 400, 'tooMany', 'a list whose members together are too many is refused');
+is_error(few(GET => "/Groups?$both"), 400, 'tooMany', 'ERR-05, PAGE-15: a list whose members together are too many is refused');
 is few(GET => "/Groups?$both&$_")->{status}, 200, "the list with $_ is answered" for 'excludedAttributes=members',
     'count=1', 'attributes=displayName';
 is_error(few(POST => '/Groups/.search', { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'],
     filter => 'displayName eq "Hundred" or displayName eq "Sixty"' }),
-         400, 'tooMany', 'so is .search');
+         400, 'tooMany', 'ERR-05: so is .search');
 is few(PATCH => "/Groups/$hundred", { schemas => [PATCHOP], Operations => [add_members($many[100])] })->{status}, 204,
     'a PATCH whose answer has no members is done';
 is_deeply [sql('SELECT count(*) FROM scim.membership WHERE group_id = $1', $hundred)], [[101]], 'with its member';

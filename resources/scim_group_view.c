@@ -47,7 +47,7 @@ scim_error_t *scim_group_view_list(cJSON **list, scim_call_t *call,
 
 /* Its row, or rows, if there are several of that name; or none. */
 static scim_error_t *look_up_group(scim_rows_t **rows, scim_call_t *call,
-                             scim_statement_e by, const char *name)
+                                   scim_statement_e by, const char *name)
 {
     const char *values[] = { call->principal->organization_id, name };
 
@@ -88,8 +88,8 @@ scim_error_t *scim_group_view_named(cJSON **groups, scim_call_t *call,
 /* Its lists */
 
 static scim_error_t *run_group_page(scim_rows_t **rows, scim_call_t *call,
-                              scim_statement_e statement, const char *id,
-                              const char *after, int count)
+                                    scim_statement_e statement, const char *id,
+                                    const char *after, int count)
 {
     const char *values[] = { call->principal->organization_id,
                              apr_itoa(call->pool, count + 1), after, id };
@@ -120,21 +120,21 @@ scim_error_t *scim_group_view_members(cJSON **list, scim_call_t *call,
                           "The cursor is not one of this list.");
     }
     SCIM_ERR(run_group_page(&rows, call, is_many ? SCIM_SQL_GROUP_MEMBERS_BY_ID
-                                           : SCIM_SQL_GROUP_MEMBERS_BY_NAME,
-                      id, after, count));
+                            : SCIM_SQL_GROUP_MEMBERS_BY_NAME,
+       id, after, count));
     return scim_members_page(list, "members", rows, count, call->pool);
 }
 
 static scim_error_t *nested_page(cJSON **list, scim_call_t *call,
-                             scim_statement_e statement, const char *id,
-                             const char *cursor, int count)
+                                 scim_statement_e statement, const char *id,
+                                 const char *cursor, int count)
 {
     scim_rows_t *rows;
     cJSON *group;
 
     SCIM_ERR(scim_group_view_get(&group, call, id));
     SCIM_ERR(run_group_page(&rows, call, statement, id, cursor ? cursor : "",
-                      count));
+                            count));
     return scim_members_page(list, "groups", rows, count, call->pool);
 }
 
@@ -160,7 +160,7 @@ scim_error_t *scim_group_view_of_member(cJSON **list, scim_call_t *call,
 
     if (scim_text_is_uuid(id)) {
         SCIM_ERR(run_group_page(&rows, call, SCIM_SQL_MEMBER_GROUPS, id,
-                          cursor ? cursor : "", count));
+                                cursor ? cursor : "", count));
     }
     return rows && scim_rows_count(rows) > 0
            ? scim_members_page(list, "groups", rows, count, call->pool)

@@ -4,50 +4,16 @@
  * says, and members have the display that the example of section 8.4 shows.
  * Members are rows of their own: they are in no resource's JSON, so the bound
  * on the elements of a list does not apply (scim_group_members.h). */
-#include "rules/scim_schema.h"
-
-#define END_OF_TABLE { .name = NULL }
+#include "rules/scim_schema_rows.h"
 
 static const char *const member_types[] = { "User", "Group", NULL };
-static const char *const to_uri[] = { "uri", NULL };
 
 static const scim_attribute_t group_meta_subs[] = {
-    { .name = "resourceType", .type = SCIM_STRING, .case_exact = 1,
-      .description = "Name of the resource type.",
-      .mutability = SCIM_READ_ONLY, .column = "'Group'" },
-    { .name = "created", .type = SCIM_DATETIME,
-      .description = "When the resource was created.",
-      .mutability = SCIM_READ_ONLY, .column = "a.created_at" },
-    { .name = "lastModified", .type = SCIM_DATETIME,
-      .description = "When the resource was changed last.",
-      .mutability = SCIM_READ_ONLY, .column = "a.updated_at" },
-    { .name = "location", .type = SCIM_REFERENCE, .case_exact = 1,
-      .description = "URL of the resource.",
-      .mutability = SCIM_READ_ONLY, .reference_types = to_uri,
-      .column = "a.id", .is_location = 1 },
-    { .name = "version", .type = SCIM_STRING, .case_exact = 1,
-      .description = "Version of the resource; its ETag.",
-      .mutability = SCIM_READ_ONLY,
-      .column = "('W/\"' || a.version || '\"')" },
-    END_OF_TABLE
+    META_OF_ROWS("Group"), END_OF_TABLE
 };
 
 static const scim_attribute_t group_common_attributes[] = {
-    { .name = "schemas", .type = SCIM_REFERENCE, .multi_valued = 1,
-      .required = 1, .description = "URNs of the resource's schemas.",
-      .returned = SCIM_RETURNED_ALWAYS, .unlisted = 1,
-      .reference_types = to_uri,
-      .column = "'[\"" SCIM_URN_GROUP "\"]'::jsonb" },
-    { .name = "id", .type = SCIM_STRING, .case_exact = 1,
-      .description = "The server's identifier of the resource.",
-      .mutability = SCIM_READ_ONLY, .returned = SCIM_RETURNED_ALWAYS,
-      .uniqueness = SCIM_UNIQUE_SERVER, .unlisted = 1, .column = "a.id" },
-    { .name = "externalId", .type = SCIM_STRING, .case_exact = 1,
-      .description = "The client's own identifier of the resource.",
-      .column = "a.external_id" },
-    { .name = "meta", .type = SCIM_COMPLEX, .subs = group_meta_subs,
-      .description = "The metadata of the resource.",
-      .mutability = SCIM_READ_ONLY, .unlisted = 1 },
+    COMMON_OF_ROWS("'[\"" SCIM_URN_GROUP "\"]'::jsonb", group_meta_subs),
     END_OF_TABLE
 };
 

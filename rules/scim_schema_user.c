@@ -2,9 +2,7 @@
 /* The attribute tables (RFC 7643 sections 3.1, 4.1, 4.3 and 8.7.1, with the
  * errata).  References and binary values are case-exact, and manager.value is
  * the id of a resource, whatever the printed schema says. */
-#include "rules/scim_schema.h"
-
-#define END_OF_TABLE { .name = NULL }
+#include "rules/scim_schema_rows.h"
 
 /* A string whose case is ignored in comparisons, and one whose case counts. */
 #define TEXT(n, d) { .name = n, .description = d, .type = SCIM_STRING }
@@ -34,51 +32,20 @@ static const char *const im_types[] = { "aim", "gtalk", "icq", "xmpp", "msn",
 static const char *const photo_types[] = { "photo", "thumbnail", NULL };
 static const char *const group_types[] = { "direct", "indirect", NULL };
 static const char *const to_external[] = { "external", NULL };
-static const char *const to_uri[] = { "uri", NULL };
 static const char *const to_user[] = { "User", NULL };
 static const char *const to_group[] = { "Group", NULL };
 
 /* Common attributes */
 
 static const scim_attribute_t meta_subs[] = {
-    { .name = "resourceType", .type = SCIM_STRING, .case_exact = 1,
-      .description = "Name of the resource type.",
-      .mutability = SCIM_READ_ONLY, .column = "'User'" },
-    { .name = "created", .type = SCIM_DATETIME,
-      .description = "When the resource was created.",
-      .mutability = SCIM_READ_ONLY, .column = "a.created_at" },
-    { .name = "lastModified", .type = SCIM_DATETIME,
-      .description = "When the resource was changed last.",
-      .mutability = SCIM_READ_ONLY, .column = "a.updated_at" },
-    { .name = "location", .type = SCIM_REFERENCE, .case_exact = 1,
-      .description = "URL of the resource.",
-      .mutability = SCIM_READ_ONLY, .reference_types = to_uri,
-      .column = "a.id", .is_location = 1 },
-    { .name = "version", .type = SCIM_STRING, .case_exact = 1,
-      .description = "Version of the resource; its ETag.",
-      .mutability = SCIM_READ_ONLY,
-      .column = "('W/\"' || a.version || '\"')" },
-    END_OF_TABLE
+    META_OF_ROWS("User"), END_OF_TABLE
 };
 
 static const scim_attribute_t common_attributes[] = {
-    { .name = "schemas", .type = SCIM_REFERENCE, .multi_valued = 1,
-      .required = 1, .description = "URNs of the resource's schemas.",
-      .returned = SCIM_RETURNED_ALWAYS, .unlisted = 1,
-      .reference_types = to_uri,
-      .column = "('[\"" SCIM_URN_USER "\"]'::jsonb || CASE WHEN a.attributes"
-                " ? '" SCIM_URN_ENTERPRISE "' THEN '[\""
-                SCIM_URN_ENTERPRISE "\"]'::jsonb ELSE '[]'::jsonb END)" },
-    { .name = "id", .type = SCIM_STRING, .case_exact = 1,
-      .description = "The server's identifier of the resource.",
-      .mutability = SCIM_READ_ONLY, .returned = SCIM_RETURNED_ALWAYS,
-      .uniqueness = SCIM_UNIQUE_SERVER, .unlisted = 1, .column = "a.id" },
-    { .name = "externalId", .type = SCIM_STRING, .case_exact = 1,
-      .description = "The client's own identifier of the resource.",
-      .column = "a.external_id" },
-    { .name = "meta", .type = SCIM_COMPLEX, .subs = meta_subs,
-      .description = "The metadata of the resource.",
-      .mutability = SCIM_READ_ONLY, .unlisted = 1 },
+    COMMON_OF_ROWS("('[\"" SCIM_URN_USER "\"]'::jsonb || CASE WHEN"
+                   " a.attributes ? '" SCIM_URN_ENTERPRISE "' THEN '[\""
+                   SCIM_URN_ENTERPRISE "\"]'::jsonb ELSE '[]'::jsonb END)",
+                   meta_subs),
     END_OF_TABLE
 };
 

@@ -22,7 +22,6 @@
 #include "resources/scim_store.h"
 #include "rules/scim_group_change.h"
 #include "rules/scim_group_members.h"
-#include "values/scim_bounds.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -265,19 +264,6 @@ static scim_error_t *resolve_references(const cJSON **body, scim_call_t *call)
     return resolve_tree(copy, &is_later, call);
 }
 
-static scim_error_t *check_attribute(scim_call_t *call, const char *name,
-                                     const cJSON *attributes)
-{
-    const char *text = scim_json_text(attributes, name);
-
-    if (text && scim_text_length(text) > SCIM_COLUMN_MAX) {
-        return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                          "Attribute '%s' must not be longer than %d"
-                          " characters.", name, SCIM_COLUMN_MAX);
-    }
-    return NULL;
-}
-
 /* A group that could not be answered whole is not made in the first place. */
 static scim_error_t *check_answer(scim_call_t *call,
                                   const scim_group_change_t *change)
@@ -291,8 +277,10 @@ static scim_error_t *check_change(scim_call_t *call,
 {
     SCIM_ERR(scim_work_check(call->rules.work, call->pool));
     SCIM_ERR(check_answer(call, change));
-    SCIM_ERR(check_attribute(call, "displayName", change->attributes));
-    SCIM_ERR(check_attribute(call, "externalId", change->attributes));
+    SCIM_ERR(scim_names_check_length(call, change->attributes, NULL,
+                                     "displayName"));
+    SCIM_ERR(scim_names_check_length(call, change->attributes, NULL,
+                                     "externalId"));
     return scim_names_check_display_name(call, change->attributes, NULL);
 }
 

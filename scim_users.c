@@ -23,7 +23,6 @@
 #include "rules/scim_shape.h"
 #include "scim_roles.h"
 #include "values/scim_json.h"
-#include "values/scim_bounds.h"
 #include "values/scim_text.h"
 
 /* Attributes that have columns, in the order of the last values of
@@ -295,16 +294,8 @@ static scim_error_t *check_lengths(scim_call_t *call, const cJSON *resource,
     apr_size_t i;
 
     for (i = 0; i < TEXT_COLUMNS; i++) {
-        const char *text = scim_json_text(resource, text_columns[i].name);
-
-        if (text && scim_names_is_changed(resource, before,
-                                          text_columns[i].name)
-            && scim_text_length(text) > SCIM_COLUMN_MAX) {
-            return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                              "Attribute '%s' must not be longer than %d"
-                              " characters.", text_columns[i].name,
-                              SCIM_COLUMN_MAX);
-        }
+        SCIM_ERR(scim_names_check_length(call, resource, before,
+                                         text_columns[i].name));
     }
     return NULL;
 }

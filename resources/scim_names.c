@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "values/scim_bounds.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -16,6 +17,20 @@ int scim_names_is_changed(const cJSON *resource, const cJSON *before,
     const cJSON *value = scim_json_member(resource, name);
 
     return value && !scim_json_equal(value, scim_json_member(before, name));
+}
+
+scim_error_t *scim_names_check_length(scim_call_t *call,
+                                      const cJSON *resource,
+                                      const cJSON *before, const char *name)
+{
+    const char *text = scim_json_text(resource, name);
+
+    return text && scim_names_is_changed(resource, before, name)
+           && scim_text_length(text) > SCIM_COLUMN_MAX
+           ? scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                        "Attribute '%s' must not be longer than %d"
+                        " characters.", name, SCIM_COLUMN_MAX)
+           : NULL;
 }
 
 static scim_error_t *check_name(scim_call_t *call, const char *name,

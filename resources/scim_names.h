@@ -17,6 +17,13 @@
 int scim_names_is_changed(const cJSON *resource, const cJSON *before,
                           const char *name);
 
+/* SCIM_E_INVALID_VALUE when the attribute called name, which is a column, has
+ * a new value of more than SCIM_COLUMN_MAX characters. */
+scim_error_t *scim_names_check_length(scim_call_t *call,
+                                      const cJSON *resource,
+                                      const cJSON *before, const char *name)
+    SCIM_CHECKED;
+
 /* SCIM_E_INVALID_VALUE, with the attribute and the character, if a new
  * userName or displayName has a flaw (scim_text_flaw) or, in the profile
  * managed, if a new userName is not an e-mail address in a verified domain. */

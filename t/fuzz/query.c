@@ -18,7 +18,7 @@ static const char sql_words[] =
     " scim fold user_name_key fold_json strpos starts_with right length left"
     " coalesce type string null primary jsonb_path_query jsonb_path_exists"
     " jsonb_path_query_first jsonb_array_elements_text attributes 0 200"
-    " CASE WHEN THEN ELSE END octet_length lower";
+    " CASE WHEN THEN ELSE END octet_length lower IN";
 
 static apr_hash_t *words;
 static apr_pool_t *lasting;
@@ -50,6 +50,8 @@ static void allow_table(const scim_attribute_t *row)
         allow(row->name);
         allow(row->column);
         allow(row->key);
+        allow(row->rows);
+        allow(row->owners);
         allow_table(row->subs);
     }
 }

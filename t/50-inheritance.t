@@ -122,6 +122,10 @@ my %DIRECTIVE = (
         my %user = (userName => user_name(), displayName => 'x', title => 'x' x 5000);
         return which(scim($_[0], 'Users', body => \%user)->{status} == 413, 4096, 8192);
     }],
+    SCIMMaxGroupBodySize => [2048, 4096, scim => sub {
+        return which(scim($_[0], 'Groups', body => { externalId => 'x' x 3000 })->{status} == 413, 2048, 4096);
+    }],
+    SCIMMaxMembers => [1, 2, scim => sub { which(scim($_[0], 'Groups')->{status} == 400, 1, 2) }],
     SCIMDatabaseTimeout => [1, 3, scim => sub {
         my ($at) = @_;
         return which(while_locked(sub { seconds_of(sub { scim($at, 'Users') }) }) < 2, 1, 3);

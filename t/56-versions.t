@@ -72,7 +72,7 @@ is_deeply [scimctl('org', 'list')], [1, "scimctl: The database has schema versio
 apply('schema.sql');
 my $upgraded = organization(profile => 'open');
 is $upgraded->get('/Users?count=1')->{status}, 200, 'when schema.sql is applied, it is';
-is_deeply [sql(q{SELECT g.version FROM scim.create_group($1, 'All', NULL, NULL, ARRAY[$2::uuid], 'x', 'operator', NULL, 'x') g},
+is_deeply [sql(q{SELECT g.version FROM scim.create_group($1, 'All', NULL, ARRAY[$2::uuid], 'x', 'operator', NULL, 'x') g},
                $upgraded->{id}, $upgraded->{issuer})], [[1]], 'and it has groups';
 
 # Restored

@@ -142,6 +142,11 @@ sub put_group {
     return (timed($server, 'PUT', "/Groups/$id{$group}", $body))[0];
 }
 
+sub get_group {
+    my ($at, $group) = @_;
+    return (timed($at, 'GET', "/Groups/$id{$group}"))[0];
+}
+
 # Requests/s of a filter that finds one group, without its members, as Entra asks.
 sub match_rate {
     my ($at) = @_;
@@ -244,7 +249,7 @@ sub row_put {
 }
 
 sub row_get {
-    my $get = sub { return (timed($server, 'GET', "/Groups/$id{Large}"))[0] };
+    my $get = sub { get_group($server, 'Large') };
     my ($seconds) = median_seconds($get);
     say_row('group-get', sprintf('50,000 members: %.2f s', $seconds), $seconds, '<', 1, ' s');
     say_memory('group-get', '20 times', $get);
@@ -315,6 +320,8 @@ sub row_million {
         say_times('group-million', "$count of 50,000 members %.2f ms, before %.2f ms",
                   $compare->(\&median_seconds, sub { change_outsiders($_[0], 'Large', $count) }), 1.2);
     }
+    say_times('group-million', 'GET of 10 members %.2f ms, before %.2f ms',
+              $compare->(\&median_seconds, sub { get_group($_[0], 'Small') }), 1.2);
     say_rates('group-million', 'displayName %.0f/s, before %.0f/s', $compare->(\&median_rates, \&match_rate), 0.9);
     for my $name ('match', 'get') {
         say_rates('group-million', "Users: $name %.0f/s, before %.0f/s",

@@ -84,6 +84,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         ('relay', 'skipped', 'bigint'),
         ('relay', 'skipped_at', 'timestamptz(3)'),
         -- Two random UUIDs have 244 random bits.
+        ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
          ' CHECK (length(cursor_key) >= 32)')) w(relation, name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
@@ -110,6 +111,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
             ('CREATE TRIGGER token_revocation_update BEFORE UPDATE OF organization_id, id, hash, expires_at ON scim.token FOR EACH ROW'
              ' EXECUTE FUNCTION scim.revocation_waits()'),
             ('CREATE TRIGGER user_group_before_write BEFORE INSERT OR UPDATE ON scim.user_group FOR EACH ROW EXECUTE FUNCTION scim.user_group_before_write()'),
+            ('CREATE TRIGGER user_group_insert AFTER INSERT ON scim.user_group REFERENCING NEW TABLE AS made FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.note_first_group()'),
             ('CREATE TRIGGER membership_insert AFTER INSERT ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.count_group_change()'),
             ('CREATE TRIGGER membership_delete AFTER DELETE ON scim.membership REFERENCING OLD TABLE AS changed FOR EACH STATEMENT'
@@ -863,6 +866,18 @@ END
 $$;
 COMMENT ON FUNCTION scim.user_group_before_write() IS 'Maintains display_name_key, version and updated_at of a group';
 
+-- Once: an organization that had groups is taken for one that has them.
+CREATE OR REPLACE FUNCTION scim.note_first_group() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE scim.organization o SET has_groups = true
+    WHERE o.id IN (SELECT m.organization_id FROM made m) AND NOT o.has_groups;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.note_first_group() FROM PUBLIC;
+COMMENT ON FUNCTION scim.note_first_group() IS 'Notes that an organization has groups';
+
 -- The members of a group are part of its version, whoever changes them: somebody
 -- who deletes accounts need not be able to change groups.  A transaction that has
 -- written the group's row has counted already.  Groups are locked in the order of
@@ -1254,6 +1269,7 @@ BEGIN
 END
 $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
+CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has been a group: others are not asked for the groups of each account');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
 CALL pg_temp.comment('COLUMN scim.event.resource_type', 'Type of the resource that has changed, if it is not an account; see scim.resource_type');

@@ -24,8 +24,8 @@
 
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_ENABLED, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
-    COLUMN_TOKEN_NAME, COLUMN_STALE, COLUMN_CURSOR_KEY, COLUMN_LANGUAGE,
-    COLUMN_TIMEZONE
+    COLUMN_TOKEN_NAME, COLUMN_STALE, COLUMN_CURSOR_KEY, COLUMN_HAS_GROUPS,
+    COLUMN_LANGUAGE, COLUMN_TIMEZONE
 };
 
 int scim_tokens_is_possible(const char *secret)
@@ -78,6 +78,7 @@ static scim_principal_t *principal_of(const scim_rows_t *rows,
     principal->language = scim_rows_value(rows, 0, COLUMN_LANGUAGE);
     principal->timezone = scim_rows_value(rows, 0, COLUMN_TIMEZONE);
     principal->cursor_key = scim_rows_value(rows, 0, COLUMN_CURSOR_KEY);
+    principal->has_groups = scim_rows_true(rows, 0, COLUMN_HAS_GROUPS);
     return principal;
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     const char *language;        /* the issuer's, for accounts that are */
     const char *timezone;        /* created; or NULL */
     const char *cursor_key;      /* the organization's, for scim_cursor */
+    int has_groups;              /* accounts are answered with their groups */
 } scim_principal_t;
 
 /* Whether secret has the form of a token; any other is not looked up. */

@@ -44,6 +44,15 @@ static const scim_store_t accounts = {
     SCIM_ACCOUNT_COLUMNS, scim_accounts_read
 };
 
+static scim_error_t *read_with_groups(cJSON **user, scim_call_t *call,
+                                      const scim_rows_t *rows, int row,
+                                      int column);
+
+static const scim_store_t accounts_with_groups = {
+    &scim_user_type, "scim.account", scim_account_with_groups_columns,
+    SCIM_ACCOUNT_WITH_GROUPS_COLUMNS, read_with_groups
+};
+
 /* An account that was read. */
 typedef struct {
     cJSON *resource;
@@ -88,26 +97,6 @@ static scim_error_t *unreadable_account(scim_call_t *call, const char *id)
                                           " account %s cannot be read", id));
 }
 
-/* The Groups that the account is in: their ids, types and names are the
- * database's, the URLs are ours. */
-static void put_groups(scim_call_t *call, cJSON *resource, const char *text)
-{
-    cJSON *groups = text ? scim_json_stored(text, call->pool) : NULL;
-    cJSON *copy = groups ? cJSON_Duplicate(groups, 1) : NULL;
-    cJSON *group;
-
-    cJSON_ArrayForEach(group, copy) {
-        scim_json_put_text(group, "$ref",
-                           apr_pstrcat(call->pool, call->base,
-                                       scim_group_type.endpoint, "/",
-                                       scim_json_text(group, "value"),
-                                       NULL));
-    }
-    if (copy) {
-        scim_json_put(resource, "groups", copy);
-    }
-}
-
 scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
                                  const scim_rows_t *rows, int row, int column)
 {
@@ -135,11 +124,40 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
     scim_json_put(resource, "active",
                   cJSON_CreateBool(scim_rows_true(rows, row, column
                                                   + SCIM_ACCOUNT_ACTIVE)));
-    put_groups(call, resource, scim_rows_value(rows, row, column
-                                               + SCIM_ACCOUNT_GROUPS));
     put_manager_reference(call, resource);
     scim_store_put_meta(resource, call, &accounts, rows, row, column);
     *user = resource;
+    return NULL;
+}
+
+/* The Groups that the account is in: their ids, types and names are the
+ * database's, the URLs are ours. */
+static void put_groups(scim_call_t *call, cJSON *resource, const char *text)
+{
+    cJSON *groups = text ? scim_json_stored(text, call->pool) : NULL;
+    cJSON *copy = groups ? cJSON_Duplicate(groups, 1) : NULL;
+    cJSON *group;
+
+    cJSON_ArrayForEach(group, copy) {
+        scim_json_put_text(group, "$ref",
+                           apr_pstrcat(call->pool, call->base,
+                                       scim_group_type.endpoint, "/",
+                                       scim_json_text(group, "value"),
+                                       NULL));
+    }
+    if (copy) {
+        scim_json_put(resource, "groups", copy);
+    }
+}
+
+static scim_error_t *read_with_groups(cJSON **user, scim_call_t *call,
+                                      const scim_rows_t *rows, int row,
+                                      int column)
+{
+    SCIM_ERR(scim_accounts_read(user, call, rows, row, column));
+    put_groups(call, *user,
+               scim_rows_value(rows, row, column
+                                          + SCIM_ACCOUNT_WITH_GROUPS_GROUPS));
     return NULL;
 }
 
@@ -152,7 +170,9 @@ static scim_error_t *read_account(account_t *account, scim_call_t *call,
     if (!scim_text_is_uuid(id)) {
         return scim_store_not_found(call, &scim_user_type, id);
     }
-    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_BY_ID,
+    SCIM_ERR(scim_db_run(&rows, call->db, call->principal->has_groups
+                                          ? SCIM_SQL_ACCOUNT_WITH_GROUPS
+                                          : SCIM_SQL_ACCOUNT_BY_ID,
                          SCIM_VALUES(values)));
     if (scim_rows_count(rows) == 0) {
         return scim_store_not_found(call, &scim_user_type, id);
@@ -162,7 +182,9 @@ static scim_error_t *read_account(account_t *account, scim_call_t *call,
     account->managed = scim_rows_true(rows, 0, SCIM_ACCOUNT_MANAGED);
     account->sync_eligible = scim_rows_true(rows, 0,
                                             SCIM_ACCOUNT_SYNC_ELIGIBLE);
-    return scim_accounts_read(&account->resource, call, rows, 0, 0);
+    return call->principal->has_groups
+           ? read_with_groups(&account->resource, call, rows, 0, 0)
+           : scim_accounts_read(&account->resource, call, rows, 0, 0);
 }
 
 static scim_error_t *get_user(cJSON **user, scim_call_t *call, const char *id)
@@ -539,6 +561,20 @@ static scim_error_t *read_writable(account_t *account, scim_call_t *call,
     return check_writable(call, account);
 }
 
+/* A change of an account does not change its groups. */
+static scim_error_t *read_updated(cJSON **user, scim_call_t *call,
+                                  const scim_rows_t *rows,
+                                  const account_t *before)
+{
+    const cJSON *groups = scim_json_member(before->resource, "groups");
+
+    SCIM_ERR(scim_accounts_read(user, call, rows, 0, 1));
+    if (groups) {
+        scim_json_put(*user, "groups", cJSON_Duplicate(groups, 1));
+    }
+    return NULL;
+}
+
 /* *lost: another write was faster, and no row had the version. */
 static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
                             const account_t *account, const cJSON *wanted,
@@ -567,7 +603,7 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     }
     SCIM_ERR(error);
     *lost = scim_rows_count(rows) == 0;
-    return *lost ? NULL : scim_accounts_read(user, call, rows, 0, 1);
+    return *lost ? NULL : read_updated(user, call, rows, account);
 }
 
 /* A change of an account by a request. */
@@ -794,7 +830,9 @@ static const scim_creations_t creations = {
 static scim_error_t *list_users(scim_list_t *list, scim_call_t *call,
                                 const scim_page_t *page)
 {
-    return scim_store_list(list, &accounts, call, page);
+    return scim_store_list(list, call->principal->has_groups
+                                 ? &accounts_with_groups : &accounts,
+                           call, page);
 }
 
 const scim_resource_t scim_users = {

@@ -8,6 +8,8 @@
 #include "storage/statement_texts.inc"
 
 const char scim_account_columns[] = TEXT_ACCOUNT_COLUMNS;
+const char scim_account_with_groups_columns[]
+    = TEXT_ACCOUNT_WITH_GROUPS_COLUMNS;
 const char scim_group_columns[] = TEXT_GROUP_COLUMNS;
 
 const scim_statement_t *scim_statement(scim_statement_e id)

@@ -25,6 +25,7 @@ scim_error_t *scim_statement_check(scim_statement_e id, int values,
 
 /* The columns SCIM_ACCOUNT_... of an account a, for composed statements. */
 extern const char scim_account_columns[];
+extern const char scim_account_with_groups_columns[];
 
 /* The columns SCIM_GROUP_... of a group a. */
 extern const char scim_group_columns[];

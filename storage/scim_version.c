@@ -22,14 +22,15 @@ static const char question[] =
     " AND c.relname IN ('account', 'event', 'membership', 'organization',"
     " 'refusal', 'relay', 'schema_version', 'subgroup', 'token',"
     " 'user_group'))"
-    " AND (SELECT pg_catalog.count(*) = 11 FROM pg_catalog.pg_trigger t"
+    " AND (SELECT pg_catalog.count(*) = 12 FROM pg_catalog.pg_trigger t"
     " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
     " WHERE c.relnamespace = 'scim'::pg_catalog.regnamespace"
     " AND t.tgname IN ('account_before_write', 'event_before_insert',"
     " 'account_keep_token_issuer_delete',"
     " 'account_keep_token_issuer_update', 'membership_delete',"
     " 'membership_insert', 'subgroup_delete', 'subgroup_insert',"
-    " 'subgroup_nesting', 'token_needs_admin', 'user_group_before_write'))"
+    " 'subgroup_nesting', 'token_needs_admin', 'user_group_before_write',"
+    " 'user_group_insert'))"
     " FROM scim.schema_version v ORDER BY v.version DESC LIMIT 1";
 
 static scim_error_t *unfit(const char *cause, apr_pool_t *pool)

@@ -32,8 +32,7 @@ CASE WHEN :text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
      THEN :text::uuid END
 
 -- The columns that scim_users reads; the first four are those of each store
--- (resources/scim_store.h).  EXISTS would become a hash of all memberships in
--- a list.
+-- (resources/scim_store.h).
 -- columns: account
 a.id AS id,
 a.version AS version,
@@ -48,7 +47,12 @@ a.active AS active,
 a.managed AS managed,
 a.sync_eligible AS sync_eligible,
 a.attributes AS attributes,
-a.role AS role,
+a.role AS role
+
+-- The same, with the groups of the account.  EXISTS would become a hash of all
+-- memberships in a list.
+-- columns: account_with_groups
+:account_columns,
 CASE WHEN (SELECT true FROM scim.membership m
            WHERE m.organization_id = a.organization_id AND m.account_id = a.id
            LIMIT 1)
@@ -83,7 +87,7 @@ FROM :source s
 -- fragment: principal
 o.id, o.provisioning_enabled, array_to_string(o.domains, ' '), t.id, t.name,
 coalesce(t.last_used_at < now() - interval '1 minute', true),
-encode(o.cursor_key, 'hex')
+encode(o.cursor_key, 'hex'), o.has_groups
 
 -- fragment: token_is_valid
 (t.expires_at IS NULL OR t.expires_at > now())
@@ -840,6 +844,10 @@ GROUP BY a.role;
 
 -- name: ACCOUNT_BY_ID :repeatable
 SELECT :account_columns FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
+
+-- name: ACCOUNT_WITH_GROUPS :repeatable
+SELECT :account_with_groups_columns FROM scim.account a
 WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
 
 -- name: ACCOUNT_BY_USER_NAME :repeatable

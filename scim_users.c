@@ -25,17 +25,14 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
-/* Attributes that have columns, in the order of the last values of
- * ACCOUNT_INSERT and ACCOUNT_UPDATE; all others are in account.attributes. */
+/* Attributes that have text columns (statements.sql), the last values of
+ * ACCOUNT_INSERT and ACCOUNT_UPDATE. */
 static const struct {
     const char *name;
     int column;
 } text_columns[] = {
-    { "userName", SCIM_ACCOUNT_USER_NAME },
-    { "displayName", SCIM_ACCOUNT_DISPLAY_NAME },
-    { "externalId", SCIM_ACCOUNT_EXTERNAL_ID },
-    { "preferredLanguage", SCIM_ACCOUNT_PREFERRED_LANGUAGE },
-    { "timezone", SCIM_ACCOUNT_TIMEZONE }
+#define TEXT_COLUMN(column, name) { name, column },
+    SCIM_ACCOUNT_TEXTS(TEXT_COLUMN)
 };
 #define TEXT_COLUMNS (sizeof(text_columns) / sizeof(*text_columns))
 

@@ -100,8 +100,24 @@ function read_arguments(values, fragment, text,    names, count, i, depth, token
     }
 }
 
-# What stands for a fragment with arguments.
+# The text columns of a list, as names, as parameters from first on, or as
+# settings by these.
+function text_columns(list, kind, first,    i, name, value, text) {
+    first = substr(first, 2)
+    for (i = 1; i <= text_count[list]; i++) {
+        name = text_column[list, i]
+        value = "$" (first + i - 1)
+        text = text (i > 1 ? ", " : "") \
+            (kind == "texts" ? name : kind == "values" ? value : name " = " value)
+    }
+    return text
+}
+
+# The text that a fragment is replaced by.
 function applied(fragment, arguments,    values) {
+    if (fragment in text_kind) {
+        return text_columns(text_list[fragment], text_kind[fragment], arguments)
+    }
     read_arguments(values, fragment, arguments)
     return expanded(body[fragment], values)
 }
@@ -176,10 +192,30 @@ function quoted(text) {
 
 /^-- columns: [a-z_]+$/ {
     current = $3 "_columns"
-    lists[++list_count] = $3
+    list = lists[++list_count] = $3
     fragments[++fragment_count] = current
     parameters[current] = ""
     next
+}
+
+# A column with an attribute beside it: "a.name AS name, -- attribute".
+current == list "_columns" && / AS [a-z_]+,? +-- [A-Za-z]+$/ {
+    if (++text_count[list] == 1) {
+        add_text_fragment("texts", "")
+        add_text_fragment("values", "first")
+        add_text_fragment("settings", "first")
+    }
+    match($0, / AS [a-z_]+/)
+    text_column[list, text_count[list]] = substr($0, RSTART + 4, RLENGTH - 4)
+    text_attribute[list, text_count[list]] = $NF
+}
+
+function add_text_fragment(kind, parameter,    fragment) {
+    fragment = list "_" kind
+    fragments[++fragment_count] = fragment
+    parameters[fragment] = parameter
+    text_kind[fragment] = kind
+    text_list[fragment] = list
 }
 
 /^-- *(name|fragment|columns):/ {
@@ -222,7 +258,7 @@ function read_all(    none, i, sql) {
             fail("no statement uses it")
         }
         if (parameters[current] == "") {
-            texts[current] = expanded(body[current], none)
+            texts[current] = applied(current, "")
         }
     }
 }
@@ -239,6 +275,18 @@ function print_columns(list,    text, token, prefix) {
         }
     }
     print "    " prefix "COLUMNS\n};"
+    if (list in text_count) {
+        print_attributes(list, prefix)
+    }
+}
+
+# X(column, attribute) for each text column.
+function print_attributes(list, prefix,    i) {
+    print "#define " prefix "TEXTS(X) \\"
+    for (i = 1; i <= text_count[list]; i++) {
+        print "    X(" prefix toupper(text_column[list, i]) ", \"" \
+            text_attribute[list, i] "\")" (i < text_count[list] ? " \\" : "")
+    }
 }
 
 function print_ids(    i) {

@@ -16,6 +16,9 @@
 --
 -- "-- columns: list" is the fragment :list_columns, and an enum in C, in which
 -- the column "AS name" is SCIM_LIST_NAME and their number SCIM_LIST_COLUMNS.
+-- Text columns of the table have the name of their attribute beside them: they
+-- are :list_texts as names, :list_values($n) as parameters from $n on,
+-- :list_settings($n) as settings in an UPDATE, and SCIM_LIST_TEXTS(X) in C.
 --
 -- statements.awk makes C of this file, and SQL that psql prepares:
 --
@@ -38,11 +41,11 @@ a.id AS id,
 a.version AS version,
 :timestamp(a.created_at) AS created,
 :timestamp(a.updated_at) AS updated,
-a.user_name AS user_name,
-a.display_name AS display_name,
-a.external_id AS external_id,
-a.preferred_language AS preferred_language,
-a.timezone AS timezone,
+a.user_name AS user_name, -- userName
+a.display_name AS display_name, -- displayName
+a.external_id AS external_id, -- externalId
+a.preferred_language AS preferred_language, -- preferredLanguage
+a.timezone AS timezone, -- timezone
 a.active AS active,
 a.managed AS managed,
 a.sync_eligible AS sync_eligible,
@@ -855,21 +858,18 @@ SELECT :account_columns FROM scim.account a
 WHERE a.organization_id = $1::uuid
   AND a.user_name_key = scim.user_name_key($2);
 
--- In both statements the columns of the account are the last parameters, in
--- the order of put_columns in scim_users.c, so that a new one is another
--- number at the end.
+-- In both statements the columns of the account are the last parameters
+-- (put_columns in scim_users.c).
 
 -- No row if the userName is taken.
 -- name: ACCOUNT_INSERT
 WITH created AS (
     INSERT INTO scim.account AS a (
         organization_id, managed, sync_eligible, provisioned_at,
-        role, active, attributes, user_name, display_name, external_id,
-        preferred_language, timezone)
+        role, active, attributes, :account_texts)
     VALUES ($1::uuid, $2::boolean, $3::boolean,
             CASE WHEN $4::boolean THEN now() END,
-            $12, $13::boolean, $14::jsonb, $15, $16, $17,
-            $18, $19)
+            $12, $13::boolean, $14::jsonb, :account_values($15))
     ON CONFLICT (organization_id, user_name_key) DO NOTHING
     RETURNING a.organization_id, :account_columns
 ),
@@ -881,8 +881,7 @@ SELECT * FROM created;
 WITH changed AS (
     UPDATE scim.account a
     SET role = $11, active = $12::boolean, attributes = $13::jsonb,
-        user_name = $14, display_name = $15, external_id = $16,
-        preferred_language = $17, timezone = $18,
+        :account_settings($14),
         provisioned_at = CASE WHEN $5 = 'token' THEN now()
                               ELSE a.provisioned_at END,
         sync_eligible = a.sync_eligible OR $5 <> 'token'

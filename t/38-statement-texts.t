@@ -53,6 +53,15 @@ text_is("SELECT :f( 'a  b' ), ':f(a)', a::f;\n-- fragment: f(x)\nx( :x::text )\n
 text_is("SELECT :f(g(a, ','), b, :h);\n-- fragment: f(x, y)\n(:y) + :x\n-- fragment: h\nc\n", q{SELECT (b, c) + g(a, ',')},
     'the last argument has the commas that are left');
 
+# A list of columns, of which two have attributes.
+my $list = "-- columns: t\na.id AS id,\na.n AS n, -- name\na.m AS m -- more\n";
+text_is("SELECT :t_columns, :t_texts;\n$list-- name: Y\nSELECT :t_values(\$4), :t_settings(\$7);\n", q{SELECT a.id AS id, a.n AS n, a.m AS m, n, m},
+    'the columns of a list are named once');
+like made_of("-- name: X\nUPDATE t SET :t_settings(\$2) WHERE :t_values(\$4) :t_texts :t_columns;\n$list")->{out}, qr/SET n = \$2, m = \$3 WHERE \$4, \$5/,
+    'as parameters and as settings they follow';
+like awk('ids', "$folder/x.sql")->{out}, qr/SCIM_T_ID,\s+SCIM_T_N,\s+SCIM_T_M,\s+SCIM_T_COLUMNS\s.*X\(SCIM_T_N, "name"\)[\s\\]+X\(SCIM_T_M, "more"\)/s,
+    'and in C as an enum and its attributes';
+
 sub is_refused { my ($sql, $why) = @_; my $done = made_of($sql); ok $done->{status} && $done->{out} !~ /SELECT/, "$why is an error"; return like $done->{err}, qr/x\.sql: X: /, 'which says where' }
 
 is_refused("-- name: X\nSELECT :f;\n", 'a fragment that there is not');

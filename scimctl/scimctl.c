@@ -109,6 +109,7 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     principal->organization_id = scim_rows_value(*rows, 0, 0);
     principal->organization_key = scim_rows_value(*rows, 0, 1);
     principal->domains = scim_rows_value(*rows, 0, 4);
+    principal->has_groups = 1;
     principal->enabled = 1;
     principal->actor_kind = "operator";
     principal->actor_name = apr_psprintf(run->pool, "scimctl (%s)",
@@ -486,19 +487,20 @@ static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
 
 static scim_error_t *account_show(scimctl_run_t *run)
 {
+    const char *id;
     scim_rows_t *rows;
     cJSON *user;
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(account_named(&rows, run, run->arguments[1]));
-    SCIM_ERR(scim_accounts_read(&user, &run->call, rows, 0, 0));
+    id = scim_rows_value(rows, 0, SCIM_ACCOUNT_ID);
+    SCIM_ERR(scim_users.get(&user, &run->call, id));
     if (run->options.json) {
         scimctl_print_json(user, run->pool);
         return NULL;
     }
     print_account(run, rows, user);
-    return scimctl_print_groups_of(run, scim_rows_value(rows, 0,
-                                                        SCIM_ACCOUNT_ID));
+    return scimctl_print_groups_of(run, id);
 }
 
 static scim_error_t *account_eligible(scimctl_run_t *run)

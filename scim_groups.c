@@ -264,6 +264,14 @@ static scim_error_t *resolve_references(const cJSON **body, scim_call_t *call)
     return resolve_tree(copy, &is_later, call);
 }
 
+static scim_error_t *read_body(scim_group_change_t *change,
+                               scim_call_t *call, const cJSON *body)
+{
+    SCIM_ERR(resolve_references(&body, call));
+    return scim_group_change_read(change, body, &call->rules, call->notes,
+                                  call->pool);
+}
+
 /* A group that could not be answered whole is not made in the first place. */
 static scim_error_t *check_answer(scim_call_t *call,
                                   const scim_group_change_t *change)
@@ -333,9 +341,7 @@ static scim_error_t *create_group(cJSON **group, scim_call_t *call,
     scim_group_change_t change;
     scim_rows_t *rows;
 
-    SCIM_ERR(resolve_references(&body, call));
-    SCIM_ERR(scim_group_change_read(&change, body, &call->rules, call->notes,
-                                    call->pool));
+    SCIM_ERR(read_body(&change, call, body));
     SCIM_ERR(check_change(call, &change));
     SCIM_ERR(run_creation(&rows, call, &change));
     return scim_rows_count(rows) == 0
@@ -441,9 +447,7 @@ static scim_error_t *replace_group(cJSON **group, scim_call_t *call,
 {
     scim_group_change_t change;
 
-    SCIM_ERR(resolve_references(&body, call));
-    SCIM_ERR(scim_group_change_read(&change, body, &call->rules, call->notes,
-                                    call->pool));
+    SCIM_ERR(read_body(&change, call, body));
     return change_group(group, call, id, &change, SCIM_EVENT_PUT);
 }
 
@@ -464,9 +468,7 @@ static scim_error_t *complete_group(cJSON **group, scim_call_t *call,
 {
     scim_group_change_t change;
 
-    SCIM_ERR(resolve_references(&body, call));
-    SCIM_ERR(scim_group_change_read(&change, body, &call->rules, call->notes,
-                                    call->pool));
+    SCIM_ERR(read_body(&change, call, body));
     change.keep = 1;
     return change_group(group, call, id, &change, SCIM_EVENT_PATCH);
 }

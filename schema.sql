@@ -1108,11 +1108,12 @@ COMMENT ON FUNCTION scim.change_group(uuid, uuid, bigint, text, text, boolean, u
 -- The groups that contain it count the loss, so their rows are locked as well.
 CREATE OR REPLACE FUNCTION scim.delete_group(organization uuid, deleted uuid, expected bigint,
                                              kind text, actor_kind text, actor uuid, actor_name text,
-                                             OUT is_expected boolean, OUT members bigint) RETURNS SETOF record
+                                             OUT is_expected boolean) RETURNS SETOF boolean
     LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before scim.user_group;
     document jsonb;
+    members bigint;
 BEGIN
     PERFORM FROM scim.user_group g
     WHERE g.organization_id = organization
@@ -1124,9 +1125,9 @@ BEGIN
         RETURN;
     END IF;
     is_expected := coalesce(before.version = expected, true);
-    members := (SELECT count(*) FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = deleted)
-             + (SELECT count(*) FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = deleted);
     IF is_expected THEN
+        members := (SELECT count(*) FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = deleted)
+                 + (SELECT count(*) FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = deleted);
         document := scim.group_document(before);
         DELETE FROM scim.user_group g WHERE g.organization_id = organization AND g.id = deleted;
         INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
@@ -1141,13 +1142,15 @@ COMMENT ON FUNCTION scim.delete_group(uuid, uuid, bigint, text, text, uuid, text
 
 -- The members of a group, and the groups of an account, as SCIM shows them.  The
 -- planner takes every group for an average one, and with a single large group would
--- read all memberships and all accounts for a small one; so members are asked for in
--- the order of their index, and accounts one by one.
+-- read all memberships and all accounts for a small one.  So accounts are looked up
+-- one by one, and BETWEEN, whose estimate does not depend on statistics, leads to the
+-- index that begins with the group.
 CREATE OR REPLACE FUNCTION scim.members_of(organization uuid, group_id uuid) RETURNS TABLE (value uuid, type text, display text)
     LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT m.account_id, 'User', a.display
-    FROM (SELECT n.account_id FROM scim.membership n WHERE n.organization_id = $1 AND n.group_id = $2 ORDER BY n.account_id) m
+    FROM (SELECT n.account_id FROM scim.membership n WHERE n.organization_id = $1 AND n.group_id BETWEEN $2 AND $2
+          ORDER BY n.group_id, n.account_id) m
     CROSS JOIN LATERAL (SELECT coalesce(b.display_name, b.user_name) AS display FROM scim.account b
                         WHERE b.organization_id = $1 AND b.id = m.account_id LIMIT 1) a
     UNION ALL
@@ -1165,7 +1168,9 @@ BEGIN ATOMIC
     WITH RECURSIVE above(id, is_direct) AS (
         SELECT m.group_id, true FROM scim.membership m WHERE m.organization_id = $1 AND m.account_id = $2
         UNION
-        SELECT s.group_id, false FROM above b JOIN scim.subgroup s ON s.organization_id = $1 AND s.child_id = b.id)
+        SELECT s.group_id, false FROM above b
+        CROSS JOIN LATERAL (SELECT c.group_id FROM scim.subgroup c
+                            WHERE c.organization_id = $1 AND c.child_id = b.id ORDER BY c.group_id) s)
     SELECT g.id, CASE WHEN bool_or(b.is_direct) THEN 'direct' ELSE 'indirect' END, g.display_name, g.external_id
     FROM above b
     JOIN scim.user_group g ON g.organization_id = $1 AND g.id = b.id
@@ -1243,15 +1248,24 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION scim.groups_with(uuid, uuid) IS 'The groups that have an account or a group as a member';
 
+-- The planner is told of few rows, so that it looks up the accounts of a group by
+-- their ids and does not read all of the organization.
 CREATE OR REPLACE FUNCTION scim.accounts_in(organization uuid, group_id uuid) RETURNS TABLE (account_id uuid)
-    LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
+    LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     WITH RECURSIVE below(id) AS (
         SELECT $2
         UNION
-        SELECT s.child_id FROM below b JOIN scim.subgroup s ON s.organization_id = $1 AND s.group_id = b.id)
-    SELECT m.account_id FROM below b JOIN scim.membership m ON m.organization_id = $1 AND m.group_id = b.id;
-END;
+        SELECT s.child_id FROM below b
+        CROSS JOIN LATERAL (SELECT c.child_id FROM scim.subgroup c
+                            WHERE c.organization_id = $1 AND c.group_id BETWEEN b.id AND b.id OFFSET 0) s)
+    SELECT m.account_id FROM below b
+    CROSS JOIN LATERAL (SELECT n.account_id FROM scim.membership n
+                        WHERE n.organization_id = $1 AND n.group_id BETWEEN b.id AND b.id OFFSET 0) m;
+END
+$$;
 COMMENT ON FUNCTION scim.accounts_in(uuid, uuid) IS 'The accounts that are in a group, or in groups in it; some of them more than once';
 
 DO $$

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use lib 't/lib';
 use Scim::Test;
+use Time::HiRes ();
 
 my ($ACCOUNTS, $GROUPS) = (20_000, 5_000);
 own_server();           # whose plans are looked at
@@ -52,8 +53,8 @@ sub read_by {
     };
 }
 sub uses {
-    my ($path, $index, $name) = @_;
-    my @plans = plans_of(read_by($path));
+    my ($path, $index, $name, @option) = @_;
+    my @plans = plans_of(read_by($path), @option);
     my @bad = grep { /$WHOLE/ } @plans;
     return ok(@plans >= 10 && !@bad && (grep { /$index/ } @plans) >= 10, $name) || diag "$path\n", $bad[0] // $plans[0] // 'no plan was logged';
 }
@@ -68,9 +69,27 @@ finds("members[value eq \"$member\"]", 'membership_account');
 finds("id eq \"$group\" and members eq \"$member\"", 'user_group_pkey');
 uses("/Groups/$group?excludedAttributes=members", 'user_group_pkey', 'a group by its id');
 uses("/Groups/$group", 'membership_pkey', 'the members of a group');
-uses("/Users?filter=" . uri("groups.value eq \"$group\""), 'membership_pkey', 'Users by a group');
-uses("/Users?filter=" . uri("groups[value eq \"$group\"]") . '&cursor&count=2', 'membership_pkey', 'by cursor');
+uses("/Users?filter=" . uri("groups.value eq \"$group\""), 'membership_pkey', 'Users by a group', nested => 1);
+uses("/Users?filter=" . uri("groups[value eq \"$group\"]") . '&cursor&count=2', 'membership_pkey', 'by cursor', nested => 1);
+uses("/Users?filter=" . uri("groups[value eq \"$group\" and type eq \"direct\"]"), 'account_pkey', 'whose accounts are looked up by their ids');
 uses("/Users/$member", 'membership_account', 'the groups of a User');
+
+# One group has everybody, and the planner takes the small one for an average one.
+my $lone = organization(profile => 'open');
+sql(q{INSERT INTO scim.account (organization_id, user_name) SELECT $1, 'lone' || n FROM generate_series(1, 20000) n}, $lone->{id});
+my ($whole, $few) = map { $_->[0] } sql(q{INSERT INTO scim.user_group (organization_id, display_name) VALUES ($1, 'Whole'), ($1, 'Few') RETURNING id}, $lone->{id});
+sql('INSERT INTO scim.membership SELECT organization_id, $2::uuid, id FROM scim.account WHERE organization_id = $1', $lone->{id}, $whole);
+sql('INSERT INTO scim.membership SELECT organization_id, $2::uuid, id FROM scim.account WHERE organization_id = $1 LIMIT 3', $lone->{id}, $few);
+sql('ANALYZE scim.account, scim.membership');
+for my $path ("/Groups/$few", '/Users?filter=' . uri("groups.value eq \"$few\""), '/Users?filter=' . uri("groups[value eq \"$few\" and type eq \"direct\"]")) {
+    my $seconds = 9;
+    for (1 .. 5) {
+        my $start = Time::HiRes::time();
+        $lone->get($path);
+        $seconds = Time::HiRes::time() - $start if Time::HiRes::time() - $start < $seconds;
+    }
+    cmp_ok $seconds, '<', 0.02, 'a small group beside one that has everybody: ' . $path =~ s{[-0-9a-f]{36}}{...}r;
+}
 
 # Who asks for no members has none read.
 my @read = grep { /membership|subgroup/ } plans_of(read_by('/Groups?excludedAttributes=members&count=100')),

@@ -7,7 +7,7 @@ use lib 't/lib';
 use Scim::Process;
 use Scim::Test;
 
-my @FILES = qw(t/20-exchanges.t t/25-entra-cycle.t t/27-http.t t/37-bulk.t t/63-protocol.t t/70-admin.t);
+my @FILES = qw(t/20-exchanges.t t/25-entra-cycle.t t/25-group-entra.t t/27-http.t t/37-bulk.t t/63-protocol.t t/70-admin.t);
 
 my $server = server();
 

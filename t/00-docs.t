@@ -85,6 +85,27 @@ my ($chapter) = content('README') =~ /^Directives\n-+\n(.*?)\n\n\n/ms;
 cmp_ok scalar @directives, '>', 15, 'the directives are found';
 is_deeply [grep { $chapter !~ /^    $_\b/m } @directives], [], 'README has every directive';
 
+# So does docs/directives.md, in the manual's form.
+my %section = content('docs/directives.md') =~ /^## (SCIM\w+)\n(.*?)(?=^## |\z)/msg;
+is_deeply [sort keys %section], [sort @directives], 'docs/directives.md has every directive, and no other';
+is_deeply [content('docs/directives.md') =~ /^## (SCIM\w+)/mg], [sort keys %section], '... in the order of their names';
+my $form = qr/^\| Description \|.*\n\| Syntax \| \x60(SCIM\w+) .*\n\| Default \|.*\n(?:\| Range .*\n)?\| Context \| server config/m;
+is_deeply [map { $section{$_} =~ $form } sort keys %section], [sort keys %section], '... with syntax, default and context';
+is_deeply [grep { !$section{$_} } content('docs/directives.md') =~ /\[(SCIM\w+)\]\(#/g], [], '... and links that lead somewhere';
+my $config = content('httpd/scim_config.h') =~ s/\\\n\s*//gr;
+my %value = map { /#define (\w+) (\d+)/ ? ($1 => $2) : () } map { split /\n/, content($_) } glob '{rules,storage,httpd,values,resources}/*.h';
+for my $number ($config =~ /X\(\w+, ("SCIM\w+", \d+, \d+, \w+),/g) {
+    my ($name, $least, $most, $usual) = $number =~ /"(\w+)", (\d+), (\d+), (\w+)/;
+    like $section{$name}, qr/^\| Range \| $least to $most \|$/m, "$name: its range";
+    my $default = $usual eq 'SCIM_UNSET' ? 'ten times SCIMRateLimit' : "$name " . ($value{$usual} // $usual);
+    like $section{$name} =~ tr/\x60//dr, qr/^\| Default \| \Q$default\E \|$/m, '... and its default';
+}
+for my $entry (content('httpd/scim_config.c') =~ /AP_INIT_\w+\(("SCIM\w+".*?(?:ANYWHERE|RSRC_CONF))/sg) {
+    my ($name, $where) = $entry =~ /"(\w+)".*\b(\w+)$/s;
+    my $in_sections = $where eq 'ANYWHERE' ? ', section' : '';
+    like $section{$name}, qr/^\| Context \| server config, virtual host$in_sections \|$|^\| Context \| server config \|$/m, "$name: its context";
+}
+
 # Each message of the log is in docs/messages.md, with its levels.
 my (%in_code, %in_doc);
 for my $file (@C) {

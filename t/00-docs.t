@@ -31,6 +31,10 @@ for my $file (@TEXTS) {
 is_deeply \@missing, [], 'every document that is cited is in the repository'
     or diag join "\n", @missing;
 
+# docs/README.md is their index.
+is_deeply [grep { my ($name) = m{([^/]+)$}; content('docs/README.md') !~ /\[$name\]\($name\)/ } grep { $_ ne 'docs/README.md' } glob 'docs/*.md'],
+    [], 'docs/README.md lists every document';
+
 # Ids: in the first column of a table, one or more.
 my %home;
 sub rows_of {

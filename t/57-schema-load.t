@@ -69,7 +69,7 @@ sub under_statements {
     my $event = 'INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_id, actor_name, version)'
         . " SELECT organization_id, id, 'x', 'token', '$org->{token_id}', 'x', version FROM a";
     my %script = (
-        authenticate => "SELECT * FROM scim.organization o JOIN scim.token t ON t.organization_id = o.id JOIN scim.account a ON a.organization_id = o.id AND a.id = t.issuer WHERE o.key = '$org->{key}'",
+        authenticate => "SELECT o.id, t.issuer, a.active FROM scim.organization o JOIN scim.token t ON t.organization_id = o.id JOIN scim.account a ON a.organization_id = o.id AND a.id = t.issuer WHERE o.key = '$org->{key}'",
         create => "WITH a AS (INSERT INTO scim.account (organization_id, user_name) VALUES ('$org->{id}', gen_random_uuid() || '\@example.com') RETURNING *) $event",
         change => "WITH a AS (UPDATE scim.account SET display_name = gen_random_uuid() WHERE $of AND id = (SELECT id FROM scim.account WHERE $of AND id > gen_random_uuid() LIMIT 1) RETURNING *) $event",
         token => "INSERT INTO scim.token (organization_id, issuer, name, prefix, hash) VALUES ('$org->{id}', '$org->{issuer}', 'x', 'x', sha256(gen_random_uuid()::text::bytea))",

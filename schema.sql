@@ -1485,6 +1485,29 @@ BEGIN
 END
 $$;
 
+-- For applications: what most of them ask for, under the key of the organization.
+-- They have the rights of whoever asks.
+CREATE OR REPLACE VIEW scim.member WITH (security_invoker = true) AS
+SELECT o.key AS organization, a.id, a.external_id, a.user_name, a.user_name_key, a.display_name,
+       coalesce(jsonb_path_query_first(a.attributes, '$.emails[*] ? (@.primary == true).value'),
+                jsonb_path_query_first(a.attributes, '$.emails[0].value')) #>> '{}' AS email,
+       a.role, a.active, scim.account_label(a.managed, a.sync_eligible, a.provisioned_at) AS label,
+       a.attributes #>> '{name,givenName}' AS given_name, a.attributes #>> '{name,familyName}' AS family_name,
+       a.attributes #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,department}' AS department,
+       a.attributes #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,employeeNumber}' AS employee_number,
+       a.attributes #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}' AS manager,
+       a.preferred_language, a.timezone, a.created_at, a.updated_at
+FROM scim.organization o JOIN scim.account a ON a.organization_id = o.id;
+COMMENT ON VIEW scim.member IS 'The accounts, with the attributes that most applications need; email is the primary one, or the first; manager is the id of another account';
+CREATE OR REPLACE VIEW scim.group_member WITH (security_invoker = true) AS
+SELECT o.key AS organization, g.id AS group_id, g.display_name AS group_name, g.external_id AS group_external_id,
+       a.id AS account_id, a.user_name, a.active, m.added_at
+FROM scim.organization o
+JOIN scim.user_group g ON g.organization_id = o.id
+JOIN scim.membership m ON m.organization_id = g.organization_id AND m.group_id = g.id
+JOIN scim.account a ON a.organization_id = m.organization_id AND a.id = m.account_id;
+COMMENT ON VIEW scim.group_member IS 'The accounts that are members of groups, as the identity provider has put them there; scim.accounts_in also has those of groups within a group';
+
 CREATE OR REPLACE FUNCTION pg_temp.privileges() RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(concat_ws(' ', o.name, p.grantor, p.grantee, p.privilege_type, p.is_grantable), E'\n'
                       ORDER BY o.name, p.grantor, p.grantee, p.privilege_type)
@@ -1507,7 +1530,7 @@ $$;
 DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
-        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.schema_version',
+        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.schema_version, scim.member, scim.group_member',
         'SELECT (id, key, name, provisioning_enabled, domains, created_at) ON scim.organization',
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
     role record;

@@ -47,6 +47,8 @@ uses("/Users/$id", 'account_pkey', 'GET by id');
 uses_for('displayName eq "plan 77"', 'account_display_name', 'displayName eq');
 uses_for('userName eq "plan77@example.com" and active eq true', 'account_user_name_unique', 'userName eq and another condition');
 uses_for('externalId eq "p77" or externalId eq "p78"', 'account_external_id', 'two externalIds');
+my $of_one = "SELECT id FROM scim.member WHERE organization = '$org->{key}' AND user_name_key = scim.user_name_key('PLAN77\@example.com')";
+like join("\n", map { $_->[0] } sql("EXPLAIN $of_one")), qr/account_user_name_unique/, "an application's view finds a userName by the index";
 ok !(grep { !/Index.*account_created/ } plans_of('/Users?count=10')), 'a page of all accounts is read in order';
 
 # Every attribute that is stored in the JSON, by the schemas that the server

@@ -19,9 +19,9 @@ my ($taro) = map { $_->[0] } sql(
 open my $in, '<:utf8', 'README' or die "README: $!\n";
 my ($chapter) = join('', <$in>) =~ /^The accounts in SQL\n-+\n(.*?)\n\n\n/ms;
 my @queries = $chapter =~ /^(    SELECT .*?;)$/msg;
-is scalar @queries, 4, 'README has four queries';
+is scalar @queries, 6, 'README has six queries';
 s/'acme'/'$org->{key}'/ for @queries;
-my @given = (undef, ['0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef', $taro], ["'Sales'", "'sales emea'"],
+my @given = (undef, ['Taro@example.com', 'TARO.Yamada@example.com'], ["'Sales'", "'Sales EMEA'"], ['0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef', $taro], ["'Sales'", "'sales emea'"],
              ['8aa1a0c0-c4c3-4bc0-b4a5-2ef676900159', '4e65d4d6-c16e-4dc2-b2dc-b7a708e21823']);
 for (grep { $given[$_] } 0 .. $#given) {
     my ($old, $new) = @{ $given[$_] };
@@ -36,8 +36,10 @@ sub answer_as {
 }
 answer_as('postgres', "CREATE ROLE $READER LOGIN IN ROLE scim_reader");
 my @answers = (
-    ['the accounts', ["$org->{issuer_name} ADMIN t f", 'hanako.suzuki@example.com ADMIN t t',
-                      'taro.yamada@example.com ADMIN t t']],
+    ['the accounts', ["$org->{issuer_name}  ADMIN t managed", 'hanako.suzuki@example.com hanako@example.com ADMIN t provisioned',
+                      'taro.yamada@example.com taro@example.com ADMIN t provisioned']],
+    ['one person', ["$taro ADMIN t"]],
+    ['the members of a group by its name', ['taro.yamada@example.com']],
     ['the groups of an account', ['Everybody 4e65d4d6-c16e-4dc2-b2dc-b7a708e21823 indirect',
                                   'Sales EMEA 3d54c3c5-b05d-4cb1-a1cb-a696f7d10712 direct']],
     ['the active accounts in a group', ['taro.yamada@example.com']],

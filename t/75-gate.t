@@ -13,14 +13,16 @@ own_server();           # its plans are read
 my $org = organization();
 my $other = organization();
 my $open = organization(profile => 'open');
-# The decoder for names in other alphabets in docs/gate.md.
-my ($escaped) = do { local (@ARGV, $/) = 'docs/gate.md'; <> } =~ /^ +RequestHeader (set X-Display-Name "expr=.*)$/m or die 'docs/gate.md';
+# Lines of docs/gate.md: names in other alphabets, and a name that applications know.
+my $document = do { local (@ARGV, $/) = 'docs/gate.md'; <> };
+my ($escaped, $forwarded) = map { $document =~ /^ +RequestHeader (set $_ "expr=.*)$/m } 'X-Display-Name', 'X-Forwarded-User';
 my $dir = File::Temp::tempdir('scim-gate-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $BASIC = "AuthType Basic\nAuthName gate\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\n"
     . join '', map { "Header always set $_ \"%{$_}e\" env=$_\n" } qw(SCIM_ACCOUNT_ID SCIM_USER_NAME SCIM_ROLE SCIM_DISPLAY_NAME SCIM_PREFERRED_LANGUAGE SCIM_TIMEZONE);
 my %LOCATION = (
     account => 'Require scim-account',
     escaped => "Require scim-account\nHeader always $escaped",
+    forwarded => "Require scim-account\nHeader always $forwarded",
     admins => 'Require scim-role ADMIN',
     users => 'Require scim-role ADMIN USER',
     all => "<RequireAll>\nRequire scim-account\nRequire not scim-role GUEST\n</RequireAll>",
@@ -117,6 +119,7 @@ $headers = ask($name{USER}, 'account')->{headers};
 my $yamada = $org->create(displayName => '山田 太郎 100%');
 is Encode::decode_utf8(ask($yamada->{userName}, 'account')->{headers}{scim_display_name}), '山田 太郎 100%', 'a name in another alphabet as the bytes of UTF-8';
 is uc ask($yamada->{userName}, 'escaped')->{headers}{'x-display-name'}, uri('山田 太郎 100%'), 'or percent-encoded, by the line of docs/gate.md';
+is ask($name{ADMIN}, 'forwarded')->{headers}{'x-forwarded-user'}, $name{ADMIN}, 'or under the name that an application knows';
 is ask('oid-nobody', 'escaped')->{headers}{'x-display-name'}, undef, 'which sets nothing where there is no name';
 is_deeply [@$headers{qw(scim_display_name x-evil scim_timezone)}], ['a  X-Evil: 1', undef, undef], 'no line breaks out of a name; nothing for what is not there';
 

@@ -58,6 +58,14 @@ typedef scim_error_t *scimctl_command_fn(scimctl_run_t *run);
 scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
                                           scimctl_run_t *run) SCIM_CHECKED;
 
+/* SCIM_E_NOT_FOUND: the first argument names no organization. */
+scim_error_t *scimctl_no_organization(scimctl_run_t *run) SCIM_CHECKED;
+
+/* The row of the account with this userName or id (the columns are
+ * SCIM_ACCOUNT_ID and so on), or SCIM_E_NOT_FOUND. */
+scim_error_t *scimctl_account_named(scim_rows_t **rows, scimctl_run_t *run,
+                                    const char *name) SCIM_CHECKED;
+
 /* text as a number from 1, or otherwise where it is NULL. */
 scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
                              const char *text, apr_int64_t otherwise)
@@ -85,6 +93,18 @@ void scimctl_say_went_back(const scim_feed_position_t *from);
  * scim_feed_reader_t. */
 void scimctl_say_waiting(void *baton, const scim_error_t *error);
 
+scimctl_command_fn scimctl_org_add;
+scimctl_command_fn scimctl_org_list;
+scimctl_command_fn scimctl_org_show;
+scimctl_command_fn scimctl_org_enable;
+scimctl_command_fn scimctl_org_disable;
+scimctl_command_fn scimctl_org_url;
+scimctl_command_fn scimctl_token_generate;
+scimctl_command_fn scimctl_token_list;
+scimctl_command_fn scimctl_token_delete;
+scimctl_command_fn scimctl_account_list;
+scimctl_command_fn scimctl_account_show;
+scimctl_command_fn scimctl_account_eligible;
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
 scimctl_command_fn scimctl_relay_list;     /* relay list */

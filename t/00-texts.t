@@ -80,7 +80,7 @@ is_deeply \@lengths, [($bound{SCIM_COLUMN_MAX}) x 2], 'a userName has the same b
 
 my ($middle) = $table{organization} =~ /\bkey .*\{0,(\d+)\}/s;
 my ($longest) = $table{organization} =~ /\blength\(name\) <= (\d+)/;
-my @said = content('scimctl/scimctl.c')
+my @said = content('scimctl/scimctl_org.c')
     =~ /The key must be 1 to (\d+) .*?the name must not be longer than (\d+) characters/s;
 is $middle + 2, $bound{SCIM_KEY_MAX}, 'the key of an organization has the same bound in C and in SQL';
 is_deeply \@said, [$bound{SCIM_KEY_MAX}, $longest], 'scimctl tells the bounds of an organization';

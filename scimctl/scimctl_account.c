@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scimctl account: what is known about the accounts of an organization. */
+#include <stdio.h>
+
+#include "resources/scim_accounts.h"
+#include "scim_users.h"
+#include "scimctl/scimctl_print.h"
+#include "scimctl/scimctl_run.h"
+#include "values/scim_json.h"
+
+static const char *const account_members[] = {
+    "userName", "displayName", "active", "id", "externalId", NULL
+};
+
+static const char *role_of(const cJSON *user)
+{
+    const cJSON *roles = scim_json_member(user, "roles");
+
+    return roles ? scim_json_text(roles->child, "value") : NULL;
+}
+
+static void print_accounts(scimctl_run_t *run, const cJSON *users,
+                           apr_int64_t total)
+{
+    apr_array_header_t *cells = apr_array_make(run->pool, 64,
+                                               sizeof(const char *));
+    static const char *const heads[] = { "USERNAME", "DISPLAYNAME", "ROLE",
+                                         "ACTIVE", "ID" };
+    const cJSON *user;
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        APR_ARRAY_PUSH(cells, const char *) = heads[i];
+    }
+    cJSON_ArrayForEach(user, users) {
+        int active = cJSON_IsTrue(scim_json_member(user, "active"));
+
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user,
+                                                             "userName");
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user,
+                                                             "displayName");
+        APR_ARRAY_PUSH(cells, const char *) = role_of(user);
+        APR_ARRAY_PUSH(cells, const char *) = active ? "yes" : "no";
+        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user, "id");
+    }
+    scimctl_print_table(cells, 5);
+    printf("%" APR_INT64_T_FMT " in all\n", total);
+}
+
+static void warn_of_left_out(const scimctl_run_t *run)
+{
+    const apr_array_header_t *left_out = run->call.left_out;
+    int i;
+
+    for (i = 0; i < left_out->nelts; i++) {
+        scimctl_say(run->pool, "scimctl: left out of the list: %s",
+                    APR_ARRAY_IDX(left_out, i, const char *));
+    }
+}
+
+scim_error_t *scimctl_account_list(scimctl_run_t *run)
+{
+    scim_page_t page = { .filter = run->options.filter };
+    scim_list_t list;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_number(&page.start_index, run, run->options.start, 1));
+    SCIM_ERR(scimctl_number(&page.count, run, run->options.count, 100));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    SCIM_ERR(scim_users.list(&list, &run->call, &page));
+    warn_of_left_out(run);
+    if (run->options.json) {
+        scimctl_print_json(list.resources, run->pool);
+    }
+    else {
+        print_accounts(run, list.resources, list.total);
+    }
+    return NULL;
+}
+
+static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
+                          const cJSON *user)
+{
+    int i;
+
+    for (i = 0; account_members[i]; i++) {
+        const cJSON *value = scim_json_member(user, account_members[i]);
+
+        if (value) {
+            scimctl_print_field(account_members[i], cJSON_IsString(value)
+                                ? value->valuestring
+                                : scimctl_yes_or_no(cJSON_IsTrue(value)),
+                                run->pool);
+        }
+    }
+    scimctl_print_field("role", role_of(user), run->pool);
+    scimctl_print_field("managed",
+                        scimctl_yes_or_no(scim_rows_true(rows, 0,
+                                              SCIM_ACCOUNT_MANAGED)),
+                        run->pool);
+    scimctl_print_field("eligible",
+                        scimctl_yes_or_no(scim_rows_true(rows, 0,
+                                              SCIM_ACCOUNT_SYNC_ELIGIBLE)),
+                        run->pool);
+}
+
+scim_error_t *scimctl_account_show(scimctl_run_t *run)
+{
+    const char *id;
+    scim_rows_t *rows;
+    cJSON *user;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    SCIM_ERR(scimctl_account_named(&rows, run, run->arguments[1]));
+    id = scim_rows_value(rows, 0, SCIM_ACCOUNT_ID);
+    SCIM_ERR(scim_users.get(&user, &run->call, id));
+    if (run->options.json) {
+        scimctl_print_json(user, run->pool);
+        return NULL;
+    }
+    print_account(run, rows, user);
+    return scimctl_print_groups_of(run, id);
+}
+
+scim_error_t *scimctl_account_eligible(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    SCIM_ERR(scimctl_account_named(&rows, run, run->arguments[1]));
+    SCIM_ERR(scim_accounts_make_eligible(&run->call,
+                                      scim_rows_value(rows, 0,
+                                                      SCIM_ACCOUNT_ID)));
+    return scimctl_account_show(run);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scimctl org: organizations. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scimctl/scimctl_print.h"
+#include "scimctl/scimctl_run.h"
+#include "values/scim_text.h"
+
+static const scimctl_column_t organization_columns[] = {
+    { "KEY", "key", 1, SCIMCTL_TEXT }, { "NAME", "name", 2, SCIMCTL_TEXT },
+    { "PROVISIONING", "provisioningEnabled", 3, SCIMCTL_BOOLEAN },
+    { "ACCOUNTS", "accounts", 6, SCIMCTL_NUMBER },
+    { "TOKENS", "tokens", 7, SCIMCTL_NUMBER },
+    { "DOMAINS", "domains", 4, SCIMCTL_TEXT },
+    { "CREATED", "created", 5, SCIMCTL_TEXT },
+    { NULL, NULL, 0, SCIMCTL_TEXT }
+};
+
+/* Only this command counts the accounts: counting takes time. */
+scim_error_t *scimctl_org_show(scimctl_run_t *run)
+{
+    const char *values[] = { run->arguments[0] };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_SHOW,
+                         SCIM_VALUES(values)));
+    if (scim_rows_count(rows) == 0) {
+        return scimctl_no_organization(run);
+    }
+    scimctl_list(run, rows, organization_columns);
+    return NULL;
+}
+
+/* Refuse a domain that no userName could have. */
+static scim_error_t *check_domains(scimctl_run_t *run)
+{
+    int i;
+
+    for (i = 0; i < run->options.domains->nelts; i++) {
+        const char *domain = APR_ARRAY_IDX(run->options.domains, i,
+                                           const char *);
+
+        if (!scim_text_domain(run->pool, domain)) {
+            return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                              "--domain: '%.120s' is not a domain name such as"
+                              " example.com, without @ or blanks.",
+                              domain);
+        }
+    }
+    return NULL;
+}
+
+scim_error_t *scimctl_org_add(scimctl_run_t *run)
+{
+    const char *values[] = {
+        run->arguments[0],
+        run->options.name ? run->options.name : run->arguments[0],
+        scim_db_array(run->pool, run->options.domains)
+    };
+    const char *flaw = run->options.name
+        ? scim_text_flaw(run->pool, run->options.name, SCIM_TEXT_NAME) : NULL;
+    scim_error_t *error;
+    scim_rows_t *rows;
+
+    if (flaw) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE, "The name %s.",
+                          flaw);
+    }
+    SCIM_ERR(check_domains(run));
+    error = scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_INSERT,
+                        SCIM_VALUES(values));
+    if (error && error->kind == SCIM_E_INVALID_VALUE) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "The key must be 1 to 63 lower-case letters, digits"
+                          " and hyphens, because it is part of the SCIM URL;"
+                          " the name must not be longer than 200 characters.");
+    }
+    SCIM_ERR(error);
+    if (scim_rows_count(rows) == 0) {
+        return scim_error(run->pool, SCIM_E_UNIQUENESS,
+                          "An organization '%s' exists already.",
+                          run->arguments[0]);
+    }
+    return scimctl_org_show(run);
+}
+
+scim_error_t *scimctl_org_list(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_LIST,
+                         0, NULL));
+    scimctl_list(run, rows, organization_columns);
+    return NULL;
+}
+
+static scim_error_t *set_enabled(scimctl_run_t *run, const char *enabled)
+{
+    const char *values[5] = { NULL, enabled };
+    const scim_principal_t *actor;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    actor = run->call.principal;
+    values[0] = actor->organization_id;
+    values[2] = actor->actor_kind;
+    values[3] = actor->actor_id;
+    values[4] = actor->actor_name;
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
+                         SCIM_VALUES(values)));
+    return scimctl_org_show(run);
+}
+
+scim_error_t *scimctl_org_enable(scimctl_run_t *run)
+{
+    return set_enabled(run, "true");
+}
+
+scim_error_t *scimctl_org_disable(scimctl_run_t *run)
+{
+    return set_enabled(run, "false");
+}
+
+/* The SCIM URL that an administrator enters in the identity provider. */
+scim_error_t *scimctl_org_url(scimctl_run_t *run)
+{
+    apr_size_t length = run->options.base ? strlen(run->options.base) : 0;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_need(run, run->options.base, "--base"));
+    if (strncasecmp(run->options.base, "https://", 8) != 0
+        && strncasecmp(run->options.base, "http://", 7) != 0) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "--base must be the public URL of the SCIM"
+                          " Location, such as https://host/scim.");
+    }
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    while (length > 0 && run->options.base[length - 1] == '/') {
+        length--;
+    }
+    scimctl_print_text(apr_pstrmemdup(run->pool, run->options.base, length),
+                       run->pool);
+    printf("/%s/v2\n", run->call.principal->organization_key);
+    return NULL;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of scimctl share: how they find an organization or an
+ * account, read a number, and print a list. */
+#include "scimctl/scimctl_run.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "values/scim_text.h"
+
+void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
+                  const scimctl_column_t *columns)
+{
+    scimctl_print_rows(rows, columns, run->options.json, run->pool);
+}
+
+scim_error_t *scimctl_no_organization(scimctl_run_t *run)
+{
+    return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                      "There is no organization '%.60s'; scimctl org list"
+                      " shows all organizations.", run->arguments[0]);
+}
+
+scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
+                                          scimctl_run_t *run)
+{
+    const char *values[] = { run->arguments[0] };
+    const struct passwd *user = getpwuid(getuid());
+    scim_principal_t *principal = apr_pcalloc(run->pool, sizeof(*principal));
+
+    SCIM_ERR(scim_db_run(rows, run->call.db, SCIM_SQL_ORGANIZATION_BY_KEY,
+                         SCIM_VALUES(values)));
+    if (scim_rows_count(*rows) == 0) {
+        return scimctl_no_organization(run);
+    }
+    principal->organization_id = scim_rows_value(*rows, 0, 0);
+    principal->organization_key = scim_rows_value(*rows, 0, 1);
+    principal->domains = scim_rows_value(*rows, 0, 4);
+    principal->has_groups = 1;
+    principal->enabled = 1;
+    principal->actor_kind = "operator";
+    principal->actor_name = apr_psprintf(run->pool, "scimctl (%s)",
+                                         user ? user->pw_name : "?");
+    run->call.principal = principal;
+    return NULL;
+}
+
+scim_error_t *scimctl_account_named(scim_rows_t **rows, scimctl_run_t *run,
+                                    const char *name)
+{
+    const char *values[] = { run->call.principal->organization_id, name };
+    scim_statement_e by = scim_text_is_uuid(name)
+        ? SCIM_SQL_ACCOUNT_BY_ID : SCIM_SQL_ACCOUNT_BY_USER_NAME;
+
+    SCIM_ERR(scim_db_run(rows, run->call.db, by, SCIM_VALUES(values)));
+    return scim_rows_count(*rows) > 0 ? NULL
+        : scim_error(run->pool, SCIM_E_NOT_FOUND,
+                     "There is no account '%.120s' in '%s'.", name,
+                     run->call.principal->organization_key);
+}
+
+scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
+                             const char *text, apr_int64_t otherwise)
+{
+    *number = otherwise;
+    return text && (!scim_text_integer(text, number) || *number < 1)
+           ? scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                        "'%.20s' is not a number of 1 or more.", text)
+           : NULL;
+}
+
+scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
+                           const char *option)
+{
+    return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                                     "%s is required.", option);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scimctl token: the SCIM tokens of an organization. */
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "scim_tokens.h"
+#include "scimctl/scimctl_print.h"
+#include "scimctl/scimctl_run.h"
+#include "values/scim_json.h"
+#include "values/scim_text.h"
+
+static const scimctl_column_t token_columns[] = {
+    { "ID", "id", 0, SCIMCTL_TEXT }, { "NAME", "name", 1, SCIMCTL_TEXT },
+    { "PREFIX", "prefix", 2, SCIMCTL_TEXT },
+    { "ISSUER", "issuer", 3, SCIMCTL_TEXT },
+    { "CREATED", "created", 4, SCIMCTL_TEXT },
+    { "EXPIRES", "expires", 5, SCIMCTL_TEXT },
+    { "LAST USED", "lastUsed", 6, SCIMCTL_TEXT },
+    { NULL, NULL, 0, SCIMCTL_TEXT }
+};
+
+/* A day lasts until its end. */
+static scim_error_t *day_or_instant(const char **at, scimctl_run_t *run)
+{
+    if (!strchr(*at, 'T')) {
+        *at = apr_pstrcat(run->pool, *at, "T23:59:59", NULL);
+    }
+    return scim_tokens_check_expiry(at, run->pool);
+}
+
+/* When the token expires, for SQL; NULL: never. */
+static scim_error_t *expiry(const char **at, scimctl_run_t *run)
+{
+    apr_int64_t days;
+
+    *at = run->options.expires;
+    if (!run->options.days) {
+        return *at ? day_or_instant(at, run) : NULL;
+    }
+    if (!scim_text_integer(run->options.days, &days) || days < 1
+        || days > 36500) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "--days must be a number from 1 to 36500.");
+    }
+    *at = scim_text_timestamp(run->pool, apr_time_now()
+                                         + apr_time_from_sec(days * 86400));
+    return NULL;
+}
+
+static void print_token(scimctl_run_t *run, const char *secret, const char *id)
+{
+    if (run->options.json) {
+        cJSON *object = scim_json_own(cJSON_CreateObject(), run->pool);
+
+        scim_json_put_text(object, "id", id);
+        scim_json_put_text(object, "token", secret);
+        scimctl_print_json(object, run->pool);
+        return;
+    }
+    printf("%s\n", secret);
+    fputs("This token will not be shown again.\n", stderr);
+}
+
+scim_error_t *scimctl_token_generate(scimctl_run_t *run)
+{
+    const char *expires_at;
+    const char *secret;
+    const char *id;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_need(run, run->options.issuer, "--issuer"));
+    SCIM_ERR(scimctl_need(run, run->options.name, "--name"));
+    SCIM_ERR(expiry(&expires_at, run));
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    SCIM_ERR(scimctl_account_named(&rows, run, run->options.issuer));
+    SCIM_ERR(scim_tokens_generate(&secret, &id, run->call.db,
+                                  run->call.principal,
+                                  scim_rows_value(rows, 0, SCIM_ACCOUNT_ID),
+                                  run->options.name, expires_at, run->pool));
+    print_token(run, secret, id);
+    return NULL;
+}
+
+scim_error_t *scimctl_token_list(scimctl_run_t *run)
+{
+    const char *values[1];
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    values[0] = run->call.principal->organization_id;
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST,
+                         SCIM_VALUES(values)));
+    scimctl_list(run, rows, token_columns);
+    return NULL;
+}
+
+scim_error_t *scimctl_token_delete(scimctl_run_t *run)
+{
+    const char *name;
+    scim_rows_t *rows;
+    scim_error_t *error;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    error = scim_tokens_delete(&name, run->call.db, run->call.principal,
+                               run->arguments[1], run->pool);
+    if (error && error->kind == SCIM_E_NOT_FOUND) {
+        return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                          "There is no token with this id; scimctl token"
+                          " list %s shows the ids.", run->arguments[0]);
+    }
+    SCIM_ERR(error);
+    if (!run->options.json) {
+        fputs("Deleted: ", stdout);
+        scimctl_print_text(name, run->pool);
+        putchar('\n');
+    }
+    return NULL;
+}

@@ -6,6 +6,7 @@
 #include "scim_users.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "scimctl/scimctl_table.h"
 #include "values/scim_json.h"
 
 static const char *const account_members[] = {
@@ -22,28 +23,25 @@ static const char *role_of(const cJSON *user)
 static void print_accounts(scimctl_run_t *run, const cJSON *users,
                            apr_int64_t total)
 {
-    apr_array_header_t *cells = apr_array_make(run->pool, 64,
-                                               sizeof(const char *));
+    scimctl_table_t *table = scimctl_table_make(run->pool);
     static const char *const heads[] = { "USERNAME", "DISPLAYNAME", "ROLE",
-                                         "ACTIVE", "ID" };
+                                         "ACTIVE", "ID", NULL };
     const cJSON *user;
     int i;
 
-    for (i = 0; i < 5; i++) {
-        APR_ARRAY_PUSH(cells, const char *) = heads[i];
+    for (i = 0; heads[i]; i++) {
+        scimctl_table_head(table, heads[i]);
     }
     cJSON_ArrayForEach(user, users) {
         int active = cJSON_IsTrue(scim_json_member(user, "active"));
 
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user,
-                                                             "userName");
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user,
-                                                             "displayName");
-        APR_ARRAY_PUSH(cells, const char *) = role_of(user);
-        APR_ARRAY_PUSH(cells, const char *) = active ? "yes" : "no";
-        APR_ARRAY_PUSH(cells, const char *) = scim_json_text(user, "id");
+        scimctl_table_cell(table, scim_json_text(user, "userName"));
+        scimctl_table_cell(table, scim_json_text(user, "displayName"));
+        scimctl_table_cell(table, role_of(user));
+        scimctl_table_cell(table, scimctl_yes_or_no(active));
+        scimctl_table_cell(table, scim_json_text(user, "id"));
     }
-    scimctl_print_table(cells, 5);
+    scimctl_table_print(table);
     printf("%" APR_INT64_T_FMT " in all\n", total);
 }
 
@@ -60,7 +58,8 @@ static void warn_of_left_out(const scimctl_run_t *run)
 
 scim_error_t *scimctl_account_list(scimctl_run_t *run)
 {
-    scim_page_t page = { .filter = run->options.filter };
+    scim_page_t page = { .filter = run->options.filter,
+                         .sort_by = "userName" };
     scim_list_t list;
     scim_rows_t *rows;
 

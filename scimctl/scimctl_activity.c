@@ -10,8 +10,8 @@
 #include "values/scim_json.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "scimctl/scimctl_table.h"
 
-#define ACTIVITY_COLUMNS 5
 #define MAX_ENTRIES 100000
 #define MIN_LOOK 100             /* entries: late ones are among them */
 #define FOLLOW_INTERVAL apr_time_from_sec(1)
@@ -81,55 +81,69 @@ static const char *entry_kind(const cJSON *entry, apr_pool_t *pool)
     return event ? event + strlen(":event:") : kind;
 }
 
-static void put_cells(apr_array_header_t *cells, const cJSON *entry,
+static scimctl_table_t *make_activity_table(apr_pool_t *pool)
+{
+    static const char *const heads[] = { "TIME", "ACTOR", "ABOUT", "WHAT",
+                                         "DETAIL", NULL };
+    scimctl_table_t *table = scimctl_table_make(pool);
+    int i;
+
+    for (i = 0; heads[i]; i++) {
+        scimctl_table_head(table, heads[i]);
+    }
+    return table;
+}
+
+static void put_cells(scimctl_table_t *table, const cJSON *entry,
                       apr_pool_t *pool)
 {
-    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "at");
-    APR_ARRAY_PUSH(cells, const char *) = scim_json_text(entry, "actor");
-    APR_ARRAY_PUSH(cells, const char *) = entry_subject(entry, pool);
-    APR_ARRAY_PUSH(cells, const char *) = entry_kind(entry, pool);
-    APR_ARRAY_PUSH(cells, const char *) = entry_text(entry, pool);
+    scimctl_table_cell(table, scim_json_text(entry, "at"));
+    scimctl_table_cell(table, scim_json_text(entry, "actor"));
+    scimctl_table_cell(table, entry_subject(entry, pool));
+    scimctl_table_cell(table, entry_kind(entry, pool));
+    scimctl_table_cell(table, entry_text(entry, pool));
 }
 
 static void print_list(const scimctl_run_t *run, const cJSON *entries)
 {
-    static const char *const heads[ACTIVITY_COLUMNS] = {
-        "TIME", "ACTOR", "ACCOUNT", "WHAT", "DETAIL"
-    };
-    apr_array_header_t *cells = apr_array_make(run->pool, 64,
-                                               sizeof(const char *));
+    scimctl_table_t *table = make_activity_table(run->pool);
     const cJSON *entry;
-    int i;
 
-    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
-        APR_ARRAY_PUSH(cells, const char *) = heads[i];
-    }
     cJSON_ArrayForEach(entry, entries) {
-        put_cells(cells, entry, run->pool);
+        put_cells(table, entry, run->pool);
     }
-    scimctl_print_table(cells, ACTIVITY_COLUMNS);
+    scimctl_table_print(table);
+}
+
+/* The activity of the settings page has sequences as text, since JavaScript's
+ * numbers are too small for them. */
+static void make_number(cJSON *entry, apr_pool_t *pool)
+{
+    const char *sequence = scim_json_text(entry, "sequence");
+
+    scim_json_put(entry, "sequence",
+                  scim_json_raw(apr_pstrdup(pool, sequence)));
+}
+
+static void print_list_json(cJSON *entries, apr_pool_t *pool)
+{
+    cJSON *entry;
+
+    cJSON_ArrayForEach(entry, entries) {
+        make_number(entry, pool);
+    }
+    scimctl_print_json(entries, pool);
+}
+
+static void print_entry_json(const cJSON *entry, apr_pool_t *pool)
+{
+    cJSON *copy = scim_json_copy(entry, pool);
+
+    make_number(copy, pool);
+    scimctl_print_json(copy, pool);
 }
 
 /* Following */
-
-static void print_entry(const scimctl_run_t *run, const cJSON *entry,
-                        apr_pool_t *pool)
-{
-    apr_array_header_t *cells;
-    int i;
-
-    if (run->options.json) {
-        scimctl_print_json(entry, pool);
-        return;
-    }
-    cells = apr_array_make(pool, ACTIVITY_COLUMNS, sizeof(const char *));
-    put_cells(cells, entry, pool);
-    for (i = 0; i < ACTIVITY_COLUMNS; i++) {
-        fputs(i > 0 ? "  " : "", stdout);
-        scimctl_print_text(APR_ARRAY_IDX(cells, i, const char *), pool);
-    }
-    putchar('\n');
-}
 
 /* The entries that were seen so far.  Transactions may commit in another order
  * than they take their sequences, so a reader that goes by the latest sequence
@@ -171,8 +185,8 @@ static scim_error_t *look(const cJSON **entries, scimctl_run_t *run,
     }
 }
 
-/* Print the unseen entries, the oldest first. */
-static void print_unseen(const scimctl_run_t *run, const cJSON *entries,
+/* Print the unseen entries, the oldest first; table is NULL for JSON. */
+static void print_unseen(scimctl_table_t *table, const cJSON *entries,
                          const seen_t *seen, apr_pool_t *pool)
 {
     const cJSON *first = entries->child;
@@ -183,9 +197,17 @@ static void print_unseen(const scimctl_run_t *run, const cJSON *entries,
             && !apr_hash_get(seen->sequences,
                              scim_json_text(entry, "sequence"),
                              APR_HASH_KEY_STRING)) {
-            print_entry(run, entry, pool);
+            if (table) {
+                put_cells(table, entry, pool);
+            }
+            else {
+                print_entry_json(entry, pool);
+            }
         }
         entry = entry == first ? NULL : entry->prev;
+    }
+    if (table) {
+        scimctl_table_print(table);
     }
 }
 
@@ -221,6 +243,8 @@ static void start_at(seen_t *seen, const cJSON *entries, int count)
 static scim_error_t *follow(scimctl_run_t *run,
                             const scim_activity_query_t *query)
 {
+    scimctl_table_t *table = run->options.json
+                             ? NULL : make_activity_table(run->pool);
     scim_activity_query_t again = *query;
     seen_t seen = { apr_hash_make(run->pool), 0 };
     apr_int64_t floor = APR_INT64_MAX;
@@ -241,7 +265,7 @@ static scim_error_t *follow(scimctl_run_t *run,
         if (floor == APR_INT64_MAX) {
             start_at(&seen, entries, query->count);
         }
-        print_unseen(run, entries, &seen, pool);
+        print_unseen(table, entries, &seen, pool);
         remember(&seen, entries, again.count, pool);
         floor = seen.floor;
         if (fflush(stdout) != 0) {
@@ -270,7 +294,7 @@ scim_error_t *scimctl_activity_list(scimctl_run_t *run)
                                 run->call.principal->organization_id, &query,
                                 run->pool));
     if (run->options.json) {
-        scimctl_print_json(scim_json_member(list, "entries"), run->pool);
+        print_list_json(scim_json_member(list, "entries"), run->pool);
         return NULL;
     }
     print_list(run, scim_json_member(list, "entries"));

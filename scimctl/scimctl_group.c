@@ -2,8 +2,8 @@
 /* scimctl group: the groups of an organization.
  *
  * Lists are read and printed page by page, so that a group with a million
- * members takes as little memory as a small one; each page is a table of its
- * own width.
+ * members takes as little memory as a small one; columns become wider where a
+ * page needs it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "values/scim_json.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "scimctl/scimctl_table.h"
 
 #define PAGE 1000
 #define MAX_SHOWN 100            /* groups that "show" names */
@@ -68,24 +69,31 @@ static const char *member_cell(const cJSON *object, const char *name,
                                : cJSON_GetStringValue(value);
 }
 
-static void print_page_table(const listing_t *listing, const cJSON *list,
-                             int is_first, apr_pool_t *pool)
+static scimctl_table_t *make_table(const listing_t *listing, apr_pool_t *pool)
 {
-    apr_array_header_t *cells = apr_array_make(pool, 64,
-                                               sizeof(const char *));
+    scimctl_table_t *table = scimctl_table_make(pool);
+    int i;
+
+    for (i = 0; i < listing->count; i++) {
+        scimctl_table_head(table, listing->columns[i].head);
+    }
+    return table;
+}
+
+static void print_page_table(scimctl_table_t *table, const listing_t *listing,
+                             const cJSON *list, apr_pool_t *pool)
+{
     const cJSON *object;
     int i;
 
-    for (i = 0; is_first && i < listing->count; i++) {
-        APR_ARRAY_PUSH(cells, const char *) = listing->columns[i].head;
-    }
     cJSON_ArrayForEach(object, list) {
         for (i = 0; i < listing->count; i++) {
-            APR_ARRAY_PUSH(cells, const char *) =
-                member_cell(object, listing->columns[i].name, pool);
+            scimctl_table_cell(table,
+                               member_cell(object, listing->columns[i].name,
+                                           pool));
         }
     }
-    scimctl_print_table(cells, listing->count);
+    scimctl_table_print(table);
 }
 
 static void print_page_json(const cJSON *list, int is_first, apr_pool_t *pool)
@@ -105,6 +113,7 @@ static scim_error_t *print_listing(scimctl_run_t *run,
                                    const char *of_what)
 {
     const char *cursor = NULL;
+    scimctl_table_t *table = make_table(listing, run->pool);
     scim_call_t call = run->call;
     int is_first = 1;
     apr_int64_t left;
@@ -125,7 +134,7 @@ static scim_error_t *print_listing(scimctl_run_t *run,
             print_page_json(list, is_first, call.pool);
         }
         else {
-            print_page_table(listing, list, is_first, call.pool);
+            print_page_table(table, listing, list, call.pool);
         }
         is_first = is_first && !list->child;
         cursor = apr_pstrdup(run->pool, scim_json_text(page, "next"));
@@ -268,11 +277,10 @@ scim_error_t *scimctl_group_delete(scimctl_run_t *run)
     const cJSON *group;
 
     SCIM_ERR(choose_group(&group, run));
+    SCIM_ERR(scimctl_confirm(run, "Delete the group '%.200s'?",
+                             scim_json_text(group, "displayName")));
     SCIM_ERR(scim_groups.remove(&run->call, scim_json_text(group, "id")));
-    if (!run->options.json) {
-        fputs("Deleted: ", stdout);
-        scimctl_print_text(scim_json_text(group, "displayName"), run->pool);
-        putchar('\n');
-    }
+    scimctl_say_deleted(run, scim_json_text(group, "id"),
+                        scim_json_text(group, "displayName"));
     return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "values/scim_json.h"
 #include "values/scim_text.h"
 
 static const scimctl_column_t organization_columns[] = {
@@ -14,7 +15,7 @@ static const scimctl_column_t organization_columns[] = {
     { "PROVISIONING", "provisioningEnabled", 3, SCIMCTL_BOOLEAN },
     { "ACCOUNTS", "accounts", 6, SCIMCTL_NUMBER },
     { "TOKENS", "tokens", 7, SCIMCTL_NUMBER },
-    { "DOMAINS", "domains", 4, SCIMCTL_TEXT },
+    { "DOMAINS", "domains", 4, SCIMCTL_WORDS },
     { "CREATED", "created", 5, SCIMCTL_TEXT },
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
@@ -30,7 +31,7 @@ scim_error_t *scimctl_org_show(scimctl_run_t *run)
     if (scim_rows_count(rows) == 0) {
         return scimctl_no_organization(run);
     }
-    scimctl_list(run, rows, organization_columns);
+    scimctl_show(run, rows, organization_columns);
     return NULL;
 }
 
@@ -127,22 +128,31 @@ scim_error_t *scimctl_org_disable(scimctl_run_t *run)
 /* The SCIM URL that an administrator enters in the identity provider. */
 scim_error_t *scimctl_org_url(scimctl_run_t *run)
 {
-    apr_size_t length = run->options.base ? strlen(run->options.base) : 0;
+    const char *base = run->options.base;
+    apr_size_t length = strlen(base);
+    const char *url;
     scim_rows_t *rows;
+    cJSON *object;
 
-    SCIM_ERR(scimctl_need(run, run->options.base, "--base"));
-    if (strncasecmp(run->options.base, "https://", 8) != 0
-        && strncasecmp(run->options.base, "http://", 7) != 0) {
+    if (strncasecmp(base, "https://", 8) != 0
+        && strncasecmp(base, "http://", 7) != 0) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "--base must be the public URL of the SCIM"
                           " Location, such as https://host/scim.");
     }
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    while (length > 0 && run->options.base[length - 1] == '/') {
+    while (length > 0 && base[length - 1] == '/') {
         length--;
     }
-    scimctl_print_text(apr_pstrmemdup(run->pool, run->options.base, length),
-                       run->pool);
-    printf("/%s/v2\n", run->call.principal->organization_key);
+    url = apr_psprintf(run->pool, "%.*s/%s/v2", (int) length, base,
+                       run->call.principal->organization_key);
+    if (run->options.json) {
+        object = scim_json_own(cJSON_CreateObject(), run->pool);
+        scim_json_put_text(object, "url", url);
+        scimctl_print_json(object, run->pool);
+        return NULL;
+    }
+    scimctl_print_text(url, run->pool);
+    putchar('\n');
     return NULL;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The output of scimctl, see scimctl_print.h.
  *
- * Every text goes through scimctl_shown, which writes characters that steer a
- * terminal as escapes.  Tables are aligned by the width of characters in the
- * user's locale.
+ * Every text goes through scimctl_shown, which replaces characters that steer
+ * a terminal.
  */
 #include "scimctl/scimctl_print.h"
 
@@ -11,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include <apr_strings.h>
 
+#include "scimctl/scimctl_table.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -74,89 +73,63 @@ void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
     fprintf(stderr, "%s\n", scimctl_shown(text, pool));
 }
 
-/* The width of text in cells of the terminal, in the locale of the user. */
-static int width_of(const char *text)
-{
-    wchar_t wide[512];
-    size_t length = mbstowcs(wide, text, 512);
-    int width = length < 512 ? wcswidth(wide, length) : -1;
-
-    return width >= 0 ? width : (int) strlen(text);
-}
-
-/* A missing cell is empty. */
-static void show_cells(const apr_array_header_t *cells)
-{
-    int i;
-
-    for (i = 0; i < cells->nelts; i++) {
-        const char **cell = &APR_ARRAY_IDX(cells, i, const char *);
-
-        *cell = *cell ? scimctl_shown(*cell, cells->pool) : "";
-    }
-}
-
-void scimctl_print_table(const apr_array_header_t *cells, int columns)
-{
-    int widths[SCIMCTL_MAX_COLUMNS] = { 0 };
-    int i;
-
-    show_cells(cells);
-    for (i = 0; i < cells->nelts; i++) {
-        int width = width_of(APR_ARRAY_IDX(cells, i, const char *));
-        int *widest = &widths[i % columns];
-
-        *widest = width > *widest ? width : *widest;
-    }
-    for (i = 0; i < cells->nelts; i++) {
-        const char *cell = APR_ARRAY_IDX(cells, i, const char *);
-        int last = i % columns == columns - 1;
-
-        fputs(cell, stdout);
-        if (last) {
-            putchar('\n');
-        }
-        else {
-            printf("%*s", widths[i % columns] + 2 - width_of(cell), "");
-        }
-    }
-}
-
-void scimctl_print_json_text(const char *text)
+static void write_json(FILE *to, const char *text)
 {
     while (*text) {
         unsigned harm;
         apr_size_t length = scim_text_step(text, &harm);
 
         if (harm) {
-            printf("\\u%04x", harm);
+            fprintf(to, "\\u%04x", harm);
         }
         else {
-            fwrite(text, 1, length, stdout);
+            fwrite(text, 1, length, to);
         }
         text += length;
     }
-    putchar('\n');
+    putc('\n', to);
+}
+
+void scimctl_print_json_text(const char *text)
+{
+    write_json(stdout, text);
 }
 
 void scimctl_print_json(const cJSON *value, apr_pool_t *pool)
 {
-    scimctl_print_json_text(scim_json_print(value, pool));
+    write_json(stdout, scim_json_print(value, pool));
+}
+
+void scimctl_say_json(const cJSON *value, apr_pool_t *pool)
+{
+    write_json(stderr, scim_json_print(value, pool));
+}
+
+static cJSON *words_json(const char *text, apr_pool_t *pool)
+{
+    cJSON *list = cJSON_CreateArray();
+    char *rest;
+    char *word;
+
+    for (word = apr_strtok(apr_pstrdup(pool, text), " ", &rest); word;
+         word = apr_strtok(NULL, " ", &rest)) {
+        cJSON_AddItemToArray(list, cJSON_CreateString(word));
+    }
+    return list;
 }
 
 static cJSON *json_cell(const scim_rows_t *rows, int row,
-                        const scimctl_column_t *c)
+                        const scimctl_column_t *c, apr_pool_t *pool)
 {
     const char *text = scim_rows_value(rows, row, c->column);
 
-    if (!text) {
-        return cJSON_CreateNull();
-    }
     switch (c->as) {
     case SCIMCTL_BOOLEAN:
         return cJSON_CreateBool(scim_rows_true(rows, row, c->column));
     case SCIMCTL_NUMBER:
-        return cJSON_CreateNumber((double) apr_atoi64(text));
+        return scim_json_raw(text);
+    case SCIMCTL_WORDS:
+        return words_json(text, pool);
     default:
         return cJSON_CreateString(text);
     }
@@ -171,21 +144,29 @@ static const char *table_cell(const scim_rows_t *rows, int row,
     return scim_rows_value(rows, row, c->column);
 }
 
+cJSON *scimctl_row_json(const scim_rows_t *rows, int row,
+                        const scimctl_column_t *columns, apr_pool_t *pool)
+{
+    cJSON *object = cJSON_CreateObject();
+    const scimctl_column_t *c;
+
+    for (c = columns; c->head; c++) {
+        if (scim_rows_value(rows, row, c->column)) {
+            scim_json_put(object, c->name, json_cell(rows, row, c, pool));
+        }
+    }
+    return object;
+}
+
 static void print_rows_json(const scim_rows_t *rows,
                             const scimctl_column_t *columns,
                             apr_pool_t *pool)
 {
     cJSON *list = scim_json_own(cJSON_CreateArray(), pool);
-    const scimctl_column_t *c;
     int i;
 
     for (i = 0; i < scim_rows_count(rows); i++) {
-        cJSON *object = cJSON_CreateObject();
-
-        for (c = columns; c->head; c++) {
-            scim_json_put(object, c->name, json_cell(rows, i, c));
-        }
-        cJSON_AddItemToArray(list, object);
+        cJSON_AddItemToArray(list, scimctl_row_json(rows, i, columns, pool));
     }
     scimctl_print_json(list, pool);
 }
@@ -194,23 +175,21 @@ void scimctl_print_rows(const scim_rows_t *rows,
                         const scimctl_column_t *columns, int json,
                         apr_pool_t *pool)
 {
-    apr_array_header_t *cells = apr_array_make(pool, 32,
-                                               sizeof(const char *));
+    scimctl_table_t *table = scimctl_table_make(pool);
     const scimctl_column_t *c;
-    int count = 0;
     int i;
 
     if (json) {
         print_rows_json(rows, columns, pool);
         return;
     }
-    for (c = columns; c->head; c++, count++) {
-        APR_ARRAY_PUSH(cells, const char *) = c->head;
+    for (c = columns; c->head; c++) {
+        scimctl_table_head(table, c->head);
     }
     for (i = 0; i < scim_rows_count(rows); i++) {
         for (c = columns; c->head; c++) {
-            APR_ARRAY_PUSH(cells, const char *) = table_cell(rows, i, c);
+            scimctl_table_cell(table, table_cell(rows, i, c));
         }
     }
-    scimctl_print_table(cells, count);
+    scimctl_table_print(table);
 }

@@ -11,9 +11,10 @@
 
 #include "storage/scim_db.h"
 
-#define SCIMCTL_MAX_COLUMNS 16
-
-typedef enum { SCIMCTL_TEXT, SCIMCTL_BOOLEAN, SCIMCTL_NUMBER } scimctl_as_e;
+/* What a column's text is in JSON; SCIMCTL_WORDS: a list of its words. */
+typedef enum {
+    SCIMCTL_TEXT, SCIMCTL_BOOLEAN, SCIMCTL_NUMBER, SCIMCTL_WORDS
+} scimctl_as_e;
 
 /* One column of a list: its head, its JSON name, its place in the rows.  A
  * NULL head ends a table of them. */
@@ -42,15 +43,18 @@ const char *scimctl_yes_or_no(int truth);
 void scimctl_say(apr_pool_t *pool, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A table of as many columns (at most SCIMCTL_MAX_COLUMNS), each as wide as
- * its widest cell; cells are const char *, the first row being the heads. */
-void scimctl_print_table(const apr_array_header_t *cells, int columns);
-
 /* JSON, with characters that could control a terminal escaped. */
 void scimctl_print_json(const cJSON *value, apr_pool_t *pool);
 void scimctl_print_json_text(const char *text);
 
-/* rows as a table, or as a list of JSON objects. */
+/* The same on standard error. */
+void scimctl_say_json(const cJSON *value, apr_pool_t *pool);
+
+/* A row as an object, the caller's; what is NULL has no member. */
+cJSON *scimctl_row_json(const scim_rows_t *rows, int row,
+                        const scimctl_column_t *columns, apr_pool_t *pool);
+
+/* rows as a table, or as a JSON array of such objects. */
 void scimctl_print_rows(const scim_rows_t *rows,
                         const scimctl_column_t *columns, int json,
                         apr_pool_t *pool);

@@ -542,8 +542,6 @@ scim_error_t *scimctl_relay(scimctl_run_t *run)
     scim_rows_t *rows;
     apr_pool_t *turn;
 
-    SCIM_ERR(scimctl_need(run, run->options.url, "--url"));
-    SCIM_ERR(scimctl_need(run, run->options.secret_file, "--secret-file"));
     relay.name = relay.name ? relay.name : run->options.url;
     SCIM_ERR(read_key(&relay));
     SCIM_ERR(prepare_curl(&relay));
@@ -573,21 +571,16 @@ static const scimctl_column_t relay_columns[] = {
     { "REFUSED", "refused", 6, SCIMCTL_NUMBER },
     { "ATTEMPTS", "attempts", 7, SCIMCTL_NUMBER },
     { "LAST ERROR", "lastError", 8, SCIMCTL_TEXT },
-    { "AT", "lastErrorAt", 9, SCIMCTL_TEXT },
+    { "ERROR AT", "lastErrorAt", 9, SCIMCTL_TEXT },
     { "SKIPPED", "skipped", 10, SCIMCTL_NUMBER },
-    { "AT", "skippedAt", 11, SCIMCTL_TEXT },
+    { "SKIPPED AT", "skippedAt", 11, SCIMCTL_TEXT },
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
-/* With --url, "list" is the key of an organization to relay. */
 scim_error_t *scimctl_relay_list(scimctl_run_t *run)
 {
     scim_rows_t *rows;
 
-    if (run->options.url) {
-        run->arguments[run->count++] = "list";
-        return scimctl_relay(run);
-    }
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_RELAY_LIST, 0, NULL));
     scimctl_list(run, rows, relay_columns);
     return NULL;
@@ -617,6 +610,6 @@ scim_error_t *scimctl_relay_skip(scimctl_run_t *run)
                           " refused event; scimctl relay list shows all"
                           " relays.", run->arguments[0]);
     }
-    scimctl_list(run, rows, skip_columns);
+    scimctl_show(run, rows, skip_columns);
     return NULL;
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands of scimctl share: how they find an organization or an
- * account, read a number, and print a list. */
+ * account, read a number, print a list, and ask before they destroy. */
 #include "scimctl/scimctl_run.h"
 
 #include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <apr_strings.h>
 
+#include "values/scim_json.h"
 #include "values/scim_text.h"
 
 void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
@@ -71,9 +75,58 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
            : NULL;
 }
 
-scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
-                           const char *option)
+void scimctl_show(const scimctl_run_t *run, const scim_rows_t *rows,
+                  const scimctl_column_t *columns)
 {
-    return value ? NULL : scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                                     "%s is required.", option);
+    if (run->options.json) {
+        scimctl_print_json(scim_json_own(scimctl_row_json(rows, 0, columns,
+                                                          run->pool),
+                                         run->pool), run->pool);
+        return;
+    }
+    scimctl_print_rows(rows, columns, 0, run->pool);
+}
+
+void scimctl_say_deleted(const scimctl_run_t *run, const char *id,
+                         const char *name)
+{
+    cJSON *object;
+
+    if (run->options.json) {
+        object = scim_json_own(cJSON_CreateObject(), run->pool);
+        scim_json_put_text(object, "id", id);
+        scim_json_put_text(object, "deleted", name);
+        scimctl_print_json(object, run->pool);
+        return;
+    }
+    fputs("Deleted: ", stdout);
+    scimctl_print_text(name, run->pool);
+    putchar('\n');
+}
+
+scim_error_t *scimctl_confirm(scimctl_run_t *run, const char *fmt, ...)
+{
+    char answer[16];
+    va_list arguments;
+    const char *question;
+
+    if (run->options.yes) {
+        return NULL;
+    }
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "Nothing was done: there is no terminal to ask on,"
+                          " and --yes was not given.");
+    }
+    va_start(arguments, fmt);
+    question = apr_pvsprintf(run->pool, fmt, arguments);
+    va_end(arguments);
+    fprintf(stderr, "%s [y/N] ", scimctl_shown(question, run->pool));
+    if (!fgets(answer, sizeof(answer), stdin)
+        || (strcasecmp(answer, "y\n") != 0
+            && strcasecmp(answer, "yes\n") != 0)) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "Nothing was done.");
+    }
+    return NULL;
 }

@@ -11,8 +11,6 @@
 #include "resources/scim_feed.h"
 #include "scimctl/scimctl_print.h"
 
-#define SCIMCTL_MAX_ARGUMENTS 4
-
 /* The exit status of a relay whose receiver wants no more events; a service
  * manager must not restart it. */
 #define SCIMCTL_EXIT_GONE 3
@@ -24,6 +22,7 @@ typedef struct {
     int version;
     int dry_run;
     int follow;
+    int yes;
     const char *name;
     const char *issuer;
     const char *expires;
@@ -44,7 +43,7 @@ typedef struct {
 typedef struct {
     apr_pool_t *pool;
     scimctl_options_t options;
-    const char *arguments[SCIMCTL_MAX_ARGUMENTS];
+    const char *const *arguments;
     int count;
     scim_call_t call;            /* its db, and the organization's principal */
     int exit_status;             /* after an error; 0: as after any other */
@@ -71,9 +70,11 @@ scim_error_t *scimctl_number(apr_int64_t *number, scimctl_run_t *run,
                              const char *text, apr_int64_t otherwise)
     SCIM_CHECKED;
 
-/* SCIM_E_INVALID_VALUE without the option's value. */
-scim_error_t *scimctl_need(scimctl_run_t *run, const char *value,
-                           const char *option) SCIM_CHECKED;
+/* Ask, on the terminal, before something is destroyed that no command brings
+ * back; fmt (printf style) is the question.  Without a terminal, only --yes is
+ * an answer.  An error unless the answer is yes. */
+scim_error_t *scimctl_confirm(scimctl_run_t *run, const char *fmt, ...)
+    SCIM_CHECKED __attribute__((format(printf, 2, 3)));
 
 /* The position of --after, by default "0"; the operator is told when that
  * event does not exist.  organization_id as in scim_feed_reader_t. */
@@ -82,9 +83,17 @@ scim_error_t *scimctl_find_position(scim_feed_position_t *position,
                                     const char *organization_id)
     SCIM_CHECKED;
 
-/* Print rows as a table or, with --json, as JSON. */
+/* Print rows as a table or, with --json, as an array of objects. */
 void scimctl_list(const scimctl_run_t *run, const scim_rows_t *rows,
                   const scimctl_column_t *columns);
+
+/* Print the first of the rows as a table or, with --json, as an object. */
+void scimctl_show(const scimctl_run_t *run, const scim_rows_t *rows,
+                  const scimctl_column_t *columns);
+
+/* Say that what has this id and name was deleted. */
+void scimctl_say_deleted(const scimctl_run_t *run, const char *id,
+                         const char *name);
 
 /* Tell the operator that the history of the database went back. */
 void scimctl_say_went_back(const scim_feed_position_t *from);
@@ -93,6 +102,7 @@ void scimctl_say_went_back(const scim_feed_position_t *from);
  * scim_feed_reader_t. */
 void scimctl_say_waiting(void *baton, const scim_error_t *error);
 
+scimctl_command_fn scimctl_help;            /* help */
 scimctl_command_fn scimctl_org_add;
 scimctl_command_fn scimctl_org_list;
 scimctl_command_fn scimctl_org_show;

@@ -24,8 +24,15 @@ static const scimctl_column_t token_columns[] = {
 /* A day lasts until its end. */
 static scim_error_t *day_or_instant(const char **at, scimctl_run_t *run)
 {
-    if (!strchr(*at, 'T')) {
-        *at = apr_pstrcat(run->pool, *at, "T23:59:59", NULL);
+    const char *day = apr_pstrcat(run->pool, *at, "T23:59:59", NULL);
+    apr_time_t instant;
+
+    *at = scim_text_instant(day, &instant) ? day : *at;
+    if (!scim_text_instant(*at, &instant)) {
+        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                          "--expires: '%.40s' is not a day such as 2027-01-31"
+                          " or a date and time such as 2027-01-31T12:00:00Z.",
+                          *at);
     }
     return scim_tokens_check_expiry(at, run->pool);
 }
@@ -70,8 +77,6 @@ scim_error_t *scimctl_token_generate(scimctl_run_t *run)
     const char *id;
     scim_rows_t *rows;
 
-    SCIM_ERR(scimctl_need(run, run->options.issuer, "--issuer"));
-    SCIM_ERR(scimctl_need(run, run->options.name, "--name"));
     SCIM_ERR(expiry(&expires_at, run));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(scimctl_account_named(&rows, run, run->options.issuer));
@@ -111,10 +116,6 @@ scim_error_t *scimctl_token_delete(scimctl_run_t *run)
                           " list %s shows the ids.", run->arguments[0]);
     }
     SCIM_ERR(error);
-    if (!run->options.json) {
-        fputs("Deleted: ", stdout);
-        scimctl_print_text(name, run->pool);
-        putchar('\n');
-    }
+    scimctl_say_deleted(run, run->arguments[1], name);
     return NULL;
 }

@@ -116,7 +116,8 @@ unlike out('account', 'show', $key, 'bert@example.com'), qr/^group/m, 'of which 
 # delete
 refused(qr/no group/, 'deleting an unknown group', 'group', 'delete', $key, 'nope');
 refused(qr/no group/, "deleting another organization's group", 'group', 'delete', $key, $foreign);
-is out('group', 'delete', $key, 'Sales & Co'), "Deleted: Sales & Co\n", 'group delete';
+refused(qr/Nothing was done.*--yes/, 'deleting without asking', 'group', 'delete', $key, 'Sales & Co');
+is out('group', 'delete', $key, 'Sales & Co', '--yes'), "Deleted: Sales & Co\n", 'group delete';
 is_deeply [sql('SELECT count(*) FROM scim.membership WHERE organization_id = $1', $org->{id})], [[0]],
     'its memberships are gone';
 is_deeply [sql('SELECT count(*) FROM scim.account WHERE organization_id = $1', $org->{id})], [[4]],

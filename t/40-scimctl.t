@@ -34,19 +34,8 @@ sub refused {
 
 my $key = 'ctl-' . join '', map { ('a' .. 'z')[rand 26] } 1 .. 8;
 
-# Usage
-my ($status, $out, $err) = scimctl_raw('--help');
-is $status, 0, '--help succeeds';
-like $out, qr/org add KEY .*token generate KEY .*account import KEY/s, '--help names the commands';
-is +(scimctl_raw('--version'))[1] =~ /^scimctl \d/ ? 1 : 0, 1, '--version';
-for my $wrong ([], ['org'], ['org', 'add'], ['org', 'frob', 'x'], ['org', 'list', 'extra'], ['--nonsense', 'org', 'list']) {
-    ($status, $out, $err) = scimctl_raw(@$wrong);
-    is $status, 2, "exit status 2: @$wrong";
-    like $err, qr/Usage:/, "usage: @$wrong";
-}
-
 # Connections
-($status, $out, $err) = scimctl_raw('--db', 'host=/nonexistent dbname=scim', 'org', 'list');
+my ($status, $out, $err) = scimctl_raw('--db', 'host=/nonexistent dbname=scim', 'org', 'list');
 is $status, 1, 'no database: exit status 1';
 like $err, qr/nonexistent/, 'no database: says where it looked';
 {
@@ -66,10 +55,10 @@ refused(qr/@ or blanks/, "the domain '$_'", 'org', 'add', "$key-2", '--domain', 
 refused(qr/lower-case letters/, "the key '$_'", 'org', 'add', $_) for 'Acme', 'a b', 'a-', 'a/b', 'x' x 64, '';
 my ($row) = grep { $_->{key} eq $key } @{ json('org', 'list') };
 is_deeply [@$row{qw(name provisioningEnabled accounts tokens)}], ['Zoë & Co', JSON::PP::false, 0, 0], 'org list --json';
-like $row->{domains}, qr/example\.com.*example\.org/, 'the domains are kept in lower case';
-is json('org', 'enable', $key)->[0]{provisioningEnabled}, JSON::PP::true, 'org enable';
-is json('org', 'disable', $key)->[0]{provisioningEnabled}, JSON::PP::false, 'org disable';
-is json('org', 'enable', $key)->[0]{key}, $key, 'org enable again';
+is_deeply $row->{domains}, ['example.com', 'example.org'], 'the domains are kept in lower case';
+is json('org', 'enable', $key)->{provisioningEnabled}, JSON::PP::true, 'org enable';
+is json('org', 'disable', $key)->{provisioningEnabled}, JSON::PP::false, 'org disable';
+is json('org', 'enable', $key)->{key}, $key, 'org enable again';
 refused(qr/no organization 'nobody'.*org list/, 'an unknown organization', @$_)
     for ['org', 'show', 'nobody'], ['org', 'enable', 'nobody'], ['token', 'list', 'nobody'], ['account', 'list', 'nobody'];
 
@@ -90,7 +79,7 @@ my $good = "userName,displayName,role,active,managed,syncEligible,externalId,pre
     . "own\@example.org,Zoë,,,false,,,,\n";
 ($status, $out) = import_file($good, '--dry-run');
 is_deeply [$status, $out], [0, "3 account(s) could be imported: 1 ADMIN, 1 USER, 1 GUEST\n"], 'import --dry-run checks';
-is json('org', 'show', $key)->[0]{accounts}, 0, 'and imports nothing';
+is json('org', 'show', $key)->{accounts}, 0, 'and imports nothing';
 ($status, $out) = import_file("\x{feff}$good");
 is_deeply [$status, $out], [0, "3 account(s) imported: 1 ADMIN, 1 USER, 1 GUEST\n"], 'import, with the byte order mark that spreadsheets write';
 is_deeply [sql('SELECT user_name, display_name, role, active, managed, sync_eligible, provisioned_at IS NULL
@@ -134,7 +123,7 @@ for my $case (['unknown column', "userName,shoeSize\nx\@example.com,43\n", qr/^F
     }
     is $status, 1, "import of $name fails";
     like $err, $message, "import of $name: with the line";
-    is json('org', 'show', $key)->[0]{accounts}, 3, "import of $name: nothing of the file is imported";
+    is json('org', 'show', $key)->{accounts}, 3, "import of $name: nothing of the file is imported";
 }
 refused(qr/No such file/, 'a file that is not there', 'account', 'import', $key, '/nonexistent.csv');
 refused(qr/directory/, 'a folder', 'account', 'import', $key, '/tmp');
@@ -149,9 +138,7 @@ for my $words (['account', 'import', $key, '-', '--dry-run'], ['account', 'impor
 ($status, $out, $err) = scimctl_given("userName,displayName\nn,N\n", @db, 'account', 'import', $key, '-');
 is $status, 1, 'a bad line on standard input';
 like $err, qr/^-:2: /, 'is named too';
-is +(scimctl('--name', '-', 'org', 'show', $key))[0], 0, 'a hyphen as the value of an option';
-like +(scimctl('-', 'org', 'list'))[2], qr/^Usage/, 'a hyphen where no command has one';
-like +(scimctl('-x', 'org', 'list'))[2], qr/invalid option/, 'an option of one letter there is not';
+is +(scimctl('--count', '-', 'account', 'list', $key))[2], "scimctl: '-' is not a number of 1 or more.\n", 'a hyphen as the value of an option';
 ($status, $out) = import_file("userName,displayName,externalId\rn\@example.com,N,\rm\@example.com,M,\"M\rN\"", '--dry-run');
 is $out, "2 account(s) could be imported: 0 ADMIN, 0 USER, 2 GUEST\n", 'lines that end as on an old Macintosh, and a last one without an end';
 
@@ -201,12 +188,10 @@ is_deeply [sql('SELECT count(*) FROM scim.token t WHERE t::text LIKE $1', "%$tok
 like json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'T2', '--days', '30')->{token}, qr/^scim_/, 'with --json and --days';
 refused(qr/active account with the role ADMIN/, 'an issuer who is no ADMIN', 'token', 'generate', $key, '--issuer', 'own@example.org', '--name', 'x');
 refused(qr/no account/, 'an unknown issuer', 'token', 'generate', $key, '--issuer', 'x@example.com', '--name', 'x');
-refused(qr/--issuer is required/, 'no issuer', 'token', 'generate', $key, '--name', 'x');
-refused(qr/--name is required/, 'no name', 'token', 'generate', $key, '--issuer', 'admin@example.com');
 refused(qr/--days must be/, "--days $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--days', $_)
     for '0', 'x', '-1', '99999999999';
-refused(qr/./, '--expires of no date', 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', 'soonish');
-refused(qr/must expire in the future|must be a date and time/, "--expires $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', $_)
+refused(qr/--expires: 'tomorrow' is not a day such as 2027-01-31 or a date and time such as 2027-01-31T12:00:00Z/, '--expires of no date', 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', 'tomorrow');
+refused(qr/must expire in the future|is not a day/, "--expires $_", 'token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'x', '--expires', $_)
     for '2020-01-01', '-infinity', 'infinity', '2020-01-01T00:00:00Z', '';
 json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', 'day', '--expires', '2999-12-31');
 is +(grep { $_->{name} eq 'day' } @{ json('token', 'list', $key) })[0]{expires}, '2999-12-31T23:59:59.000Z', 'a day lasts until its end';
@@ -233,7 +218,7 @@ unlike +(scimctl('account', 'list', $key))[1], qr/[\x1b\x07]/, 'control characte
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim'))[1], "https://host/scim/$key/v2\n", 'org url';
 is +(scimctl('org', 'url', $key, '--base', 'https://host/scim//'))[1], "https://host/scim/$key/v2\n", 'org url: slashes at the end do not count';
 refused(qr/--base must be the public URL/, "org url --base $_", 'org', 'url', $key, '--base', $_) for 'host/scim', 'ftp://host/';
-refused(qr/--base is required/, 'org url without a base', 'org', 'url', $key);
+is json('org', 'url', $key, '--base', 'https://host/scim')->{url}, "https://host/scim/$key/v2", 'org url --json';
 sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, sync_eligible)
       SELECT id, 'waiting@example.com', 'Waiting', false FROM scim.organization WHERE key = $1}, $key);
 like +(scimctl('account', 'show', $key, 'waiting@example.com'))[1], qr/^eligible +no$/m, 'an account that provisioning may not take over';

@@ -93,8 +93,6 @@ sub refused {
     like "$done->{out}$done->{err}", $message, "$name: with a message";
 }
 my @given = ('--secret-file', $secret_file);
-refused('no --url', qr/--url is required/, @given);
-refused('no --secret-file', qr/--secret-file is required/, '--url', $url);
 refused("--url $_", qr/--url: '\Q$_\E' is not an https or http URL/, @given, '--url', $_) for 'ftp://127.0.0.1/', '127.0.0.1', 'file:///etc/passwd', '';
 refused('a secret file that is not there', qr/'\/nowhere' cannot be read/, '--url', $url, '--secret-file', '/nowhere');
 for my $bad ('', 'whsec_', 'whsec_c2hvcnQ=', 'secretsecretsecretsecretsecret', 'whsec_!!!!', 'whsec_' . 'A' x 400) {

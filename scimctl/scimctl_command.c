@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands of scimctl and their options, see scimctl_command.h. */
+#include "scimctl/scimctl_command.h"
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* An option without a value, and one with a value. */
+#define FLAG(field, name, letter, meaning)                                  \
+    { name, letter, NULL, APR_OFFSETOF(scimctl_options_t, field), 0, meaning }
+#define VALUE(field, name, argument, use, meaning)                          \
+    { name, 0, argument, APR_OFFSETOF(scimctl_options_t, field), use, meaning }
+#define END { NULL, 0, NULL, 0, 0, NULL }
+
+#define COUNT(of)                                                           \
+    VALUE(count, "count", "N", 0, "how many " of " to list; otherwise 100")
+#define YES FLAG(yes, "yes", 'y', "do not ask")
+#define FOLLOW                                                              \
+    FLAG(follow, "follow", 'f', "go on with what happens from now on")
+#define AFTER                                                               \
+    VALUE(after, "after", "POSITION", 0,                                    \
+          "the position or the sequence of the last event that was read")
+
+const scimctl_option_t scimctl_common_options[] = {
+    VALUE(db, "db", "CONNINFO", 0, "the database, as a connection string or a"
+          " URI; otherwise that of psql's PG* variables"),
+    FLAG(json, "json", 0, "print JSON"),
+    FLAG(help, "help", 'h', "print help on the command"),
+    FLAG(version, "version", 'V', "print the version"),
+    END
+};
+
+static const scimctl_option_t org_add_options[] = {
+    VALUE(name, "name", "NAME", 0, "its name for people; otherwise KEY"),
+    VALUE(domains, "domain", "DOMAIN", SCIMCTL_REPEATED,
+          "a verified e-mail domain; without any, a userName may have any"
+          " domain"),
+    END
+};
+
+static const scimctl_option_t org_url_options[] = {
+    VALUE(base, "base", "URL", SCIMCTL_REQUIRED, "the public URL of the SCIM"
+          " Location, such as https://scim.example.com/scim"),
+    END
+};
+
+static const scimctl_option_t token_generate_options[] = {
+    VALUE(issuer, "issuer", "USERNAME", SCIMCTL_REQUIRED,
+          "the active ADMIN in whose name it is generated"),
+    VALUE(name, "name", "NAME", SCIMCTL_REQUIRED, "its name for people"),
+    VALUE(days, "days", "N", SCIMCTL_OR, "how many days it is valid"),
+    VALUE(expires, "expires", "TIME", 0, "the day at whose end it expires, or"
+          " a date and time such as 2027-01-31T12:00:00Z"),
+    END
+};
+
+static const scimctl_option_t account_list_options[] = {
+    VALUE(filter, "filter", "FILTER", 0, "a SCIM filter"),
+    VALUE(start, "start", "N", 0, "the first one to list, from 1"),
+    COUNT("accounts"),
+    END
+};
+
+static const scimctl_option_t account_import_options[] = {
+    FLAG(dry_run, "dry-run", 'n', "check the file and import nothing"),
+    END
+};
+
+static const scimctl_option_t group_list_options[] = {
+    VALUE(name, "name", "NAME", 0, "the beginning of the names, in any case"),
+    COUNT("groups"),
+    END
+};
+
+static const scimctl_option_t group_members_options[] = {
+    COUNT("members"),
+    END
+};
+
+static const scimctl_option_t group_delete_options[] = { YES, END };
+
+static const scimctl_option_t activity_list_options[] = {
+    VALUE(account, "account", "USERNAME|GROUP|ID", 0,
+          "only entries about this account or group"),
+    VALUE(outcome, "outcome", "OUTCOME", 0,
+          "changed, refused, or guest: downgrades to GUEST"),
+    COUNT("entries"),
+    FOLLOW,
+    END
+};
+
+static const scimctl_option_t events_options[] = { FOLLOW, AFTER, END };
+
+static const scimctl_option_t relay_options[] = {
+    VALUE(url, "url", "URL", SCIMCTL_REQUIRED, "where events are sent to"),
+    VALUE(secret_file, "secret-file", "FILE", SCIMCTL_REQUIRED,
+          "holds the secret that signs them"),
+    VALUE(name, "name", "NAME", 0, "the relay's name; otherwise URL"),
+    AFTER,
+    END
+};
+
+const scimctl_command_t scimctl_commands[] = {
+    { "org", "add", "KEY", org_add_options,
+      scimctl_org_add, SCIMCTL_NEEDS_TABLES,
+      "Add an organization, not yet enabled.",
+      "org add acme --name \"Acme Inc.\" --domain example.com" },
+    { "org", "list", "", NULL,
+      scimctl_org_list, SCIMCTL_NEEDS_TABLES,
+      "List the organizations.",
+      "org list" },
+    { "org", "show", "KEY", NULL,
+      scimctl_org_show, SCIMCTL_NEEDS_TABLES,
+      "Show an organization.",
+      "org show acme" },
+    { "org", "enable", "KEY", NULL,
+      scimctl_org_enable, SCIMCTL_NEEDS_TABLES,
+      "Let identity providers provision it.",
+      "org enable acme" },
+    { "org", "disable", "KEY", NULL,
+      scimctl_org_disable, SCIMCTL_NEEDS_TABLES,
+      "Refuse its SCIM requests.",
+      "org disable acme" },
+    { "org", "url", "KEY", org_url_options,
+      scimctl_org_url, SCIMCTL_NEEDS_TABLES,
+      "Print its SCIM URL, for the identity provider.",
+      "org url acme --base https://scim.example.com/scim" },
+    { "token", "generate", "KEY", token_generate_options,
+      scimctl_token_generate, SCIMCTL_NEEDS_TABLES,
+      "Generate a SCIM token, and print it this once.",
+      "token generate acme --issuer admin@example.com --name \"Entra ID\"" },
+    { "token", "list", "KEY", NULL,
+      scimctl_token_list, SCIMCTL_NEEDS_TABLES,
+      "List the tokens with their last use.",
+      "token list acme" },
+    { "token", "delete", "KEY TOKEN-ID", NULL,
+      scimctl_token_delete, SCIMCTL_NEEDS_TABLES,
+      "Delete a token; its requests are refused at once.",
+      "token delete acme 5d2c3f4e-8a34-4c1b-9f7e-0d2a6b1c9e55" },
+    { "account", "list", "KEY", account_list_options,
+      scimctl_account_list, SCIMCTL_NEEDS_TABLES,
+      "List accounts by userName.",
+      "account list acme --filter 'active eq false'" },
+    { "account", "show", "KEY USERNAME|ID", NULL,
+      scimctl_account_show, SCIMCTL_NEEDS_TABLES,
+      "Show an account and its groups.",
+      "account show acme taro@example.com" },
+    { "account", "import", "KEY FILE", account_import_options,
+      scimctl_import, SCIMCTL_NEEDS_TABLES,
+      "Import accounts from a CSV file, all or none.",
+      "account import acme accounts.csv --dry-run" },
+    { "account", "eligible", "KEY USERNAME|ID", NULL,
+      scimctl_account_eligible, SCIMCTL_NEEDS_TABLES,
+      "Let provisioning take over an account that was kept from it.",
+      "account eligible acme taro@example.com" },
+    { "group", "list", "KEY", group_list_options,
+      scimctl_group_list, SCIMCTL_NEEDS_TABLES,
+      "List groups by name.",
+      "group list acme --name Sales" },
+    { "group", "show", "KEY GROUP", NULL,
+      scimctl_group_show, SCIMCTL_NEEDS_TABLES,
+      "Show a group, the groups in it, and those that it is in.",
+      "group show acme \"Sales\"" },
+    { "group", "members", "KEY GROUP", group_members_options,
+      scimctl_group_members, SCIMCTL_NEEDS_TABLES,
+      "List the accounts that are directly in a group.",
+      "group members acme \"Sales\" --count 1000" },
+    { "group", "delete", "KEY GROUP", group_delete_options,
+      scimctl_group_delete, SCIMCTL_NEEDS_TABLES,
+      "Delete a group, but not its members.",
+      "group delete acme \"Sales\"" },
+    { "activity", "list", "KEY", activity_list_options,
+      scimctl_activity_list, SCIMCTL_NEEDS_TABLES,
+      "List changes and refused requests, the latest first.",
+      "activity list acme --outcome refused" },
+    { "events", NULL, "[KEY]", events_options,
+      scimctl_events, SCIMCTL_NEEDS_TABLES,
+      "Print changes in an order in which none is missed.",
+      "events acme --follow --after 4711" },
+    { "relay", NULL, "[KEY]", relay_options,
+      scimctl_relay, SCIMCTL_NEEDS_TABLES,
+      "Send each event as a signed POST to a URL, until it is ended.",
+      "relay acme --url https://app.example.com/hooks --secret-file secret" },
+    { "relay", "list", "", NULL,
+      scimctl_relay_list, SCIMCTL_NEEDS_TABLES,
+      "List the relays: how far they are, and what is refused.",
+      "relay list" },
+    { "relay", "skip", "NAME", NULL,
+      scimctl_relay_skip, SCIMCTL_NEEDS_TABLES,
+      "Leave out the event that a relay's receiver refuses.",
+      "relay skip https://app.example.com/hooks" },
+    { "help", NULL, "[COMMAND]...", NULL,
+      scimctl_help, SCIMCTL_NEEDS_NOTHING,
+      "Print help on all commands, those of a group, or one.",
+      "help token generate" },
+    { NULL, NULL, NULL, NULL, NULL, SCIMCTL_NEEDS_NOTHING, NULL, NULL }
+};
+
+const scimctl_word_t scimctl_words[] = {
+    { "KEY", "the key of an organization, its segment in the SCIM URL" },
+    { "USERNAME|ID", "the userName or the id of an account" },
+    { "GROUP", "a group: its id, externalId:VALUE, or its name in any case" },
+    { "TOKEN-ID", "the id of a token, as token list shows it" },
+    { "FILE", "the name of a file; - is standard input" },
+    { "NAME", "the name of a relay, as relay list shows it" },
+    { "COMMAND", "the words of a command, or only the first one" },
+    { NULL, NULL }
+};
+
+/* A name of two words goes before one that is a group's alone. */
+const scimctl_command_t *scimctl_find_command(int *named, int count,
+                                              const char *const *words)
+{
+    const scimctl_command_t *c;
+    const scimctl_command_t *alone = NULL;
+
+    for (c = scimctl_commands; count > 0 && c->group; c++) {
+        if (strcmp(words[0], c->group) != 0) {
+            continue;
+        }
+        if (!c->name) {
+            alone = c;
+        }
+        else if (count > 1 && strcmp(words[1], c->name) == 0) {
+            *named = 2;
+            return c;
+        }
+    }
+    *named = 1;
+    return alone;
+}
+
+const scimctl_option_t *scimctl_find_option(const scimctl_option_t *options,
+                                            const char *name)
+{
+    const scimctl_option_t *o;
+
+    for (o = options; o && o->name; o++) {
+        if (strcmp(o->name, name) == 0) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+int scimctl_is_optional(const char *word)
+{
+    return word[0] == '[';
+}
+
+int scimctl_is_repeated(const char *word)
+{
+    return strstr(word, "...") != NULL;
+}
+
+const char *scimctl_command_name(const scimctl_command_t *command,
+                                 apr_pool_t *pool)
+{
+    return command->name
+        ? apr_pstrcat(pool, command->group, " ", command->name, NULL)
+        : command->group;
+}
+
+/* "--name NAME", without brackets. */
+static const char *option_form(const scimctl_option_t *option,
+                               apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "--", option->name, option->argument ? " " : "",
+                       option->argument ? option->argument : "", NULL);
+}
+
+const char *scimctl_synopsis(const scimctl_command_t *command,
+                             apr_pool_t *pool)
+{
+    const char *text = apr_pstrcat(pool, "scimctl ",
+                                   scimctl_command_name(command, pool),
+                                   *command->arguments ? " " : "",
+                                   command->arguments, NULL);
+    const scimctl_option_t *o;
+    int is_second = 0;           /* of two that exclude each other */
+
+    for (o = command->options; o && o->name; o++) {
+        int is_required = (o->use & SCIMCTL_REQUIRED) != 0;
+        int is_first = (o->use & SCIMCTL_OR) != 0;
+
+        text = apr_pstrcat(pool, text, is_second ? " | "
+                                       : is_required ? " " : " [",
+                           option_form(o, pool),
+                           is_required || is_first ? "" : "]",
+                           o->use & SCIMCTL_REPEATED ? "..." : "", NULL);
+        is_second = is_first;
+    }
+    return text;
+}

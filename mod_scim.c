@@ -21,6 +21,7 @@
 #include <http_request.h>
 
 #include "resources/scim_activity.h"
+#include "values/scim_clock.h"
 #include "httpd/scim_admin.h"
 #include "httpd/scim_admin_page.h"
 #include "httpd/scim_config.h"
@@ -49,7 +50,8 @@ APLOG_USE_MODULE(scim);
 typedef struct {
     scim_target_t target;
     const scim_principal_t *principal; /* NULL on a public route */
-    apr_time_t known_at;         /* when the database was asked for it */
+    apr_time_t known_at;         /* when the database was asked for it, by
+                                  * scim_clock */
 } request_state_t;
 
 /* Routing */
@@ -301,7 +303,7 @@ static scim_error_t *authenticate_request(request_state_t *state,
     if (is_public(&state->target, r)) {
         return NULL;
     }
-    state->known_at = apr_time_now();
+    state->known_at = scim_clock_now();
     SCIM_ERR(check_token(&state->principal, r, &state->target));
     r->user = apr_psprintf(r->pool, "scim:%s", state->principal->actor_id);
     return NULL;
@@ -368,10 +370,10 @@ static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
 static scim_error_t *look_again(scim_exchange_t *x)
 {
     if (!x->call.principal
-        || apr_time_now() - x->known_at < LOOK_AGAIN_AFTER) {
+        || scim_clock_now() - x->known_at < LOOK_AGAIN_AFTER) {
         return NULL;
     }
-    x->known_at = apr_time_now();
+    x->known_at = scim_clock_now();
     SCIM_ERR(find_principal(&x->call.principal, x->r, x->target));
     return check_switch(x);
 }

@@ -25,7 +25,8 @@ typedef struct {
     apr_table_t *parameters;     /* of the query, or of a search */
     cJSON *body;                 /* NULL without one */
     scim_projection_t *projections[SCIM_RESOURCE_TYPES];
-    apr_time_t known_at;         /* when call.principal was looked up */
+    apr_time_t known_at;         /* when call.principal was looked up,
+                                  * by scim_clock */
     scim_work_t work;            /* which call.rules refer to */
     scim_call_t call;            /* with db if the route uses it */
     scim_reply_t reply;          /* to be filled */

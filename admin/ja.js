@@ -221,6 +221,7 @@ export const messages = {
     'The server failed to process the request.': 'サーバーで要求を処理できませんでした。',
     'The server is working on too many requests at the moment. Please try again.': '現在サーバーが混み合っています。もう一度お試しください。',
     'The service is being maintained. Please try again later.': 'メンテナンス中です。しばらくしてからお試しください。',
+    'This is not available until the operator of this server has upgraded its database (scimctl db upgrade). Please try again later.': 'サーバーの運用者がデータベースをアップグレードする (scimctl db upgrade) まで利用できません。しばらくしてからお試しください。',
     'This URL is only served over TLS: use https://. A token that was sent without TLS may be known to others; delete it.': 'この URL は TLS でのみ利用できます。https:// を使ってください。TLS なしで送られたトークンは他人に知られた可能性があるため、削除してください。',
     'This organization has sent more than {count} requests a second.': 'この組織からの要求が 1 秒あたり {count} 件を超えました。',
     'Too many requests with wrong tokens from this address.': 'このアドレスから、誤ったトークンによる要求が多すぎます。',

@@ -26,6 +26,7 @@
 #include "httpd/scim_config.h"
 #include "httpd/scim_gate_groups.h"
 #include "httpd/scim_http.h"
+#include "httpd/scim_limits.h"
 #include "values/scim_json.h"
 #include "httpd/scim_log.h"
 #include "resources/scim_people.h"
@@ -159,6 +160,19 @@ static void report_unknown(request_rec *r, const char *organization)
     }
 }
 
+/* A look-up that asks for groups works without them on older tables. */
+static void report_no_groups(request_rec *r, const scim_db_t *db)
+{
+    const scim_error_t *outdated = scim_gate_groups_asked()
+                                   ? scim_db_outdated(db) : NULL;
+
+    if (outdated && scim_limits_once_a_minute(SCIM_TOLD_NO_GROUPS)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0111)
+                      "Require scim-group denies everybody, and"
+                      " SCIMGateGroups tells no group: %s", outdated->cause);
+    }
+}
+
 /* Who is refused is an answer, too; an error is one of the database alone. */
 static scim_error_t *ask_with(scim_db_t *db, visitor_t *visitor,
                               request_rec *r,
@@ -171,6 +185,7 @@ static scim_error_t *ask_with(scim_db_t *db, visitor_t *visitor,
     error = scim_people_find(&person, db, config->organization,
                              config->by_external_id == 1, value,
                              scim_gate_groups_asked(), r->pool);
+    report_no_groups(r, db);
     scim_db_return(db);
     if (!error) {
         visitor_of(visitor, person, r->pool);

@@ -606,16 +606,33 @@ int scim_http_answer(request_rec *r, const scim_reply_t *reply)
     return DONE;
 }
 
+/* What the operator must do, once a minute; whether error is about that. */
+static int log_tables(request_rec *r, const scim_error_t *error)
+{
+    switch (error->kind) {
+    case SCIM_E_UNFIT:
+        if (scim_limits_once_a_minute(SCIM_TOLD_UNFIT)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0080)
+                          "no request is served: %s", error->cause);
+        }
+        return 1;
+    case SCIM_E_OUTDATED:
+        if (scim_limits_once_a_minute(SCIM_TOLD_OUTDATED)) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0110)
+                          "%s %s is not served: %s", r->method, r->uri,
+                          error->cause);
+        }
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 void scim_http_log(request_rec *r, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
-    int is_unfit = error->kind == SCIM_E_UNFIT;
 
-    if (is_unfit && scim_limits_once_a_minute()) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, SCIM_LOGNO(0080)
-                      "no request is served: %s", error->cause);
-    }
-    ap_log_rerror(APLOG_MARK, is_unfit ? APLOG_DEBUG
+    ap_log_rerror(APLOG_MARK, log_tables(r, error) ? APLOG_DEBUG
                               : status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
                   SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
                   r->uri, error->detail, error->cause ? " Cause: " : "",

@@ -38,7 +38,7 @@
 
 /* Change the name with the layout: a graceful restart may load another
  * version. */
-#define RETAINED "mod_scim limits 2"
+#define RETAINED "mod_scim limits 3"
 
 APLOG_USE_MODULE(scim);
 
@@ -48,7 +48,7 @@ typedef struct {
     apr_int64_t limited;         /* requests of organizations */
     apr_int64_t failed;          /* tokens that were looked up in vain */
     apr_int64_t turned_away;     /* tokens that were not even looked up */
-    scim_rate_time_t told;       /* by scim_limits_once_a_minute */
+    scim_rate_time_t told[SCIM_TOLD_COUNT]; /* scim_limits_once_a_minute */
     scim_rate_table_t organizations;
     scim_rate_table_t addresses;
 } shared_t;
@@ -340,14 +340,14 @@ static int show_status(request_rec *r, int flags)
     return OK;
 }
 
-int scim_limits_once_a_minute(void)
+int scim_limits_once_a_minute(scim_told_e message)
 {
-    scim_rate_time_t before = __atomic_load_n(&shared->told,
-                                              __ATOMIC_RELAXED);
+    scim_rate_time_t *told = &shared->told[message];
+    scim_rate_time_t before = __atomic_load_n(told, __ATOMIC_RELAXED);
     scim_rate_time_t at = scim_clock_ns();
 
     return (!before || at - before >= 60 * SCIM_RATE_SECOND)
-           && __atomic_compare_exchange_n(&shared->told, &before, at, 0,
+           && __atomic_compare_exchange_n(told, &before, at, 0,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 

@@ -47,9 +47,17 @@ scim_error_t *scim_limits_count(request_rec *r, const char *organization,
 /* Log a request whose Authorization header has no possible token. */
 void scim_limits_no_token(request_rec *r, const char *organization);
 
-/* Whether a minute has passed since this was last true, in any process: for a
- * log message that each request would cause. */
-int scim_limits_once_a_minute(void);
+/* Log messages that each request would cause. */
+typedef enum {
+    SCIM_TOLD_UNFIT,             /* no request is served */
+    SCIM_TOLD_OUTDATED,          /* some are not, before an upgrade */
+    SCIM_TOLD_NO_GROUPS,         /* the gate knows no groups */
+    SCIM_TOLD_COUNT
+} scim_told_e;
+
+/* Whether a minute has passed since this was last true for the message, in any
+ * process. */
+int scim_limits_once_a_minute(scim_told_e message);
 
 void scim_limits_register(apr_pool_t *pool);
 

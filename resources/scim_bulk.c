@@ -413,8 +413,11 @@ static void put_failure(scim_bulk_t *bulk, scim_bulk_op_t *operation,
     scim_json_put_text(result, "status", apr_itoa(pool, status));
     scim_json_put(result, "response", cJSON_Duplicate(body, 1));
     if (status >= 500) {
-        bulk->failure = scim_error_caused(pool, error->kind, error->detail,
-                                          error->cause);
+        scim_error_t *kept = scim_error_caused(pool, error->kind,
+                                               error->detail, error->cause);
+
+        *(error->kind == SCIM_E_OUTDATED ? &bulk->outdated
+                                         : &bulk->failure) = kept;
     }
 }
 
@@ -780,6 +783,6 @@ scim_error_t *scim_bulk_run(cJSON **response, scim_error_t **failure,
     SCIM_ERR(run_all(&bulk));
     SCIM_ERR(scim_db_flush(call->db));
     *response = response_of(&bulk);
-    *failure = bulk.failure;
+    *failure = bulk.failure ? bulk.failure : bulk.outdated;
     return NULL;
 }

@@ -44,7 +44,9 @@ struct scim_bulk_t {
     scim_error_t *revoked;        /* what all operations get from now on: the
                                    * token was deleted or has ended, or
                                    * provisioning was switched off; or NULL */
-    scim_error_t *failure;
+    scim_error_t *failure;        /* nothing more is done; or NULL */
+    scim_error_t *outdated;       /* the tables are too old for an operation,
+                                   * and the others are performed; or NULL */
 };
 
 /* Read a BulkRequest of at most "most" operations into bulk, in which only the

@@ -61,7 +61,7 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
     const char *cause = status >= 500 ? error->cause : NULL;
     const char *advice = cause ? advice_on(cause) : NULL;
 
-    if (error->kind == SCIM_E_UNFIT) {
+    if (error->kind == SCIM_E_UNFIT || error->kind == SCIM_E_OUTDATED) {
         detail = apr_pstrcat(run->pool, error->cause, ".", NULL);
         cause = advice = NULL;
     }

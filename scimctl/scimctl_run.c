@@ -42,7 +42,7 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     principal->organization_id = scim_rows_value(*rows, 0, 0);
     principal->organization_key = scim_rows_value(*rows, 0, 1);
     principal->domains = scim_rows_value(*rows, 0, 4);
-    principal->has_groups = 1;
+    principal->has_groups = !scim_db_outdated(run->call.db);
     principal->enabled = 1;
     principal->actor_kind = "operator";
     principal->actor_name = apr_psprintf(run->pool, "scimctl (%s)",

@@ -25,6 +25,7 @@ typedef struct {
     const char *const *values;
     int repeatable;
     int is_search;               /* of a client, which can ask for less */
+    unsigned char *is_prepared;  /* whether this backend knows the name */
 } execution_t;
 
 static apr_status_t clear_result(void *data)
@@ -46,30 +47,28 @@ static PGresult *execute(scim_db_t *db, const execution_t *what)
 /* Prepare the statement if it has a name that this backend does not know yet;
  * NULL on success.  If another client of a pooler has prepared the name before
  * (42P05), it was for the same text. */
-static PGresult *prepare(scim_db_t *db, const execution_t *what,
-                         unsigned char *is_prepared)
+static PGresult *prepare(scim_db_t *db, const execution_t *what)
 {
     PGresult *result;
 
-    if (!what->name || *is_prepared) {
+    if (!what->name || *what->is_prepared) {
         return NULL;
     }
     result = scim_wait_prepare(db->connection, db->patience, what->name,
                                what->text);
-    *is_prepared = scim_db_succeeded(result);
+    *what->is_prepared = scim_db_succeeded(result);
     if (scim_db_is_state(result, "42P05")) {
         scim_db_advise_shared(db, result);
-        *is_prepared = 1;
+        *what->is_prepared = 1;
     }
-    if (*is_prepared) {
+    if (*what->is_prepared) {
         PQclear(result);
         return NULL;
     }
     return result;
 }
 
-static PGresult *attempt(scim_db_t *db, const execution_t *what,
-                         unsigned char *is_prepared, int *sent)
+static PGresult *attempt(scim_db_t *db, const execution_t *what, int *sent)
 {
     PGresult *failed;
 
@@ -77,7 +76,7 @@ static PGresult *attempt(scim_db_t *db, const execution_t *what,
     if (!scim_db_set_up(db)) {
         return NULL;
     }
-    failed = prepare(db, what, is_prepared);
+    failed = prepare(db, what);
     *sent = failed == NULL;
     return failed ? failed : execute(db, what);
 }
@@ -125,8 +124,7 @@ static void revive(scim_db_t *db)
 }
 
 static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
-                                       const execution_t *what,
-                                       unsigned char *is_prepared)
+                                       const execution_t *what)
 {
     int alone = PQtransactionStatus(db->connection) != PQTRANS_INTRANS;
     PGresult *result;
@@ -138,26 +136,28 @@ static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
     if (alone && !what->repeatable) {
         revive(db);
     }
-    result = attempt(db, what, is_prepared, &sent);
+    result = attempt(db, what, &sent);
     if (!scim_db_succeeded(result) && alone && db->patience->left != 0
         && may_repeat(db, what, result, sent)) {
         PQclear(result);
         scim_wait_reset(db->connection, db->patience);
-        *is_prepared = 0;
-        result = attempt(db, what, is_prepared, &sent);
+        *what->is_prepared = 0;
+        result = attempt(db, what, &sent);
     }
     return take_result(rows, db, result, what->is_search);
 }
 
+/* With the text for the tables that db has. */
 static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
                                 const char *const *values)
 {
-    const scim_statement_t *row = scim_statement(statement);
+    scim_statement_e id = scim_prepared_text(db->prepared, statement);
+    const scim_statement_t *row = scim_statement(id);
     execution_t what = { NULL, row->text, row->parameters, values,
-                         row->is_repeatable, 0 };
+                         row->is_repeatable, 0, &db->prepared->fixed[id] };
 
     if (!scim_db_is_unprepared(db)) {
-        what.name = scim_prepared_fixed(db->prepared, statement);
+        what.name = scim_prepared_fixed(db->prepared, id);
     }
     return what;
 }
@@ -166,10 +166,14 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
                           scim_statement_e statement, int count,
                           const char *const *values)
 {
-    execution_t what = execution_of(db, statement, values);
+    execution_t what;
 
     SCIM_ERR(scim_statement_check(statement, count, db->pool));
-    return perform_execution(rows, db, &what, &db->prepared->fixed[statement]);
+    if (db->prepared->version) {
+        SCIM_ERR(scim_db_check_version(db));
+    }
+    what = execution_of(db, statement, values);
+    return perform_execution(rows, db, &what);
 }
 
 /* PgBouncer releases a session after its first transaction, and its clients
@@ -188,7 +192,7 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
     if (!scim_db_set_up(db)) {
         return scim_db_lost(db);
     }
-    failed = prepare(db, &what, &db->prepared->fixed[statement]);
+    failed = prepare(db, &what);
     if (failed) {
         scim_error_t *error = scim_db_error(db, failed);
 
@@ -253,7 +257,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *const *values, int to_keep)
 {
     unsigned char is_prepared = 0;
-    execution_t what = { NULL, sql, count, values, 1, 1 };
+    execution_t what = { NULL, sql, count, values, 1, 1, &is_prepared };
     scim_error_t *error;
 
     if (count > MAX_VALUES) {
@@ -265,7 +269,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
         what.name = scim_prepared_query(&is_prepared, db->prepared, sql,
                                         db->pool);
     }
-    error = perform_execution(rows, db, &what, &is_prepared);
+    error = perform_execution(rows, db, &what);
     if (!error && what.name) {
         scim_prepared_keep(db->prepared, sql, what.name);
     }
@@ -274,11 +278,11 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
 
 static scim_error_t *command(scim_db_t *db, const char *text, int repeatable)
 {
-    execution_t what = { NULL, text, 0, NULL, repeatable, 0 };
     unsigned char is_prepared = 0;
+    execution_t what = { NULL, text, 0, NULL, repeatable, 0, &is_prepared };
     scim_rows_t *rows;
 
-    return perform_execution(&rows, db, &what, &is_prepared);
+    return perform_execution(&rows, db, &what);
 }
 
 scim_error_t *scim_db_begin(scim_db_t *db)

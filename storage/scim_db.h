@@ -11,7 +11,9 @@
  * Sessions.  Before the first statement on a new server process, its session
  * is set up (no JIT, a lock_timeout).  If the server is a standby, the
  * connection is closed, and nothing is read from it.  Once for each process,
- * scim_version checks whether the tables fit this release.
+ * scim_version checks whether the tables fit this release.  Tables of the
+ * version before may be upgraded at any time, so they are checked again after
+ * a second; until then, the texts for them are right on the new ones, too.
  *
  * Repetition.  The table of statements has a flag for those that may be
  * repeated: they only read, or have the same effect twice as once.  A write is
@@ -112,7 +114,8 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
  * issuer's protection SCIM_E_FORBIDDEN, a value that the database refuses
  * SCIM_E_INVALID_VALUE, a database that is away, busy or restarting
  * SCIM_E_UNAVAILABLE, one that lacks something the statement needs
- * SCIM_E_UNFIT on a borrowed connection, all others SCIM_E_INTERNAL. */
+ * SCIM_E_UNFIT on a borrowed connection, one whose tables are too old for it
+ * SCIM_E_OUTDATED, all others SCIM_E_INTERNAL. */
 scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
                           scim_statement_e statement, int count,
                           const char *const *values) SCIM_CHECKED;
@@ -124,6 +127,14 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
                             const char *const *values, int keep) SCIM_CHECKED;
+
+/* The tables have this version: what runs from now on are the texts for it
+ * (statements.sql). */
+void scim_db_has_version(scim_db_t *db, int version);
+
+/* The error for what the tables of the version before do not have; NULL if
+ * those of db have the version of this release. */
+scim_error_t *scim_db_outdated(const scim_db_t *db) SCIM_CHECKED;
 
 /* A transaction around several statements, for programs: the import of a file
  * is all or nothing.  Without commit it is rolled back with the pool. */

@@ -156,18 +156,25 @@ void scim_db_advise_shared(scim_db_t *db, const PGresult *result)
     }
 }
 
-/* If the database of a borrowed connection lacks something that a statement
- * needs, it is checked again before the next use.  For operators, scimctl
- * explains the privileges of their role. */
+/* If the database lacks something that a statement needs, it is checked again
+ * before the next use.  Unless the check itself has failed, that may be what
+ * only newer tables have.  For operators, scimctl explains the privileges of
+ * their role. */
 static scim_error_t *unfit_error(scim_db_t *db, const PGresult *result)
 {
-    const char *advice = db->from ? scim_version_advice(sqlstate_of(result))
-                                  : NULL;
+    const char *state = sqlstate_of(result);
+    const char *advice = db->from ? scim_version_advice(state) : NULL;
+    scim_error_t *outdated = db->prepared->checked
+                             && scim_version_is_missing(state)
+                             ? scim_db_outdated(db) : NULL;
 
-    if (!advice) {
+    if (!advice && !outdated) {
         return NULL;
     }
-    db->prepared->fits = 0;
+    db->prepared->checked = 0;
+    if (outdated) {
+        return outdated;
+    }
     return scim_error_caused(db->pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE,
                              apr_pstrcat(db->pool, cause_of(db, result), ": ",
                                          advice, NULL));

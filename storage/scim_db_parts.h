@@ -35,6 +35,10 @@ int scim_db_is_unprepared(const scim_db_t *db);
  * Whether it can be used. */
 int scim_db_set_up(scim_db_t *db);
 
+/* Check the version of the tables, unless it is known of this server process
+ * and cannot have changed. */
+scim_error_t *scim_db_check_version(scim_db_t *db) SCIM_CHECKED;
+
 /* Whether result is a success.  NULL means that there was no answer. */
 int scim_db_succeeded(const PGresult *result);
 

@@ -11,6 +11,11 @@
 #include <apr_strings.h>
 
 #include "storage/scim_version.h"
+#include "values/scim_clock.h"
+
+/* How long the version before this release's is believed to be still the
+ * version of the tables. */
+#define CHECK_AGAIN_AFTER apr_time_from_sec(1)
 
 int scim_db_is_unprepared(const scim_db_t *db)
 {
@@ -178,28 +183,50 @@ void scim_db_allow_again(scim_db_t *db)
     db->patience = renewed;
 }
 
-/* Each server process is checked once; if the database does not fit, db is
- * returned. */
-static scim_error_t *check_version(scim_db_t *db)
+void scim_db_has_version(scim_db_t *db, int version)
 {
-    scim_prepared_t *prepared = db->prepared;
-    scim_error_t *error = NULL;
+    db->prepared->version = version;
+    db->prepared->checked = PQbackendPID(db->connection);
+    db->prepared->checked_at = scim_clock_now();
+}
 
-    if (!prepared->fits
-        || prepared->backend != PQbackendPID(db->connection)) {
-        error = scim_version_check(db, "mod_scim", db->pool);
-        prepared->fits = error == NULL;
+static int is_version_known(const scim_db_t *db)
+{
+    const scim_prepared_t *prepared = db->prepared;
+
+    return prepared->checked
+           && prepared->checked == PQbackendPID(db->connection)
+           && (!scim_prepared_is_before(prepared)
+               || scim_clock_now() - prepared->checked_at
+                  < CHECK_AGAIN_AFTER);
+}
+
+scim_error_t *scim_db_check_version(scim_db_t *db)
+{
+    if (is_version_known(db)) {
+        return NULL;
     }
-    if (error) {
-        scim_db_return(db);
-    }
-    return error;
+    db->prepared->checked = 0;
+    return scim_version_check(db, db->from ? "mod_scim" : "scimctl",
+                              db->pool);
+}
+
+scim_error_t *scim_db_outdated(const scim_db_t *db)
+{
+    return !scim_prepared_is_before(db->prepared) ? NULL
+        : scim_error_caused(db->pool, SCIM_E_OUTDATED, SCIM_NEEDS_UPGRADE,
+                            apr_psprintf(db->pool, "The database has schema"
+                                         " version %d, and this needs %d; "
+                                         SCIM_VERSION_UPGRADE,
+                                         db->prepared->version,
+                                         SCIM_SCHEMA_KNOWN));
 }
 
 scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
                                  const char *organization, apr_pool_t *pool)
 {
     scim_db_t *borrowed = apr_pcalloc(pool, sizeof(*borrowed));
+    scim_error_t *error;
 
     borrowed->pool = pool;
     borrowed->from = from;
@@ -211,7 +238,11 @@ scim_error_t *scim_db_borrow_for(scim_db_t **db, scim_pool_t *from,
     borrowed->prepared = prepared_of(&borrowed->loan);
     apr_pool_cleanup_register(pool, borrowed, give_back,
                               apr_pool_cleanup_null);
-    SCIM_ERR(check_version(borrowed));
+    error = scim_db_check_version(borrowed);
+    if (error) {
+        scim_db_return(borrowed);
+        return error;
+    }
     *db = borrowed;
     return NULL;
 }

@@ -32,7 +32,19 @@ void scim_prepared_forget(scim_prepared_t *prepared)
     prepared->kept = apr_hash_make(prepared->kept_pool);
     memset(prepared->fixed, 0, sizeof(prepared->fixed));
     prepared->backend = 0;
-    prepared->fits = 0;
+    prepared->checked = 0;
+}
+
+int scim_prepared_is_before(const scim_prepared_t *prepared)
+{
+    return prepared->version && prepared->version < SCIM_SCHEMA_KNOWN;
+}
+
+scim_statement_e scim_prepared_text(const scim_prepared_t *prepared,
+                                    scim_statement_e statement)
+{
+    return scim_prepared_is_before(prepared)
+           ? scim_statement(statement)->before : statement;
 }
 
 /* A part of SHA-256 that is long enough to avoid collisions. */

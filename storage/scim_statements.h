@@ -14,6 +14,8 @@ typedef struct {
     const char *name;            /* as in statements.sql */
     int parameters;              /* all of them text */
     int is_repeatable;           /* after a lost connection */
+    scim_statement_e before;     /* the text for the tables of the version
+                                  * before; itself if it is the same */
     const char *text;
 } scim_statement_t;
 

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # statements.sql as C or as SQL, on standard output; "to" says what:
 #
-#   ids    the enum of the statements, the enums of the columns, and the numbers
-#          that C needs, too
-#   texts  the table of the statements, in the enum's order, and the fragments
-#          without arguments as macros
-#   psql   PREPARE for each of them
+#   ids     the enum of the texts, the enums of the columns, and the numbers that C
+#           needs, too
+#   texts   the table of the texts, in the enum's order, and the fragments without
+#           arguments as macros
+#   psql    PREPARE for each statement
+#   before  PREPARE for each statement that there is before this version, with its
+#           text for those tables
+#
+# The texts for the tables of this version come first, under the names of the
+# statements; then those that differ before it, under the name and _BEFORE_ with
+# the version.
 #
 # Texts are put on one line, without comments, so that PostgreSQL's log is
 # easily read.
 
 function fail(what) {
     if (!failed) {
+        sub(SUBSEP, " ", current)
         print FILENAME ": " current ": " what > "/dev/stderr"
     }
     failed = 1
@@ -113,13 +120,18 @@ function text_columns(list, kind, first,    i, name, value, text) {
     return text
 }
 
+# What there is under a name, for the tables that texts are made for.
+function body_of(name) {
+    return is_before && (name, "before") in body ? body[name, "before"] : body[name]
+}
+
 # The text that a fragment is replaced by.
 function applied(fragment, arguments,    values) {
     if (fragment in text_kind) {
         return text_columns(text_list[fragment], text_kind[fragment], arguments)
     }
     read_arguments(values, fragment, arguments)
-    return expanded(body[fragment], values)
+    return expanded(body_of(fragment), values)
 }
 
 # text with values and fragments put in.
@@ -168,13 +180,45 @@ function quoted(text) {
     return "\"" text "\""
 }
 
-/^-- name: [A-Z_]+( :repeatable)?$/ {
+/^-- version: [0-9]+$/ {
+    version = $3
+    next
+}
+
+# The parameters of a fragment, as in "f(a, b)".
+function parameters_in(line) {
+    return match(line, /[(].*[)]/) ? substr(line, RSTART + 1, RLENGTH - 2) : ""
+}
+
+# A form for the tables before this version follows the form for those of it.
+/^-- (name: [A-Z_]+|fragment: [a-z_]+([(][a-z_, ]+[)])?) before [0-9]+$/ {
+    name = $3
+    sub(/[(].*/, "", name)
+    if (current != name || $NF != version || name in is_new) {
+        current = name
+        fail("a form before " version " follows the one it replaces")
+    }
+    if (parameters_in($0) != parameters[name]) {
+        fail("its form before " version " has other parameters")
+    }
+    current = current SUBSEP "before"
+    body[current] = ""
+    next
+}
+
+/^-- name: [A-Z_]+( :repeatable)?( from [0-9]+)?$/ {
     current = $3
     if (current in repeatable) {
         fail("there are two of them")
     }
     statements[++statement_count] = current
     repeatable[current] = $4 == ":repeatable" ? 1 : 0
+    if ($(NF - 1) == "from") {
+        if ($NF != version) {
+            fail("it can be from " version ", all older ones are there before")
+        }
+        is_new[current] = 1
+    }
     next
 }
 
@@ -185,8 +229,7 @@ function quoted(text) {
         fail("there are two of them")
     }
     fragments[++fragment_count] = current
-    parameters[current] = match($0, /[(].*[)]/) \
-        ? substr($0, RSTART + 1, RLENGTH - 2) : ""
+    parameters[current] = parameters_in($0)
     next
 }
 
@@ -218,7 +261,7 @@ function add_text_fragment(kind, parameter,    fragment) {
     text_list[fragment] = list
 }
 
-/^-- *(name|fragment|columns):/ {
+/^-- *(version|name|fragment|columns):/ {
     fail("\"" $0 "\" is not understood")
 }
 
@@ -242,23 +285,60 @@ function has_semicolon(text,    token) {
     return 0
 }
 
-function read_all(    none, i, sql) {
+function text_of_statement(name,    none, sql) {
     split("", none)
-    for (i = 1; i <= statement_count; i++) {
-        current = statements[i]
-        sql = expanded(body[current], none)
-        if (!sub(/;$/, "", sql) || has_semicolon(sql)) {
-            fail("a statement ends with its only semicolon")
-        }
-        texts[current] = sql
+    current = name
+    sql = expanded(body_of(name), none)
+    if (!sub(/;$/, "", sql) || has_semicolon(sql)) {
+        fail("a statement ends with its only semicolon")
     }
+    return sql
+}
+
+function read_fragments(    i) {
+    for (i = 1; i <= fragment_count; i++) {
+        current = fragments[i]
+        if (parameters[current] == "") {
+            texts[current] = applied(current, "")
+        }
+    }
+}
+
+# The texts that differ before this version.  Lists of columns are also in
+# statements that C puts together, which have one text.
+function read_before(    i, name, sql) {
+    is_before = 1
+    for (i = 1; i <= statement_count; i++) {
+        name = statements[i]
+        sql = name in is_new ? texts[name] : text_of_statement(name)
+        before[name] = name
+        if (sql != texts[name]) {
+            before[name] = name "_BEFORE_" version
+            before_texts[name] = sql
+        }
+        if (parameters_of(sql) != parameters_of(texts[name])) {
+            fail("before " version " it has other parameters")
+        }
+    }
+    for (i = 1; i <= list_count; i++) {
+        current = lists[i] "_columns"
+        if (applied(current, "") != texts[current]) {
+            fail("a list of columns has no form before " version)
+        }
+    }
+    is_before = 0
+}
+
+function read_all(    i) {
+    for (i = 1; i <= statement_count; i++) {
+        texts[statements[i]] = text_of_statement(statements[i])
+    }
+    read_fragments()
+    read_before()
     for (i = 1; i <= fragment_count; i++) {
         current = fragments[i]
         if (!(current in used)) {
             fail("no statement uses it")
-        }
-        if (parameters[current] == "") {
-            texts[current] = applied(current, "")
         }
     }
 }
@@ -294,7 +374,15 @@ function print_ids(    i) {
     for (i = 1; i <= statement_count; i++) {
         print "    SCIM_SQL_" statements[i] ","
     }
+    for (i = 1; i <= statement_count; i++) {
+        if (statements[i] in before_texts) {
+            print "    SCIM_SQL_" before[statements[i]] ","
+        }
+    }
     print "    SCIM_SQL_COUNT\n} scim_statement_e;"
+    if (version) {
+        print "#define SCIM_SCHEMA_KNOWN " version
+    }
     for (i = 1; i <= list_count; i++) {
         print_columns(lists[i])
     }
@@ -305,12 +393,21 @@ function print_ids(    i) {
     }
 }
 
+function print_row(name, id, text) {
+    print "    { " quoted(id) ", " parameters_of(text) ", " repeatable[name] \
+        ", SCIM_SQL_" before[name] ",\n      " quoted(text) " },"
+}
+
 function print_texts(    i, name) {
     print "static const scim_statement_t statements[] = {"
     for (i = 1; i <= statement_count; i++) {
+        print_row(statements[i], statements[i], texts[statements[i]])
+    }
+    for (i = 1; i <= statement_count; i++) {
         name = statements[i]
-        print "    { " quoted(name) ", " parameters_of(texts[name]) ", " \
-            repeatable[name] ",\n      " quoted(texts[name]) " },"
+        if (name in before_texts) {
+            print_row(name, before[name], before_texts[name])
+        }
     }
     print "};"
     for (i = 1; i <= fragment_count; i++) {
@@ -321,9 +418,13 @@ function print_texts(    i, name) {
     }
 }
 
-function print_psql(    i) {
+function print_psql(for_before,    i, name) {
     for (i = 1; i <= statement_count; i++) {
-        print "PREPARE \"" statements[i] "\" AS " texts[statements[i]] ";"
+        name = statements[i]
+        if (!for_before || !(name in is_new)) {
+            print "PREPARE \"" name "\" AS " (for_before && name in before_texts \
+                ? before_texts[name] : texts[name]) ";"
+        }
     }
 }
 
@@ -332,8 +433,8 @@ END {
         exit 1
     }
     read_all()
-    if (to == "psql") {
-        print_psql()
+    if (to == "psql" || to == "before") {
+        print_psql(to == "before")
         exit
     }
     print "/* Made of statements.sql by statements.awk. */"
@@ -344,6 +445,6 @@ END {
         print_texts()
     }
     else {
-        fail("to=ids, to=texts or to=psql")
+        fail("to=ids, to=texts, to=psql or to=before")
     }
 }

@@ -20,9 +20,21 @@
 -- are :list_texts as names, :list_values($n) as parameters from $n on,
 -- :list_settings($n) as settings in an UPDATE, and SCIM_LIST_TEXTS(X) in C.
 --
--- statements.awk makes C of this file, and SQL that psql prepares:
+-- A release works with the tables of its own version, named below, and with those
+-- of the version before it, so that database and hosts are upgraded in any order
+-- (scim_version.h).  What those tables lack is written a second time, right behind
+-- the first: "-- fragment: f(a) before 6" or "-- name: NAME before 6", with the
+-- same parameters.  A text before must also be right on the new tables, since it is
+-- used for up to a second after an upgrade: what is read of a new column is read by
+-- to_jsonb(row) ->> 'column'.  "-- name: NAME from 6" is a statement that the old
+-- tables cannot serve; it is refused there, with the command that upgrades them.
+--
+-- statements.awk makes C of this file, and SQL that psql prepares (to=before: for
+-- the tables of the version before):
 --
 --     awk -v to=psql -f storage/statements.awk storage/statements.sql
+
+-- version: 6
 
 
 -- Times as SCIM answers them, so that C need not know time zones.
@@ -86,11 +98,17 @@ FROM :source s
 
 -- Tokens
 
+-- Whether the accounts of organization o are answered with their groups.
+-- fragment: has_groups
+o.has_groups
+-- fragment: has_groups before 6
+coalesce((to_jsonb(o) ->> 'has_groups')::boolean, false)
+
 -- The principal of a token.
 -- fragment: principal
 o.id, o.provisioning_enabled, array_to_string(o.domains, ' '), t.id, t.name,
 coalesce(t.last_used_at < now() - interval '1 minute', true),
-encode(o.cursor_key, 'hex'), o.has_groups
+encode(o.cursor_key, 'hex'), :has_groups
 
 -- fragment: token_is_valid
 (t.expires_at IS NULL OR t.expires_at > now())
@@ -205,8 +223,44 @@ SELECT organization_id FROM switched;
 
 -- Activity: changes and refusals
 
+-- Before version 6, all events and refusals were of accounts or organizations.
+-- fragment: new_columns(row)
+to_jsonb(:row) ->> 'resource_type' AS resource_type,
+(to_jsonb(:row) ->> 'resource_id')::uuid AS resource_id
+
+-- fragment: event_rows
+scim.event
+-- fragment: event_rows before 6
+(SELECT v.organization_id, v.sequence, v.transaction_id, v.account_id, v.kind,
+        v.actor_kind, v.actor_id, v.actor_name, v.attributes, v.version,
+        v.occurred_at, v.data, :new_columns(v),
+        coalesce((to_jsonb(v) ->> 'history')::bigint, 0) AS history
+ FROM scim.event v)
+
+-- fragment: refusal_rows
+scim.refusal
+-- fragment: refusal_rows before 6
+(SELECT v.organization_id, v.sequence, v.account_id, v.user_name, v.actor_name,
+        v.method, v.path, v.status, v.scim_type, v.detail, v.occurred_at,
+        :new_columns(v)
+ FROM scim.refusal v)
+
+-- The resource of a refusal: the one with the id $3, of type $2.
+-- fragment: refused_columns
+resource_type, account_id, resource_id
+-- fragment: refused_columns before 6
+account_id
+
+-- fragment: refused_account
+CASE WHEN $2 = 'User' THEN $3::uuid END
+
+-- fragment: refused_values
+$2, :refused_account, CASE WHEN $2 <> 'User' THEN $3::uuid END
+-- fragment: refused_values before 6
+:refused_account
+
 -- The last $11 refusals of 30 days are kept.  A GET that is refused again and
--- again is recorded once an hour.  The id $3 is that of a resource of type $2.
+-- again is recorded once an hour.
 -- name: REFUSAL_INSERT
 WITH old AS (
     DELETE FROM scim.refusal
@@ -217,12 +271,9 @@ WITH old AS (
                            ORDER BY k.sequence DESC
                            OFFSET $11::bigint - 1 LIMIT 1))
 )
-INSERT INTO scim.refusal (organization_id, resource_type, account_id,
-                          resource_id, user_name, actor_name, method, path,
-                          status, scim_type, detail)
-SELECT $1::uuid, $2, CASE WHEN $2 = 'User' THEN $3::uuid END,
-       CASE WHEN $2 <> 'User' THEN $3::uuid END,
-       $4, $5, $6, $7, $8::smallint, $9, $10
+INSERT INTO scim.refusal (organization_id, :refused_columns, user_name,
+                          actor_name, method, path, status, scim_type, detail)
+SELECT $1::uuid, :refused_values, $4, $5, $6, $7, $8::smallint, $9, $10
 WHERE $6 <> 'GET'
    OR NOT EXISTS (SELECT FROM (SELECT * FROM scim.refusal
                                WHERE organization_id = $1::uuid
@@ -231,9 +282,15 @@ WHERE $6 <> 'GET'
                     AND l.status = $8::smallint AND l.detail = $10
                     AND l.occurred_at > now() - interval '1 hour');
 
+-- The type of the resource of an event or refusal e.
+-- fragment: resource_type(e)
+scim.resource_type(:e.resource_type, :e.account_id)
+-- fragment: resource_type(e) before 6
+coalesce(:e.resource_type, CASE WHEN :e.account_id IS NOT NULL THEN 'User' END)
+
 -- The resource of an event or refusal e.
 -- fragment: resource_members(e)
-'resourceType', scim.resource_type(:e.resource_type, :e.account_id),
+'resourceType', :resource_type(:e),
 'resourceId', coalesce(:e.resource_id, :e.account_id),
 'accountId', :e.account_id
 
@@ -242,6 +299,11 @@ WHERE $6 <> 'GET'
 LEFT JOIN scim.user_group g
     ON :e.resource_type = 'Group' AND g.organization_id = :e.organization_id
        AND g.id = :e.resource_id
+-- fragment: group_of(e) before 6
+:no_group
+
+-- fragment: no_group
+LEFT JOIN (SELECT NULL AS display_name, NULL AS external_id) g ON false
 
 -- The members of an event e, with its account a or group g, as JSON.
 -- fragment: event_members(data)
@@ -276,6 +338,8 @@ CASE WHEN e.resource_type = 'Group'
      THEN e.data || jsonb_build_object('added', :some_members('added'),
                                        'removed', :some_members('removed'))
      ELSE e.data END
+-- fragment: shown_data before 6
+e.data
 
 -- Changes, or refusals, of organization $1 as JSON, for the activity: before
 -- $3, if that is given, and at most $4.
@@ -283,7 +347,7 @@ CASE WHEN e.resource_type = 'Group'
 (SELECT e.sequence,
         jsonb_build_object('sequence', e.sequence::text, 'outcome', 'changed',
                            :event_members(:shown_data)) AS entry
- FROM scim.event e
+ FROM :event_rows e
  LEFT JOIN scim.account a
      ON a.organization_id = e.organization_id AND a.id = e.account_id
  :group_of(e)
@@ -302,7 +366,7 @@ CASE WHEN e.resource_type = 'Group'
                            'method', r.method, 'path', r.path,
                            'status', r.status, 'scimType', r.scim_type,
                            'detail', r.detail) AS entry
- FROM scim.refusal r
+ FROM :refusal_rows r
  LEFT JOIN scim.account a
      ON a.organization_id = r.organization_id AND a.id = r.account_id
  :group_of(r)
@@ -364,6 +428,8 @@ SELECT n.id FROM scim.user_group n
 WHERE n.organization_id = $1::uuid AND n.display_name_key = scim.fold($2)
 UNION
 SELECT :uuid($2)
+-- fragment: named_groups before 6
+SELECT NULL::uuid WHERE false
 
 -- The changes of an account, or of a group, that is called $2.  $5 is one of
 -- changed, refused and guest, or NULL.
@@ -409,6 +475,8 @@ AND scim.fold(a.user_name) = scim.fold($2)
 
 -- fragment: meant_groups
 CASE WHEN a.active THEN scim.groups_among(o.id, a.id, $3::text[]) END
+-- fragment: meant_groups before 6
+CASE WHEN $3::text[] IS NULL THEN NULL END
 
 -- name: PERSON_BY_USER_NAME_MEANT_GROUPS :repeatable
 :person(:has_user_name, :meant_groups, NULL);
@@ -418,6 +486,8 @@ CASE WHEN a.active THEN scim.groups_among(o.id, a.id, $3::text[]) END
 
 -- fragment: all_groups
 CASE WHEN a.active THEN scim.groups_json(o.id, a.id) END
+-- fragment: all_groups before 6
+NULL
 
 -- name: PERSON_BY_USER_NAME_ALL_GROUPS :repeatable
 :person(:has_user_name, :meant_groups, :all_groups);
@@ -587,10 +657,10 @@ ORDER BY g.display_name_key LIMIT $2::bigint
 -- fragment: own_groups(condition)
 scim.user_group g WHERE g.organization_id = $1::uuid AND :condition
 
--- name: GROUP_LIST :repeatable
+-- name: GROUP_LIST :repeatable from 6
 :shown_groups(:groups_page(:own_groups(true)));
 
--- name: GROUP_SEARCH :repeatable
+-- name: GROUP_SEARCH :repeatable from 6
 :shown_groups(:groups_page((
     (:groups_page(:own_groups(
         g.display_name_key >= scim.fold($4)
@@ -600,13 +670,13 @@ scim.user_group g WHERE g.organization_id = $1::uuid AND :condition
     UNION
     SELECT g.* FROM :own_groups(g.id = :uuid($4))) g WHERE true));
 
--- name: GROUP_WITH_ID :repeatable
+-- name: GROUP_WITH_ID :repeatable from 6
 :shown_groups(SELECT g.* FROM :own_groups(g.id = :uuid($2)));
 
--- name: GROUP_WITH_EXTERNAL_ID :repeatable
+-- name: GROUP_WITH_EXTERNAL_ID :repeatable from 6
 :shown_groups(SELECT g.* FROM :own_groups(g.external_id = $2) LIMIT 2);
 
--- name: GROUP_WITH_NAME :repeatable
+-- name: GROUP_WITH_NAME :repeatable from 6
 :shown_groups(SELECT g.*
               FROM :own_groups(g.display_name_key = scim.fold($2)));
 
@@ -618,10 +688,10 @@ scim.user_group g WHERE g.organization_id = $1::uuid AND :condition
         ON g.organization_id = s.organization_id AND g.id = s.:other
     WHERE s.organization_id = $1::uuid AND s.:own = $4::uuid))
 
--- name: GROUP_CHILDREN :repeatable
+-- name: GROUP_CHILDREN :repeatable from 6
 :nested_groups(group_id, child_id);
 
--- name: GROUP_PARENTS :repeatable
+-- name: GROUP_PARENTS :repeatable from 6
 :nested_groups(child_id, group_id);
 
 -- The memberships of group $4.
@@ -640,7 +710,7 @@ CROSS JOIN LATERAL (SELECT * FROM scim.account b
 :member_json || jsonb_build_object('since', :timestamp(a.added_at))
 
 -- Reads all members of the group, which are at most :many, for each page.
--- name: GROUP_MEMBERS_BY_NAME :repeatable
+-- name: GROUP_MEMBERS_BY_NAME :repeatable from 6
 SELECT 'name:' || a.user_name_key, :group_member_json
 FROM (SELECT b.*, m.added_at
       FROM (SELECT * FROM :memberships) m
@@ -650,7 +720,7 @@ FROM (SELECT b.*, m.added_at
 ORDER BY a.user_name_key;
 
 -- Reads the members of the page alone.
--- name: GROUP_MEMBERS_BY_ID :repeatable
+-- name: GROUP_MEMBERS_BY_ID :repeatable from 6
 SELECT 'id:' || a.id, :group_member_json
 FROM (SELECT b.*, m.added_at
       FROM (SELECT * FROM :memberships AND m.account_id > $3::uuid
@@ -678,6 +748,11 @@ LEFT JOIN LATERAL (
 WHERE a.organization_id = $1::uuid AND a.id = $4::uuid
 ORDER BY p.display_name_key;
 
+-- name: MEMBER_GROUPS before 6
+SELECT NULL, NULL FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.id = $4::uuid
+  AND $2::bigint IS NOT NULL AND $3::text IS NOT NULL;
+
 
 -- The feed of events
 
@@ -694,7 +769,34 @@ CASE WHEN e.history = 0 THEN e.sequence::text
      ELSE concat_ws('.', e.sequence, e.history,
                     (extract(epoch FROM e.occurred_at) * 1000)::bigint) END
 
--- A batch of the feed after transaction $1, sequence $2 in history $3.
+-- Where a reader goes on that has read up to transaction $1, sequence $2 in history
+-- $3.
+-- fragment: reader_position(organization)
+scim.feed_position(:organization, $3::bigint, $1::xid8, $2::bigint)
+-- fragment: reader_position(organization) before 6
+(SELECT $3::bigint < 0 AS went_back, $1::xid8 AS transaction_id,
+        $2::bigint AS sequence)
+
+-- A batch of the feed from the position p on.
+-- fragment: feed_batch_of(organization)
+scim.feed(:organization, p.transaction_id, p.sequence, :feed_batch)
+-- fragment: feed_batch_of(organization) before 6
+(SELECT v.* FROM :event_rows v
+ WHERE (v.transaction_id, v.sequence) > (p.transaction_id, p.sequence)
+   AND v.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+   AND (:organization IS NULL OR v.organization_id = :organization)
+ ORDER BY v.transaction_id, v.sequence LIMIT :feed_batch)
+
+-- The group of an event e of the feed.
+-- fragment: fed_group
+LEFT JOIN LATERAL (SELECT * FROM scim.user_group g
+                   WHERE e.resource_type = 'Group'
+                     AND g.organization_id = e.organization_id
+                     AND g.id = e.resource_id LIMIT 1) g ON true
+-- fragment: fed_group before 6
+:no_group
+
+-- A batch of the feed, with the reader's position.
 -- fragment: feed_of(organization)
 SELECT p.went_back, p.transaction_id, p.sequence,
        e.history, e.transaction_id, e.sequence, :event_id,
@@ -705,18 +807,14 @@ SELECT p.went_back, p.transaction_id, p.sequence,
                                   e.data #>> '{after,externalId}',
                                   e.data #>> '{before,externalId}'),
            :event_members(e.data))
-FROM scim.feed_position(:organization, $3::bigint, $1::xid8, $2::bigint) p
-LEFT JOIN LATERAL scim.feed(:organization, p.transaction_id, p.sequence,
-                            :feed_batch) e ON true
+FROM :reader_position(:organization) p
+LEFT JOIN LATERAL :feed_batch_of(:organization) e ON true
 LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o
                    WHERE o.id = e.organization_id LIMIT 1) o ON true
 LEFT JOIN LATERAL (SELECT * FROM scim.account a
                    WHERE a.organization_id = e.organization_id
                      AND a.id = e.account_id LIMIT 1) a ON true
-LEFT JOIN LATERAL (SELECT * FROM scim.user_group g
-                   WHERE e.resource_type = 'Group'
-                     AND g.organization_id = e.organization_id
-                     AND g.id = e.resource_id LIMIT 1) g ON true
+:fed_group
 ORDER BY e.transaction_id, e.sequence
 
 -- name: FEED :repeatable
@@ -728,19 +826,19 @@ ORDER BY e.transaction_id, e.sequence
 -- name: FEED_POSITION :repeatable
 SELECT e.history, e.transaction_id, e.sequence
 FROM scim.organization o
-CROSS JOIN LATERAL (SELECT * FROM scim.event e
+CROSS JOIN LATERAL (SELECT * FROM :event_rows e
                     WHERE e.organization_id = o.id AND e.sequence <= $1::bigint
                     ORDER BY e.sequence DESC LIMIT 1) e
 ORDER BY e.sequence DESC LIMIT 1;
 
 -- name: FEED_POSITION_IN_ORGANIZATION :repeatable
 SELECT e.history, e.transaction_id, e.sequence
-FROM scim.event e
+FROM :event_rows e
 WHERE e.sequence = $1::bigint AND e.organization_id = $2::uuid;
 
 -- name: FEED_POSITION_BEFORE :repeatable
 SELECT e.history, e.transaction_id, e.sequence
-FROM scim.event e
+FROM :event_rows e
 WHERE e.organization_id = $3::uuid
   AND (e.transaction_id, e.sequence) <= ($1::xid8, $2::bigint)
 ORDER BY e.organization_id DESC, e.transaction_id DESC, e.sequence DESC
@@ -755,10 +853,13 @@ LIMIT 1;
 pg_try_advisory_lock(hashtext('scim.relay'), hashtext($1))
 
 -- The row of relay $1, if it still is as this session left it: at sequence $2
--- in history $3.
+-- in history $3.  The statement before 6 leaves the history and the transaction out,
+-- also while it is still used on new tables.
 -- fragment: relay_as_left
-name = $1 AND sequence = $2::bigint AND history = $3::bigint
-AND :relay_is_ours
+name = $1 AND sequence = $2::bigint
+AND (history = $3::bigint OR transaction_id IS NULL) AND :relay_is_ours
+-- fragment: relay_as_left before 6
+name = $1 AND sequence = $2::bigint AND $3::bigint >= 0 AND :relay_is_ours
 
 -- Whether a session works as relay r.
 -- fragment: relay_runs
@@ -774,10 +875,24 @@ INSERT INTO scim.relay (name, history, transaction_id, sequence)
 VALUES ($1, $2::bigint, $3::xid8, $4::bigint)
 ON CONFLICT (name) DO NOTHING;
 
+-- A row of the old tables has no transaction: it is found by the sequence.
+-- name: RELAY_INSERT before 6
+INSERT INTO scim.relay (name, sequence)
+SELECT $1, $4::bigint WHERE ($2::bigint, $3::xid8) IS NOT NULL
+ON CONFLICT (name) DO NOTHING;
+
 -- name: RELAY_TAKE
 UPDATE scim.relay SET organization_id = $2::uuid
 WHERE name = $1 AND :relay_is_ours
 RETURNING history, transaction_id, sequence,
+          set_config('tcp_keepalives_idle', '5', false),
+          set_config('tcp_keepalives_interval', '5', false),
+          set_config('tcp_keepalives_count', '3', false);
+
+-- name: RELAY_TAKE before 6
+UPDATE scim.relay SET updated_at = updated_at
+WHERE name = $1 AND :relay_is_ours
+RETURNING 0, NULL, sequence, $2::uuid,
           set_config('tcp_keepalives_idle', '5', false),
           set_config('tcp_keepalives_interval', '5', false),
           set_config('tcp_keepalives_count', '3', false);
@@ -792,6 +907,11 @@ SET history = $4::bigint, transaction_id = $5::xid8, sequence = $6::bigint,
 WHERE :relay_as_left
 RETURNING name;
 
+-- name: RELAY_ADVANCE before 6
+UPDATE scim.relay SET sequence = $6::bigint, updated_at = now()
+WHERE :relay_as_left AND ($4::bigint, $5::xid8) IS NOT NULL
+RETURNING name;
+
 -- name: RELAY_REFUSED
 UPDATE scim.relay
 SET refused = $4::bigint,
@@ -800,16 +920,42 @@ SET refused = $4::bigint,
 WHERE :relay_as_left
 RETURNING name;
 
+-- The old tables have no place for a refusal.
+-- name: RELAY_REFUSED before 6
+SELECT name FROM scim.relay
+WHERE :relay_as_left AND ($4::bigint, $5::text) IS NOT NULL;
+
+-- fragment: relay_rows
+scim.relay
+-- fragment: relay_rows before 6
+(SELECT v.name, v.sequence, NULL::uuid AS organization_id,
+        NULL::bigint AS refused, 0 AS attempts, NULL AS last_error,
+        NULL::timestamptz AS last_error_at, NULL::bigint AS skipped,
+        NULL::timestamptz AS skipped_at
+ FROM scim.relay v)
+
+-- Where relay r goes on.
+-- fragment: relay_position
+scim.feed_position(r.organization_id, r.history,
+                   coalesce(r.transaction_id, '0'), r.sequence)
+-- fragment: relay_position before 6
+(SELECT coalesce((SELECT b.transaction_id
+                  FROM scim.organization n
+                  CROSS JOIN LATERAL (SELECT * FROM scim.event v
+                                      WHERE v.organization_id = n.id
+                                        AND v.sequence <= r.sequence
+                                      ORDER BY v.sequence DESC LIMIT 1) b
+                  ORDER BY b.sequence DESC LIMIT 1), '0') AS transaction_id,
+        r.sequence)
+
 -- At most 100000 of the events that a relay still has to send are counted.
 -- name: RELAY_LIST :repeatable
 SELECT r.name, o.key, :relay_runs, r.sequence, lag.events, lag.seconds,
        r.refused, r.attempts, r.last_error, :timestamp(r.last_error_at),
        r.skipped, :timestamp(r.skipped_at)
-FROM scim.relay r
+FROM :relay_rows r
 LEFT JOIN scim.organization o ON o.id = r.organization_id
-CROSS JOIN LATERAL scim.feed_position(r.organization_id, r.history,
-                                      coalesce(r.transaction_id, '0'),
-                                      r.sequence) p
+CROSS JOIN LATERAL :relay_position p
 CROSS JOIN LATERAL (
     SELECT count(*) AS events,
            coalesce(greatest(extract(epoch FROM now() - min(occurred_at)), 0)
@@ -822,7 +968,7 @@ CROSS JOIN LATERAL (
           LIMIT 100000) e) lag
 ORDER BY r.name;
 
--- name: RELAY_SKIP
+-- name: RELAY_SKIP from 6
 UPDATE scim.relay r
 SET history = e.history, transaction_id = e.transaction_id,
     sequence = e.sequence, updated_at = now(), refused = NULL, attempts = 0,
@@ -849,7 +995,7 @@ GROUP BY a.role;
 SELECT :account_columns FROM scim.account a
 WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
 
--- name: ACCOUNT_WITH_GROUPS :repeatable
+-- name: ACCOUNT_WITH_GROUPS :repeatable from 6
 SELECT :account_with_groups_columns FROM scim.account a
 WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
 
@@ -892,18 +1038,21 @@ WITH changed AS (
 event AS (:events(changed, $4, $5, $6, $7, $8, $9, $10))
 SELECT * FROM changed;
 
+-- fragment: own_locked_groups
+SELECT FROM scim.user_group g
+WHERE g.organization_id = $1::uuid
+  AND g.id = ANY (ARRAY(SELECT m.group_id FROM scim.membership m
+                        WHERE m.organization_id = $1::uuid
+                          AND m.account_id = $2::uuid))
+ORDER BY g.id
+FOR NO KEY UPDATE
+-- fragment: own_locked_groups before 6
+SELECT WHERE false
+
 -- Its groups are locked before it: a change of a group locks the group, then
 -- accounts.
 -- name: ACCOUNT_DELETE
-WITH locked AS (
-    SELECT FROM scim.user_group g
-    WHERE g.organization_id = $1::uuid
-      AND g.id = ANY (ARRAY(SELECT m.group_id FROM scim.membership m
-                            WHERE m.organization_id = $1::uuid
-                              AND m.account_id = $2::uuid))
-    ORDER BY g.id
-    FOR NO KEY UPDATE
-),
+WITH locked AS (:own_locked_groups),
 gone AS (
     DELETE FROM scim.account a
     WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
@@ -925,25 +1074,25 @@ a.version AS version,
 a.display_name AS display_name,
 a.external_id AS external_id
 
--- name: GROUP_BY_ID :repeatable
+-- name: GROUP_BY_ID :repeatable from 6
 SELECT :group_columns FROM scim.user_group a
 WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
 
 -- No row if the displayName is taken.
--- name: GROUP_CREATE
+-- name: GROUP_CREATE from 6
 SELECT :group_columns
 FROM scim.create_group($1::uuid, $2, $3, $4::uuid[], $5, $6, $7::uuid, $8) a
 WHERE :commits_are($9);
 
 -- The group as it is now, and whether the version was $3 or $3 is NULL.
--- name: GROUP_CHANGE
+-- name: GROUP_CHANGE from 6
 SELECT :group_columns, c.is_expected
 FROM scim.change_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::boolean,
                        $7::uuid[], $8::uuid[], $9, $10, $11::uuid, $12) c
 CROSS JOIN LATERAL (SELECT (c.result).*) a
 WHERE :commits_are($13);
 
--- name: GROUP_DELETE
+-- name: GROUP_DELETE from 6
 SELECT d.is_expected
 FROM scim.delete_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::uuid, $7) d
 WHERE :commits_are($8);
@@ -951,7 +1100,7 @@ WHERE :commits_are($8);
 -- The members of the groups $2 as JSON, in the order of $2; no rows if they are
 -- more than $3 together.  $4 names the sub-attributes that are asked for, and
 -- $5 is the SCIM URL.
--- name: GROUP_MEMBERS :repeatable
+-- name: GROUP_MEMBERS :repeatable from 6
 WITH counted AS MATERIALIZED (
     SELECT count(*) AS members
     FROM ((SELECT FROM scim.membership m

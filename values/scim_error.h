@@ -42,7 +42,8 @@
     X(INTERNAL,          500, NULL)                                         \
     X(NOT_IMPLEMENTED,   501, NULL)                                         \
     X(UNAVAILABLE,       503, NULL)                                         \
-    X(UNFIT,             503, NULL)    /* the database: scim_version.h */
+    X(UNFIT,             503, NULL)    /* the database: scim_version.h */   \
+    X(OUTDATED,          503, NULL)    /* its tables are too old for this */
 
 #define SCIM_ERROR_ENUM(kind, status, scim_type) SCIM_E_##kind,
 typedef enum {
@@ -81,6 +82,11 @@ typedef struct scim_error_t {
 /* For a database that does not fit (SCIM_E_UNFIT). */
 #define SCIM_OUT_OF_SERVICE                                                 \
     "The service is being maintained. Please try again later."
+
+/* For what the tables of the version before do not have (SCIM_E_OUTDATED). */
+#define SCIM_NEEDS_UPGRADE                                                  \
+    "This is not available until the operator of this server has upgraded"  \
+    " its database (scimctl db upgrade). Please try again later."
 
 /* A new error in pool; fmt (printf style) becomes its detail.  Bytes that are
  * not UTF-8 are left out, since "%.60s" may cut a character. */

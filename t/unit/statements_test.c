@@ -11,6 +11,8 @@ static void test_table(void)
     is_str(scim_statement(SCIM_SQL_AUTHENTICATE)->name, "AUTHENTICATE",
        "the first in its place");
     is_str(scim_statement(SCIM_SQL_FLUSH)->name, "FLUSH", "and the last");
+    is_int(scim_statement(SCIM_SQL_FLUSH)->before, SCIM_SQL_FLUSH,
+           "most texts are the same for the tables of the version before");
     ok(scim_statement(SCIM_SQL_ACCOUNT_BY_ID)->is_repeatable,
        "a read may be repeated");
     ok(!scim_statement(SCIM_SQL_ACCOUNT_INSERT)->is_repeatable,

@@ -11,6 +11,9 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
+/* At most so many ids are in a message. */
+#define CANDIDATES_SHOWN 10
+
 static const scimctl_column_t token_columns[] = {
     { "ID", "id", 0, SCIMCTL_TEXT }, { "NAME", "name", 1, SCIMCTL_TEXT },
     { "PREFIX", "prefix", 2, SCIMCTL_TEXT },
@@ -101,21 +104,55 @@ scim_error_t *scimctl_token_list(scimctl_run_t *run)
     return NULL;
 }
 
+/* Whether a row of TOKEN_LIST is a token of this id, name or prefix. */
+static int is_called(const scim_rows_t *rows, int row, const char *text)
+{
+    return strcmp(scim_rows_value(rows, row, 0), text) == 0
+           || strcmp(scim_rows_value(rows, row, 1), text) == 0
+           || strcmp(scim_rows_value(rows, row, 2), text) == 0;
+}
+
+/* The id of the one token that the second argument means. */
+static scim_error_t *find_token(const char **id, scimctl_run_t *run)
+{
+    const char *values[] = { run->call.principal->organization_id };
+    const char *text = run->arguments[1];
+    const char *ids = "";
+    scim_rows_t *rows;
+    int count = 0;
+    int i;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_TOKEN_LIST,
+                         SCIM_VALUES(values)));
+    for (i = 0; i < scim_rows_count(rows); i++) {
+        if (is_called(rows, i, text) && count++ < CANDIDATES_SHOWN) {
+            *id = scim_rows_value(rows, i, 0);
+            ids = apr_pstrcat(run->pool, ids, *ids ? ", " : "", *id, NULL);
+        }
+    }
+    if (count == 0) {
+        return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                          "There is no token with this id, name or prefix;"
+                          " scimctl token list %.60s shows all tokens.",
+                          run->arguments[0]);
+    }
+    return count == 1 ? NULL
+        : scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                     "%d tokens are called '%.120s': give the id of one of"
+                     " them: %s%s.", count, text, ids,
+                     count > CANDIDATES_SHOWN ? ", ..." : "");
+}
+
 scim_error_t *scimctl_token_delete(scimctl_run_t *run)
 {
     const char *name;
+    const char *id = NULL;
     scim_rows_t *rows;
-    scim_error_t *error;
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    error = scim_tokens_delete(&name, run->call.db, run->call.principal,
-                               run->arguments[1], run->pool);
-    if (error && error->kind == SCIM_E_NOT_FOUND) {
-        return scim_error(run->pool, SCIM_E_NOT_FOUND,
-                          "There is no token with this id; scimctl token"
-                          " list %s shows the ids.", run->arguments[0]);
-    }
-    SCIM_ERR(error);
-    scimctl_say_deleted(run, run->arguments[1], name);
+    SCIM_ERR(find_token(&id, run));
+    SCIM_ERR(scim_tokens_delete(&name, run->call.db, run->call.principal, id,
+                                run->pool));
+    scimctl_say_deleted(run, id, name);
     return NULL;
 }

@@ -200,6 +200,18 @@ is +(scimctl('token', 'delete', $key, $listed->{id}))[1], "Deleted: Entra ID\n",
 is +(Scim::Http->new($server->{url})->request(GET => "/scim/$key/v2/Users", [Authorization => "Bearer $token"]))->{status}, 401,
     'the deleted token is refused at once';
 
+# Tokens by name and prefix
+my $generate = sub { return json('token', 'generate', $key, '--issuer', 'admin@example.com', '--name', $_[0]) };
+my @others = map { $_->{id} } @{ json('token', 'list', $key) };
+my @twin = map { $generate->('twin') } 1, 2;
+($status, $out, $err) = scimctl('token', 'delete', $key, 'twin');
+is $status, 1, 'a name of two tokens is refused';
+like $err, qr/2 tokens are called 'twin'.*\b\Q$_->{id}\E\b/, 'with the id of each' for @twin;
+is +(scimctl('token', 'delete', $key, substr $twin[0]{token}, 0, 11))[1], "Deleted: twin\n", 'token delete by prefix';
+is +(scimctl('token', 'delete', $key, 'twin'))[1], "Deleted: twin\n", 'and by name, now that it is the only one';
+refused(qr/no token with this id, name or prefix/, 'the beginning of a prefix', 'token', 'delete', $key, 'scim_');
+is_deeply [map { $_->{id} } @{ json('token', 'list', $key) }], \@others, 'the others are still there';
+
 # Accounts
 is_deeply [map { $_->{userName} } @{ json('account', 'list', $key, '--filter', 'roles.value eq "admin"') }], ['admin@example.com'],
     'account list --filter';

@@ -1343,8 +1343,41 @@ CREATE OR REPLACE FUNCTION scim.feed_order(e scim.event, reader xid8) RETURNS xi
     RETURN coalesce(CASE WHEN reader > '0' THEN (e).restored_transaction_id END, reader);
 COMMENT ON FUNCTION scim.feed_order(scim.event, xid8) IS 'Transaction by which a restored event is compared with a reader''s';
 
+-- An event that is gone was deleted, and not lost, if the next one is of the same
+-- history: scimctl event purge keeps the last one of each history.  But an
+-- organization that was in another database meanwhile has come back with all its
+-- events restored, and some of them may be new to the reader.
+CREATE OR REPLACE FUNCTION scim.feed_was_purged(organization uuid, history bigint, transaction_id xid8, sequence bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off SET enable_seqscan = off AS $$
+DECLARE
+    next_history bigint;
+    last_transaction xid8;
+BEGIN
+    IF organization IS NULL THEN
+        next_history := (SELECT e.history FROM scim.event e WHERE (e.transaction_id, e.sequence) > ($3, $4)
+                         ORDER BY e.transaction_id, e.sequence LIMIT 1);
+        last_transaction := (SELECT e.transaction_id FROM scim.event e WHERE (e.transaction_id, e.sequence) <= ($3, $4)
+                             ORDER BY e.transaction_id DESC, e.sequence DESC LIMIT 1);
+    ELSE
+        next_history := (SELECT e.history FROM scim.event e
+                         WHERE e.organization_id <= $1 AND (e.organization_id, e.transaction_id, e.sequence) > ($1, $3, $4)
+                         ORDER BY e.organization_id, e.transaction_id, e.sequence LIMIT 1);
+        last_transaction := (SELECT e.transaction_id FROM scim.event e
+                             WHERE e.organization_id >= $1 AND (e.organization_id, e.transaction_id, e.sequence) <= ($1, $3, $4)
+                             ORDER BY e.organization_id DESC, e.transaction_id DESC, e.sequence DESC LIMIT 1);
+    END IF;
+    RETURN next_history = history
+       AND (last_transaction > '0' OR $3 = '0'
+            OR NOT EXISTS (SELECT FROM scim.event e
+                           WHERE (organization IS NULL OR e.organization_id = organization) AND e.transaction_id = '0'
+                             AND (scim.feed_order(e, $3), e.sequence) > ($3, $4)));
+END
+$$;
+COMMENT ON FUNCTION scim.feed_was_purged(uuid, bigint, xid8, bigint) IS 'Whether an event that was read is gone because it was old, so that a reader continues at its place';
+
 -- The place where a reader that has read up to an event continues: after that
--- event or, if it is gone, after the latest one before it that was written in the
+-- event or, if it was lost, after the latest one before it that was written in the
 -- same history.  The reader has read that one, because histories follow each other
 -- in the order of the feed; events after it may be of another history, and new.
 -- This and scim.feed read a range of an index in its order: the planner, which
@@ -1365,7 +1398,8 @@ BEGIN
     went_back := false;
     IF organization IS NULL THEN
         IF EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) = ($3, $4) AND e.history = $2)
-           OR NOT EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) <= ($3, $4)) THEN
+           OR NOT EXISTS (SELECT FROM scim.event e WHERE (e.transaction_id, e.sequence) <= ($3, $4))
+           OR scim.feed_was_purged(NULL, $2, $3, $4) THEN
             RETURN;
         END IF;
         SELECT e.transaction_id, e.sequence INTO here FROM scim.event e
@@ -1376,7 +1410,8 @@ BEGIN
         IF EXISTS (SELECT FROM scim.event e WHERE (e.organization_id, e.transaction_id, e.sequence) = ($1, $3, $4)
                    AND e.history = $2)
            OR NOT EXISTS (SELECT FROM scim.event e
-                          WHERE e.organization_id = $1 AND (e.transaction_id, e.sequence) <= ($3, $4)) THEN
+                          WHERE e.organization_id = $1 AND (e.transaction_id, e.sequence) <= ($3, $4))
+           OR scim.feed_was_purged($1, $2, $3, $4) THEN
             RETURN;
         END IF;
         SELECT e.transaction_id, e.sequence INTO here FROM scim.event e

@@ -90,6 +90,13 @@ static const scimctl_option_t activity_list_options[] = {
     END
 };
 
+static const scimctl_option_t event_purge_options[] = {
+    VALUE(older_than, "older-than", "DAYS|TIME", SCIMCTL_REQUIRED,
+          "the age in days, or a day or a time such as 2025-01-31T12:00:00Z"),
+    FLAG(dry_run, "dry-run", 'n', "only count them"),
+    END
+};
+
 static const scimctl_option_t events_options[] = { FOLLOW, AFTER, END };
 
 static const scimctl_option_t relay_options[] = {
@@ -174,6 +181,10 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_activity_list, SCIMCTL_NEEDS_TABLES,
       "List changes and refused requests, the latest first.",
       "activity list acme --outcome refused" },
+    { "event", "purge", "[KEY]", event_purge_options,
+      scimctl_purge, SCIMCTL_NEEDS_TABLES,
+      "Delete old events, but none that a relay has still to send.",
+      "event purge --older-than 730" },
     { "events", NULL, "[KEY]", events_options,
       scimctl_events, SCIMCTL_NEEDS_TABLES,
       "Print changes in an order in which none is missed.",

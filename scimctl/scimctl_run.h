@@ -23,6 +23,7 @@ typedef struct {
     int dry_run;
     int follow;
     int yes;
+    const char *older_than;
     const char *name;
     const char *issuer;
     const char *expires;
@@ -115,6 +116,7 @@ scimctl_command_fn scimctl_token_delete;
 scimctl_command_fn scimctl_account_list;
 scimctl_command_fn scimctl_account_show;
 scimctl_command_fn scimctl_account_eligible;
+scimctl_command_fn scimctl_purge;          /* event purge */
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
 scimctl_command_fn scimctl_relay_list;     /* relay list */

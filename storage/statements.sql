@@ -984,6 +984,75 @@ RETURNING e.sequence, e.key, e.kind,
           coalesce(e.resource_id, e.account_id), e.account_id, r.last_error;
 
 
+-- Old events
+
+-- Organizations that have events, one after the other, and those that were
+-- deleted, too.
+-- name: PURGE_NEXT :repeatable
+SELECT e.organization_id FROM scim.event e
+WHERE e.organization_id > $1::uuid
+  AND e.organization_id = coalesce($2::uuid, e.organization_id)
+ORDER BY e.organization_id LIMIT 1;
+
+-- How many events a batch looks at.
+-- fragment: purge_batch
+5000
+
+-- Of the next events of organization $1 after transaction $2, sequence $3, delete
+-- those from before $4 that every relay has sent; $5: only count them.  The last
+-- event of a history stays (scim.feed_position), so one more is read, to know
+-- what follows the last one.  The row has the place to continue, and whether
+-- there is nothing more to do.
+-- name: PURGE from 6
+WITH unsent AS (
+    SELECT p.transaction_id, p.sequence
+    FROM scim.relay r CROSS JOIN LATERAL :relay_position p
+    WHERE coalesce(r.organization_id, $1::uuid) = $1::uuid
+    ORDER BY p.transaction_id, p.sequence LIMIT 1
+),
+batch AS MATERIALIZED (
+    SELECT f.transaction_id, f.sequence,
+           f.occurred_at < $4::timestamptz
+           AND NOT EXISTS (SELECT FROM unsent u
+                           WHERE (f.transaction_id, f.sequence)
+                                 > (u.transaction_id, u.sequence)) AS is_done,
+           lead(f.history) OVER feed = f.history AS is_followed,
+           row_number() OVER feed AS place
+    FROM scim.feed($1::uuid, $2::xid8, $3::bigint, :purge_batch + 1) f
+    WINDOW feed AS (ORDER BY f.transaction_id, f.sequence)
+),
+old AS MATERIALIZED (
+    SELECT b.sequence FROM batch b WHERE b.is_done AND b.is_followed
+),
+gone AS (
+    DELETE FROM scim.event e USING old o
+    WHERE e.organization_id = $1::uuid AND e.sequence = o.sequence
+      AND NOT $5::boolean
+    RETURNING true
+)
+SELECT b.transaction_id, b.sequence,
+       CASE WHEN $5::boolean THEN (SELECT count(*) FROM old)
+            ELSE (SELECT count(*) FROM gone) END,
+       (SELECT count(*) <= :purge_batch OR NOT bool_or(c.is_done) FROM batch c)
+FROM batch b
+WHERE b.place <= :purge_batch
+ORDER BY b.place DESC LIMIT 1;
+
+-- The relays for which events from before $2 are kept, and how many.
+-- name: PURGE_KEPT :repeatable from 6
+SELECT r.name, e.count
+FROM scim.relay r
+CROSS JOIN LATERAL :relay_position p
+CROSS JOIN LATERAL (
+    SELECT count(*) FROM scim.event e
+    WHERE (e.transaction_id, e.sequence) > (p.transaction_id, p.sequence)
+      AND e.organization_id = coalesce(r.organization_id, e.organization_id)
+      AND e.organization_id = coalesce($1::uuid, e.organization_id)
+      AND e.occurred_at < $2::timestamptz) e
+WHERE e.count > 0
+ORDER BY r.name;
+
+
 -- Accounts and roles
 
 -- name: ROLE_COUNTS :repeatable

@@ -23,7 +23,8 @@ function whatHappened(entry) {
         'role:admin': t('Made ADMIN'), 'role:user': t('Made USER'), 'role:guest': t('Downgraded to GUEST'),
         'account:eligible': t('Made eligible'), 'provisioning:enable': t('Provisioning switched on'),
         'provisioning:disable': t('Provisioning switched off'), 'token:generate': t('Token generated'),
-        'token:delete': t('Token deleted'),
+        'token:delete': t('Token deleted'), 'organization:change': t('Organization changed'),
+        'organization:delete': t('Organization deleted'),
     };
     return badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : '');
 }

@@ -77,6 +77,8 @@ export default {
     'No activity yet.': 'まだ記録はありません。',
     'Older entries': '以前の記録',
     'Organization': '組織',
+    'Organization changed': '組織を変更',
+    'Organization deleted': '組織を削除',
     'Outcome': '結果',
     'Previous page': '前のページ',
     'Provisioned Managed Account': 'プロビジョニング済み管理対象アカウント',

@@ -45,6 +45,19 @@ static const scimctl_option_t org_url_options[] = {
     END
 };
 
+static const scimctl_option_t org_rename_options[] = {
+    VALUE(key, "key", "NEWKEY", 0, "its new key, in all its URLs"),
+    VALUE(name, "name", "NAME", 0, "its new name for people"),
+    END
+};
+
+static const scimctl_option_t org_domains_options[] = {
+    FLAG(none, "none", 0, "no domains: a userName may have any"),
+    END
+};
+
+static const scimctl_option_t org_delete_options[] = { YES, END };
+
 static const scimctl_option_t token_generate_options[] = {
     VALUE(issuer, "issuer", "USERNAME", SCIMCTL_REQUIRED,
           "the active ADMIN in whose name it is generated"),
@@ -133,6 +146,18 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_org_url, SCIMCTL_NEEDS_TABLES,
       "Print its SCIM URL, for the identity provider.",
       "org url acme --base https://scim.example.com/scim" },
+    { "org", "rename", "KEY", org_rename_options,
+      scimctl_org_rename, SCIMCTL_NEEDS_TABLES,
+      "Give it another name, or another key.",
+      "org rename acme --name \"Acme Ltd\"" },
+    { "org", "domains", "KEY [DOMAIN]...", org_domains_options,
+      scimctl_org_domains, SCIMCTL_NEEDS_TABLES,
+      "Set its verified e-mail domains.",
+      "org domains acme example.com example.org" },
+    { "org", "delete", "KEY", org_delete_options,
+      scimctl_org_delete, SCIMCTL_NEEDS_TABLES,
+      "Delete an organization with all that it has.",
+      "org delete acme" },
     { "token", "generate", "KEY", token_generate_options,
       scimctl_token_generate, SCIMCTL_NEEDS_TABLES,
       "Generate a SCIM token, and print it this once.",
@@ -213,6 +238,7 @@ const scimctl_word_t scimctl_words[] = {
     { "USERNAME|ID", "the userName or the id of an account" },
     { "GROUP", "a group: its id, externalId:VALUE, or its name in any case" },
     { "TOKEN", "a token: its id, name or prefix, as token list shows them" },
+    { "DOMAIN", "a verified e-mail domain of the organization" },
     { "FILE", "the name of a file; - is standard input" },
     { "NAME", "the name of a relay, as relay list shows it" },
     { "COMMAND", "the words of a command, or only the first one" },

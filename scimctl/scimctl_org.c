@@ -21,13 +21,12 @@ static const scimctl_column_t organization_columns[] = {
 };
 
 /* Only this command counts the accounts: counting takes time. */
-scim_error_t *scimctl_org_show(scimctl_run_t *run)
+scim_error_t *scimctl_show_organization(scimctl_run_t *run, const char *key)
 {
-    const char *values[] = { run->arguments[0] };
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_SHOW,
-                         SCIM_VALUES(values)));
+                         1, &key));
     if (scim_rows_count(rows) == 0) {
         return scimctl_no_organization(run);
     }
@@ -35,23 +34,45 @@ scim_error_t *scimctl_org_show(scimctl_run_t *run)
     return NULL;
 }
 
-/* Refuse a domain that no userName could have. */
-static scim_error_t *check_domains(scimctl_run_t *run)
+scim_error_t *scimctl_org_show(scimctl_run_t *run)
+{
+    return scimctl_show_organization(run, run->arguments[0]);
+}
+
+scim_error_t *scimctl_check_domains(scimctl_run_t *run,
+                                    const apr_array_header_t *domains)
 {
     int i;
 
-    for (i = 0; i < run->options.domains->nelts; i++) {
-        const char *domain = APR_ARRAY_IDX(run->options.domains, i,
-                                           const char *);
+    for (i = 0; i < domains->nelts; i++) {
+        const char *domain = APR_ARRAY_IDX(domains, i, const char *);
 
         if (!scim_text_domain(run->pool, domain)) {
             return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                              "--domain: '%.120s' is not a domain name such as"
+                              "'%.120s' is not a domain name such as"
                               " example.com, without @ or blanks.",
                               domain);
         }
     }
     return NULL;
+}
+
+scim_error_t *scimctl_check_name(scimctl_run_t *run)
+{
+    const char *flaw = run->options.name
+        ? scim_text_flaw(run->pool, run->options.name, SCIM_TEXT_NAME) : NULL;
+
+    return flaw ? scim_error(run->pool, SCIM_E_INVALID_VALUE, "The name %s.",
+                             flaw)
+                : NULL;
+}
+
+scim_error_t *scimctl_refused_organization(scimctl_run_t *run)
+{
+    return scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                      "The key must be 1 to 63 lower-case letters, digits"
+                      " and hyphens, because it is part of the SCIM URL;"
+                      " the name must not be longer than 200 characters.");
 }
 
 scim_error_t *scimctl_org_add(scimctl_run_t *run)
@@ -61,23 +82,15 @@ scim_error_t *scimctl_org_add(scimctl_run_t *run)
         run->options.name ? run->options.name : run->arguments[0],
         scim_db_array(run->pool, run->options.domains)
     };
-    const char *flaw = run->options.name
-        ? scim_text_flaw(run->pool, run->options.name, SCIM_TEXT_NAME) : NULL;
     scim_error_t *error;
     scim_rows_t *rows;
 
-    if (flaw) {
-        return scim_error(run->pool, SCIM_E_INVALID_VALUE, "The name %s.",
-                          flaw);
-    }
-    SCIM_ERR(check_domains(run));
+    SCIM_ERR(scimctl_check_name(run));
+    SCIM_ERR(scimctl_check_domains(run, run->options.domains));
     error = scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_INSERT,
                         SCIM_VALUES(values));
     if (error && error->kind == SCIM_E_INVALID_VALUE) {
-        return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                          "The key must be 1 to 63 lower-case letters, digits"
-                          " and hyphens, because it is part of the SCIM URL;"
-                          " the name must not be longer than 200 characters.");
+        return scimctl_refused_organization(run);
     }
     SCIM_ERR(error);
     if (scim_rows_count(rows) == 0) {

@@ -27,12 +27,23 @@ scim_error_t *scimctl_no_organization(scimctl_run_t *run)
                       " shows all organizations.", run->arguments[0]);
 }
 
+scim_principal_t *scimctl_operator(apr_pool_t *pool)
+{
+    const struct passwd *user = getpwuid(getuid());
+    scim_principal_t *principal = apr_pcalloc(pool, sizeof(*principal));
+
+    principal->enabled = 1;
+    principal->actor_kind = "operator";
+    principal->actor_name = apr_psprintf(pool, "scimctl (%s)",
+                                         user ? user->pw_name : "?");
+    return principal;
+}
+
 scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
                                           scimctl_run_t *run)
 {
     const char *values[] = { run->arguments[0] };
-    const struct passwd *user = getpwuid(getuid());
-    scim_principal_t *principal = apr_pcalloc(run->pool, sizeof(*principal));
+    scim_principal_t *principal = scimctl_operator(run->pool);
 
     SCIM_ERR(scim_db_run(rows, run->call.db, SCIM_SQL_ORGANIZATION_BY_KEY,
                          SCIM_VALUES(values)));
@@ -43,10 +54,6 @@ scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
     principal->organization_key = scim_rows_value(*rows, 0, 1);
     principal->domains = scim_rows_value(*rows, 0, 4);
     principal->has_groups = !scim_db_outdated(run->call.db);
-    principal->enabled = 1;
-    principal->actor_kind = "operator";
-    principal->actor_name = apr_psprintf(run->pool, "scimctl (%s)",
-                                         user ? user->pw_name : "?");
     run->call.principal = principal;
     return NULL;
 }

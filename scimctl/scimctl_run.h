@@ -23,6 +23,8 @@ typedef struct {
     int dry_run;
     int follow;
     int yes;
+    int none;
+    const char *key;
     const char *older_than;
     const char *name;
     const char *issuer;
@@ -57,6 +59,9 @@ typedef scim_error_t *scimctl_command_fn(scimctl_run_t *run);
  * argument names; *rows is its row.  SCIM_E_NOT_FOUND if there is none. */
 scim_error_t *scimctl_choose_organization(scim_rows_t **rows,
                                           scimctl_run_t *run) SCIM_CHECKED;
+
+/* The operator, as the one who acts. */
+scim_principal_t *scimctl_operator(apr_pool_t *pool);
 
 /* SCIM_E_NOT_FOUND: the first argument names no organization. */
 scim_error_t *scimctl_no_organization(scimctl_run_t *run) SCIM_CHECKED;
@@ -103,6 +108,20 @@ void scimctl_say_went_back(const scim_feed_position_t *from);
  * scim_feed_reader_t. */
 void scimctl_say_waiting(void *baton, const scim_error_t *error);
 
+/* Print the organization with this key. */
+scim_error_t *scimctl_show_organization(scimctl_run_t *run, const char *key)
+    SCIM_CHECKED;
+
+/* Refuse a domain that no userName could have, and a --name that nobody can
+ * read. */
+scim_error_t *scimctl_check_domains(scimctl_run_t *run,
+                                    const apr_array_header_t *domains)
+    SCIM_CHECKED;
+scim_error_t *scimctl_check_name(scimctl_run_t *run) SCIM_CHECKED;
+
+/* The error for a key or a name that the database refuses. */
+scim_error_t *scimctl_refused_organization(scimctl_run_t *run);
+
 scimctl_command_fn scimctl_help;            /* help */
 scimctl_command_fn scimctl_org_add;
 scimctl_command_fn scimctl_org_list;
@@ -110,6 +129,9 @@ scimctl_command_fn scimctl_org_show;
 scimctl_command_fn scimctl_org_enable;
 scimctl_command_fn scimctl_org_disable;
 scimctl_command_fn scimctl_org_url;
+scimctl_command_fn scimctl_org_rename;
+scimctl_command_fn scimctl_org_domains;
+scimctl_command_fn scimctl_org_delete;
 scimctl_command_fn scimctl_token_generate;
 scimctl_command_fn scimctl_token_list;
 scimctl_command_fn scimctl_token_delete;

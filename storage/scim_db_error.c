@@ -51,6 +51,8 @@ static const struct {
       "Another account of this organization has this userName already." },
     { "23505", "user_group_display_name_unique", SCIM_E_UNIQUENESS,
       "Another group of this organization has this displayName already." },
+    { "23505", "organization_key_key", SCIM_E_UNIQUENESS,
+      "Another organization has this key already." },
     { "23505", NULL, SCIM_E_INTERNAL, NULL },
     { "22", NULL, SCIM_E_INVALID_VALUE,
       "A value cannot be stored or compared as sent." },

@@ -220,6 +220,102 @@ event AS (:own_event(switched,
     $3, $4, $5, '{}'::jsonb))
 SELECT organization_id FROM switched;
 
+-- What events say of the row of an organization.
+-- fragment: organization_data(o)
+jsonb_build_object('key', :o.key, 'name', :o.name,
+                   'domains', to_jsonb(:o.domains))
+
+-- NULL leaves key $2, name $3 and domains $4 as they are.
+-- name: ORGANIZATION_CHANGE
+WITH old AS (
+    SELECT o.*, coalesce($2, o.key) AS new_key, coalesce($3, o.name) AS new_name,
+           coalesce(lower($4)::text[], o.domains) AS new_domains
+    FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
+),
+changed AS (
+    UPDATE scim.organization o
+    SET key = old.new_key, name = old.new_name, domains = old.new_domains
+    FROM old
+    WHERE o.id = old.id
+      AND (old.key, old.name, old.domains)
+          <> (old.new_key, old.new_name, old.new_domains)
+    RETURNING o.id, :organization_data(old) AS before,
+              :organization_data(o) AS after
+),
+event AS (
+    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                            actor_name, attributes, data)
+    SELECT c.id, 'urn:mod_scim:event:organization:change', $5, $6::uuid, $7,
+           ARRAY(SELECT n.name FROM jsonb_object_keys(c.after) n(name)
+                 WHERE c.before -> n.name <> c.after -> n.name
+                 ORDER BY n.name),
+           jsonb_build_object('before', c.before, 'after', c.after)
+    FROM changed c
+)
+SELECT id FROM changed;
+
+-- fragment: rows_in(relation)
+(SELECT count(*) FROM scim.:relation r WHERE r.organization_id = $1::uuid)
+
+-- name: ORGANIZATION_CONTENTS :repeatable from 6
+SELECT :rows_in(account), :rows_in(user_group), :rows_in(token),
+       :rows_in(event);
+
+-- An organization is deleted in batches, so that no lock is held for long, and
+-- its row last, so that it can be done again after an interruption.
+-- fragment: delete_some(relation)
+WITH gone AS (
+    DELETE FROM scim.:relation r
+    WHERE r.ctid = ANY (ARRAY(SELECT b.ctid FROM scim.:relation b
+                              WHERE b.organization_id = $1::uuid LIMIT 5000))
+    RETURNING true
+)
+SELECT count(*) FROM gone
+
+-- name: DELETE_TOKENS
+:delete_some(token);
+
+-- name: DELETE_MEMBERSHIPS from 6
+:delete_some(membership);
+
+-- name: DELETE_SUBGROUPS from 6
+:delete_some(subgroup);
+
+-- name: DELETE_GROUPS from 6
+:delete_some(user_group);
+
+-- name: DELETE_ACCOUNTS
+:delete_some(account);
+
+-- name: DELETE_REFUSALS
+:delete_some(refusal);
+
+-- name: DELETE_EVENTS
+:delete_some(event);
+
+-- One session at a time, or the other one's rows would be taken for deleted.
+-- name: DELETE_BEGIN
+SELECT pg_advisory_lock(hashtextextended('mod_scim deletion ' || $1, 0));
+
+-- The event of it is all that remains, for readers of all organizations.
+-- name: ORGANIZATION_DELETE from 6
+WITH relays AS (
+    DELETE FROM scim.relay WHERE organization_id = $1::uuid
+),
+gone AS (
+    DELETE FROM scim.organization WHERE id = $1::uuid
+    RETURNING *
+),
+event AS (
+    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                            actor_name, data)
+    SELECT g.id, 'urn:mod_scim:event:organization:delete', $2, $3::uuid, $4,
+           jsonb_build_object('before', :organization_data(g),
+                              'after', '{}'::jsonb)
+    FROM gone g
+)
+SELECT id FROM gone;
+
 
 -- Activity: changes and refusals
 
@@ -801,7 +897,8 @@ LEFT JOIN LATERAL (SELECT * FROM scim.user_group g
 SELECT p.went_back, p.transaction_id, p.sequence,
        e.history, e.transaction_id, e.sequence, :event_id,
        jsonb_build_object(
-           'id', :event_id, 'sequence', e.sequence, 'organization', o.key,
+           'id', :event_id, 'sequence', e.sequence,
+           'organization', coalesce(o.key, e.data #>> '{before,key}'),
            'version', e.version,
            'externalId', coalesce(a.external_id, g.external_id,
                                   e.data #>> '{after,externalId}',

@@ -738,11 +738,11 @@ REVOKE ALL ON FUNCTION scim.account_keep_token_issuer() FROM PUBLIC;
 COMMENT ON FUNCTION scim.account_keep_token_issuer() IS 'The issuer of a valid token stays an active ADMIN (SQLSTATE SC001)';
 
 -- FOR SHARE holds off a concurrent demotion until the token is visible.  A token
--- that an UPDATE leaves expired gives no access.
+-- that has expired gives no access: it may be imported, too.
 CREATE OR REPLACE FUNCTION scim.token_needs_admin() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.expires_at <= now() THEN
+    IF NEW.expires_at <= now() THEN
         RETURN NEW;
     END IF;
     PERFORM FROM scim.account a
@@ -1449,6 +1449,62 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION scim.feed(uuid, xid8, bigint, integer) IS 'The next events of the change feed after these two numbers of scim.feed_position; NULL as organization: all';
+
+-- What scimctl org import adds, it has checked only for its form, so whatever
+-- requests and readers rely on must be checked here: a time or a number that cannot
+-- be printed would stop them.
+CREATE OR REPLACE FUNCTION scim.is_importable(e scim.event) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN (e).history >= 0 AND jsonb_typeof((e).data) = 'object'
+       AND NOT jsonb_path_exists((e).data, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")')
+       AND NOT jsonb_path_exists((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed").value.type() ? (@ != "array")')
+       AND NOT EXISTS (SELECT FROM jsonb_path_query((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed").value[*]') member(id)
+                       WHERE (id #>> '{}' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') IS NOT TRUE);
+COMMENT ON FUNCTION scim.is_importable(scim.event) IS 'Whether the change feed and the activity can show this event';
+
+-- Events become past ones, as after a restore: readers of other organizations do not
+-- get them, and those who have read some of them in the other database continue
+-- there.  Before histories were told apart, each had 0: it is one of its own here, so
+-- that the ids of events stay unique.
+CREATE OR REPLACE FUNCTION scim.past_events(organization uuid, events jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
+    RETURN (SELECT jsonb_agg(e || jsonb_build_object(
+                'transaction_id', '0',
+                'restored_transaction_id', coalesce(nullif(e -> 'restored_transaction_id', 'null'), e -> 'transaction_id'),
+                'history', CASE WHEN e ->> 'history' = '0' THEN to_jsonb(hashtextextended(organization::text, 0) & 9223372036854775807)
+                           ELSE e -> 'history' END))
+            FROM jsonb_array_elements(events) e);
+COMMENT ON FUNCTION scim.past_events(uuid, jsonb) IS 'Events of another database as events of the past of this one';
+
+-- The rows keep ids, versions and times; sequences leave room for those of this
+-- database.  Columns are not listed, so that new ones are imported, too.
+CREATE OR REPLACE FUNCTION scim.import_rows(organization uuid, relation text, lines jsonb) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    target CONSTANT regclass := 'scim.' || quote_ident(relation);
+    given CONSTANT jsonb := (SELECT jsonb_agg(l -> relation) FROM jsonb_array_elements(lines) l);
+    names text;
+    rules text;
+    imported bigint;
+BEGIN
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
+           string_agg(CASE WHEN a.atttypid = 'timestamptz'::regtype THEN format('(r.%I BETWEEN ''0001-01-01Z'' AND ''9999-12-31Z'') IS NOT FALSE', a.attname)
+                           WHEN a.attname IN ('version', 'sequence') THEN format('(r.%I BETWEEN 1 AND 1000000000000000) IS NOT FALSE', a.attname) END, ' AND ')
+           || CASE relation WHEN 'event' THEN ' AND scim.is_importable(r)' ELSE '' END
+    INTO names, rules
+    FROM pg_attribute a
+    WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND a.attname <> 'organization_id';
+    EXECUTE format('INSERT INTO %1$s (organization_id, %2$s) OVERRIDING SYSTEM VALUE'
+                   ' SELECT $1, %2$s FROM jsonb_populate_recordset(NULL::%1$s, $2) r WHERE %3$s', target, names, rules)
+    USING organization, CASE relation WHEN 'event' THEN scim.past_events(organization, given) ELSE given END;
+    GET DIAGNOSTICS imported = ROW_COUNT;
+    IF imported <> jsonb_array_length(given) THEN
+        RAISE EXCEPTION 'a time is not between the years 1 and 9999, a version or sequence not between 1 and 10^15, or an event has data that cannot be shown'
+            USING ERRCODE = 'check_violation', TABLE = relation, SCHEMA = 'scim', CONSTRAINT = relation || '_import';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION scim.import_rows(uuid, text, jsonb) IS 'Adds rows of an organization from another database: lines is a list of objects {"RELATION": ROW}, such as scimctl org export writes';
 
 -- Upgrade to version 5: keys are case-folded, not lower-cased.  ASCII text keeps
 -- its key.  This is not done in batches: between two of them some keys would be of

@@ -24,7 +24,7 @@ function whatHappened(entry) {
         'account:eligible': t('Made eligible'), 'provisioning:enable': t('Provisioning switched on'),
         'provisioning:disable': t('Provisioning switched off'), 'token:generate': t('Token generated'),
         'token:delete': t('Token deleted'), 'organization:change': t('Organization changed'),
-        'organization:delete': t('Organization deleted'),
+        'organization:import': t('Organization imported'), 'organization:delete': t('Organization deleted'),
     };
     return badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : '');
 }

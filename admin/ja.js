@@ -79,6 +79,7 @@ export default {
     'Organization': '組織',
     'Organization changed': '組織を変更',
     'Organization deleted': '組織を削除',
+    'Organization imported': '組織をインポート',
     'Outcome': '結果',
     'Previous page': '前のページ',
     'Provisioned Managed Account': 'プロビジョニング済み管理対象アカウント',

@@ -58,6 +58,11 @@ static const scimctl_option_t org_domains_options[] = {
 
 static const scimctl_option_t org_delete_options[] = { YES, END };
 
+static const scimctl_option_t org_import_options[] = {
+    VALUE(key, "key", "NEWKEY", 0, "its key here; otherwise that in the file"),
+    END
+};
+
 static const scimctl_option_t token_generate_options[] = {
     VALUE(issuer, "issuer", "USERNAME", SCIMCTL_REQUIRED,
           "the active ADMIN in whose name it is generated"),
@@ -158,6 +163,14 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_org_delete, SCIMCTL_NEEDS_TABLES,
       "Delete an organization with all that it has.",
       "org delete acme" },
+    { "org", "export", "KEY", NULL,
+      scimctl_org_export, SCIMCTL_NEEDS_TABLES,
+      "Write an organization, with all that it has, to standard output.",
+      "org export acme > acme.jsonl" },
+    { "org", "import", "", org_import_options,
+      scimctl_org_import, SCIMCTL_NEEDS_TABLES,
+      "Read an organization of another database from standard input.",
+      "org import < acme.jsonl" },
     { "token", "generate", "KEY", token_generate_options,
       scimctl_token_generate, SCIMCTL_NEEDS_TABLES,
       "Generate a SCIM token, and print it this once.",

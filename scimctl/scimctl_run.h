@@ -132,6 +132,8 @@ scimctl_command_fn scimctl_org_url;
 scimctl_command_fn scimctl_org_rename;
 scimctl_command_fn scimctl_org_domains;
 scimctl_command_fn scimctl_org_delete;
+scimctl_command_fn scimctl_org_export;
+scimctl_command_fn scimctl_org_import;
 scimctl_command_fn scimctl_token_generate;
 scimctl_command_fn scimctl_token_list;
 scimctl_command_fn scimctl_token_delete;

@@ -176,6 +176,40 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
     return perform_execution(rows, db, &what);
 }
 
+static scim_error_t *take_one(scim_db_t *db, const PGresult *result,
+                              scim_db_take_fn *take, void *baton)
+{
+    if (PQresultStatus(result) == PGRES_SINGLE_TUPLE) {
+        return take(baton, PQgetvalue(result, 0, 0));
+    }
+    return scim_db_succeeded(result) ? NULL : scim_db_error(db, result);
+}
+
+scim_error_t *scim_db_each(scim_db_t *db, scim_statement_e statement,
+                           int count, const char *const *values,
+                           scim_db_take_fn *take, void *baton)
+{
+    scim_error_t *error = NULL;
+    PGresult *result;
+
+    SCIM_ERR(scim_statement_check(statement, count, db->pool));
+    if (!scim_db_set_up(db)
+        || !PQsendQueryParams(db->connection, scim_statement(statement)->text,
+                              count, NULL, values, NULL, NULL, 0)
+        || !PQsetSingleRowMode(db->connection)) {
+        return scim_db_lost(db);
+    }
+    while (scim_wait_until_ready(db->connection, db->patience)
+           && (result = PQgetResult(db->connection)) != NULL) {
+        if (!error) {
+            error = take_one(db, result, take, baton);
+        }
+        PQclear(result);
+    }
+    return error || PQstatus(db->connection) == CONNECTION_OK
+           ? error : scim_db_lost(db);
+}
+
 /* PgBouncer releases a session after its first transaction, and its clients
  * then wait for ever for the other answers of a pipeline (1.18). */
 int scim_db_has_pipeline(const scim_db_t *db)
@@ -288,6 +322,11 @@ static scim_error_t *command(scim_db_t *db, const char *text, int repeatable)
 scim_error_t *scim_db_begin(scim_db_t *db)
 {
     return command(db, "BEGIN", 0);
+}
+
+scim_error_t *scim_db_begin_snapshot(scim_db_t *db)
+{
+    return command(db, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", 0);
 }
 
 scim_error_t *scim_db_commit(scim_db_t *db)

@@ -141,6 +141,18 @@ scim_error_t *scim_db_outdated(const scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_begin(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
 
+/* The same, read only, with the rows as they are now for all its statements.
+ * It holds up neither writers nor the change feed. */
+scim_error_t *scim_db_begin_snapshot(scim_db_t *db) SCIM_CHECKED;
+
+/* Run a statement of the table, and give take the first column of each row
+ * while the next ones are still under way: memory does not depend on how many
+ * there are.  An error of take is returned after the last row. */
+typedef scim_error_t *scim_db_take_fn(void *baton, const char *value);
+scim_error_t *scim_db_each(scim_db_t *db, scim_statement_e statement,
+                           int count, const char *const *values,
+                           scim_db_take_fn *take, void *baton) SCIM_CHECKED;
+
 /* Run one statement many times, each time in a transaction of its own, without
  * waiting for each answer before the next is sent: begin, send each, receive
  * each in the same order, end.  No other statement may run in between.  A sent

@@ -53,6 +53,8 @@ static const struct {
       "Another group of this organization has this displayName already." },
     { "23505", "organization_key_key", SCIM_E_UNIQUENESS,
       "Another organization has this key already." },
+    { "23505", "organization_pkey", SCIM_E_UNIQUENESS,
+      "This organization is in the database already." },
     { "23505", NULL, SCIM_E_INTERNAL, NULL },
     { "22", NULL, SCIM_E_INVALID_VALUE,
       "A value cannot be stored or compared as sent." },

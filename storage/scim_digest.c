@@ -30,3 +30,35 @@ const char *scim_digest_hex(const char *text, apr_size_t bytes,
     }
     return apr_pescape_hex(pool, hash, bytes, 0);
 }
+
+static apr_status_t free_digest(void *data)
+{
+    EVP_MD_CTX_free(data);
+    return APR_SUCCESS;
+}
+
+scim_digest_t *scim_digest_begin(apr_pool_t *pool)
+{
+    scim_digest_t *digest = EVP_MD_CTX_new();
+
+    apr_pool_cleanup_register(pool, digest, free_digest,
+                              apr_pool_cleanup_null);
+    return CRYPTO_THREAD_run_once(&once, fetch) && digest
+           && EVP_DigestInit_ex(digest, sha256, NULL) ? digest : NULL;
+}
+
+void scim_digest_add(scim_digest_t *digest, const char *text,
+                     apr_size_t length)
+{
+    if (digest) {
+        EVP_DigestUpdate(digest, text, length);
+    }
+}
+
+const char *scim_digest_end(scim_digest_t *digest, apr_pool_t *pool)
+{
+    unsigned char hash[EVP_MAX_MD_SIZE];
+
+    return digest && EVP_DigestFinal_ex(digest, hash, NULL)
+           ? apr_pescape_hex(pool, hash, SCIM_DIGEST_BYTES, 0) : NULL;
+}

@@ -317,6 +317,92 @@ event AS (
 SELECT id FROM gone;
 
 
+-- Organizations, written to a file and read from one (scimctl_transfer.c)
+
+-- In this transaction, a value has the same text in every database.
+-- name: TRANSFER_BEGIN :repeatable
+SELECT (SELECT max(version) FROM scim.schema_version),
+       to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+       set_config('TimeZone', 'UTC', true),
+       set_config('bytea_output', 'hex', true);
+
+-- What the other database makes itself is left out: keys for comparison, and the
+-- secret of cursors.
+-- fragment: exported(name, row)
+jsonb_build_object(:name, to_jsonb(:row) - ARRAY['organization_id',
+    'user_name_key', 'display_name_key', 'cursor_key', 'has_groups'])
+
+-- fragment: exported_rows(name, relation, order)
+SELECT :exported(:name, r) FROM scim.:relation r
+WHERE r.organization_id = $1::uuid
+ORDER BY :order
+
+-- name: EXPORT_ORGANIZATION :repeatable
+SELECT :exported('organization', o) FROM scim.organization o
+WHERE o.id = $1::uuid;
+
+-- name: EXPORT_ACCOUNTS :repeatable
+:exported_rows('account', account, r.id);
+
+-- name: EXPORT_GROUPS :repeatable from 6
+:exported_rows('user_group', user_group, r.id);
+
+-- name: EXPORT_MEMBERSHIPS :repeatable from 6
+:exported_rows('membership', membership, r.group_id, r.account_id);
+
+-- name: EXPORT_SUBGROUPS :repeatable from 6
+:exported_rows('subgroup', subgroup, r.group_id, r.child_id);
+
+-- name: EXPORT_TOKENS :repeatable
+:exported_rows('token', token, r.id);
+
+-- name: EXPORT_EVENTS :repeatable
+:exported_rows('event', event, r.sequence);
+
+-- name: EXPORT_REFUSALS :repeatable
+:exported_rows('refusal', refusal, r.sequence);
+
+-- The event of a deletion of this organization here goes: the organization is
+-- back.  $2: another key.
+-- name: IMPORT_ORGANIZATION
+WITH given AS (
+    SELECT r.* FROM jsonb_populate_record(NULL::scim.organization,
+                                          $1::jsonb -> 'organization') r
+),
+gone AS (
+    DELETE FROM scim.event e USING given g WHERE e.organization_id = g.id
+)
+INSERT INTO scim.organization (id, key, name, provisioning_enabled, domains,
+                               created_at)
+SELECT g.id, coalesce($2, g.key), g.name, g.provisioning_enabled, g.domains,
+       g.created_at
+FROM given g
+WHERE g.created_at BETWEEN '0001-01-01Z' AND '9999-12-31Z'
+RETURNING id, key;
+
+-- name: IMPORT_ROWS from 6
+SELECT scim.import_rows($1::uuid, $2, $3::jsonb);
+
+-- Later events have higher numbers than those that were imported.  Others may
+-- draw numbers between the look at the last one and setval: hence the gap.
+-- name: IMPORT_END
+WITH last AS (
+    SELECT greatest((SELECT max(e.sequence) FROM scim.event e
+                     WHERE e.organization_id = $1::uuid),
+                    (SELECT max(r.sequence) FROM scim.refusal r
+                     WHERE r.organization_id = $1::uuid)) AS sequence
+),
+raised AS MATERIALIZED (
+    SELECT setval('scim.event_sequence_seq', l.sequence + 1000000)
+    FROM last l, scim.event_sequence_seq q
+    WHERE l.sequence >= q.last_value
+)
+INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                        actor_name)
+SELECT $1::uuid, 'urn:mod_scim:event:organization:import', $2, $3::uuid, $4
+FROM (SELECT count(*) FROM raised) r;
+
+
 -- Activity: changes and refusals
 
 -- Before version 6, all events and refusals were of accounts or organizations.
@@ -926,7 +1012,7 @@ FROM scim.organization o
 CROSS JOIN LATERAL (SELECT * FROM :event_rows e
                     WHERE e.organization_id = o.id AND e.sequence <= $1::bigint
                     ORDER BY e.sequence DESC LIMIT 1) e
-ORDER BY e.sequence DESC LIMIT 1;
+ORDER BY e.sequence DESC, e.transaction_id DESC LIMIT 1;
 
 -- name: FEED_POSITION_IN_ORGANIZATION :repeatable
 SELECT e.history, e.transaction_id, e.sequence
@@ -1065,6 +1151,7 @@ CROSS JOIN LATERAL (
           LIMIT 100000) e) lag
 ORDER BY r.name;
 
+-- Events that were imported may have the number of another one, but they are past.
 -- name: RELAY_SKIP from 6
 UPDATE scim.relay r
 SET history = e.history, transaction_id = e.transaction_id,
@@ -1074,7 +1161,8 @@ FROM (SELECT e.*, o.key
       FROM scim.relay r
       CROSS JOIN scim.organization o
       JOIN scim.event e ON e.organization_id = o.id AND e.sequence = r.refused
-      WHERE r.name = $1) e
+      WHERE r.name = $1 AND coalesce(r.organization_id, o.id) = o.id
+      ORDER BY e.transaction_id DESC LIMIT 1) e
 WHERE r.name = $1 AND r.refused = e.sequence
 RETURNING e.sequence, e.key, e.kind,
           scim.resource_type(e.resource_type, e.account_id),

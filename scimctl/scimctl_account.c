@@ -66,6 +66,7 @@ scim_error_t *scimctl_account_list(scimctl_run_t *run)
     SCIM_ERR(scimctl_number(&page.start_index, run, run->options.start, 1));
     SCIM_ERR(scimctl_number(&page.count, run, run->options.count, 100));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
+    run->call.rules.strict = 1;        /* a value without quotes is an error */
     SCIM_ERR(scim_users.list(&list, &run->call, &page));
     warn_of_left_out(run);
     if (run->options.json) {

@@ -216,6 +216,7 @@ is_deeply [map { $_->{id} } @{ json('token', 'list', $key) }], \@others, 'the ot
 is_deeply [map { $_->{userName} } @{ json('account', 'list', $key, '--filter', 'roles.value eq "admin"') }], ['admin@example.com'],
     'account list --filter';
 is scalar @{ json('account', 'list', $key, '--count', '1', '--start', '2') }, 1, 'account list --start --count';
+refused(qr/filter.*double quotes/, 'a filter with a value that is not quoted', 'account', 'list', $key, '--filter', 'userName eq foo');
 refused(qr/filter/i, 'a bad filter', 'account', 'list', $key, '--filter', 'userName xx "a"');
 refused(qr/not a number/, "--count $_", 'account', 'list', $key, '--count', $_) for '0', 'x', '-1';
 ($status, $out) = scimctl('account', 'show', $key, 'own@example.org');

@@ -56,7 +56,7 @@ SKIP: {
 # On Debian's layout
 my ($modules, $available) = map { content('Makefile') =~ /^$_ = (\S+)$/m } qw(moduledir modsavailabledir);
 SKIP: {
-    skip 'httpd has no mods-available here', 17 if $available eq 'no';
+    skip 'httpd has no mods-available here', 18 if $available eq 'no';
     my ($load, $conf) = map { "$root$available/scim.$_" } qw(load conf);
     like make('install', "DESTDIR=$root"), qr/^mod_scim is installed; a2enmod scim enables it$/m,
         'make install says how to enable the module';
@@ -65,6 +65,10 @@ SKIP: {
     is_deeply [grep { !/^\s*(?:#|$)/ } split /\n/, content($conf)], ['<IfModule scim_module>', '</IfModule>'],
         'scim.conf as installed sets nothing';
     ok -e "$root$modules/mod_scim.so", 'and the module is there';
+
+    is_deeply [map { s{.*/share/}{}r } grep { m{/man/|bash-completion} } @{ installed() }],
+        ['bash-completion/completions/scimctl.bash', 'man/man1/scimctl.1', 'man/man7/mod_scim.7'],
+        'the manual pages and the completion are there';
 
     write_file($conf, "# mine\n");
     write_file($load, "# old\n");

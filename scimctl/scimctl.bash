@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion of scimctl for bash; script/manual makes this file.
+
+_scimctl()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+    local words=() names='' options='' files='' i=0
+    COMPREPLY=()
+
+    # The words of the command; bash divides --name=value at "=".
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --db|--name|--domain|--base|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--after|--url|--secret-file)
+            ((i++))
+            [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
+        -* | =) ;;
+        help) [[ ${#words[@]} -eq 0 ]] || words+=(help) ;;
+        *) words+=("${COMP_WORDS[i]}") ;;
+        esac
+    done
+    if [[ $cur == = ]]; then
+        cur=''
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD-2]}
+    fi
+    case $prev in
+    --secret-file)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return ;;
+    --db|--name|--domain|--base|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--after|--url|--secret-file)
+        return ;;
+    esac
+
+    case ${words[0]-} in
+    org) names='add list show enable disable url' ;;
+    token) names='generate list delete' ;;
+    account) names='list show import eligible' ;;
+    group) names='list show members delete' ;;
+    activity) names='list' ;;
+    relay) names='list skip' ;;
+    esac
+    case "${words[0]-} ${words[1]-}" in
+    'org add') options='--name= --domain=' ;;
+    'org list') options='' ;;
+    'org show') options='' ;;
+    'org enable') options='' ;;
+    'org disable') options='' ;;
+    'org url') options='--base=' ;;
+    'token generate') options='--issuer= --name= --days= --expires=' ;;
+    'token list') options='' ;;
+    'token delete') options='' ;;
+    'account list') options='--filter= --start= --count=' ;;
+    'account show') options='' ;;
+    'account import') options='--dry-run' files=3 ;;
+    'account eligible') options='' ;;
+    'group list') options='--name= --count=' ;;
+    'group show') options='' ;;
+    'group members') options='--count=' ;;
+    'group delete') options='--yes' ;;
+    'activity list') options='--account= --outcome= --count= --follow' ;;
+    'relay list') options='' ;;
+    'relay skip') options='' ;;
+    'events '*) options='--follow --after=' ;;
+    'relay '*) options='--url= --secret-file= --name= --after=' ;;
+    'help '*) options='' ;;
+    esac
+    if [[ $cur == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options --db= --json --help --version" -- "$cur")
+        [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
+    elif [[ ${#words[@]} -eq 0 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W 'org token account group activity events relay help' -- "$cur")
+    elif [[ ${#words[@]} -eq 1 && -n $names ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
+    elif [[ ${#words[@]} -eq ${files:-0} ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    fi
+}
+complete -F _scimctl scimctl

@@ -123,6 +123,9 @@ static cJSON *json_cell(const scim_rows_t *rows, int row,
 {
     const char *text = scim_rows_value(rows, row, c->column);
 
+    if (!text) {
+        return cJSON_CreateNull();
+    }
     switch (c->as) {
     case SCIMCTL_BOOLEAN:
         return cJSON_CreateBool(scim_rows_true(rows, row, c->column));
@@ -151,9 +154,7 @@ cJSON *scimctl_row_json(const scim_rows_t *rows, int row,
     const scimctl_column_t *c;
 
     for (c = columns; c->head; c++) {
-        if (scim_rows_value(rows, row, c->column)) {
-            scim_json_put(object, c->name, json_cell(rows, row, c, pool));
-        }
+        scim_json_put(object, c->name, json_cell(rows, row, c, pool));
     }
     return object;
 }

@@ -50,7 +50,7 @@ void scimctl_print_json_text(const char *text);
 /* The same on standard error. */
 void scimctl_say_json(const cJSON *value, apr_pool_t *pool);
 
-/* A row as an object, the caller's; what is NULL has no member. */
+/* A row as an object, the caller's. */
 cJSON *scimctl_row_json(const scim_rows_t *rows, int row,
                         const scimctl_column_t *columns, apr_pool_t *pool);
 

@@ -17,6 +17,7 @@
 #define FIRST_LONG 256           /* above all letters */
 #define SHOWN "%.60s"            /* of what was typed */
 #define WORD_MAX 24              /* longer ones are not compared */
+#define NEAR 2                   /* letters that a typing error changes */
 
 /* An option as it was given. */
 typedef struct {
@@ -41,8 +42,7 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* How many letters have to be added, removed, replaced, or swapped with the
- * next to make b of a. */
+/* How many letters have to be added, removed or replaced to make b of a. */
 static int distance(const char *a, const char *b)
 {
     int d[WORD_MAX + 1][WORD_MAX + 1];
@@ -53,16 +53,9 @@ static int distance(const char *a, const char *b)
 
     for (i = 0; i <= la; i++) {
         for (j = 0; j <= lb; j++) {
-            if (i == 0 || j == 0) {
-                d[i][j] = i + j;
-                continue;
-            }
-            d[i][j] = least(least(d[i - 1][j], d[i][j - 1]) + 1,
-                            d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2]
-                && a[i - 2] == b[j - 1]) {
-                d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
-            }
+            d[i][j] = i == 0 || j == 0 ? i + j
+                : least(least(d[i - 1][j], d[i][j - 1]) + 1,
+                        d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
         }
     }
     return d[la][lb];
@@ -98,7 +91,7 @@ static const char *option_like(const line_t *line, const char *typed,
     const scimctl_option_t *lists[] = { options, scimctl_common_options };
     const scimctl_option_t *o;
     const char *best = NULL;
-    int nearest = 3;
+    int nearest = NEAR + 1;
     int i;
 
     for (i = 0; i < 2; i++) {
@@ -115,7 +108,7 @@ static const char *command_like(const line_t *line, const char *typed,
 {
     const scimctl_command_t *c;
     const char *best = NULL;
-    int nearest = 3;
+    int nearest = NEAR + 1;
 
     for (c = scimctl_commands; c->group; c++) {
         if (!group) {

@@ -19,10 +19,11 @@ sub scimctl {
     return ($done->{status}, map { decode_utf8($_) } @$done{qw(out err)});
 }
 # What a terminal of 80 columns shows, with what was typed.
+my $columns = 80;
 sub on_terminal {
     my ($typed, @arguments) = @_;
     my $line = join ' ', map { "'$_'" } $program, @db, @arguments;
-    my $done = Scim::Process::run(['script', '-qec', "stty cols 80; $line", '/dev/null'], input => $typed);
+    my $done = Scim::Process::run(['script', '-qec', "stty cols $columns; $line", '/dev/null'], input => $typed);
     return decode_utf8($done->{out}) =~ s/\r//gr;
 }
 my @commands = @{ JSON::PP->new->decode(encode_utf8((scimctl('--json', 'help'))[1])) };
@@ -141,9 +142,18 @@ is_deeply [scalar @cells, $cells[5]], [7, '-'], 'an empty cell is "-"';
     cmp_ok $cells, '<=', 80, 'so that the line fits: kanji have two cells';
     cmp_ok $cells, '>', 76, 'and fills it';
     like $seen, qr/^USERNAME +DISPLAYNAME +ROLE +ACTIVE +ID/m, 'no head is';
+    $columns = 30;
+    like on_terminal('', 'account', 'list', $key), qr/^USERNAME  DISPLAYNAME  ROLE   ACTIVE  ID$/m, 'nor on a terminal that is too narrow';
     local $ENV{COLUMNS} = 200;
     like on_terminal('', 'account', 'list', $key), qr/^kanji\@example\.com +(?:山田){20}/m, 'COLUMNS comes before the width of the terminal';
 }
+
+# Of what is followed
+my $follower = Scim::Process->start([$program, @db, 'activity', 'list', $key, '--follow'], out => 'pipe');
+like $follower->line, qr/^TIME +ACTOR +ABOUT +WHAT +DETAIL$/, 'activity list --follow has heads';
+scimctl(@db, 'org', 'disable', $key);
+like $follower->line, qr/^\S+Z  scimctl \(\w+\)  -  +provisioning:disable  -$/, 'and keeps the columns apart';
+$follower->stop;
 
 # Questions before something is destroyed
 sub group { return (sql(q{INSERT INTO scim.user_group (organization_id, display_name) VALUES ($1, $2) RETURNING id}, $org->{id}, $_[0]))[0][0] }

@@ -8,10 +8,10 @@
 #include "scimctl/scimctl_command.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <apr_getopt.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #define FIRST_LONG 256           /* above all letters */
@@ -27,6 +27,7 @@ typedef struct {
 
 typedef struct {
     apr_pool_t *pool;
+    const char *program;
     apr_array_header_t *all;     /* of const scimctl_option_t *, possible */
     apr_array_header_t *given;   /* of given_t */
     const char *const *words;
@@ -162,13 +163,13 @@ static const apr_getopt_option_t *possible_options(line_t *line)
     return possible;
 }
 
-/* Takes apr_getopt's message, "PROGRAM: FLAW: OPTION". */
+/* Takes apr_getopt's message, "PROGRAM: FLAW: OPTION=VALUE". */
 static void complain(void *baton, const char *fmt, ...)
 {
     line_t *line = baton;
     va_list arguments;
     char *text;
-    char *end;
+    char *typed;
 
     if (line->flaw) {
         return;
@@ -176,10 +177,13 @@ static void complain(void *baton, const char *fmt, ...)
     va_start(arguments, fmt);
     text = apr_pvsprintf(line->pool, fmt, arguments);
     va_end(arguments);
-    text[strcspn(text, "=\n")] = '\0';
-    end = strrchr(text, ':');
-    line->typed = end ? end + 2 : text;
+    text += strlen(line->program) + strlen(": ");
+    typed = strstr(text, ": ");
+    *typed = '\0';
+    typed += strlen(": ");
+    typed[strcspn(typed, "=\n")] = '\0';
     line->flaw = text;
+    line->typed = typed;
 }
 
 /* apr_getopt_long takes a lone "-", which means standard input, for an option.
@@ -219,6 +223,7 @@ static void read_line(line_t *line, int argc, const char *const *argv)
 
     apr_getopt_init(&in, line->pool, argc, argv);
     in->interleave = 1;
+    line->program = apr_filepath_name_get(argv[0]);
     in->errfn = complain;
     in->errarg = line;
     while ((rv = next_option(in, &code, &value, possible)) != APR_EOF) {
@@ -236,44 +241,53 @@ static void read_line(line_t *line, int argc, const char *const *argv)
 
 /* Checking */
 
-static void take_option(scimctl_options_t *options, const given_t *given)
+static void take_option(scimctl_options_t *to, const scimctl_option_t *option,
+                        const char *value)
 {
-    void *field = (char *) options + given->option->field;
+    void *field = (char *) to + option->field;
 
-    if (!given->option->argument) {
+    if (!option->argument) {
         *(int *) field = 1;
     }
-    else if (given->option->use & SCIMCTL_REPEATED) {
-        APR_ARRAY_PUSH(*(apr_array_header_t **) field, const char *)
-            = given->value;
+    else if (option->use & SCIMCTL_REPEATED) {
+        APR_ARRAY_PUSH(*(apr_array_header_t **) field, const char *) = value;
     }
     else {
-        *(const char **) field = given->value;
+        *(const char **) field = value;
     }
 }
 
-/* Take the options that all commands have, or those of command.  A problem is
- * an option that it has not. */
-static const char *take_options(scimctl_run_t *run, const line_t *line,
-                                const scimctl_command_t *command)
+/* Take those that are among the options. */
+static void take_options(scimctl_options_t *to, const line_t *line,
+                         const scimctl_option_t *options)
 {
-    const given_t *given;
     int i;
 
     for (i = 0; i < line->given->nelts; i++) {
-        const char *name;
-        int is_common;
+        const given_t *given = &APR_ARRAY_IDX(line->given, i, given_t);
+        const scimctl_option_t *option
+            = scimctl_find_option(options, given->option->name);
 
-        given = &APR_ARRAY_IDX(line->given, i, given_t);
-        name = given->option->name;
-        is_common = scimctl_find_option(scimctl_common_options, name) != NULL;
-        if (command ? scimctl_find_option(command->options, name) != NULL
-                    : is_common) {
-            take_option(&run->options, given);
+        if (option) {
+            take_option(to, option, given->value);
         }
-        else if (command && !is_common) {
-            return apr_psprintf(run->pool, "%s has no option --%s%s",
-                                scimctl_command_name(command, run->pool),
+    }
+}
+
+/* An option that the command does not have, as a problem; or NULL. */
+static const char *foreign_option(const line_t *line,
+                                  const scimctl_command_t *command)
+{
+    int i;
+
+    for (i = 0; i < line->given->nelts; i++) {
+        const char *name
+            = APR_ARRAY_IDX(line->given, i, given_t).option->name;
+
+        if (!scimctl_find_option(scimctl_common_options, name)
+            && !scimctl_find_option(command->options, name)) {
+            return apr_psprintf(line->pool, "%s has no option --%s%s",
+                                scimctl_command_name(command, line->pool),
                                 name, option_like(line, name,
                                                   command->options));
         }
@@ -287,10 +301,10 @@ static const char *flaw_of_line(const line_t *line,
 {
     const char *typed = line->typed;
 
-    if (strstr(line->flaw, "missing argument")) {
+    if (strcmp(line->flaw, "missing argument") == 0) {
         return apr_psprintf(line->pool, SHOWN " needs a value.", typed);
     }
-    if (strstr(line->flaw, "erroneous argument")) {
+    if (strcmp(line->flaw, "erroneous argument") == 0) {
         return apr_psprintf(line->pool, SHOWN " takes no value.", typed);
     }
     if (typed[0] != '-') {
@@ -388,7 +402,7 @@ static const char *check_line(scimctl_run_t *run, const line_t *line,
                               const scimctl_command_t *command)
 {
     const char *problem = line->flaw ? flaw_of_line(line, command)
-                                     : take_options(run, line, command);
+                                     : foreign_option(line, command);
 
     problem = problem ? problem : check_arguments(run, command);
     return problem ? problem : check_options(line, command);
@@ -426,7 +440,8 @@ const scimctl_command_t *scimctl_parse(scimctl_run_t *run,
     line.given = apr_array_make(run->pool, 8, sizeof(given_t));
     read_line(&line, argc, argv);
     *topic = "";
-    *problem = take_options(run, &line, NULL);
+    *problem = NULL;
+    take_options(&run->options, &line, scimctl_common_options);
     command = scimctl_find_command(&named, line.count, line.words);
     if (!command || (run->options.help && command->run != scimctl_help)) {
         named = 0;
@@ -447,5 +462,6 @@ const scimctl_command_t *scimctl_parse(scimctl_run_t *run,
     }
     *topic = scimctl_command_name(command, run->pool);
     *problem = check_line(run, &line, command);
+    take_options(&run->options, &line, command->options);
     return *problem ? NULL : command;
 }

@@ -21,18 +21,22 @@
 
 #define EXIT_USAGE 2
 
-/* An error with --json. */
+/* What is said about an error, each NULL if there is nothing to say. */
+enum { DETAIL, CAUSE, ADVICE, TEXTS };
+static const char *const text_names[TEXTS] = { "detail", "cause", "advice" };
+
 static void say_error_json(apr_pool_t *pool, int status,
-                           const char *scim_type, const char *detail,
-                           const char *cause)
+                           const char *scim_type, const char *const *texts)
 {
     cJSON *object = scim_json_own(cJSON_CreateObject(), pool);
     cJSON *error = cJSON_AddObjectToObject(object, "error");
+    int i;
 
     scim_json_put(error, "status", cJSON_CreateNumber(status));
     scim_json_put_text(error, "scimType", scim_type);
-    scim_json_put_text(error, "detail", detail);
-    scim_json_put_text(error, "cause", cause);
+    for (i = 0; i < TEXTS; i++) {
+        scim_json_put_text(error, text_names[i], texts[i]);
+    }
     scimctl_say_json(object, pool);
 }
 
@@ -57,29 +61,24 @@ static const char *advice_on(const char *cause)
 static int explain(const scimctl_run_t *run, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
-    const char *detail = error->detail;
-    const char *cause = status >= 500 ? error->cause : NULL;
-    const char *advice = cause ? advice_on(cause) : NULL;
+    const char *texts[TEXTS] = { error->detail };
+    int i;
 
     if (error->kind == SCIM_E_UNFIT || error->kind == SCIM_E_OUTDATED) {
-        detail = apr_pstrcat(run->pool, error->cause, ".", NULL);
-        cause = advice = NULL;
+        texts[DETAIL] = apr_pstrcat(run->pool, error->cause, ".", NULL);
+    }
+    else if (error->cause && status >= 500) {
+        texts[CAUSE] = error->cause;
+        texts[ADVICE] = advice_on(error->cause);
     }
     if (run->options.json) {
-        if (advice) {
-            cause = apr_pstrcat(run->pool, cause, "; ", advice, NULL);
-        }
         say_error_json(run->pool, status, scim_error_type(error->kind),
-                       detail, cause);
+                       texts);
     }
-    else {
-        scimctl_say(run->pool, "scimctl: %s", detail);
-    }
-    if (cause && !run->options.json) {
-        scimctl_say(run->pool, "scimctl: %s", cause);
-    }
-    if (advice && !run->options.json) {
-        scimctl_say(run->pool, "scimctl: %s", advice);
+    for (i = 0; i < TEXTS && !run->options.json; i++) {
+        if (texts[i]) {
+            scimctl_say(run->pool, "scimctl: %s", texts[i]);
+        }
     }
     return run->exit_status ? run->exit_status : EXIT_FAILURE;
 }
@@ -87,15 +86,16 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
 static int refuse_usage(const scimctl_run_t *run, const char *problem,
                         const char *topic)
 {
-    const char *more = apr_psprintf(run->pool, "Try \"scimctl %s%s--help\".",
-                                    topic, *topic ? " " : "");
+    const char *texts[TEXTS] = { problem };
 
+    texts[ADVICE] = apr_psprintf(run->pool, "Try \"scimctl %s%s--help\".",
+                                 topic, *topic ? " " : "");
     if (run->options.json) {
-        say_error_json(run->pool, 400, NULL, problem, more);
+        say_error_json(run->pool, 400, NULL, texts);
     }
     else {
         scimctl_say(run->pool, "scimctl: %s", problem);
-        scimctl_say(run->pool, "%s", more);
+        scimctl_say(run->pool, "%s", texts[ADVICE]);
     }
     return EXIT_USAGE;
 }

@@ -106,7 +106,7 @@ for my $case ([[], 'A command is missing.', ''],
     is $out, '', 'nothing on standard output';
 }
 ($status, $out, $err) = scimctl('--json', 'org', 'add');
-is_deeply [$status, JSON::PP::decode_json($err)], [2, { error => { status => 400, detail => 'org add needs KEY.', cause => 'Try "scimctl org add --help".' } }],
+is_deeply [$status, JSON::PP::decode_json($err)], [2, { error => { status => 400, detail => 'org add needs KEY.', advice => 'Try "scimctl org add --help".' } }],
     'with --json wrong usage is an object';
 ($status, $out, $err) = scimctl(@db, 'org', 'show', 'nobody', '--json');
 is_deeply [$status, JSON::PP::decode_json($err)], [1, { error => { status => 404, detail => "There is no organization 'nobody'; scimctl org list shows all organizations." } }],

@@ -15,51 +15,52 @@
 
 \set AUTOCOMMIT on
 
+-- Everything created here belongs to scim_owner, and names in it are PostgreSQL's
+-- own, whatever else the database has.
+SET search_path = pg_catalog, pg_temp;
+SELECT 'SET ROLE scim_owner'
+FROM pg_roles WHERE rolname = 'scim_owner' AND pg_has_role(oid, 'MEMBER') \gexec
+
 DO $$
-DECLARE
-    owner name := (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim');
 BEGIN
-    IF current_setting('server_encoding') <> 'UTF8' THEN
-        RAISE EXCEPTION 'mod_scim needs a database with encoding UTF8, this one has %',
-            current_setting('server_encoding');
-    ELSIF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'scim_owner') THEN
-        RAISE EXCEPTION 'Nothing was changed: there is no role scim_owner; roles.sql, run once by a superuser, makes it and the others';
-    ELSIF NOT pg_has_role('scim_owner', 'MEMBER') THEN
-        RAISE EXCEPTION 'Nothing was changed: apply schema.sql as scim_owner (PGUSER=scim_owner); % is not a member of that role', current_user;
-    ELSIF owner <> 'scim_owner' THEN
-        RAISE EXCEPTION 'Nothing was changed: schema scim belongs to %; roles.sql, run by a superuser in this database, hands it over to scim_owner', owner;
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'This server is a standby, which takes no changes: connect to the primary';
     END IF;
-    -- A session that builds an index waits for all transactions, even for one that
-    -- waits for that session, so this one ends again and again.
-    WHILE NOT pg_try_advisory_lock(hashtext('scim.schema')) LOOP
-        PERFORM pg_sleep(0.1);
-        COMMIT;
-    END LOOP;
 END
 $$;
 
-BEGIN;
+-- The steps to this version.  needs: the oldest version whose modules work with
+-- it; NULL: itself.
+CREATE OR REPLACE FUNCTION pg_temp.steps() RETURNS TABLE (version integer, needs integer, summary text) LANGUAGE sql AS $$
+    VALUES
+        (1, NULL::integer, 'Organizations, accounts, tokens and events'),
+        (2, NULL, 'Refused requests, for Activity'),
+        (3, NULL, 'The change feed and relays'),
+        (4, NULL, 'Issuers of tokens stay administrators; deleted accounts are found by name'),
+        (5, NULL, 'Roles with few privileges; userNames are compared by case folding'),
+        (6, 5, 'Groups; events of other resources; faster writes')
+$$;
 
--- Everything created here belongs to scim_owner, and names in it are PostgreSQL's
--- own, whatever else the database has.
-SET LOCAL client_min_messages = warning;
-SET LOCAL ROLE scim_owner;
-SET LOCAL search_path = pg_catalog, pg_temp;
-SET LOCAL lock_timeout = '2s';
-
--- PostgreSQL locks a table to comment on it, to replace a trigger or to see
--- whether an index exists, even when nothing changes.  So these check first.
-CREATE OR REPLACE PROCEDURE pg_temp.comment(what text, comment text) LANGUAGE plpgsql AS $$
-DECLARE
-    kind text := CASE split_part(what, ' ', 1) WHEN 'COLUMN' THEN 'table column' ELSE 'table' END;
-    place record := pg_get_object_address(kind, string_to_array(split_part(what, ' ', 2), '.'), '{}');
+-- Those that this database has, as far as this role may know.
+CREATE OR REPLACE FUNCTION pg_temp.applied() RETURNS TABLE (version integer, at timestamptz, by text) LANGUAGE plpgsql AS $$
 BEGIN
-    IF (SELECT description FROM pg_description
-        WHERE (classoid, objoid, objsubid) = (place.classid, place.objid, place.objsubid)) IS DISTINCT FROM comment
-    THEN
-        EXECUTE format('COMMENT ON %s IS %L', what, comment);
+    IF EXISTS (SELECT FROM pg_class c WHERE c.relname = 'schema_version' AND c.relnamespace = to_regnamespace('scim')
+               AND has_schema_privilege(c.relnamespace, 'USAGE')) THEN
+        RETURN QUERY SELECT v.version, v.applied_at, to_jsonb(v) ->> 'applied_by' FROM scim.schema_version v;
     END IF;
 END
+$$;
+
+CREATE OR REPLACE FUNCTION pg_temp.has_step(step integer) RETURNS boolean LANGUAGE sql AS $$
+    SELECT EXISTS (SELECT FROM pg_temp.applied() a WHERE a.version = step)
+$$;
+
+-- In the order in which their locks are taken.
+CREATE OR REPLACE FUNCTION pg_temp.tables() RETURNS TABLE (name text, relation regclass) LANGUAGE sql AS $$
+    SELECT t.name, to_regclass('scim.' || t.name)
+    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version'])
+         WITH ORDINALITY t(name, place)
+    ORDER BY t.place
 $$;
 
 -- Columns that were added to tables after their first version.
@@ -67,6 +68,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
     SELECT w.relation, w.name, w.definition
     FROM (VALUES
         ('schema_version', 'needs', 'integer'),
+        ('schema_version', 'applied_by', 'text'),
         -- Existing rows get a constant, so that none is written.
         ('event', 'history', 'bigint NOT NULL DEFAULT 0'),
         ('event', 'restored_transaction_id', 'xid8'),
@@ -84,9 +86,9 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         ('relay', 'skipped', 'bigint'),
         ('relay', 'skipped_at', 'timestamptz(3)'),
         -- Two random UUIDs have 244 random bits.
-        ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
-         ' CHECK (length(cursor_key) >= 32)')) w(relation, name, definition)
+         ' CHECK (length(cursor_key) >= 32)'),
+        ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false')) w(relation, name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
 $$;
 
@@ -180,6 +182,135 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
     WHERE i.indisvalid IS NOT TRUE
 $$;
 
+-- Why this file cannot be applied here, by this role.
+CREATE OR REPLACE FUNCTION pg_temp.obstacles() RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT o.text
+    FROM (SELECT current_setting('server_encoding') AS encoding,
+                 (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim') AS owner,
+                 (SELECT max(a.version) FROM pg_temp.applied() a) AS version,
+                 (SELECT max(s.version) FROM pg_temp.steps() s) AS release) d
+    CROSS JOIN LATERAL (VALUES
+        (d.encoding <> 'UTF8', format('mod_scim needs a database with encoding UTF8, this one has %s', d.encoding)),
+        (to_regrole('scim_owner') IS NULL, 'there is no role scim_owner: run "scimctl db create" as a superuser, or roles.sql, which makes it and the others'),
+        (NOT pg_has_role(to_regrole('scim_owner'), 'MEMBER'), format('do this as scim_owner (PGUSER=scim_owner); %s is not a member of that role', current_user)),
+        (d.owner <> 'scim_owner', format('schema scim belongs to %s: run "scimctl db create" as a superuser, or roles.sql in this database, which hands it over to scim_owner', d.owner)),
+        (d.version > d.release, format('the database has version %s, which is newer than version %s of this release: use a release that knows it', d.version, d.release))) o(is_one, text)
+    WHERE o.is_one
+$$;
+
+-- The sessions that have used the tables since the first look and, as PostgreSQL
+-- says it, since when.  A role that is not a superuser sees when its own
+-- transactions began; the others have been there at least since then.
+CREATE OR REPLACE FUNCTION pg_temp.users() RETURNS text[] LANGUAGE sql AS $$
+    SELECT ARRAY(SELECT DISTINCT l.virtualtransaction FROM pg_locks l
+                 WHERE l.relation IN (SELECT t.relation FROM pg_temp.tables() t) AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+$$;
+CREATE OR REPLACE FUNCTION pg_temp.users_since(first text[], looked_at timestamptz) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT coalesce(format('process %s (role %s%s) since %s', l.pid, a.usename, ', ' || nullif(a.application_name, ''),
+                           to_char(least(a.xact_start, looked_at), 'HH24:MI:SS')),
+                    'a prepared transaction (pg_prepared_xacts)')
+    FROM (SELECT DISTINCT pid FROM pg_locks
+          WHERE virtualtransaction = ANY (first) AND virtualtransaction = ANY (pg_temp.users())) l
+    LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+    ORDER BY l.pid
+$$;
+
+-- psql -v scim_status=1 -f schema.sql, as "scimctl db status" does, tells what there
+-- is, as one line of JSON, and changes nothing.
+\if :{?scim_status}
+CREATE OR REPLACE FUNCTION pg_temp.missing() RETURNS TABLE (kind text, name text, state text) LANGUAGE sql AS $$
+    SELECT 'table', 'scim.' || t.name, 'missing' FROM pg_temp.tables() t WHERE t.relation IS NULL
+    UNION ALL
+    SELECT 'column', concat_ws('.', 'scim', c.relation, c.name), 'missing' FROM pg_temp.missing_columns() c
+    UNION ALL
+    SELECT 'trigger', split_part(d.definition, ' ', 3), 'missing' FROM pg_temp.missing_triggers() d(definition)
+    UNION ALL
+    SELECT 'index', 'scim.' || i.name, CASE WHEN i.is_broken THEN 'invalid' ELSE 'missing' END FROM pg_temp.missing_indexes() i
+$$;
+CREATE OR REPLACE FUNCTION pg_temp.state() RETURNS TABLE (version integer, release integer, roles jsonb, missing jsonb, is_whole boolean) LANGUAGE sql AS $$
+    SELECT *, d.version = d.release AND d.missing = '[]' AND NOT d.roles @> '[{"exists": false}]'
+    FROM (SELECT v.version, v.release,
+                 (SELECT jsonb_agg(jsonb_build_object('name', r.name, 'exists', to_regrole(r.name) IS NOT NULL))
+                  FROM unnest(ARRAY['scim_owner', 'scim', 'scim_app', 'scim_reader']) r(name)) AS roles,
+                 CASE WHEN v.version = v.release
+                      THEN (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', m.kind, 'name', m.name, 'state', m.state)), '[]') FROM pg_temp.missing() m)
+                      ELSE '[]' END AS missing
+          FROM (SELECT (SELECT max(a.version) FROM pg_temp.applied() a) AS version,
+                       (SELECT max(s.version) FROM pg_temp.steps() s) AS release) v) d
+$$;
+SELECT pg_temp.users() AS first_users, clock_timestamp() AS first_look \gset
+SELECT pg_sleep(2) FROM pg_temp.state() s WHERE NOT s.is_whole \g /dev/null
+SELECT json_build_object(
+    'database', current_database(), 'server', current_setting('server_version'),
+    'version', s.version, 'release', s.release, 'upToDate', s.is_whole,
+    'steps', (SELECT json_agg(json_build_object(
+                  'version', t.version, 'summary', t.summary, 'appliedBy', a.by,
+                  'appliedAt', to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')) ORDER BY t.version)
+              FROM pg_temp.steps() t LEFT JOIN pg_temp.applied() a ON a.version = t.version),
+    'roles', s.roles, 'missing', s.missing,
+    'obstacles', (SELECT coalesce(jsonb_agg(jsonb_build_object('text', o.text)), '[]')
+                  FROM (SELECT pg_temp.obstacles() UNION ALL
+                        SELECT 'tables of scim are in use by ' || u FROM pg_temp.users_since(:'first_users', :'first_look') u) o(text)
+                  WHERE NOT s.is_whole))
+FROM pg_temp.state() s;
+\quit
+\endif
+
+DO $$
+DECLARE
+    obstacle text := (SELECT o FROM pg_temp.obstacles() o LIMIT 1);
+    lock CONSTANT bigint := hashtext('scim.schema');
+    has_waited boolean := false;
+BEGIN
+    IF obstacle IS NOT NULL THEN
+        RAISE EXCEPTION 'Nothing was changed: %', obstacle;
+    END IF;
+    -- A session that builds an index waits for all transactions, even for one that
+    -- waits for that session, so this one ends again and again.
+    WHILE NOT pg_try_advisory_lock(lock) LOOP
+        IF NOT has_waited THEN
+            RAISE NOTICE 'Waiting for %, which is applying schema.sql or roles.sql here', (
+                SELECT string_agg(format('process %s (role %s)', l.pid, a.usename), ', ')
+                FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
+                  AND (l.classid::bigint << 32) | l.objid::bigint = lock);
+            has_waited := true;
+        END IF;
+        PERFORM pg_sleep(0.1);
+        COMMIT;
+    END LOOP;
+END
+$$;
+
+BEGIN;
+
+SET LOCAL client_min_messages = warning;
+SET LOCAL lock_timeout = '2s';
+
+-- Begin a step: a line for whoever waits, and its row.
+CREATE OR REPLACE PROCEDURE pg_temp.begin_step(step integer) LANGUAGE plpgsql SET client_min_messages = notice AS $$
+BEGIN
+    RAISE NOTICE 'Step % of %: %', step, (SELECT max(s.version) FROM pg_temp.steps() s), (SELECT s.summary FROM pg_temp.steps() s WHERE s.version = step);
+    INSERT INTO scim.schema_version (version) VALUES (step);
+END
+$$;
+
+-- PostgreSQL locks a table to comment on it, to replace a trigger or to see
+-- whether an index exists, even when nothing changes.  So these check first.
+CREATE OR REPLACE PROCEDURE pg_temp.comment(what text, comment text) LANGUAGE plpgsql AS $$
+DECLARE
+    kind text := CASE split_part(what, ' ', 1) WHEN 'COLUMN' THEN 'table column' ELSE 'table' END;
+    place record := pg_get_object_address(kind, string_to_array(split_part(what, ' ', 2), '.'), '{}');
+BEGIN
+    IF (SELECT description FROM pg_description
+        WHERE (classoid, objoid, objsubid) = (place.classid, place.objid, place.objsubid)) IS DISTINCT FROM comment
+    THEN
+        EXECUTE format('COMMENT ON %s IS %L', what, comment);
+    END IF;
+END
+$$;
+
 CREATE SCHEMA IF NOT EXISTS scim;
 COMMENT ON SCHEMA scim IS 'Accounts provisioned by mod_scim (SCIM 2.0, RFC 7643 and 7644)';
 
@@ -190,7 +321,6 @@ CREATE TABLE IF NOT EXISTS scim.schema_version (
 CALL pg_temp.comment('TABLE scim.schema_version', 'Versions of schema.sql that were applied here; the highest is the current one');
 CALL pg_temp.comment('COLUMN scim.schema_version.version', 'Number of the version');
 CALL pg_temp.comment('COLUMN scim.schema_version.applied_at', 'When it was first applied');
-INSERT INTO scim.schema_version (version) VALUES (1), (2), (3), (4) ON CONFLICT DO NOTHING;
 
 -- An application's session may put a schema of its own before pg_catalog, with an
 -- operator "=" that is never true, and must gain nothing by it.  Functions whose
@@ -310,7 +440,7 @@ DECLARE
     clash record;
     clashes integer := 0;
 BEGIN
-    IF to_regclass('scim.account') IS NULL OR EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
+    IF to_regclass('scim.account') IS NULL OR pg_temp.has_step(5) THEN
         RETURN;
     END IF;
     FOR clash IN
@@ -323,7 +453,7 @@ BEGIN
     END LOOP;
     IF clashes > 0 THEN
         RAISE EXCEPTION 'Nothing was changed: % userName(s) would belong to more than one account', clashes
-            USING HINT = 'Rename or delete the accounts in the warnings above until each userName is one account''s, then apply schema.sql again.';
+            USING HINT = 'Rename or delete the accounts in the warnings above until each userName is one account''s, then try again.';
     END IF;
 END
 $$;
@@ -336,18 +466,15 @@ $$;
 -- session that waits behind us waits for less than a second.
 DO $$
 DECLARE
-    tables CONSTANT regclass[] := ARRAY(
-        SELECT to_regclass('scim.' || name) FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version']) name
-        WHERE to_regclass('scim.' || name) IS NOT NULL);
+    tables CONSTANT regclass[] := ARRAY(SELECT t.relation FROM pg_temp.tables() t WHERE t.relation IS NOT NULL);
     mode CONSTANT text := CASE
         WHEN to_regclass('scim.account') IS NULL THEN NULL    -- nobody uses it yet
-        WHEN NOT EXISTS (SELECT FROM scim.schema_version WHERE version = 6)
+        WHEN EXISTS (SELECT FROM pg_temp.steps() s WHERE NOT pg_temp.has_step(s.version))
              OR EXISTS (SELECT pg_temp.missing_columns()) THEN 'ACCESS EXCLUSIVE'
         WHEN EXISTS (SELECT pg_temp.missing_triggers()) THEN 'SHARE ROW EXCLUSIVE' END;
     last_try CONSTANT timestamptz := clock_timestamp() + interval '10 seconds';
     users text[];
     last_users text[];
-    names text;
 BEGIN
     IF mode IS NULL THEN
         RETURN;
@@ -360,25 +487,27 @@ BEGIN
             RETURN;
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             last_users := users;
-            users := ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks
-                           WHERE relation = ANY (tables) AND granted AND pid IS DISTINCT FROM pg_backend_pid()
-                             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+            users := pg_temp.users();
         END;
         EXIT WHEN clock_timestamp() > last_try;
         PERFORM pg_sleep(0.5);
     END LOOP;
-    -- Sessions that were there both times.  A role that is not a superuser sees
-    -- when its own transactions began; the others have been there at least since
-    -- the first look.
-    SELECT string_agg(coalesce(
-        format('process %s (role %s%s) since %s', l.pid, a.usename, ', ' || nullif(a.application_name, ''),
-               to_char(least(a.xact_start, last_try - interval '10 seconds'), 'HH24:MI:SS')),
-        'a prepared transaction (pg_prepared_xacts)'), '; ')
-    INTO names
-    FROM (SELECT DISTINCT pid FROM pg_locks WHERE virtualtransaction = ANY (users) AND virtualtransaction = ANY (last_users)) l
-    LEFT JOIN pg_stat_activity a ON a.pid = l.pid;
-    RAISE EXCEPTION 'Nothing was changed: tables of scim are in use by %', coalesce(names, 'a constant stream of transactions')
-        USING HINT = 'Wait until that ends, or end it with pg_terminate_backend, then apply schema.sql again.';
+    RAISE EXCEPTION 'Nothing was changed: tables of scim are in use by %', coalesce(
+        (SELECT string_agg(u, '; ') FROM pg_temp.users_since(last_users, last_try - interval '10 seconds') u), 'a constant stream of transactions')
+        USING HINT = 'Wait until that ends, or end it with pg_terminate_backend, then try again.';
+END
+$$;
+
+-- Whatever the first versions lack is made below.
+DO $$
+DECLARE
+    step integer;
+BEGIN
+    FOR step IN 1 .. 4 LOOP
+        IF NOT pg_temp.has_step(step) THEN
+            CALL pg_temp.begin_step(step);
+        END IF;
+    END LOOP;
 END
 $$;
 
@@ -1283,6 +1412,7 @@ BEGIN
 END
 $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
+CALL pg_temp.comment('COLUMN scim.schema_version.applied_by', 'The role that applied it; NULL: not known');
 CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has been a group: others are not asked for the groups of each account');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
@@ -1512,9 +1642,10 @@ COMMENT ON FUNCTION scim.import_rows(uuid, text, jsonb) IS 'Adds rows of an orga
 -- Indexes of keys are rebuilt while requests go on, which are slower until then.
 DO $$
 BEGIN
-    IF EXISTS (SELECT FROM scim.schema_version WHERE version = 5) THEN
+    IF pg_temp.has_step(5) THEN
         RETURN;
     END IF;
+    CALL pg_temp.begin_step(5);
     DROP INDEX IF EXISTS scim.account_display_name, scim.account_by_attribute, scim.account_attributes, scim.event_deleted;
     IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('scim.account_external_id') AND indnatts = 2) THEN
         DROP INDEX scim.account_external_id;    -- of version 1, which did not give the order of lists
@@ -1523,11 +1654,10 @@ BEGIN
     UPDATE scim.account SET user_name = user_name
     WHERE octet_length(user_name) <> char_length(user_name) AND user_name_key <> scim.user_name_key(user_name);
     ALTER TABLE scim.account ENABLE TRIGGER account_before_write;
-    INSERT INTO scim.schema_version (version) VALUES (5);
     PERFORM set_config('scim.look_at_names', 'on', false);
 EXCEPTION WHEN unique_violation THEN
     RAISE EXCEPTION 'Nothing was changed: a userName that would belong to more than one account was added while schema.sql was applied'
-        USING HINT = 'Apply schema.sql again: it lists the accounts.';
+        USING HINT = 'Try again: the accounts are listed then.';
 END
 $$;
 
@@ -1536,9 +1666,10 @@ $$;
 -- organization, which all writers would have to share.
 DO $$
 BEGIN
-    IF EXISTS (SELECT FROM scim.schema_version WHERE version = 6) THEN
+    IF pg_temp.has_step(6) THEN
         RETURN;
     END IF;
+    CALL pg_temp.begin_step(6);
     DROP TRIGGER IF EXISTS account_user_name_insert ON scim.account;
     DROP TRIGGER IF EXISTS account_user_name_update ON scim.account;
     DROP TRIGGER IF EXISTS account_display_name_insert ON scim.account;
@@ -1561,9 +1692,12 @@ BEGIN
         DROP CONSTRAINT IF EXISTS event_organization_id_fkey,
         DROP CONSTRAINT IF EXISTS event_actor_kind_check;
     DROP INDEX IF EXISTS scim.account_attributes;    -- of all organizations together
-    INSERT INTO scim.schema_version (version, needs) VALUES (6, 5);
 END
 $$;
+
+-- What the table has had no columns for until now.
+UPDATE scim.schema_version v SET needs = s.needs, applied_by = session_user
+FROM pg_temp.steps() s WHERE s.version = v.version AND v.applied_at = now();
 
 -- An index of an empty table takes no time to build; for the others see below.
 DO $$
@@ -1668,14 +1802,13 @@ COMMIT;
 -- The second part: indexes.  Building one waits for all open transactions, but
 -- only VACUUM and changes to the table wait for it.  If it is interrupted, the
 -- index exists but is invalid (is_broken).
-SET ROLE scim_owner;
-SET search_path = pg_catalog, pg_temp;
 SET client_min_messages = notice;
 SET lock_timeout = 0;
 SET statement_timeout = 0;
 
 SELECT format('DO $do$ BEGIN RAISE NOTICE USING MESSAGE = %L; END $do$',
-              format('Creating the index scim.%s while requests are served, as soon as open transactions have ended', name)),
+              format('Creating the index scim.%s (%s of %s) while requests are served, as soon as open transactions have ended',
+                     name, row_number() OVER (), count(*) OVER ())),
        CASE WHEN is_broken THEN format('DROP INDEX CONCURRENTLY scim.%I', name) END,
        format('CREATE INDEX CONCURRENTLY %I ON %s %s', name, relation, definition)
 FROM pg_temp.missing_indexes() \gexec

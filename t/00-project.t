@@ -49,10 +49,13 @@ SKIP: {
 }
 
 # Chapters of NEWS, newest first
-my ($version) = sort { $b <=> $a } map { /(\d+)/g } content('schema.sql') =~ /INTO scim\.schema_version \([^)]*\) VALUES ([^;]*?)(?: ON|;)/g;
+my ($steps) = content('schema.sql') =~ /FUNCTION pg_temp\.steps\(.*?VALUES\n(.*?)\$\$/s;
+my @versions = $steps =~ /^ +\((\d+), /mg;
 my @chapters = content('NEWS') =~ /^(?:Changes with schema|Schema) version (\d+)\n-+$/mg;
 is_deeply \@chapters, [reverse 1 .. $chapters[0]], 'NEWS has a chapter for each version of the schema, newest first';
-is $chapters[0], $version, 'and one for that of schema.sql';
+is_deeply \@versions, [reverse @chapters], 'and schema.sql has a step to each';
+my ($known) = content('storage/statements.sql') =~ /^-- version: (\d+)$/m;
+is $known, $versions[-1], 'the last of which the statements know';
 
 for my $file ('SECURITY.md', 'CONTRIBUTING.md') {
     my @named = content($file) =~ m{\b((?:docs|t|script|httpd|resources|rules|storage|admin|conf)/[\w./-]+\.\w+)\b}g;

@@ -244,7 +244,7 @@ may_not($APP, 'SELECT hash FROM scim.token');
 may_not($READER, 'CREATE TABLE scim.mine ()');
 (my $status, $said) = apply($STRANGER, 'schema.sql');
 is $status, 3, 'a stranger cannot apply schema.sql';
-like $said, qr/Nothing was changed: apply schema\.sql as scim_owner \(PGUSER=scim_owner\); $STRANGER is not a member of that role/, 'and is told who can';
+like $said, qr/Nothing was changed: do this as scim_owner \(PGUSER=scim_owner\); $STRANGER is not a member of that role/, 'and is told who can';
 may('postgres', "GRANT scim_owner TO $STRANGER", 'once he may become scim_owner');
 is_deeply [apply($STRANGER, 'schema.sql')], [0, ''], 'he can';
 
@@ -256,7 +256,7 @@ cluster('DROP DATABASE scim WITH (FORCE)', map({ "DROP ROLE $_" } $APP, $READER,
 $server->{pguser} = 'scim';
 ($status, $said) = apply('scim', 'schema.sql');
 is $status, 3, 'without its roles schema.sql makes nothing';
-like $said, qr/Nothing was changed: there is no role scim_owner; roles\.sql, run once by a superuser, makes it and the others/, 'and says in a sentence what is missing';
+like $said, qr/Nothing was changed: there is no role scim_owner: run "scimctl db create" as a superuser, or roles\.sql, which makes it and the others/, 'and says in a sentence what is missing';
 is_deeply [(apply('scim', 't/schema/5.sql'))[0]], [0], 'a database as it was before there were roles';
 my $old = organization();
 my $id = (sql(q{INSERT INTO scim.account (organization_id, user_name) VALUES ($1, $2) RETURNING id}, $old->{id},
@@ -297,7 +297,7 @@ is_deeply [apply('postgres', 'roles.sql')], [0, ''], 'roles.sql makes them';
 old_works('Between');
 may_not('scim', 'DROP TABLE scim.refusal', 'httpd no longer owns its tables');
 (undef, $said) = apply('scim', 'schema.sql');
-like $said, qr/apply schema\.sql as scim_owner/, 'nor may it apply schema.sql';
+like $said, qr/do this as scim_owner/, 'nor may it apply schema.sql';
 is +(apply('scim_owner', 'schema.sql'))[0], 0, 'scim_owner does';
 old_works('After');
 works('After');

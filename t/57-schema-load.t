@@ -166,7 +166,7 @@ $session = session('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; LOCK TABLE 
 under_traffic($org, sub {
     my ($status, $said) = apply();
     is $status, 3, 'an upgrade beside a reader who does not end is given up';
-    like $said, qr/ERROR:  Nothing was changed: tables of scim are in use by process \d+ \(role postgres, psql\) since \d\d:\d\d:\d\d\nHINT:  Wait until that ends, or end it with pg_terminate_backend, then apply schema\.sql again\./,
+    like $said, qr/ERROR:  Nothing was changed: tables of scim are in use by process \d+ \(role postgres, psql\) since \d\d:\d\d:\d\d\nHINT:  Wait until that ends, or end it with pg_terminate_backend, then try again\./,
         'and the message says which session it is, and what to do';
     is_deeply [(sql($column))[0][0], (sql($functions))[0][0]], [0, $before], 'nothing was changed';
 }, feed => 0);

@@ -18,8 +18,9 @@
 -- Everything created here belongs to scim_owner, and names in it are PostgreSQL's
 -- own, whatever else the database has.
 SET search_path = pg_catalog, pg_temp;
-SELECT 'SET ROLE scim_owner'
-FROM pg_roles WHERE rolname = 'scim_owner' AND pg_has_role(oid, 'MEMBER') \gexec
+SELECT 'SET ROLE scim_owner' FROM pg_roles r
+WHERE r.rolname = 'scim_owner' AND pg_has_role(r.oid, 'MEMBER')
+  AND NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = 'scim' AND n.nspowner <> r.oid) \gexec
 
 DO $$
 BEGIN
@@ -55,9 +56,10 @@ CREATE OR REPLACE FUNCTION pg_temp.has_step(step integer) RETURNS boolean LANGUA
     SELECT EXISTS (SELECT FROM pg_temp.applied() a WHERE a.version = step)
 $$;
 
--- In the order in which their locks are taken.
+-- In the order in which their locks are taken.  Whoever may not use the schema
+-- may know whether they exist.
 CREATE OR REPLACE FUNCTION pg_temp.tables() RETURNS TABLE (name text, relation regclass) LANGUAGE sql AS $$
-    SELECT t.name, to_regclass('scim.' || t.name)
+    SELECT t.name, (SELECT c.oid FROM pg_class c WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('scim'))::regclass
     FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version'])
          WITH ORDINALITY t(name, place)
     ORDER BY t.place
@@ -229,7 +231,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing() RETURNS TABLE (kind text, name text
     SELECT 'index', 'scim.' || i.name, CASE WHEN i.is_broken THEN 'invalid' ELSE 'missing' END FROM pg_temp.missing_indexes() i
 $$;
 CREATE OR REPLACE FUNCTION pg_temp.state() RETURNS TABLE (version integer, release integer, roles jsonb, missing jsonb, is_whole boolean) LANGUAGE sql AS $$
-    SELECT *, d.version = d.release AND d.missing = '[]' AND NOT d.roles @> '[{"exists": false}]'
+    SELECT *, (d.version = d.release AND d.missing = '[]' AND NOT d.roles @> '[{"exists": false}]') IS TRUE
     FROM (SELECT v.version, v.release,
                  (SELECT jsonb_agg(jsonb_build_object('name', r.name, 'exists', to_regrole(r.name) IS NOT NULL))
                   FROM unnest(ARRAY['scim_owner', 'scim', 'scim_app', 'scim_reader']) r(name)) AS roles,
@@ -241,8 +243,9 @@ CREATE OR REPLACE FUNCTION pg_temp.state() RETURNS TABLE (version integer, relea
 $$;
 SELECT pg_temp.users() AS first_users, clock_timestamp() AS first_look \gset
 SELECT pg_sleep(2) FROM pg_temp.state() s WHERE NOT s.is_whole \g /dev/null
-SELECT json_build_object(
+SELECT json_strip_nulls(json_build_object(
     'database', current_database(), 'server', current_setting('server_version'),
+    'owner', (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'scim'),
     'version', s.version, 'release', s.release, 'upToDate', s.is_whole,
     'steps', (SELECT json_agg(json_build_object(
                   'version', t.version, 'summary', t.summary, 'appliedBy', a.by,
@@ -252,7 +255,7 @@ SELECT json_build_object(
     'obstacles', (SELECT coalesce(jsonb_agg(jsonb_build_object('text', o.text)), '[]')
                   FROM (SELECT pg_temp.obstacles() UNION ALL
                         SELECT 'tables of scim are in use by ' || u FROM pg_temp.users_since(:'first_users', :'first_look') u) o(text)
-                  WHERE NOT s.is_whole))
+                  WHERE NOT s.is_whole)))
 FROM pg_temp.state() s;
 \quit
 \endif
@@ -270,11 +273,12 @@ BEGIN
     -- waits for that session, so this one ends again and again.
     WHILE NOT pg_try_advisory_lock(lock) LOOP
         IF NOT has_waited THEN
-            RAISE NOTICE 'Waiting for %, which is applying schema.sql or roles.sql here', (
-                SELECT string_agg(format('process %s (role %s)', l.pid, a.usename), ', ')
-                FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
-                  AND (l.classid::bigint << 32) | l.objid::bigint = lock);
+            RAISE NOTICE 'Waiting for %, which is applying schema.sql or roles.sql here', coalesce(
+                (SELECT format('process %s (role %s)', l.pid, a.usename)
+                 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()
+                   AND (l.classid::bigint << 32) | l.objid::bigint = lock
+                 LIMIT 1), 'another session');
             has_waited := true;
         END IF;
         PERFORM pg_sleep(0.1);

@@ -10,7 +10,7 @@ _scimctl()
     # The words of the command; bash divides --name=value at "=".
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --db|--name|--domain|--base|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--after|--url|--secret-file)
+        --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file)
             ((i++))
             [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
         -* | =) ;;
@@ -28,25 +28,35 @@ _scimctl()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
-    --db|--name|--domain|--base|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--after|--url|--secret-file)
+    --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file)
         return ;;
     esac
 
     case ${words[0]-} in
-    org) names='add list show enable disable url' ;;
+    db) names='create status upgrade' ;;
+    org) names='add list show enable disable url rename domains delete export import' ;;
     token) names='generate list delete' ;;
     account) names='list show import eligible' ;;
     group) names='list show members delete' ;;
     activity) names='list' ;;
+    event) names='purge' ;;
     relay) names='list skip' ;;
     esac
     case "${words[0]-} ${words[1]-}" in
+    'db create') options='--passwords=' ;;
+    'db status') options='' ;;
+    'db upgrade') options='--dry-run' ;;
     'org add') options='--name= --domain=' ;;
     'org list') options='' ;;
     'org show') options='' ;;
     'org enable') options='' ;;
     'org disable') options='' ;;
     'org url') options='--base=' ;;
+    'org rename') options='--key= --name=' ;;
+    'org domains') options='--none' ;;
+    'org delete') options='--yes' ;;
+    'org export') options='' ;;
+    'org import') options='--key=' ;;
     'token generate') options='--issuer= --name= --days= --expires=' ;;
     'token list') options='' ;;
     'token delete') options='' ;;
@@ -59,6 +69,7 @@ _scimctl()
     'group members') options='--count=' ;;
     'group delete') options='--yes' ;;
     'activity list') options='--account= --outcome= --count= --follow' ;;
+    'event purge') options='--older-than= --dry-run' ;;
     'relay list') options='' ;;
     'relay skip') options='' ;;
     'events '*) options='--follow --after=' ;;
@@ -69,7 +80,7 @@ _scimctl()
         mapfile -t COMPREPLY < <(compgen -W "$options --db= --json --help --version" -- "$cur")
         [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
     elif [[ ${#words[@]} -eq 0 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'org token account group activity events relay help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity event events relay help' -- "$cur")
     elif [[ ${#words[@]} -eq 1 && -n $names ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     elif [[ ${#words[@]} -eq ${files:-0} ]]; then

@@ -126,7 +126,30 @@ static const scimctl_option_t relay_options[] = {
     END
 };
 
+static const scimctl_option_t db_create_options[] = {
+    VALUE(passwords, "passwords", "FOLDER", 0, "where to write the passwords"
+          " of roles, for a database on another machine"),
+    END
+};
+
+static const scimctl_option_t db_upgrade_options[] = {
+    FLAG(dry_run, "dry-run", 'n', "print the SQL and change nothing"),
+    END
+};
+
 const scimctl_command_t scimctl_commands[] = {
+    { "db", "create", "", db_create_options,
+      scimctl_db_create, SCIMCTL_NEEDS_NOTHING,
+      "Make roles, database and tables, as a superuser of PostgreSQL.",
+      "db create --db \"host=db.example.com user=postgres dbname=scim\"" },
+    { "db", "status", "", NULL,
+      scimctl_db_status, SCIMCTL_NEEDS_NOTHING,
+      "Show what the database lacks; exit status 1 if anything.",
+      "db status" },
+    { "db", "upgrade", "", db_upgrade_options,
+      scimctl_db_upgrade, SCIMCTL_NEEDS_NOTHING,
+      "Bring the database to the version of this release.",
+      "db upgrade --dry-run" },
     { "org", "add", "KEY", org_add_options,
       scimctl_org_add, SCIMCTL_NEEDS_TABLES,
       "Add an organization, not yet enabled.",

@@ -39,6 +39,7 @@ typedef struct {
     const char *after;
     const char *url;
     const char *secret_file;
+    const char *passwords;
     apr_array_header_t *domains;
 } scimctl_options_t;
 
@@ -123,6 +124,9 @@ scim_error_t *scimctl_check_name(scimctl_run_t *run) SCIM_CHECKED;
 scim_error_t *scimctl_refused_organization(scimctl_run_t *run);
 
 scimctl_command_fn scimctl_help;            /* help */
+scimctl_command_fn scimctl_db_create;
+scimctl_command_fn scimctl_db_status;
+scimctl_command_fn scimctl_db_upgrade;
 scimctl_command_fn scimctl_org_add;
 scimctl_command_fn scimctl_org_list;
 scimctl_command_fn scimctl_org_show;

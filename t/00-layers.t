@@ -24,10 +24,10 @@ sub layer_of {
 
 # Header => the files that may include it.
 my %owner = (
-    qr/^libpq-fe\.h$/ => qr{^storage/scim_(?:db_parts\.h|wait\.c)$},
+    qr/^libpq-fe\.h$/ => qr{^storage/scim_(?:db_parts\.h|wait\.c|conninfo\.c)$},
     qr/^mod_dbd\.h$/ => qr{^storage/scim_pool\.c$},
     qr/^unicode\// => qr{^values/scim_text\.c$},
-    qr/^openssl\// => qr{^(?:storage/scim_digest|scim_tokens|resources/scim_cursor|scimctl/scimctl_relay)\.c$},
+    qr/^openssl\// => qr{^(?:storage/scim_digest|scim_tokens|resources/scim_cursor|scimctl/scimctl_(?:relay|password))\.c$},
     qr/^curl\// => qr{^scimctl/scimctl_relay\.c$},
     qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr{^(?:mod_scim\.c|httpd/\w+\.[ch]|storage/scim_pool\.c)$},
 );

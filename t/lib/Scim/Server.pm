@@ -16,6 +16,7 @@ my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
 # The database role of psql and scimctl; that of httpd is in DBDParams.
 $ENV{PGCONNECT_TIMEOUT} //= 10;
+$ENV{SCIM_DATA_DIR} //= $ROOT;      # where scimctl db finds its SQL
 
 # new(dir, port, fsync, conf, database_conf, module, threads, dbd_max, environment):
 # conf and database_conf are added to httpd.conf and postgresql.conf, initdb is a

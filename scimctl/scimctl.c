@@ -49,7 +49,7 @@ static const char *advice_on(const char *cause)
 
     for (i = 0; missing[i]; i++) {
         if (strstr(cause, missing[i])) {
-            return "apply schema.sql to this database first.";
+            return "run \"scimctl db status\", which says what is missing.";
         }
     }
     return strstr(cause, "42501")

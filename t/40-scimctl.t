@@ -43,7 +43,7 @@ like $err, qr/nonexistent/, 'no database: says where it looked';
     is +(scimctl_raw('org', 'list'))[0], 0, 'the PG* variables name the database as for psql';
     local $ENV{PGDATABASE} = 'postgres';
     local $ENV{PGUSER} = 'postgres';
-    like +(scimctl_raw('org', 'list'))[2], qr/schema\.sql/, 'a database without the schema: apply schema.sql';
+    like +(scimctl_raw('org', 'list'))[2], qr/scimctl db status/, 'a database without the schema: what to run';
 }
 
 # Organizations

@@ -9,7 +9,8 @@ use JSON::PP ();
 use Scim::Process;
 use Scim::Test;
 
-my ($program, @db) = server()->scimctl;
+my $server = server();
+my ($program, @db) = $server->scimctl;
 my $org = organization();
 my $key = $org->{key};
 my $new = "$key-2";
@@ -35,14 +36,15 @@ sub type_of {
     return 'null' if !defined $value;
     return ref $value eq 'ARRAY' ? 'array' : ref $value eq 'HASH' ? 'object' : 'boolean' if ref $value;
     return 'number' if JSON::PP->new->allow_nonref->encode($value) !~ /^"/;
-    return $value =~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/ ? 'time' : 'string';
+    return $value =~ /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,6}Z\z/ ? 'time' : 'string';
 }
 
 # Run the command and compare the objects with the table; returns the first one.
 my %seen;
+my $input = '';
 sub check {
     my ($command, @arguments) = @_;
-    my $done = Scim::Process::run([$program, @db, '--json', split(/ /, $command), @arguments]);
+    my $done = Scim::Process::run([$program, @db, '--json', split(/ /, $command), @arguments], input => $input);
     my $is = $documented{$command} or return fail "docs/scimctl.md has the JSON of $command";
     is $done->{status}, 0, "$command --json" or diag $done->{err};
     my $value = $is->{form} eq 'lines' ? [map { JSON::PP::decode_json($_) } split /\n/, $done->{out}] : JSON::PP::decode_json($done->{out});
@@ -63,7 +65,8 @@ sub check {
 }
 
 my $csv = File::Temp->new(SUFFIX => '.csv');
-print $csv "userName,displayName,role,syncEligible\nboss\@example.com,Boss,ADMIN,\nold\@example.com,Old,USER,false\n";
+print $csv "userName,displayName,role,syncEligible,externalId,preferredLanguage,timezone\n",
+    "boss\@example.com,Boss,ADMIN,,,,\nold\@example.com,Old,USER,false,x1,ja,Asia/Tokyo\n";
 close $csv;
 my $inner = $org->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Inner' })->{json}{id};
 $org->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Outer', externalId => 'o',
@@ -77,11 +80,12 @@ Scim::Process::run([$program, @db, 'account', 'import', $new, "$csv"]);
 my $token;
 my @runs = (
     ['org add', "$new-3"], ['org enable', $new], ['org list'], ['org show', $new], ['org url', $new, '--base', 'https://h/scim'],
-    ['org disable', $new], ['token generate', $key, '--issuer', $org->{issuer_name}, '--name', 'json', '--days', 1],
+    ['org disable', $new], ['org rename', "$new-3", '--name', 'Three'], ['org domains', "$new-3", 'example.com'],
+    ['org delete', "$new-3", '--yes'], ['token generate', $key, '--issuer', $org->{issuer_name}, '--name', 'json', '--days', 1],
     ['token list', $key], ['token delete', $key, sub { $token->{id} }], ['account list', $new],
     ['account show', $new, 'old@example.com'], ['account eligible', $new, 'old@example.com'], ['group list', $key], ['group show', $key, 'Outer'],
     ['group members', $key, 'Outer'], ['group delete', $key, 'Inner', '--yes'], ['activity list', $key], ['events', $key], ['relay list'],
-    ['relay skip', "json-$key"], ['help'],
+    ['event purge', '--older-than', 3000, '--dry-run'], ['relay skip', "json-$key"], ['help'],
 );
 for my $run (@runs) {
     my ($command, @arguments) = @$run;
@@ -89,10 +93,16 @@ for my $run (@runs) {
     $token = $object if $command eq 'token generate';
 }
 
+# An organization goes, and comes back.
+$input = Scim::Process::run([$program, @db, 'org', 'export', $new])->{out};
+check('org delete', $new, '--yes');
+check('org import');
+
 # Both ways
 my @commands = map { $_->{command} } @{ JSON::PP::decode_json(Scim::Process::run([$program, '--json', 'help'])->{out}) };
-my %run = map { ($_->[0] => 1) } @runs;
-is_deeply [grep { !$run{$_} } @commands], ['account import', 'relay'], 'every command that prints is tried here';
+my %run = map { ($_ => 1) } 'org import', map { $_->[0] } @runs;
+is_deeply [grep { !$run{$_} } @commands], ['org export', 'account import', 'relay'],
+    'every other command that prints an object or a list is tried here';
 for my $command (sort keys %documented) {
     is_deeply [grep { !$seen{$command}{$_} } sort keys %{ $documented{$command}{members} }], [], "every documented member is there: $command";
 }

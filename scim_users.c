@@ -379,9 +379,9 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
     return scim_json_print(rest, call->pool);
 }
 
-#define COLUMN_VALUES (TEXT_COLUMNS + 3)
+#define COLUMN_VALUES SCIM_ACCOUNT_COLUMN_VALUES
 #define EVENT_VALUES 7
-#define INSERT_VALUES (4 + EVENT_VALUES + COLUMN_VALUES)
+#define INSERT_VALUES (1 + EVENT_VALUES + COLUMN_VALUES)
 
 /* The last parameters of INSERT and UPDATE: columns and JSON. */
 static void put_columns(const char **values, scim_call_t *call,
@@ -419,26 +419,27 @@ static scim_error_t *conflict(scim_call_t *call, const cJSON *resource)
                       scim_json_text(resource, "userName"));
 }
 
-/* The parameters of INSERT, and the resource that it creates. */
-static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
-                                    scim_call_t *call, const cJSON *body,
-                                    int managed, int sync_eligible,
-                                    int provisioned)
+/* The User that is created from the body of a request. */
+static scim_error_t *read_new(cJSON **wanted, const char **role,
+                              scim_call_t *call, const cJSON *body)
 {
-    const scim_change_t *change;
-    const char *role;
-
     SCIM_ERR(scim_patch_read(wanted, body, &scim_user_type, &call->rules,
                              call->notes, call->pool));
-    SCIM_ERR(settle(&role, call, *wanted, NULL));
-    change = scim_events_compare(NULL, *wanted, SCIM_EVENT_CREATE,
-                                 call->pool);
+    return settle(role, call, *wanted, NULL);
+}
+
+/* The parameters of INSERT, and the resource that it creates. */
+static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
+                                    scim_call_t *call, const cJSON *body)
+{
+    const char *role;
+
+    SCIM_ERR(read_new(wanted, &role, call, body));
     values[0] = call->principal->organization_id;
-    values[1] = managed ? "true" : "false";
-    values[2] = sync_eligible ? "true" : "false";
-    values[3] = provisioned ? "true" : "false";
-    put_events(values + 4, call, change);
-    put_columns(values + 4 + EVENT_VALUES, call, *wanted, role);
+    put_events(values + 1, call,
+               scim_events_compare(NULL, *wanted, SCIM_EVENT_CREATE,
+                                   call->pool));
+    put_columns(values + 1 + EVENT_VALUES, call, *wanted, role);
     return NULL;
 }
 
@@ -468,29 +469,21 @@ static scim_error_t *or_conflict(scim_call_t *call, const cJSON *wanted,
     return scim_rows_count(rows) > 0 ? conflict(call, wanted) : error;
 }
 
-static scim_error_t *insert_account(cJSON **user, scim_call_t *call,
-                                    const cJSON *body, int managed,
-                                    int sync_eligible, int provisioned)
+static scim_error_t *create_user(cJSON **user, scim_call_t *call,
+                                 const cJSON *body)
 {
     const char *values[INSERT_VALUES];
     scim_error_t *error;
     scim_rows_t *rows;
     cJSON *wanted = NULL;
 
-    error = prepare_insert(&wanted, values, call, body, managed,
-                           sync_eligible, provisioned);
+    error = prepare_insert(&wanted, values, call, body);
     if (error) {
         return or_conflict(call, wanted, error);
     }
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_INSERT,
                          SCIM_VALUES(values)));
     return read_inserted(user, call, rows, wanted);
-}
-
-static scim_error_t *create_user(cJSON **user, scim_call_t *call,
-                                 const cJSON *body)
-{
-    return insert_account(user, call, body, 1, 1, 1);
 }
 
 static scim_error_t *begin_users(scim_call_t *call)
@@ -503,7 +496,7 @@ static scim_error_t *send_user(cJSON **wanted, scim_call_t *call,
 {
     const char *values[INSERT_VALUES];
 
-    SCIM_ERR(prepare_insert(wanted, values, call, body, 1, 1, 1));
+    SCIM_ERR(prepare_insert(wanted, values, call, body));
     return scim_db_send(call->db, SCIM_SQL_ACCOUNT_INSERT,
                         SCIM_VALUES(values));
 }
@@ -517,17 +510,9 @@ static scim_error_t *receive_user(cJSON **user, scim_call_t *call,
     return read_inserted(user, call, rows, wanted);
 }
 
-scim_error_t *scim_accounts_import(cJSON **user, scim_call_t *call,
-                                   const cJSON *body, int managed,
-                                   int sync_eligible)
+scim_error_t *scim_accounts_check_managed(scim_call_t *call, int managed)
 {
-    return insert_account(user, call, body, managed, sync_eligible, 0);
-}
-
-static scim_error_t *check_managed(scim_call_t *call,
-                                   const account_t *account)
-{
-    return account->managed ? NULL
+    return managed ? NULL
         : scim_error(call->pool, SCIM_E_FORBIDDEN,
                      "This account is not a Managed Account: its owner"
                      " administers it, and provisioning may not change it."
@@ -538,7 +523,7 @@ static scim_error_t *check_managed(scim_call_t *call,
 static scim_error_t *check_writable(scim_call_t *call,
                                     const account_t *account)
 {
-    SCIM_ERR(check_managed(call, account));
+    SCIM_ERR(scim_accounts_check_managed(call, account->managed));
     if (!account->sync_eligible
         && strcmp(call->principal->actor_kind, "token") == 0) {
         return scim_error(call->pool, SCIM_E_FORBIDDEN,
@@ -647,16 +632,22 @@ static void follow_reference(cJSON *manager, const cJSON *before)
     }
 }
 
+static scim_error_t *patched(cJSON **wanted, scim_call_t *call,
+                             const cJSON *stored, const cJSON *message)
+{
+    *wanted = scim_json_copy(stored, call->pool);
+    scim_json_drop(manager_of(*wanted), "$ref");
+    SCIM_ERR(scim_patch_apply(*wanted, message, &scim_user_type, &call->rules,
+                              call->notes, call->pool));
+    follow_reference(manager_of(*wanted), manager_of(stored));
+    return NULL;
+}
+
 static scim_error_t *apply_patch(cJSON **wanted, scim_call_t *call,
                                  const account_t *account,
                                  const cJSON *body)
 {
-    *wanted = scim_json_copy(account->resource, call->pool);
-    scim_json_drop(manager_of(*wanted), "$ref");
-    SCIM_ERR(scim_patch_apply(*wanted, body, &scim_user_type, &call->rules,
-                              call->notes, call->pool));
-    follow_reference(manager_of(*wanted), manager_of(account->resource));
-    return NULL;
+    return patched(wanted, call, account->resource, body);
 }
 
 /* Only the manager of the body from which the account was created. */
@@ -686,6 +677,35 @@ scim_error_t *scim_accounts_patch(cJSON **user, scim_call_t *call,
 {
     return change_account(user, call, id, apply_patch, message,
                           SCIM_EVENT_PATCH);
+}
+
+scim_error_t *scim_accounts_settle_new(scim_account_values_t *account,
+                                       scim_call_t *call, const cJSON *body)
+{
+    const char *role;
+    cJSON *wanted = NULL;
+
+    SCIM_ERR(read_new(&wanted, &role, call, body));
+    account->change = scim_events_compare(NULL, wanted, SCIM_EVENT_CREATE,
+                                          call->pool);
+    put_columns(account->columns, call, wanted, role);
+    return NULL;
+}
+
+scim_error_t *scim_accounts_settle_patch(scim_account_values_t *account,
+                                         scim_call_t *call,
+                                         const cJSON *stored,
+                                         const cJSON *message)
+{
+    const char *role;
+    cJSON *wanted;
+
+    SCIM_ERR(patched(&wanted, call, stored, message));
+    SCIM_ERR(settle(&role, call, wanted, stored));
+    account->change = scim_events_compare(stored, wanted, SCIM_EVENT_PATCH,
+                                          call->pool);
+    put_columns(account->columns, call, wanted, role);
+    return NULL;
 }
 
 static void keep(cJSON *wanted, const cJSON *stored, const char *name)
@@ -796,7 +816,7 @@ static scim_error_t *try_to_make_eligible(int *lost, scim_call_t *call,
     scim_rows_t *rows;
 
     SCIM_ERR(read_account(&account, call, baton));
-    SCIM_ERR(check_managed(call, &account));
+    SCIM_ERR(scim_accounts_check_managed(call, account.managed));
     if (account.sync_eligible) {
         return NULL;
     }

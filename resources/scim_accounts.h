@@ -7,14 +7,35 @@
 #include <cjson/cJSON.h>
 
 #include "resources/scim_call.h"
+#include "resources/scim_events.h"
 #include "storage/scim_db.h"
 #include "values/scim_error.h"
 
-/* Create an account that existed before provisioning: like a User, but with
- * the given managed and eligible, and not provisioned. */
-scim_error_t *scim_accounts_import(cJSON **user, scim_call_t *call,
-                                   const cJSON *body, int managed,
-                                   int sync_eligible) SCIM_CHECKED;
+/* The columns of an account as parameters: role, active and attributes, then
+ * the text columns. */
+#define SCIM_ACCOUNT_PLUS_ONE(column, name) + 1
+#define SCIM_ACCOUNT_COLUMN_VALUES \
+    (3 SCIM_ACCOUNT_TEXTS(SCIM_ACCOUNT_PLUS_ONE))
+
+/* What is written of an account. */
+typedef struct {
+    const scim_change_t *change; /* its events; NULL: nothing changes */
+    const char *columns[SCIM_ACCOUNT_COLUMN_VALUES];
+} scim_account_values_t;
+
+/* The account that a POST of body would create, and the one that a PATCH with
+ * message would make of the stored User; neither is written. */
+scim_error_t *scim_accounts_settle_new(scim_account_values_t *account,
+                                       scim_call_t *call, const cJSON *body)
+    SCIM_CHECKED;
+scim_error_t *scim_accounts_settle_patch(scim_account_values_t *account,
+                                         scim_call_t *call,
+                                         const cJSON *stored,
+                                         const cJSON *message) SCIM_CHECKED;
+
+/* SCIM_E_FORBIDDEN if the account is not managed. */
+scim_error_t *scim_accounts_check_managed(scim_call_t *call, int managed)
+    SCIM_CHECKED;
 
 /* Change the account like PATCH. */
 scim_error_t *scim_accounts_patch(cJSON **user, scim_call_t *call,

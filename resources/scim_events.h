@@ -15,6 +15,9 @@
 #define SCIM_EVENT_PUT        "urn:ietf:params:scim:event:prov:put:full"
 #define SCIM_EVENT_DELETE     "urn:ietf:params:scim:event:prov:delete"
 
+/* What an administrator or operator allows besides. */
+#define SCIM_EVENT_ELIGIBLE   "urn:mod_scim:event:account:eligible"
+
 /* The events of one change, as parameters of :events (statements.sql). */
 typedef struct {
     const char *kinds;       /* array of text */

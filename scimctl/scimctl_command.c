@@ -81,6 +81,8 @@ static const scimctl_option_t account_list_options[] = {
 };
 
 static const scimctl_option_t account_import_options[] = {
+    FLAG(update, "update", 'u', "change the accounts that exist where the file"
+         " differs"),
     FLAG(dry_run, "dry-run", 'n', "check the file and import nothing"),
     END
 };

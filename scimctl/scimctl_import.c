@@ -1,45 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scimctl account import: accounts from before provisioning, from a file. */
+/* scimctl account import: accounts of a CSV file, all or none, batch by batch
+ * (scim_import.h). */
 #include <string.h>
 #include <unistd.h>
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
-#include "values/scim_json.h"
-#include "values/scim_text.h"
-#include "resources/scim_accounts.h"
+#include "resources/scim_import.h"
+#include "scimctl/scimctl_columns.h"
 #include "scimctl/scimctl_csv.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "scimctl/scimctl_seen.h"
+#include "values/scim_json.h"
 #include "values/scim_role.h"
+#include "values/scim_text.h"
 
 /* How often the progress is shown. */
 #define RECORDS_PER_SIGN 100
 
-typedef enum { TO_TEXT, TO_BOOLEAN, TO_ROLE, TO_MANAGED, TO_ELIGIBLE } to_e;
-
-static const struct {
-    const char *name;
-    to_e to;
-} import_columns[] = {
-    { "userName", TO_TEXT }, { "displayName", TO_TEXT },
-    { "externalId", TO_TEXT }, { "preferredLanguage", TO_TEXT },
-    { "timezone", TO_TEXT }, { "active", TO_BOOLEAN }, { "role", TO_ROLE },
-    { "managed", TO_MANAGED }, { "syncEligible", TO_ELIGIBLE }
-};
-#define IMPORT_COLUMNS (sizeof(import_columns) / sizeof(*import_columns))
+/* A batch ends with the record that reaches this many bytes, so that long
+ * records take no more memory than short ones. */
+#define BATCH_BYTES 262144
 
 typedef struct {
     scimctl_run_t *run;
     const char *file;
     scimctl_csv_t csv;
-    apr_array_header_t *columns; /* of int: index in import_columns */
-    apr_pool_t *pool;            /* of the current record */
-    scim_call_t call;            /* run's, for the current record */
-    int imported[SCIM_ROLE_COUNT];
+    scimctl_seen_t *names;       /* keys of the userNames until now */
+    apr_array_header_t *columns; /* of int: index of each column */
+    apr_pool_t *pool;            /* of the current batch */
+    scim_call_t call;            /* run's, for the current batch */
+    scim_import_t batch[SCIM_IMPORT_MOST];
+    int lines[SCIM_IMPORT_MOST]; /* where each account of the batch begins */
+    int count;                   /* of the batch */
+    int records;                 /* of the file, until now */
+    int results[SCIM_IMPORT_RESULTS]; /* how many accounts have each */
+    int roles[SCIM_ROLE_COUNT];  /* of the created ones */
     int problems;
-    int stopped;                 /* the transaction takes no more */
     int signs;                   /* somebody is watching */
 } import_t;
 
@@ -56,10 +55,10 @@ static int has_column(const import_t *import, int index)
 }
 
 /* The progress is a line that is overwritten. */
-static void show_progress(const import_t *import, int records)
+static void show_progress(const import_t *import)
 {
-    if (import->signs && records % RECORDS_PER_SIGN == 0) {
-        fprintf(stderr, "\r%d records read", records);
+    if (import->signs && import->records % RECORDS_PER_SIGN == 0) {
+        fprintf(stderr, "\r%d records read", import->records);
     }
 }
 
@@ -99,18 +98,6 @@ static scim_error_t *open_file(apr_file_t **file, import_t *import)
     return rv == APR_SUCCESS ? NULL : unreadable(import, rv);
 }
 
-static int column_index(const char *name)
-{
-    apr_size_t i;
-
-    for (i = 0; i < IMPORT_COLUMNS; i++) {
-        if (strcasecmp(import_columns[i].name, name) == 0) {
-            return (int) i;
-        }
-    }
-    return -1;
-}
-
 static void read_heads(import_t *import, const apr_array_header_t *heads,
                        int line)
 {
@@ -124,7 +111,7 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
         const char *name = APR_ARRAY_IDX(heads, i, const char *);
         const char *flaw = scim_text_flaw(import->run->pool, name,
                                           SCIM_TEXT_NAME);
-        int index = column_index(name);
+        int index = scimctl_column_index(name);
 
         if (flaw) {
             report(import, line,
@@ -148,104 +135,131 @@ static void read_heads(import_t *import, const apr_array_header_t *heads,
     }
 }
 
-static void put_role(cJSON *body, const char *role)
-{
-    cJSON *list = cJSON_AddArrayToObject(body, "roles");
-    cJSON *element = cJSON_CreateObject();
+/* Records */
 
-    cJSON_AddStringToObject(element, "value", role);
-    cJSON_AddTrueToObject(element, "primary");
-    cJSON_AddItemToArray(list, element);
+/* Of two lines about one account the second would undo the first, again at
+ * each run. */
+static const char *name_problem(import_t *import,
+                                const scim_import_t *account)
+{
+    const char *name = scim_json_text(account->user, "userName");
+
+    return name && !scimctl_seen_add(import->names,
+                                     scim_text_user_name_key(import->pool,
+                                                             name),
+                                     import->pool)
+           ? apr_psprintf(import->pool, "the file has the userName '%.120s'"
+                          " more than once", name) : NULL;
 }
 
-/* Put a field that is not empty into body.  Returns its flaw, or NULL. */
-static const char *put_field(cJSON *body, int *managed, int *eligible,
-                             int index, const char *text)
+/* What the fields of a record say of the account, or its problem. */
+static void read_account_of(import_t *import, scim_import_t *account,
+                            const apr_array_header_t *fields,
+                            const char *problem)
 {
-    int truth = 0;
-
-    switch (import_columns[index].to) {
-    case TO_TEXT:
-        scim_json_put_text(body, import_columns[index].name, text);
-        return NULL;
-    case TO_ROLE:
-        if (scim_role_of(text) < 0) {
-            return "role must be ADMIN, USER or GUEST";
-        }
-        put_role(body, text);
-        return NULL;
-    default:
-        break;
-    }
-    if (!scim_text_boolean(text, &truth)) {
-        return "active, managed and syncEligible must be true or false";
-    }
-    if (import_columns[index].to == TO_BOOLEAN) {
-        scim_json_put(body, "active", cJSON_CreateBool(truth));
-    }
-    else {
-        *(import_columns[index].to == TO_MANAGED ? managed : eligible)
-            = truth;
-    }
-    return NULL;
-}
-
-static void count(import_t *import, const cJSON *user)
-{
-    const char *role = scim_json_text(
-        scim_json_member(user, "roles")->child, "value");
     int i;
 
-    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
-        import->imported[i] += strcmp(role, scim_role_names[i]) == 0;
-    }
-}
-
-static const char *import_record(import_t *import,
-                                 const apr_array_header_t *fields)
-{
-    cJSON *body = scim_json_own(cJSON_CreateObject(), import->pool);
-    const char *problem = NULL;
-    int managed = 1;
-    int eligible = 1;
-    scim_error_t *error;
-    cJSON *user;
-    int i;
-
-    if (fields->nelts != import->columns->nelts) {
-        return "the number of fields differs from the number of columns";
+    scimctl_column_begin(account, import->pool);
+    if (!problem && fields->nelts != import->columns->nelts) {
+        problem = "the number of fields differs from the number of columns";
     }
     for (i = 0; !problem && i < fields->nelts; i++) {
-        const char *text = APR_ARRAY_IDX(fields, i, const char *);
-
-        if (*text) {
-            problem = put_field(body, &managed, &eligible,
-                                APR_ARRAY_IDX(import->columns, i, int), text);
-        }
+        problem = scimctl_column_put(account,
+                                     APR_ARRAY_IDX(import->columns, i, int),
+                                     APR_ARRAY_IDX(fields, i, char *));
+    }
+    if (!problem) {
+        problem = name_problem(import, account);
     }
     if (problem) {
-        return problem;
+        account->result = SCIM_IMPORT_REFUSED;
+        account->problem = problem;
     }
-    error = scim_accounts_import(&user, &import->call, body, managed,
-                                 eligible);
-    import->stopped = error && error->cause;
-    if (!error) {
-        count(import, user);
-    }
-    return error ? error->detail : NULL;
 }
 
-/* The next record's fields.  Frees the memory of the previous record. */
-static apr_array_header_t *next_record(import_t *import, int *line,
-                                       const char **problem)
+/* Frees the memory of the previous batch. */
+static void begin_batch(import_t *import)
 {
     apr_pool_clear(import->pool);
+    import->count = 0;
     import->call = import->run->call;
     import->call.pool = import->pool;
-    import->call.db = scim_db_within(import->call.db, import->pool);
+    import->call.db = scim_db_within(import->run->call.db, import->pool);
     import->call.notes = apr_array_make(import->pool, 4,
                                         sizeof(const char *));
-    return scimctl_csv_next(&import->csv, line, problem, import->pool);
+}
+
+static void fill_batch(import_t *import)
+{
+    apr_size_t bytes = 0;
+    apr_array_header_t *fields;
+    const char *problem;
+
+    begin_batch(import);
+    while (import->count < SCIM_IMPORT_MOST && bytes < BATCH_BYTES
+           && (fields = scimctl_csv_next(&import->csv,
+                                         &import->lines[import->count],
+                                         &problem, import->pool)) != NULL) {
+        read_account_of(import, &import->batch[import->count++], fields,
+                        problem);
+        bytes += import->csv.length;
+        import->records++;
+        show_progress(import);
+    }
+}
+
+static void count(import_t *import, const scim_import_t *account)
+{
+    import->results[account->result]++;
+    if (account->result == SCIM_IMPORT_CREATED) {
+        import->roles[scim_role_of(account->role)]++;
+    }
+}
+
+/* A value that the database refuses makes a batch fail as a whole.  Which it
+ * is, each account tells alone; nothing is going to be imported. */
+static scim_error_t *find_refused(import_t *import, scim_error_t *error)
+{
+    int i;
+
+    if (scim_error_status(error->kind) >= 500) {
+        return error;
+    }
+    SCIM_ERR(scim_db_roll_back(import->run->call.db));
+    SCIM_ERR(scim_db_begin(import->run->call.db));
+    for (i = 0; i < import->count; i++) {
+        scim_import_t *account = &import->batch[i];
+        scim_error_t *own;
+
+        if (account->result == SCIM_IMPORT_REFUSED) {
+            continue;
+        }
+        account->result = SCIM_IMPORT_WAITING;
+        own = scim_import_batch(account, 1, import->run->options.update,
+                                &import->call);
+        if (own) {
+            report(import, import->lines[i], own->detail);
+            return NULL;
+        }
+    }
+    return error;
+}
+
+static scim_error_t *import_batch(import_t *import)
+{
+    scim_error_t *error = scim_import_batch(import->batch, import->count,
+                                            import->run->options.update,
+                                            &import->call);
+    int i;
+
+    if (error) {
+        return find_refused(import, error);
+    }
+    for (i = 0; i < import->count; i++) {
+        count(import, &import->batch[i]);
+        report(import, import->lines[i], import->batch[i].problem);
+    }
+    return NULL;
 }
 
 static int has_failed(const import_t *import)
@@ -254,47 +268,81 @@ static int has_failed(const import_t *import)
            && import->csv.status != APR_EOF;
 }
 
-static void import_records(import_t *import)
+static void read_columns(import_t *import)
 {
-    apr_array_header_t *fields;
+    apr_array_header_t *heads;
     const char *problem;
-    int records = 0;
     int line;
 
-    fields = next_record(import, &line, &problem);
+    begin_batch(import);
+    heads = scimctl_csv_next(&import->csv, &line, &problem, import->pool);
     if (problem) {
         report(import, line, problem);
     }
     else if (!has_failed(import)) {
-        read_heads(import, fields, line);
+        read_heads(import, heads, line);
     }
-    if (import->problems > 0 || has_failed(import)) {
-        return;
-    }
-    while (!import->stopped
-           && (fields = next_record(import, &line, &problem)) != NULL) {
-        report(import, line, problem ? problem
-                                     : import_record(import, fields));
-        show_progress(import, ++records);
-    }
-    end_progress(import);
 }
 
-static void print_summary(const import_t *import)
+static scim_error_t *import_records(import_t *import)
 {
-    int all = 0;
+    scim_error_t *error = NULL;
+    int stopped;
+
+    read_columns(import);
+    stopped = import->problems > 0 || has_failed(import);
+    while (!error && !stopped) {
+        fill_batch(import);
+        stopped = import->count == 0;
+        if (!stopped) {
+            error = import_batch(import);
+        }
+    }
+    end_progress(import);
+    return error;
+}
+
+/* The end */
+
+static void print_imported(const import_t *import)
+{
     int i;
 
+    printf("%d account(s) %s:", import->results[SCIM_IMPORT_CREATED],
+           import->run->options.dry_run ? "could be imported" : "imported");
     for (i = 0; i < SCIM_ROLE_COUNT; i++) {
-        all += import->imported[i];
-    }
-    printf("%d account(s) %s:", all, import->run->options.dry_run
-                                     ? "could be imported" : "imported");
-    for (i = 0; i < SCIM_ROLE_COUNT; i++) {
-        printf("%s %d %s", i > 0 ? "," : "", import->imported[i],
+        printf("%s %d %s", i > 0 ? "," : "", import->roles[i],
                scim_role_names[i]);
     }
     putchar('\n');
+}
+
+static void print_updated(const import_t *import)
+{
+    const int *results = import->results;
+
+    printf("%d account(s) %s, %d changed, %d unchanged\n",
+           results[SCIM_IMPORT_CREATED], import->run->options.dry_run
+                                         ? "would be created" : "created",
+           results[SCIM_IMPORT_CHANGED], results[SCIM_IMPORT_SAME]);
+}
+
+static void print_result(const import_t *import)
+{
+    const int *results = import->results;
+    cJSON *object;
+
+    if (!import->run->options.json) {
+        (import->run->options.update ? print_updated
+                                     : print_imported)(import);
+        return;
+    }
+    object = scim_json_own(cJSON_CreateObject(), import->run->pool);
+    cJSON_AddNumberToObject(object, "created", results[SCIM_IMPORT_CREATED]);
+    cJSON_AddNumberToObject(object, "changed", results[SCIM_IMPORT_CHANGED]);
+    cJSON_AddNumberToObject(object, "unchanged", results[SCIM_IMPORT_SAME]);
+    cJSON_AddBoolToObject(object, "dryRun", import->run->options.dry_run);
+    scimctl_print_json(object, import->run->pool);
 }
 
 static scim_error_t *import_file(import_t *import)
@@ -302,7 +350,7 @@ static scim_error_t *import_file(import_t *import)
     scimctl_run_t *run = import->run;
 
     SCIM_ERR(scim_db_begin(run->call.db));
-    import_records(import);
+    SCIM_ERR(import_records(import));
     if (has_failed(import)) {
         return unreadable(import, import->csv.status);
     }
@@ -314,9 +362,7 @@ static scim_error_t *import_file(import_t *import)
     if (!run->options.dry_run) {
         SCIM_ERR(scim_db_commit(run->call.db));
     }
-    if (!run->options.json) {
-        print_summary(import);
-    }
+    print_result(import);
     return NULL;
 }
 
@@ -329,6 +375,7 @@ scim_error_t *scimctl_import(scimctl_run_t *run)
     import->run = run;
     import->file = run->arguments[1];
     import->columns = apr_array_make(run->pool, 16, sizeof(int));
+    import->names = scimctl_seen_begin(run->pool);
     import->signs = isatty(STDERR_FILENO);
     apr_pool_create(&import->pool, run->pool);
     SCIM_ERR(open_file(&file, import));

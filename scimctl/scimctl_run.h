@@ -21,6 +21,7 @@ typedef struct {
     int help;
     int version;
     int dry_run;
+    int update;
     int follow;
     int yes;
     int none;

@@ -334,6 +334,11 @@ scim_error_t *scim_db_commit(scim_db_t *db)
     return command(db, "COMMIT", 0);
 }
 
+scim_error_t *scim_db_roll_back(scim_db_t *db)
+{
+    return command(db, "ROLLBACK", 0);
+}
+
 scim_error_t *scim_db_defer_flush(scim_db_t *db)
 {
     scim_rows_t *rows;
@@ -381,8 +386,12 @@ int scim_rows_true(const scim_rows_t *rows, int row, int column)
     return value && value[0] == 't';
 }
 
-static char *put_quoted(char *to, const char *item)
+static char *put_item(char *to, const char *item)
 {
+    if (!item) {
+        memcpy(to, "NULL", 4);
+        return to + 4;
+    }
     *to++ = '"';
     for (; *item; item++) {
         if (*item == '"' || *item == '\\') {
@@ -402,7 +411,9 @@ const char *scim_db_array(apr_pool_t *pool, const apr_array_header_t *items)
     int i;
 
     for (i = 0; i < items->nelts; i++) {
-        size += 2 * strlen(APR_ARRAY_IDX(items, i, const char *)) + 3;
+        const char *item = APR_ARRAY_IDX(items, i, const char *);
+
+        size += item ? 2 * strlen(item) + 3 : 5;
     }
     to = text = apr_palloc(pool, size);
     *to++ = '{';
@@ -410,7 +421,7 @@ const char *scim_db_array(apr_pool_t *pool, const apr_array_header_t *items)
         if (i > 0) {
             *to++ = ',';
         }
-        to = put_quoted(to, APR_ARRAY_IDX(items, i, const char *));
+        to = put_item(to, APR_ARRAY_IDX(items, i, const char *));
     }
     *to++ = '}';
     *to = '\0';

@@ -140,6 +140,7 @@ scim_error_t *scim_db_outdated(const scim_db_t *db) SCIM_CHECKED;
  * is all or nothing.  Without commit it is rolled back with the pool. */
 scim_error_t *scim_db_begin(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_commit(scim_db_t *db) SCIM_CHECKED;
+scim_error_t *scim_db_roll_back(scim_db_t *db) SCIM_CHECKED;
 
 /* The same, read only, with the rows as they are now for all its statements.
  * It holds up neither writers nor the change feed. */
@@ -194,7 +195,7 @@ const char *scim_rows_value(const scim_rows_t *rows, int row, int column);
 /* The value of a boolean column. */
 int scim_rows_true(const scim_rows_t *rows, int row, int column);
 
-/* items as the text of a PostgreSQL array of text. */
+/* items, NULL for SQL NULL, as the text of a PostgreSQL array of text. */
 const char *scim_db_array(apr_pool_t *pool, const apr_array_header_t *items);
 
 #endif

@@ -107,15 +107,15 @@ function read_arguments(values, fragment, text,    names, count, i, depth, token
     }
 }
 
-# The text columns of a list, as names, as parameters from first on, or as
-# settings by these.
-function text_columns(list, kind, first,    i, name, value, text) {
-    first = substr(first, 2)
+# The text columns of a list, as names, as parameters from $n on, as arrays of
+# these, or as settings by parameters or by the columns of a row.
+function text_columns(list, kind, of,    i, name, value, text) {
     for (i = 1; i <= text_count[list]; i++) {
         name = text_column[list, i]
-        value = "$" (first + i - 1)
+        value = of ~ /^[$]/ ? "$" (substr(of, 2) + i - 1) : of "." name
         text = text (i > 1 ? ", " : "") \
-            (kind == "texts" ? name : kind == "values" ? value : name " = " value)
+            (kind == "texts" ? name : kind == "values" ? value : \
+             kind == "arrays" ? value "::text[]" : name " = " value)
     }
     return text
 }
@@ -245,8 +245,9 @@ function parameters_in(line) {
 current == list "_columns" && / AS [a-z_]+,? +-- [A-Za-z]+$/ {
     if (++text_count[list] == 1) {
         add_text_fragment("texts", "")
-        add_text_fragment("values", "first")
-        add_text_fragment("settings", "first")
+        add_text_fragment("values", "of")
+        add_text_fragment("arrays", "of")
+        add_text_fragment("settings", "of")
     }
     match($0, / AS [a-z_]+/)
     text_column[list, text_count[list]] = substr($0, RSTART + 4, RLENGTH - 4)

@@ -18,7 +18,8 @@
 -- the column "AS name" is SCIM_LIST_NAME and their number SCIM_LIST_COLUMNS.
 -- Text columns of the table have the name of their attribute beside them: they
 -- are :list_texts as names, :list_values($n) as parameters from $n on,
--- :list_settings($n) as settings in an UPDATE, and SCIM_LIST_TEXTS(X) in C.
+-- :list_arrays($n) as arrays, :list_settings($n) as settings in an UPDATE, which
+-- the columns of a row r can be as well, and SCIM_LIST_TEXTS(X) in C.
 --
 -- A release works with the tables of its own version, named below, and with those
 -- of the version before it, so that database and hosts are upgraded in any order
@@ -1265,15 +1266,14 @@ WHERE a.organization_id = $1::uuid
 -- name: ACCOUNT_INSERT
 WITH created AS (
     INSERT INTO scim.account AS a (
-        organization_id, managed, sync_eligible, provisioned_at,
-        role, active, attributes, :account_texts)
-    VALUES ($1::uuid, $2::boolean, $3::boolean,
-            CASE WHEN $4::boolean THEN now() END,
-            $12, $13::boolean, $14::jsonb, :account_values($15))
+        organization_id, provisioned_at, role, active, attributes,
+        :account_texts)
+    VALUES ($1::uuid, now(), $9, $10::boolean, $11::jsonb,
+            :account_values($12))
     ON CONFLICT (organization_id, user_name_key) DO NOTHING
     RETURNING a.organization_id, :account_columns
 ),
-event AS (:events(created, $5, $6, $7, $8, $9, $10, $11))
+event AS (:events(created, $2, $3, $4, $5, $6, $7, $8))
 SELECT * FROM created;
 
 -- No row if the version is not $3 any more.
@@ -1315,6 +1315,88 @@ gone AS (
 ),
 event AS (:events(gone, $4, $5, $6, $7, $8, $9, $10))
 SELECT id FROM gone;
+
+
+-- Accounts of a file, many in a statement
+
+-- The planner takes a new organization for a small one until the next ANALYZE,
+-- and may read all of it for each account.  With BETWEEN instead of equality,
+-- only the right index has the order that is asked for.
+
+-- The accounts that have the userNames $2, each with its place in $2.
+-- name: ACCOUNTS_NAMED :repeatable
+SELECT :account_columns, n.place
+FROM unnest($2::text[]) WITH ORDINALITY n(name, place)
+CROSS JOIN LATERAL (SELECT * FROM scim.account b
+                    WHERE b.organization_id = $1::uuid
+                      AND b.user_name_key BETWEEN scim.user_name_key(n.name)
+                                              AND scim.user_name_key(n.name)
+                    ORDER BY b.user_name_key LIMIT 1) a;
+
+-- One row for each element of the arrays from $5 on.
+-- fragment: given_accounts(first, second)
+unnest($5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+       $10::text[], $11::text[], $12::text[], :account_arrays($13))
+WITH ORDINALITY g(:first, :second, kinds, changed, data, role, active,
+                  attributes, :account_texts, place)
+
+-- The events of the rows that the CTE "written" has written of "given".
+-- fragment: events_of_given
+INSERT INTO scim.event (organization_id, account_id, kind, actor_kind,
+                        actor_id, actor_name, attributes, version, data)
+SELECT w.organization_id, w.id, k.kind, $2, $3::uuid, $4, g.changed::text[],
+       w.version, g.data::jsonb
+FROM written w
+JOIN given g ON g.id = w.id
+CROSS JOIN LATERAL unnest(g.kinds::text[]) WITH ORDINALITY k(kind, place)
+ORDER BY g.place, k.place
+
+-- The places of the rows of "given" that were not written.
+-- fragment: not_written
+SELECT g.place FROM given g WHERE g.id NOT IN (SELECT w.id FROM written w)
+
+-- name: ACCOUNTS_INSERT
+WITH given AS MATERIALIZED (
+    SELECT gen_random_uuid() AS id, g.*
+    FROM :given_accounts(managed, sync_eligible)
+),
+written AS (
+    INSERT INTO scim.account AS a (
+        organization_id, id, managed, sync_eligible, role, active, attributes,
+        :account_texts)
+    SELECT $1::uuid, g.id, g.managed::boolean, g.sync_eligible::boolean,
+           g.role, g.active::boolean, g.attributes::jsonb, :account_values(g)
+    FROM given g
+    ORDER BY g.place
+    ON CONFLICT (organization_id, user_name_key) DO NOTHING
+    RETURNING a.organization_id, a.id, a.version
+),
+event AS (:events_of_given)
+:not_written;
+
+-- Provisioning may take over an account if its event says so.
+-- name: ACCOUNTS_UPDATE
+WITH given AS MATERIALIZED (
+    SELECT g.account::uuid AS id, g.*
+    FROM :given_accounts(account, old_version)
+),
+written AS (
+    UPDATE scim.account a
+    SET role = g.role, active = g.active::boolean,
+        attributes = g.attributes::jsonb, :account_settings(g),
+        sync_eligible = a.sync_eligible
+            OR 'urn:mod_scim:event:account:eligible' = ANY (g.kinds::text[])
+    FROM given g
+    CROSS JOIN LATERAL (
+        SELECT b.ctid AS row FROM scim.account b
+        WHERE b.organization_id = $1::uuid AND b.id BETWEEN g.id AND g.id
+          AND b.version = g.old_version::bigint
+        ORDER BY b.id LIMIT 1) r
+    WHERE a.ctid = r.row
+    RETURNING a.organization_id, a.id, a.version
+),
+event AS (:events_of_given)
+:not_written;
 
 
 -- Groups

@@ -85,10 +85,10 @@ text_is("SELECT :f(g(a, ','), b, :h);\n-- fragment: f(x, y)\n(:y) + :x\n-- fragm
 
 # A list of columns, of which two have attributes.
 my $list = "-- columns: t\na.id AS id,\na.n AS n, -- name\na.m AS m -- more\n";
-text_is("SELECT :t_columns, :t_texts;\n$list-- name: Y\nSELECT :t_values(\$4), :t_settings(\$7);\n", q{SELECT a.id AS id, a.n AS n, a.m AS m, n, m},
+text_is("SELECT :t_columns, :t_texts;\n$list-- name: Y\nSELECT :t_values(\$4), :t_settings(\$7), :t_arrays(\$9);\n", q{SELECT a.id AS id, a.n AS n, a.m AS m, n, m},
     'the columns of a list are named once');
-like made_of("-- name: X\nUPDATE t SET :t_settings(\$2) WHERE :t_values(\$4) :t_texts :t_columns;\n$list")->{out}, qr/SET n = \$2, m = \$3 WHERE \$4, \$5/,
-    'as parameters and as settings they follow';
+like made_of("-- name: X\nUPDATE t SET :t_settings(\$2) WHERE :t_values(\$4), :t_values(r), :t_settings(r), :t_arrays(\$6) :t_texts :t_columns;\n$list")->{out}, qr/SET n = \$2, m = \$3 WHERE \$4, \$5, r\.n, r\.m, n = r\.n, m = r\.m, \$6::text\[\], \$7::text\[\] /,
+    'as parameters, settings and arrays they follow, and as columns of a row';
 like awk('ids', "$folder/x.sql")->{out}, qr/SCIM_T_ID,\s+SCIM_T_N,\s+SCIM_T_M,\s+SCIM_T_COLUMNS\s.*X\(SCIM_T_N, "name"\)[\s\\]+X\(SCIM_T_M, "more"\)/s,
     'and in C as an enum and its attributes';
 

@@ -133,7 +133,7 @@ for my $words (['account', 'import', $key, '-', '--dry-run'], ['account', 'impor
                ['account', '--dry-run', 'import', $key, '-', '--json']) {
     ($status, $out, $err) = scimctl_given("userName,displayName\nn\@example.com,N\n", @db, @$words);
     is_deeply [$status, $err], [0, ''], "import from standard input: @{[map { $_ eq $key ? 'KEY' : $_ } @$words]}";
-    is $out, $words->[-1] eq '--json' ? '' : "1 account(s) could be imported: 0 ADMIN, 0 USER, 1 GUEST\n", 'as from a file';
+    is $out, $words->[-1] eq '--json' ? qq({"created":1,"changed":0,"unchanged":0,"dryRun":true}\n) : "1 account(s) could be imported: 0 ADMIN, 0 USER, 1 GUEST\n", 'as from a file';
 }
 ($status, $out, $err) = scimctl_given("userName,displayName\nn,N\n", @db, 'account', 'import', $key, '-');
 is $status, 1, 'a bad line on standard input';

@@ -254,6 +254,7 @@ static scim_error_t *settle_immutable(scim_call_t *call, cJSON *resource,
             return scim_error(call->pool, SCIM_E_MUTABILITY,
                               "Attribute '%s' is immutable.", row->name);
         }
+        scim_note(call->notes, "immutable attribute '%s' ignored", row->name);
         scim_json_put_text(resource, row->name, stored);
     }
     return NULL;

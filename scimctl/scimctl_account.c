@@ -104,14 +104,13 @@ static void print_account(scimctl_run_t *run, const scim_rows_t *rows,
                         run->pool);
 }
 
-scim_error_t *scimctl_account_show(scimctl_run_t *run)
+scim_error_t *scimctl_show_account(scimctl_run_t *run, const char *name)
 {
     const char *id;
     scim_rows_t *rows;
     cJSON *user;
 
-    SCIM_ERR(scimctl_choose_organization(&rows, run));
-    SCIM_ERR(scimctl_account_named(&rows, run, run->arguments[1]));
+    SCIM_ERR(scimctl_account_named(&rows, run, name));
     id = scim_rows_value(rows, 0, SCIM_ACCOUNT_ID);
     SCIM_ERR(scim_users.get(&user, &run->call, id));
     if (run->options.json) {
@@ -120,6 +119,14 @@ scim_error_t *scimctl_account_show(scimctl_run_t *run)
     }
     print_account(run, rows, user);
     return scimctl_print_groups_of(run, id);
+}
+
+scim_error_t *scimctl_account_show(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+
+    SCIM_ERR(scimctl_choose_organization(&rows, run));
+    return scimctl_show_account(run, run->arguments[1]);
 }
 
 scim_error_t *scimctl_account_eligible(scimctl_run_t *run)
@@ -131,5 +138,5 @@ scim_error_t *scimctl_account_eligible(scimctl_run_t *run)
     SCIM_ERR(scim_accounts_make_eligible(&run->call,
                                       scim_rows_value(rows, 0,
                                                       SCIM_ACCOUNT_ID)));
-    return scimctl_account_show(run);
+    return scimctl_show_account(run, run->arguments[1]);
 }

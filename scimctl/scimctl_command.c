@@ -87,6 +87,8 @@ static const scimctl_option_t account_import_options[] = {
     END
 };
 
+static const scimctl_option_t account_delete_options[] = { YES, END };
+
 static const scimctl_option_t group_list_options[] = {
     VALUE(name, "name", "NAME", 0, "the beginning of the names, in any case"),
     COUNT("groups"),
@@ -224,6 +226,22 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_account_eligible, SCIMCTL_NEEDS_TABLES,
       "Let provisioning take over an account that was kept from it.",
       "account eligible acme taro@example.com" },
+    { "account", "set", "KEY USERNAME|ID ATTRIBUTE=VALUE...", NULL,
+      scimctl_account_set, SCIMCTL_NEEDS_TABLES,
+      "Change attributes of an account, as a SCIM PATCH does.",
+      "account set acme taro@example.com title=Engineer roles=USER" },
+    { "account", "activate", "KEY USERNAME|ID", NULL,
+      scimctl_account_activate, SCIMCTL_NEEDS_TABLES,
+      "Let a person sign in again.",
+      "account activate acme taro@example.com" },
+    { "account", "deactivate", "KEY USERNAME|ID", NULL,
+      scimctl_account_deactivate, SCIMCTL_NEEDS_TABLES,
+      "Let a person not sign in any more.",
+      "account deactivate acme taro@example.com" },
+    { "account", "delete", "KEY USERNAME|ID", account_delete_options,
+      scimctl_account_delete, SCIMCTL_NEEDS_TABLES,
+      "Delete an account; its events stay.",
+      "account delete acme taro@example.com" },
     { "group", "list", "KEY", group_list_options,
       scimctl_group_list, SCIMCTL_NEEDS_TABLES,
       "List groups by name.",
@@ -274,6 +292,8 @@ const scimctl_command_t scimctl_commands[] = {
 const scimctl_word_t scimctl_words[] = {
     { "KEY", "the key of an organization, its segment in the SCIM URL" },
     { "USERNAME|ID", "the userName or the id of an account" },
+    { "ATTRIBUTE=VALUE", "a path of a SCIM PATCH and its new value; without"
+      " one, the attribute is removed" },
     { "GROUP", "a group: its id, externalId:VALUE, or its name in any case" },
     { "TOKEN", "a token: its id, name or prefix, as token list shows them" },
     { "DOMAIN", "a verified e-mail domain of the organization" },

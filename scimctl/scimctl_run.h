@@ -145,6 +145,10 @@ scimctl_command_fn scimctl_token_delete;
 scimctl_command_fn scimctl_account_list;
 scimctl_command_fn scimctl_account_show;
 scimctl_command_fn scimctl_account_eligible;
+scimctl_command_fn scimctl_account_set;
+scimctl_command_fn scimctl_account_activate;
+scimctl_command_fn scimctl_account_deactivate;
+scimctl_command_fn scimctl_account_delete;
 scimctl_command_fn scimctl_purge;          /* event purge */
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
@@ -156,6 +160,10 @@ scimctl_command_fn scimctl_group_list;     /* group list */
 scimctl_command_fn scimctl_group_show;     /* group show */
 scimctl_command_fn scimctl_group_members;  /* group members */
 scimctl_command_fn scimctl_group_delete;   /* group delete */
+
+/* Print the account with this userName or id as "account show" does. */
+scim_error_t *scimctl_show_account(scimctl_run_t *run, const char *name)
+    SCIM_CHECKED;
 
 /* The names of the groups of the account called id, as lines of "account
  * show". */

@@ -981,6 +981,66 @@ END
 $$;
 COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off';
 
+-- Erasure of personal data.  A name is in events for as long as they are kept,
+-- and in refusals, whose detail may quote it.
+CREATE OR REPLACE FUNCTION scim.names_of_account(organization uuid, account uuid) RETURNS SETOF text
+    LANGUAGE sql STABLE ROWS 5
+BEGIN ATOMIC
+    SELECT DISTINCT scim.user_name_key(name #>> '{}')
+    FROM (SELECT a.attributes || jsonb_build_object('userName', a.user_name) FROM scim.account a
+          WHERE a.organization_id = $1 AND a.id = $2
+          UNION ALL
+          SELECT side.value FROM scim.event e CROSS JOIN LATERAL jsonb_each(e.data) side
+          WHERE e.organization_id = $1 AND e.account_id = $2) d(document)
+    CROSS JOIN LATERAL (SELECT document -> 'userName' UNION ALL SELECT jsonb_path_query(document, '$.emails[*].value')) n(name)
+    WHERE jsonb_typeof(name) = 'string' AND name <> '""';
+END;
+COMMENT ON FUNCTION scim.names_of_account(uuid, uuid) IS 'Comparison keys of the userNames and e-mail addresses that an account has or had, also of a deleted one';
+
+-- It runs as its caller, who has to be the owner: no other role can change events.
+-- The id stays: it is random, and readers of the feed know the account by it.
+CREATE OR REPLACE FUNCTION scim.forget_account(organization uuid, forgotten uuid, operator text,
+                                               OUT accounts bigint, OUT memberships bigint, OUT events bigint, OUT acts bigint, OUT refusals bigint)
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text[];
+    last_version bigint;
+BEGIN
+    PERFORM FROM scim.user_group g
+    WHERE g.organization_id = organization
+      AND g.id = ANY (ARRAY(SELECT m.group_id FROM scim.membership m WHERE m.organization_id = organization AND m.account_id = forgotten))
+    ORDER BY g.id FOR NO KEY UPDATE;
+    PERFORM FROM scim.account a WHERE a.organization_id = organization AND a.id = forgotten FOR UPDATE;
+    names := ARRAY(SELECT scim.names_of_account(organization, forgotten));
+    memberships := (SELECT count(*) FROM scim.membership m WHERE m.organization_id = organization AND m.account_id = forgotten);
+    DELETE FROM scim.account a WHERE a.organization_id = organization AND a.id = forgotten RETURNING a.version INTO last_version;
+    GET DIAGNOSTICS accounts = ROW_COUNT;
+    UPDATE scim.event e SET data = '{}' WHERE e.organization_id = organization AND e.account_id = forgotten AND e.data <> '{}'
+        AND e.kind <> 'urn:mod_scim:event:account:forget';
+    GET DIAGNOSTICS events = ROW_COUNT;
+    UPDATE scim.event e SET actor_name = forgotten::text
+    WHERE e.organization_id = organization AND e.actor_kind = 'account' AND e.actor_id = forgotten AND e.actor_name <> forgotten::text;
+    GET DIAGNOSTICS acts = ROW_COUNT;
+    DELETE FROM scim.refusal r
+    WHERE r.organization_id = organization
+      AND (r.account_id = forgotten
+           OR EXISTS (SELECT FROM unnest(names) n(name)
+                      WHERE strpos(scim.user_name_key(concat_ws(' ', r.user_name, r.path, r.detail)), n.name) > 0));
+    GET DIAGNOSTICS refusals = ROW_COUNT;
+    IF accounts > 0 THEN
+        INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version)
+        VALUES (organization, forgotten, 'urn:ietf:params:scim:event:prov:delete', 'operator', operator, last_version);
+    END IF;
+    IF accounts + events + acts + refusals > 0 THEN
+        INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, data)
+        VALUES (organization, forgotten, 'urn:mod_scim:event:account:forget', 'operator', operator,
+                jsonb_build_object('accounts', accounts, 'memberships', memberships, 'events', events, 'acts', acts, 'refusals', refusals));
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.forget_account(uuid, uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION scim.forget_account(uuid, uuid, text) IS 'Deletes an account, unless that was done, with all that names the person: the data of its events, its name as an actor, and refusals. Returns how many rows of each there were, and writes an event with these numbers as a proof unless all are 0. For the owner';
+
 -- Groups.  In READ COMMITTED all parts of a statement see the same snapshot, from
 -- before the statement waited for a lock, and a member who was added meanwhile
 -- would survive a replacement of all members.  So changes are functions: they lock

@@ -54,6 +54,7 @@ export default {
     'Last day (empty: until it is deleted)': '有効期限の日（空欄の場合は削除するまで有効）',
     'Last used': '最終使用',
     'Make eligible': '対象にする',
+    'Personal data erased': '個人データを消去',
     'Made eligible': 'プロビジョニング対象に変更',
     'Manage': '管理',
     'Manage user provisioning': 'ユーザープロビジョニングの管理',

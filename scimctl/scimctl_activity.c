@@ -38,13 +38,15 @@ static const char *with_members(const char *text, const cJSON *entry,
     return text;
 }
 
-/* The account, or the group, that an entry is about. */
+/* The account, or the group, that an entry is about; of a person who was
+ * forgotten, the id. */
 static const char *entry_subject(const cJSON *entry, apr_pool_t *pool)
 {
     const char *group = scim_json_text(entry, "displayName");
+    const char *name = scim_json_text(entry, "userName");
 
     return group ? apr_pstrcat(pool, "group ", group, NULL)
-                 : scim_json_text(entry, "userName");
+                 : name ? name : scim_json_text(entry, "accountId");
 }
 
 /* The details of an entry: the changed attributes, the token, or the refused

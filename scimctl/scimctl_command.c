@@ -89,6 +89,19 @@ static const scimctl_option_t account_import_options[] = {
 
 static const scimctl_option_t account_delete_options[] = { YES, END };
 
+static const scimctl_option_t account_export_options[] = {
+    VALUE(filter, "filter", "FILTER", 0, "only accounts that a SCIM filter"
+          " finds"),
+    END
+};
+
+static const scimctl_option_t account_forget_options[] = {
+    YES,
+    FLAG(dry_run, "dry-run", 'n', "count what would be done and change"
+         " nothing"),
+    END
+};
+
 static const scimctl_option_t group_list_options[] = {
     VALUE(name, "name", "NAME", 0, "the beginning of the names, in any case"),
     COUNT("groups"),
@@ -242,6 +255,14 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_account_delete, SCIMCTL_NEEDS_TABLES,
       "Delete an account; its events stay.",
       "account delete acme taro@example.com" },
+    { "account", "export", "KEY [USERNAME|ID]", account_export_options,
+      scimctl_account_export, SCIMCTL_NEEDS_TABLES,
+      "Print accounts as a CSV file for import, or all about one as JSON.",
+      "account export acme --filter 'active eq true'" },
+    { "account", "forget", "KEY USERNAME|ID", account_forget_options,
+      scimctl_account_forget, SCIMCTL_NEEDS_TABLES,
+      "Delete an account and all that names the person.",
+      "account forget acme taro@example.com" },
     { "group", "list", "KEY", group_list_options,
       scimctl_group_list, SCIMCTL_NEEDS_TABLES,
       "List groups by name.",

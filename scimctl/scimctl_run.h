@@ -149,6 +149,8 @@ scimctl_command_fn scimctl_account_set;
 scimctl_command_fn scimctl_account_activate;
 scimctl_command_fn scimctl_account_deactivate;
 scimctl_command_fn scimctl_account_delete;
+scimctl_command_fn scimctl_account_export;
+scimctl_command_fn scimctl_account_forget;
 scimctl_command_fn scimctl_purge;          /* event purge */
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
@@ -160,6 +162,12 @@ scimctl_command_fn scimctl_group_list;     /* group list */
 scimctl_command_fn scimctl_group_show;     /* group show */
 scimctl_command_fn scimctl_group_members;  /* group members */
 scimctl_command_fn scimctl_group_delete;   /* group delete */
+
+/* The id of the account that the second argument names, and *shown, what the
+ * operator knows it by.  An account that is deleted can be named by its id, so
+ * an id that no account has is no error. */
+scim_error_t *scimctl_find_person(const char **id, const char **shown,
+                                  scimctl_run_t *run) SCIM_CHECKED;
 
 /* Print the account with this userName or id as "account show" does. */
 scim_error_t *scimctl_show_account(scimctl_run_t *run, const char *name)

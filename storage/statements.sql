@@ -1399,6 +1399,54 @@ event AS (:events_of_given)
 :not_written;
 
 
+-- All about one person, for export and erasure
+
+-- Whether provisioning may change the accounts $2, in the order of $2; NULLs if
+-- one is not there any more.
+-- name: ACCOUNTS_LABELS :repeatable
+SELECT a.managed, a.sync_eligible
+FROM unnest($2::uuid[]) WITH ORDINALITY i(id, place)
+LEFT JOIN LATERAL (SELECT * FROM scim.account b
+                   WHERE b.organization_id = $1::uuid
+                     AND b.id BETWEEN i.id AND i.id
+                   ORDER BY b.id LIMIT 1) a ON true
+ORDER BY i.place;
+
+-- Events about account $2, and what it did as an administrator, after $3.
+-- name: PERSON_EVENTS :repeatable from 6
+SELECT e.sequence,
+       jsonb_build_object('sequence', e.sequence, 'version', e.version,
+                          :event_members(e.data))
+FROM scim.event e
+LEFT JOIN scim.account a
+    ON a.organization_id = e.organization_id AND a.id = e.account_id
+:group_of(e)
+WHERE e.organization_id = $1::uuid AND e.sequence > $3::bigint
+  AND (e.account_id = $2::uuid
+       OR e.actor_kind = 'account' AND e.actor_id = $2::uuid)
+ORDER BY e.sequence LIMIT 500;
+
+-- name: PERSON_REFUSALS :repeatable from 6
+SELECT r.sequence,
+       jsonb_build_object('sequence', r.sequence,
+                          'at', :timestamp(r.occurred_at),
+                          'actor', r.actor_name, 'userName', r.user_name,
+                          'method', r.method, 'path', r.path,
+                          'status', r.status, 'scimType', r.scim_type,
+                          'detail', r.detail)
+FROM scim.refusal r
+WHERE r.organization_id = $1::uuid AND r.sequence > $3::bigint
+  AND (r.account_id = $2::uuid
+       OR scim.user_name_key(r.user_name) = ANY (ARRAY(
+           SELECT scim.names_of_account($1::uuid, $2::uuid))))
+ORDER BY r.sequence LIMIT 500;
+
+-- The kind of its event: 'urn:mod_scim:event:account:forget'.
+-- name: ACCOUNT_FORGET from 6
+SELECT f.accounts, f.memberships, f.events, f.acts, f.refusals
+FROM scim.forget_account($1::uuid, $2::uuid, $3) f;
+
+
 -- Groups
 
 -- The columns that scim_groups reads.

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# scimctl account: changes of one account.
+# scimctl account: changes of one account, export, and erasure with proof.
 use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
 use Encode qw(decode_utf8 encode_utf8);
 use JSON::PP ();
+use MIME::Base64 ();
 use Scim::Process;
 use Scim::Test;
 
@@ -14,10 +15,12 @@ my $org = organization();
 my $key = $org->{key};
 
 # (exit status, stdout, stderr)
-sub scimctl {
-    my $done = Scim::Process::run([$program, @db, map { encode_utf8($_) } @_]);
+sub given {
+    my ($input, @arguments) = @_;
+    my $done = Scim::Process::run([$program, @db, map { encode_utf8($_) } @arguments], input => encode_utf8($input));
     return ($done->{status}, map { decode_utf8($_) } @$done{qw(out err)});
 }
+sub scimctl { return given('', @_) }
 sub out { my ($status, $out, $err) = scimctl(@_); return $status == 0 ? $out : die "@_: $err" }
 sub json { return JSON::PP->new->decode(out('--json', @_)) }
 sub refused {
@@ -73,7 +76,7 @@ like out('account', 'deactivate', $key, 'taro.yamada@example.com'), qr/^active +
 is user($id)->{active}, FALSE, 'the account is inactive';
 is_deeply [@{ kinds_of($id) }[-4 .. -1]], [qw(patch:full activate patch:full deactivate)], 'both are events';
 refused(qr/SCIM token that is still valid/, 'the issuer of a token', 'account', 'deactivate', $key, $org->{issuer_name});
-sql('INSERT INTO scim.account (organization_id, user_name, display_name, managed) VALUES ($1, $2, $3, false)', $org->{id}, 'own@example.com', 'Own');
+given("userName,displayName,managed\nown\@example.com,Own,false\n", 'account', 'import', $key, '-');
 refused(qr/not a Managed Account/, 'an account of its owner', 'account', 'deactivate', $key, 'own@example.com');
 
 # account delete
@@ -88,4 +91,107 @@ my $seen = Scim::Process::run(['script', '-qec', "$program --db '$db[1]' account
 like $seen, qr/Delete the account 'own\@example\.com' of '$key'\? \[y\/N\]/, 'on a terminal it asks';
 like $seen, qr/Nothing was done/, 'and takes no for an answer';
 
+# account export: the form of import
+my $from = organization();
+my $to = organization();
+my $file = "userName,displayName,role,active,externalId,preferredLanguage,timezone,managed,syncEligible\n"
+    . qq(admin-$from->{key}\@example.com,Administrator,ADMIN,true,,,,true,true\n)
+    . qq(comma\@example.com,"Smith, ""Jo""",USER,false,e-1,ja,Asia/Tokyo,true,false\n)
+    . qq(lines\@example.com,Zoë,GUEST,true,"of two\nlines",,,false,true\n);
+my ($status, $printed, $err) = given($file, 'account', 'import', $from->{key}, '-', '--update');
+is $status, 0, 'a file with all columns is imported' or diag $err;
+is out('account', 'export', $from->{key}), $file, 'account export gives the file that was imported';
+sql('DELETE FROM scim.token WHERE organization_id = $1', $to->{id});
+sql('DELETE FROM scim.account WHERE organization_id = $1', $to->{id});
+given(out('account', 'export', $from->{key}), 'account', 'import', $to->{key}, '-');
+is out('account', 'export', $to->{key}), $file, 'and so it does from the organization that imported that';
+like +(given(out('account', 'export', $from->{key}), 'account', 'import', $from->{key}, '-', '--update'))[1], qr/^0 account\(s\) created, 0 changed, 3 unchanged/,
+    'an update by it changes nothing';
+is out('account', 'export', $from->{key}, '--filter', 'active eq false'), join("\n", (split /\n/, $file)[0, 2]) . "\n", 'account export --filter';
+is_deeply [map { JSON::PP->new->decode($_) } split /\n/, out('--json', 'account', 'export', $from->{key}, '--filter', 'roles.value eq "user"')],
+    [{ userName => 'comma@example.com', displayName => 'Smith, "Jo"', role => 'USER', active => FALSE, externalId => 'e-1', preferredLanguage => 'ja',
+       timezone => 'Asia/Tokyo', managed => TRUE, syncEligible => FALSE }], 'with --json each account is an object';
+my $many = "userName,displayName,role\n" . join '', map { sprintf "n%04d\@example.com,N,GUEST\n", $_ } 1 .. 1200;
+given($many, 'account', 'import', $to->{key}, '-');
+is scalar(() = out('account', 'export', $to->{key}) =~ /^n\d{4}\@example\.com,/mg), 1200, 'more than a page of accounts is exported';
+refused(qr/filter/i, 'a bad filter', 'account', 'export', $key, '--filter', 'userName xx "a"');
+
+# account export of one person, and account forget
+sub as_admin {
+    my ($name, $method, $path, $body) = @_;
+    return Scim::Test::http()->request($method => "/organizations/$key/api/$path", [Authorization => 'Basic ' . MIME::Base64::encode("$name:x", ''),
+        Origin => server()->{url}, 'Content-Type' => 'application/json'], $body);
+}
+my $hana = $org->create(userName => 'hana.secret@example.com', displayName => 'Hana Secretname', externalId => 'hana-extern', title => 'Private title',
+    name => { givenName => 'Hanagiven', familyName => 'Hanafamily' }, emails => [{ value => 'hana.private@home.example' }],
+    phoneNumbers => [{ value => '+81-3-5555-0199' }], roles => [{ value => 'ADMIN' }])->{id};
+my $group = $org->post('/Groups', { displayName => 'Sales', members => [{ value => $hana }, { value => $id }] })->{json}{id};
+$org->patch_ops($hana, { op => 'replace', path => 'userName', value => 'hana.married@example.com' });
+is as_admin('hana.married@example.com', 'PATCH', "members/$id", '{"displayName":"By Hana"}')->{status}, 200, 'an administrator edits an account';
+$org->post('/Users', { userName => 'HANA.married@example.com', displayName => 'Copy' });
+$org->patch_ops($id, { op => 'replace', path => 'userName', value => 'hana.married@example.com' });
+$org->patch_ops($hana, { op => 'replace', path => 'active', value => 'perhaps' });
+$org->post('/Users', { userName => 'no-address-of-hers', displayName => 'Other' });
+my $person = json('account', 'export', $key, 'hana.married@example.com');
+is_deeply [$person->{organization}, $person->{id}, $person->{account}{displayName}, $person->{account}{groups}[0]{display}, $person->{account}{managed}],
+    [$key, $hana, 'Hana Secretname', 'Sales', TRUE], 'account export KEY USERNAME has the account with its groups';
+is_deeply [map { $_->{kind} =~ s/.*:event:(?:prov:)?//r } @{ $person->{events} }], [qw(create:full patch:full patch:full)], 'what was done to it, and what it did';
+is $person->{events}[2]{actor}, 'hana.married@example.com', 'as an administrator';
+cmp_ok scalar @{ $person->{refusals} }, '>=', 2, 'and what was refused';
+refused(qr/--filter/, 'a filter for one person', 'account', 'export', $key, $hana, '--filter', 'active eq true');
+
+sub dump_has {
+    my ($text) = @_;
+    my $done = Scim::Process::run([Scim::Server::pg('pg_dump'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '--data-only', '-n', 'scim'], seconds => 60);
+    die $done->{err} if $done->{status};
+    return scalar grep { /\Q$text\E/i } grep { /\Q$org->{id}\E/ } split /\n/, decode_utf8($done->{out});
+}
+my @personal = ('hana.secret', 'hana.married', 'hana-extern', 'Secretname', 'Private title', 'Hanagiven', 'Hanafamily', 'hana.private', '5555-0199');
+cmp_ok dump_has($_), '>', 0, "the database has '$_'" for @personal;
+my $before = [sql('SELECT * FROM scim.event WHERE organization_id = $1 ORDER BY sequence', $org->{id})];
+my $counts = json('account', 'forget', $key, 'hana.married@example.com', '--dry-run');
+is_deeply [@$counts{qw(id accounts memberships events acts dryRun)}], [$hana, 1, 1, 2, 1, TRUE], 'account forget --dry-run counts';
+cmp_ok $counts->{refusals}, '>=', 3, 'also refusals that quote a name';
+is_deeply [sql('SELECT * FROM scim.event WHERE organization_id = $1 ORDER BY sequence', $org->{id})], $before, 'and changes nothing';
+refused(qr/--yes/, 'account forget without a terminal', 'account', 'forget', $key, $hana);
+refused(qr/SCIM token that is still valid/, 'to forget the issuer of a token', 'account', 'forget', $key, $org->{issuer_name}, '--yes');
+my $version = (sql('SELECT version FROM scim.user_group WHERE organization_id = $1 AND id = $2', $org->{id}, $group))[0][0];
+is_deeply json('account', 'forget', $key, 'hana.married@example.com', '--yes'), { %$counts, dryRun => FALSE }, 'account forget does what was counted';
+is dump_has($_), 0, "the database does not have '$_' any more" for @personal;
+is $org->get("/Users/$hana")->{status}, 404, 'the account is gone';
+is_deeply [map { $_->{value} } @{ $org->get("/Groups/$group")->{json}{members} }], [$id], 'and has left its group';
+cmp_ok +(sql('SELECT version FROM scim.user_group WHERE organization_id = $1 AND id = $2', $org->{id}, $group))[0][0], '>', $version, 'whose version counts that';
+is_deeply kinds_of($hana), [qw(create:full patch:full delete account:forget)], 'the events stay, and two are added';
+is_deeply [sql('SELECT data, actor_kind, version FROM scim.event WHERE organization_id = $1 AND account_id = $2 ORDER BY sequence LIMIT 3', $org->{id}, $hana)],
+    [['{}', 'token', 1], ['{}', 'token', 2], ['{}', 'operator', 2]], 'without what they said';
+my ($proof) = map { JSON::PP->new->decode($_->[0]) } sql('SELECT data FROM scim.event WHERE organization_id = $1 AND kind = $2', $org->{id},
+                                                       'urn:mod_scim:event:account:forget');
+is_deeply $proof, { map { ($_ => $counts->{$_}) } qw(accounts memberships events acts refusals) }, 'the last one is the proof, with the numbers';
+is +(sql('SELECT actor_name FROM scim.event WHERE organization_id = $1 AND actor_kind = $2', $org->{id}, 'account'))[0][0], $hana,
+    'where the person was the actor, there is the id';
+is_deeply [map { $_->{userName} } @{ json('activity', 'list', $key, '--outcome', 'refused') }], ['no-address-of-hers'], 'refusals of others stay';
+like out('activity', 'list', $key, '--account', $hana), qr/ \Q$hana\E +account:forget /, 'activity list names the person by the id';
+is user($id)->{displayName}, 'By Hana', 'what the person did to others, too';
+is $org->create(userName => 'hana.married@example.com')->{userName}, 'hana.married@example.com', 'somebody else may have the userName';
+refused(qr/Nothing is known/, 'to forget twice', 'account', 'forget', $key, $hana, '--yes');
+refused(qr/no account 'nobody\@example\.com'/, 'to forget an unknown person', 'account', 'forget', $key, 'nobody@example.com', '--yes');
+my $feed = Scim::Process::run([$program, @db, '--json', 'events', $key])->{out};
+my ($told) = grep { $_->{kind} =~ /account:forget/ } map { JSON::PP::decode_json($_) } split /\n/, $feed;
+is $told->{accountId}, $hana, 'readers of the feed are told';
+
+# One who was deleted before
+my $gone = $org->create(userName => 'gone.person@example.com', displayName => 'Gone Persona')->{id};
+$org->delete("/Users/$gone");
+cmp_ok dump_has('Persona'), '>', 0, 'the events of a deleted account have its names';
+is_deeply [map { $_->{kind} =~ s/.*://r } @{ json('account', 'export', $key, $gone)->{events} }], [qw(full delete)], 'all about it can be exported by its id';
+is out('account', 'forget', $key, $gone, '-y') =~ s/\n.*//sr, '0 account(s) deleted', 'a deleted account is forgotten by its id';
+is dump_has($_), 0, "the database does not have '$_' any more" for 'gone.person', 'Gone Persona';
+
+# Only the owner of the tables can do that.
+{
+    local @ENV{qw(PGHOST PGDATABASE PGUSER)} = (server()->{pghost}, 'scim', 'scim');
+    my $done = Scim::Process::run([$program, 'account', 'forget', $key, $id, '--yes']);
+    is $done->{status}, 1, 'the role scim cannot forget';
+    like $done->{err}, qr/scim_owner/, 'and is told who can';
+}
 done_testing;

@@ -39,6 +39,7 @@ typedef struct {
     int results[SCIM_IMPORT_RESULTS]; /* how many accounts have each */
     int roles[SCIM_ROLE_COUNT];  /* of the created ones */
     int problems;
+    int is_over;                 /* no more batches can be imported */
     int signs;                   /* somebody is watching */
 } import_t;
 
@@ -216,12 +217,13 @@ static void count(import_t *import, const scim_import_t *account)
     }
 }
 
-/* A value that the database refuses makes a batch fail as a whole.  Which it
- * is, each account tells alone; nothing is going to be imported. */
+/* A value that the database refuses makes a batch fail as a whole, and the
+ * transaction, too.  Which it is, each account tells alone in another one. */
 static scim_error_t *find_refused(import_t *import, scim_error_t *error)
 {
     int i;
 
+    import->is_over = 1;
     if (scim_error_status(error->kind) >= 500) {
         return error;
     }
@@ -287,16 +289,13 @@ static void read_columns(import_t *import)
 static scim_error_t *import_records(import_t *import)
 {
     scim_error_t *error = NULL;
-    int stopped;
 
     read_columns(import);
-    stopped = import->problems > 0 || has_failed(import);
-    while (!error && !stopped) {
+    import->is_over = import->problems > 0 || has_failed(import);
+    while (!error && !import->is_over) {
         fill_batch(import);
-        stopped = import->count == 0;
-        if (!stopped) {
-            error = import_batch(import);
-        }
+        error = import_batch(import);
+        import->is_over |= import->count == 0;
     }
     end_progress(import);
     return error;

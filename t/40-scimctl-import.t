@@ -101,6 +101,9 @@ refused(qr/^-:3: role must be.*\n-:4: /s, "${heads}hana\@example.com,Hanako,,,\n
 my $issuer = account($org->{issuer_name})->{userName};
 refused(qr/SCIM token that is still valid/, "userName,active\nhana\@example.com,true\n$issuer,false\n", 'the issuer of a token');
 refused(qr/^-:3: /, "userName,displayName,active\nhana\@example.com,Hanako,\n$issuer,A,false\n", 'is named by its line');
+refused(qr/^-:3: .*SCIM token/, "userName,displayName,active\nhana\@example.com,Hanako,\n$issuer,A,false\n" . join('', map { "h$_\@example.com,H,\n" } 1 .. 600),
+    'also in a file of several batches');
+unlike +(update("userName,active\n$issuer,false\n" . join '', map { "$issuer$_,\n" } 1 .. 600))[2], qr/aborted|25P02/, 'which ends there';
 my ($status, $out) = update("userName,displayName\nhana\@example.com,Hanako\nhanae\@example.com,Hanae\n", '--dry-run');
 is $out, "1 account(s) would be created, 1 changed, 0 unchanged\n", '--update --dry-run tells what would be done';
 is account('hana@example.com')->{displayName}, 'Hana', 'and does not do it';

@@ -88,7 +88,7 @@ static const char *array_of(const batch_t *b, const writes_t *writes,
     return scim_db_array(b->call->pool, items);
 }
 
-/* *rows are the places, from 1, of those that were not written. */
+/* The statement answers with the places, from 1, of what it did not write. */
 static scim_error_t *write_all(batch_t *b, writes_t *writes,
                                scim_statement_e statement,
                                scim_import_result_e result)

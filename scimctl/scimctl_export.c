@@ -282,6 +282,11 @@ static scim_error_t *export_person(scimctl_run_t *run)
     SCIM_ERR(put_entries(person, "events", run, id, SCIM_SQL_PERSON_EVENTS));
     SCIM_ERR(put_entries(person, "refusals", run, id,
                          SCIM_SQL_PERSON_REFUSALS));
+    if (!scim_json_member(person, "account")
+        && !scim_json_member(person, "events")->child
+        && !scim_json_member(person, "refusals")->child) {
+        return scimctl_nothing_known(run, name);
+    }
     scimctl_print_json(person, run->pool);
     return NULL;
 }

@@ -41,6 +41,13 @@ scim_error_t *scimctl_find_person(const char **id, const char **shown,
     return NULL;
 }
 
+scim_error_t *scimctl_nothing_known(scimctl_run_t *run, const char *shown)
+{
+    return scim_error(run->pool, SCIM_E_NOT_FOUND,
+                      "Nothing is known of '%.120s' in '%s'.", shown,
+                      run->call.principal->organization_key);
+}
+
 static int found_nothing(const scim_rows_t *rows)
 {
     int i;
@@ -103,9 +110,7 @@ scim_error_t *scimctl_account_forget(scimctl_run_t *run)
     }
     SCIM_ERR(forget(&rows, run, id));
     if (found_nothing(rows)) {
-        return scim_error(run->pool, SCIM_E_NOT_FOUND,
-                          "Nothing is known of '%.120s' in '%s'.", shown,
-                          run->call.principal->organization_key);
+        return scimctl_nothing_known(run, shown);
     }
     print_findings(run, id, rows);
     return NULL;

@@ -169,6 +169,10 @@ scimctl_command_fn scimctl_group_delete;   /* group delete */
 scim_error_t *scimctl_find_person(const char **id, const char **shown,
                                   scimctl_run_t *run) SCIM_CHECKED;
 
+/* SCIM_E_NOT_FOUND: there is neither an account nor an event of it. */
+scim_error_t *scimctl_nothing_known(scimctl_run_t *run, const char *shown)
+    SCIM_CHECKED;
+
 /* Print the account with this userName or id as "account show" does. */
 scim_error_t *scimctl_show_account(scimctl_run_t *run, const char *name)
     SCIM_CHECKED;

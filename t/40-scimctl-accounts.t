@@ -138,6 +138,7 @@ is_deeply [$person->{organization}, $person->{id}, $person->{account}{displayNam
 is_deeply [map { $_->{kind} =~ s/.*:event:(?:prov:)?//r } @{ $person->{events} }], [qw(create:full patch:full patch:full)], 'what was done to it, and what it did';
 is $person->{events}[2]{actor}, 'hana.married@example.com', 'as an administrator';
 cmp_ok scalar @{ $person->{refusals} }, '>=', 2, 'and what was refused';
+refused(qr/Nothing is known of/, 'an id that nobody has or had', 'account', 'export', $key, '00000000-0000-4000-8000-000000000000');
 refused(qr/--filter/, 'a filter for one person', 'account', 'export', $key, $hana, '--filter', 'active eq true');
 
 sub dump_has {

@@ -14,43 +14,9 @@
 
 #include "httpd/scim_door.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_tree.h"
 
 APLOG_USE_MODULE(scim);
-
-/* Sections that select requests; others, such as <RequireAll>, stand for the
- * one around them. */
-static const char *const sections[] = {
-    "<VirtualHost", "<Location", "<LocationMatch", "<Directory",
-    "<DirectoryMatch", "<Files", "<FilesMatch", "<Proxy", "<ProxyMatch",
-    "<If", "<ElseIf", "<Else", NULL
-};
-
-static int is_section(const ap_directive_t *node)
-{
-    int i = 0;
-
-    while (sections[i] && !scim_door_is(node, sections[i])) {
-        i++;
-    }
-    return sections[i] != NULL;
-}
-
-/* The section around node; NULL: the server configuration. */
-static const ap_directive_t *section_of(const ap_directive_t *node)
-{
-    do {
-        node = node->parent;
-    } while (node && !is_section(node));
-    return node;
-}
-
-static const ap_directive_t *host_around(const ap_directive_t *node)
-{
-    while (node && !scim_door_is(node, sections[0])) {
-        node = node->parent;
-    }
-    return node;
-}
 
 /* What an <AuthzProviderAlias> of the name stands for, else the name. */
 static const char *provider_called(const char *name,
@@ -136,7 +102,7 @@ static const ap_directive_t *negation_of(const ap_directive_t *node,
 {
     const ap_directive_t *outermost = negated ? node : NULL;
 
-    for (node = node->parent; node && !is_section(node);
+    for (node = node->parent; node && !scim_tree_is_section(node);
          node = node->parent) {
         if (scim_door_is(node, "<RequireNone")) {
             outermost = node;
@@ -158,42 +124,13 @@ int scim_gate_lets_in_strangers(const ap_directive_t *require,
     if (!node) {
         return 0;
     }
-    for (node = node->parent; node && !is_section(node);
+    for (node = node->parent; node && !scim_tree_is_section(node);
          node = node->parent) {
         if (demands_account(node, tree, pool)) {
             return 0;
         }
     }
     return 1;
-}
-
-/* The path of a <Location>; NULL: another section, or a pattern. */
-static const char *location_path(const ap_directive_t *section,
-                                 apr_pool_t *pool)
-{
-    const char *args = section->args;
-    const char *path;
-
-    if (!scim_door_is(section, "<Location")) {
-        return NULL;
-    }
-    path = ap_getword_conf(pool, &args);
-    path = apr_pstrmemdup(pool, path, strcspn(path, ">"));
-    return strpbrk(path, "~*?[") ? NULL : path;
-}
-
-/* Whether what one section says may hold for a request that the other one
- * is for: only of two Locations is it known that it cannot. */
-static int may_reach(const ap_directive_t *from, const ap_directive_t *to,
-                     apr_pool_t *pool)
-{
-    const ap_directive_t *host = host_around(from);
-    const char *above = location_path(from, pool);
-    const char *below = location_path(to, pool);
-
-    return (!host || host == host_around(to))
-           && (!above || !below
-               || strncmp(below, above, strlen(above)) == 0);
 }
 
 /* Whether a SCIMOrganization among the siblings from node on, or in them,
@@ -203,10 +140,10 @@ static int is_organization_known(const ap_directive_t *node,
                                  apr_pool_t *pool)
 {
     for (; node; node = node->next) {
-        const ap_directive_t *from = section_of(node);
+        const ap_directive_t *from = scim_tree_section(node);
 
         if (scim_door_is(node, "SCIMOrganization")
-            && (!from || may_reach(from, section, pool))) {
+            && (!from || scim_tree_may_reach(from, section, pool))) {
             return 1;
         }
         if (is_organization_known(node->first_child, section, pool)) {
@@ -214,14 +151,6 @@ static int is_organization_known(const ap_directive_t *node,
         }
     }
     return 0;
-}
-
-/* Whether some request may be in both sections; NULL: the whole server. */
-static int may_meet(const ap_directive_t *one, const ap_directive_t *other,
-                    apr_pool_t *pool)
-{
-    return !one || !other || may_reach(one, other, pool)
-           || may_reach(other, one, pool);
 }
 
 static int says_all(const ap_directive_t *section)
@@ -240,14 +169,14 @@ static int says_all(const ap_directive_t *section)
 static int holds_in(const ap_directive_t *satisfy,
                     const ap_directive_t *section, apr_pool_t *pool)
 {
-    const ap_directive_t *from = section_of(satisfy);
+    const ap_directive_t *from = scim_tree_section(satisfy);
 
     if (from == section) {
         return 1;
     }
-    return may_meet(from, section, pool)
+    return scim_tree_may_meet(from, section, pool)
            && !(says_all(section)
-                && (!from || may_reach(from, section, pool)));
+                && (!from || scim_tree_may_reach(from, section, pool)));
 }
 
 /* What the section of node loses by a Satisfy Any among the siblings from at
@@ -257,7 +186,7 @@ static void warn_of_any(const ap_directive_t *node, const ap_directive_t *at,
 {
     for (; at; at = at->next) {
         if (scim_door_is(at, "Satisfy") && strcasecmp(at->args, "Any") == 0
-            && holds_in(at, section_of(node), pool)) {
+            && holds_in(at, scim_tree_section(node), pool)) {
             ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0054)
                          "Satisfy Any (line %d of %s): Allow and Deny alone"
                          " grant access, to everybody where they are not set;"
@@ -291,7 +220,7 @@ typedef struct {
 
 static void look_at(findings_t *f, const ap_directive_t *node)
 {
-    const ap_directive_t *section = section_of(node);
+    const ap_directive_t *section = scim_tree_section(node);
     int is_gate = is_of_gate(node, f->tree, f->pool);
 
     if (is_gate || is_handler(node, f->pool)) {
@@ -320,7 +249,7 @@ static void look_through(findings_t *f, const ap_directive_t *node)
 
 static int report_lost(server_rec *s, const ap_directive_t *lost)
 {
-    const ap_directive_t *section = section_of(lost);
+    const ap_directive_t *section = scim_tree_section(lost);
 
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0010)
                  "Require %s in %s %s (line %d of %s) needs an organization:"

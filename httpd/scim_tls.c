@@ -20,6 +20,7 @@
 #include "httpd/scim_door.h"
 #include "httpd/scim_http.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_tree.h"
 
 APLOG_USE_MODULE(scim);
 
@@ -59,18 +60,6 @@ scim_error_t *scim_tls_check(request_rec *r)
 
 /* configtest */
 
-/* Whether the node is in the section that defines s, or in the main server's
- * configuration, which s inherits. */
-static int is_for_server(const ap_directive_t *node, const server_rec *s)
-{
-    while (node && !scim_door_is(node, "<VirtualHost")) {
-        node = node->parent;
-    }
-    return !node || (s->is_virtual && s->defn_name
-                     && (unsigned) node->line_num == s->defn_line_number
-                     && strcmp(node->filename, s->defn_name) == 0);
-}
-
 /* The SSLEngine of s: in its own section, or in the main server's
  * configuration.  *on is not changed if there is none. */
 static void find_engine(int *on, const ap_directive_t *node,
@@ -81,7 +70,7 @@ static void find_engine(int *on, const ap_directive_t *node,
                      && scim_door_is(node->parent, "<VirtualHost");
 
         if (scim_door_is(node, "SSLEngine") && is_own == own
-            && is_for_server(node, s)) {
+            && scim_tree_is_for_server(node, s)) {
             *on = strncasecmp(node->args, "off", 3) != 0;
         }
         find_engine(on, node->first_child, s, own);
@@ -301,7 +290,7 @@ static void check_nodes(const ap_directive_t *tree,
         check_nodes(tree, node->first_child, main_server, pool);
         for (s = main_server; s && location && is_our_handler(node, pool);
              s = s->next) {
-            if (is_for_server(node, s) && !has_tls(tree, s)) {
+            if (scim_tree_is_for_server(node, s) && !has_tls(tree, s)) {
                 check_server(node, location, s, pool);
             }
         }

@@ -24,7 +24,9 @@
 #include "values/scim_clock.h"
 #include "httpd/scim_admin.h"
 #include "httpd/scim_admin_page.h"
+#include "httpd/scim_advice.h"
 #include "httpd/scim_config.h"
+#include "httpd/scim_database.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_endpoints.h"
 #include "values/scim_error.h"
@@ -518,35 +520,6 @@ static int handle_request(request_rec *r)
 
 /* Hooks */
 
-static int any_server_has_dbd(server_rec *s)
-{
-    for (; s; s = s->next) {
-        if (scim_config_of_server(s)->has_dbd) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int check_database(server_rec *s)
-{
-    int has_dbd = scim_pool_is_available();
-
-    if (!has_dbd) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0003)
-                     "mod_scim needs mod_dbd: add LoadModule"
-                     " dbd_module");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    if (!any_server_has_dbd(s)) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, s, SCIM_LOGNO(0004)
-                     "mod_scim needs a database: add DBDriver pgsql"
-                     " and DBDParams \"host=... dbname=... user=...\"");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    return OK;
-}
-
 static int load_admin_files(apr_pool_t *pconf, server_rec *s)
 {
     const char *folder = scim_config_of_server(s)->admin_files;
@@ -569,19 +542,17 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
 {
     int has_admin = scim_door_is_used(ap_conftree, SCIM_ADMIN_HANDLER,
                                       ptemp);
-    int gate = scim_gate_check_config(ap_conftree, s, ptemp);
-    int status = gate == DECLINED ? OK : gate;
+    int status = scim_gate_check_config(ap_conftree, s, ptemp);
 
     if (status == OK) {
         status = scim_door_check_config(ap_conftree, s, ptemp);
     }
-    if (status == OK && (has_admin || gate == OK
-                         || scim_door_is_used(ap_conftree, SCIM_HANDLER,
-                                              ptemp))) {
-        status = check_database(s);
+    if (status == OK) {
+        status = scim_database_check_config(ap_conftree, s, ptemp);
     }
     if (status == OK) {
         scim_tls_check_config(ap_conftree, s, ptemp);
+        scim_advice_check_config(ap_conftree, s, ptemp);
     }
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
 }
@@ -607,9 +578,9 @@ static void make_connections(apr_pool_t *pool, server_rec *s)
     scim_server_config_t *config = scim_config_of_server(s);
 
     config->connections = scim_pool_make(pool, s,
-                                         scim_config_or(config->dbd_max,
-                                                        SCIM_DEFAULT_DBD_MAX),
-                                         config->dbd_params);
+                                         scim_config_dbd_number(config,
+                                                                SCIM_DBD_MAX),
+                                         config->dbd[SCIM_DBD_PARAMS].value);
     scim_pool_share(config->connections, config->prepares == 0, advise);
 }
 

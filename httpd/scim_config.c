@@ -16,6 +16,7 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include "httpd/scim_database.h"
 #include "httpd/scim_headers.h"
 #include "values/scim_bounds.h"
 #include "values/scim_text.h"
@@ -79,7 +80,6 @@ void *scim_config_create_server(apr_pool_t *pool, server_rec *s)
 {
     scim_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
 
-    config->dbd_max = SCIM_UNSET;
     config->prepares = SCIM_UNSET;
     return config;
 }
@@ -88,10 +88,12 @@ void *scim_config_merge_server(apr_pool_t *pool, void *base_, void *add_)
 {
     const scim_server_config_t *base = base_;
     scim_server_config_t *config = apr_pmemdup(pool, add_, sizeof(*config));
+    int i;
 
-    config->dbd_max = merged(base->dbd_max, config->dbd_max);
-    if (!config->dbd_params) {
-        config->dbd_params = base->dbd_params;
+    for (i = 0; i < SCIM_DBD_SETTINGS; i++) {
+        if (!config->dbd[i].value) {
+            config->dbd[i] = base->dbd[i];
+        }
     }
     config->prepares = merged(base->prepares, config->prepares);
     config->admin_files = base->admin_files;
@@ -280,49 +282,30 @@ static const char *set_number(cmd_parms *cmd, void *config,
     return NULL;
 }
 
-/* Whether something asks for mod_scim, which may be no more than loaded. */
-static int is_in_use(const ap_directive_t *node)
+/* mod_dbd's directives reach every module that names them: httpd calls all.
+ * So configtest finds wrong values (scim_database), and the size of the pool
+ * is known, which mod_dbd tells nobody. */
+static const char *see_dbd(cmd_parms *cmd, void *unused, const char *value)
 {
-    for (; node; node = node->next) {
-        int may_ask = strcasecmp(node->directive, "SetHandler") == 0
-            || strcasecmp(node->directive, "Require") == 0;
+    scim_server_config_t *config = scim_config_of_server(cmd->server);
+    scim_dbd_setting_t *setting = &config->dbd[(size_t) cmd->info];
 
-        if ((may_ask && ap_strcasestr(node->args, "scim"))
-            || is_in_use(node->first_child)) {
-            return 1;
-        }
-    }
-    return 0;
+    config->has_dbd = 1;
+    setting->value = value;
+    setting->at = cmd->directive;
+    return NULL;
 }
 
-/* mod_dbd's directives reach every module that names them: httpd calls all.
- * So a wrong driver is found by configtest, and the size of the pool is
- * known, which mod_dbd tells nobody. */
+/* mod_dbd would say that it cannot load a driver which is not to be
+ * loaded. */
 static const char *see_dbd_driver(cmd_parms *cmd, void *unused,
                                   const char *value)
 {
-    scim_config_of_server(cmd->server)->has_dbd = 1;
-    if (strcasecmp(value, "pgsql") != 0 && is_in_use(ap_conftree)) {
-        return not_allowed(cmd, value, "mod_scim keeps its accounts in"
-                           " PostgreSQL, so it must be pgsql");
-    }
-    return NULL;
-}
-
-static const char *see_dbd_params(cmd_parms *cmd, void *unused,
-                                  const char *value)
-{
-    scim_config_of_server(cmd->server)->has_dbd = 1;
-    scim_config_of_server(cmd->server)->dbd_params = value;
-    return NULL;
-}
-
-static const char *see_dbd_max(cmd_parms *cmd, void *unused,
-                               const char *value)
-{
-    scim_config_of_server(cmd->server)->has_dbd = 1;
-    scim_config_of_server(cmd->server)->dbd_max = atoi(value);
-    return NULL;
+    see_dbd(cmd, unused, value);
+    return strcasecmp(value, "pgsql") != 0
+           && scim_database_needs_driver(ap_conftree, cmd->server,
+                                         cmd->temp_pool)
+           ? not_allowed(cmd, value, SCIM_DATABASE_DRIVER) : NULL;
 }
 
 static const char *set_prepares(cmd_parms *cmd, void *unused, int value)
@@ -346,6 +329,10 @@ static const char *see_handler(cmd_parms *cmd, void *config_,
 #define DIRECTIVE(field, directive, least, most, usual, help)               \
     AP_INIT_TAKE1(directive, set_number, (void *) &number_##field, ANYWHERE, \
                   help),
+
+#define DBD(directive, see, setting, help)                                  \
+    AP_INIT_TAKE1(directive, see, (void *) SCIM_DBD_##setting, RSRC_CONF,   \
+                  "See mod_dbd: " help),
 
 const command_rec scim_directives[] = {
     SCIM_NUMBERS(DIRECTIVE)
@@ -395,13 +382,13 @@ const command_rec scim_directives[] = {
                  " pooler in transaction mode (default On)."),
     AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
                   "See core; mod_scim has the handlers scim and scim-admin."),
-    AP_INIT_TAKE1("DBDriver", see_dbd_driver, NULL, RSRC_CONF,
-                  "See mod_dbd; mod_scim needs pgsql."),
-    AP_INIT_TAKE1("DBDParams", see_dbd_params, NULL, RSRC_CONF,
-                  "See mod_dbd."),
-    AP_INIT_TAKE1("DBDMax", see_dbd_max, NULL, RSRC_CONF,
-                  "See mod_dbd; one organization can use at most half of the"
-                  " connections."),
+    DBD("DBDriver", see_dbd_driver, DRIVER, "it must be pgsql for mod_scim.")
+    DBD("DBDParams", see_dbd, PARAMS, "the connection string of libpq.")
+    DBD("DBDPersist", see_dbd, PERSIST, "Off: each request connects.")
+    DBD("DBDMin", see_dbd, MIN, "the fewest connections.")
+    DBD("DBDKeep", see_dbd, KEEP, "the most connections that are kept.")
+    DBD("DBDMax", see_dbd, MAX, "the most connections; one organization can"
+        " use at most half of them.")
     { .name = NULL }
 };
 
@@ -413,6 +400,17 @@ const scim_dir_config_t *scim_config_of(request_rec *r)
 scim_server_config_t *scim_config_of_server(server_rec *s)
 {
     return ap_get_module_config(s->module_config, &scim_module);
+}
+
+int scim_config_dbd_number(const scim_server_config_t *config,
+                           scim_dbd_e setting)
+{
+    static const int usual[SCIM_DBD_SETTINGS] = {
+        [SCIM_DBD_MIN] = 1, [SCIM_DBD_KEEP] = 2, [SCIM_DBD_MAX] = 10
+    };
+    const char *value = config->dbd[setting].value;
+
+    return value ? atoi(value) : usual[setting];
 }
 
 scim_rules_t scim_config_rules(const scim_dir_config_t *config)

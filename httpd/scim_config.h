@@ -52,8 +52,6 @@
     SCIM_USUAL_##field = usual,
 enum { SCIM_NUMBERS(SCIM_USUAL) };
 
-#define SCIM_DEFAULT_DBD_MAX 10  /* mod_dbd's own */
-
 /* What holds in a Location; SCIM_UNSET and NULL: nothing was said. */
 typedef struct {
     const char *base_url;        /* without a slash at the end */
@@ -72,11 +70,22 @@ typedef struct {
     const scim_door_t *door;     /* where a SetHandler that may be ours is */
 } scim_dir_config_t;
 
+/* The settings of mod_dbd on which it depends whether there are
+ * connections. */
+typedef enum {
+    SCIM_DBD_DRIVER, SCIM_DBD_PARAMS, SCIM_DBD_PERSIST, SCIM_DBD_MIN,
+    SCIM_DBD_KEEP, SCIM_DBD_MAX, SCIM_DBD_SETTINGS
+} scim_dbd_e;
+
+typedef struct {
+    const char *value;           /* NULL: not set */
+    const ap_directive_t *at;
+} scim_dbd_setting_t;
+
 /* What holds in a server. */
 typedef struct {
     int has_dbd;                 /* it has DBD directives of its own */
-    int dbd_max;
-    const char *dbd_params;
+    scim_dbd_setting_t dbd[SCIM_DBD_SETTINGS];
     int prepares;                /* statements, on its sessions */
     const char *admin_files;     /* folder of the settings page */
     scim_pool_t *connections; /* in a child process */
@@ -103,6 +112,10 @@ int scim_config_or(int value, int otherwise);
 /* What a directive of SCIM_NUMBERS says, by its field. */
 #define scim_config_number(config, field)                                   \
     scim_config_or((config)->field, SCIM_USUAL_##field)
+
+/* A setting of mod_dbd that is a number, or mod_dbd's own default. */
+int scim_config_dbd_number(const scim_server_config_t *config,
+                           scim_dbd_e setting);
 
 /* The connections for this request's server: a virtual host without DBD
  * directives of its own shares those of the main server, as in mod_dbd. */

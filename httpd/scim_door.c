@@ -275,20 +275,36 @@ void scim_door_register_hooks(apr_pool_t *pool)
 
 /* configtest */
 
+static int is_set_to_expression(const ap_directive_t *node, apr_pool_t *pool)
+{
+    const char *args = node->args;
+
+    return scim_door_is(node, "SetHandler")
+           && is_expression(ap_getword_conf(pool, &args));
+}
+
+const char *scim_door_set_by(const ap_directive_t *node, apr_pool_t *pool)
+{
+    const char *args = node->args;
+
+    return scim_door_is(node, "SetHandler")
+           ? scim_door_handler(ap_getword_conf(pool, &args)) : NULL;
+}
+
+int scim_door_may_set(const ap_directive_t *node, apr_pool_t *pool)
+{
+    return scim_door_set_by(node, pool) || is_set_to_expression(node, pool);
+}
+
 int scim_door_is_used(const ap_directive_t *tree, const char *handler,
                       apr_pool_t *pool)
 {
     for (; tree; tree = tree->next) {
-        const char *args = tree->args;
+        const char *set = scim_door_set_by(tree, pool);
 
-        if (scim_door_is(tree, "SetHandler")) {
-            const char *name = ap_getword_conf(pool, &args);
-
-            if (is_expression(name) || scim_door_handler(name) == handler) {
-                return 1;
-            }
-        }
-        if (scim_door_is_used(tree->first_child, handler, pool)) {
+        if ((set && strcmp(set, handler) == 0)
+            || is_set_to_expression(tree, pool)
+            || scim_door_is_used(tree->first_child, handler, pool)) {
             return 1;
         }
     }

@@ -60,8 +60,15 @@ int scim_door_is(const ap_directive_t *node, const char *name);
 int scim_door_check_config(const ap_directive_t *tree, server_rec *s,
                            apr_pool_t *pool);
 
-/* Whether the configuration may use the handler; an expression with our name
- * in it may. */
+/* The one of our handlers that node, a SetHandler, sets by its name; or
+ * NULL. */
+const char *scim_door_set_by(const ap_directive_t *node, apr_pool_t *pool);
+
+/* Whether node sets one of our handlers; an expression with our name in it
+ * may. */
+int scim_door_may_set(const ap_directive_t *node, apr_pool_t *pool);
+
+/* Whether the configuration may use the handler. */
 int scim_door_is_used(const ap_directive_t *tree, const char *handler,
                       apr_pool_t *pool);
 

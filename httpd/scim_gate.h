@@ -49,10 +49,13 @@ void scim_gate_init_child(apr_pool_t *pool, server_rec *s);
 int scim_gate_lets_in_strangers(const ap_directive_t *require,
                                 const ap_directive_t *tree, apr_pool_t *pool);
 
-/* Whether the configuration uses the gate and says for which organization
- * (scim_gate_config.c): OK, DECLINED where it does not use it, or an HTTP
- * error, logged, for a Require line that no SCIMOrganization can hold for or
- * that lets in strangers.  Warns of Satisfy Any. */
+/* Whether node is a Require line of the gate. */
+int scim_gate_is_asked(const ap_directive_t *node, const ap_directive_t *tree,
+                       apr_pool_t *pool);
+
+/* Check the Require lines of the gate (scim_gate_config.c): OK, or an HTTP
+ * error, logged, for one that no SCIMOrganization can hold for or that lets in
+ * strangers.  Warns of Satisfy Any. */
 int scim_gate_check_config(const ap_directive_t *tree, server_rec *s,
                            apr_pool_t *pool);
 

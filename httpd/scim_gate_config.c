@@ -68,8 +68,8 @@ static int asks_gate(int *negated, const ap_directive_t *node,
     return is_of_gate_called(provider_called(provider, tree, pool));
 }
 
-static int is_of_gate(const ap_directive_t *node, const ap_directive_t *tree,
-                      apr_pool_t *pool)
+int scim_gate_is_asked(const ap_directive_t *node, const ap_directive_t *tree,
+                       apr_pool_t *pool)
 {
     int negated;
 
@@ -199,20 +199,11 @@ static void warn_of_any(const ap_directive_t *node, const ap_directive_t *at,
     }
 }
 
-static int is_handler(const ap_directive_t *node, apr_pool_t *pool)
-{
-    const char *args = node->args;
-
-    return scim_door_is(node, "SetHandler")
-           && scim_door_handler(ap_getword_conf(pool, &args));
-}
-
 /* What is wrong with the Require lines of the gate. */
 typedef struct {
     const ap_directive_t *tree;
     apr_pool_t *pool;
     server_rec *s;
-    int count;
     const ap_directive_t *lost;  /* the first of which nobody knows the
                                   * organization */
     const ap_directive_t *open;  /* the first that lets in strangers */
@@ -221,15 +212,14 @@ typedef struct {
 static void look_at(findings_t *f, const ap_directive_t *node)
 {
     const ap_directive_t *section = scim_tree_section(node);
-    int is_gate = is_of_gate(node, f->tree, f->pool);
+    int is_gate = scim_gate_is_asked(node, f->tree, f->pool);
 
-    if (is_gate || is_handler(node, f->pool)) {
+    if (is_gate || scim_door_set_by(node, f->pool)) {
         warn_of_any(node, f->tree, f->s, f->pool);
     }
     if (!is_gate) {
         return;
     }
-    f->count++;
     if (!f->lost && section
         && !is_organization_known(f->tree, section, f->pool)) {
         f->lost = node;
@@ -270,7 +260,7 @@ static int report_open(server_rec *s, const ap_directive_t *open)
 int scim_gate_check_config(const ap_directive_t *tree, server_rec *s,
                            apr_pool_t *pool)
 {
-    findings_t f = { tree, pool, s, 0, NULL, NULL };
+    findings_t f = { tree, pool, s, NULL, NULL };
 
     look_through(&f, tree);
     if (f.lost) {
@@ -279,5 +269,5 @@ int scim_gate_check_config(const ap_directive_t *tree, server_rec *s,
     if (f.open) {
         return report_open(s, f.open);
     }
-    return f.count > 0 ? OK : DECLINED;
+    return OK;
 }

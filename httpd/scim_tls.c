@@ -224,18 +224,6 @@ static const char *location_of(const ap_directive_t *node, apr_pool_t *pool)
     return apr_pstrmemdup(pool, path, strcspn(path, ">"));
 }
 
-static int is_our_handler(const ap_directive_t *node, apr_pool_t *pool)
-{
-    const char *args = node->args;
-    const char *handler;
-
-    if (!scim_door_is(node, "SetHandler")) {
-        return 0;
-    }
-    handler = ap_getword_conf(pool, &args);
-    return scim_door_handler(handler) != NULL;
-}
-
 static void warn(server_rec *s, const ap_directive_t *node, int required,
                  const char *address)
 {
@@ -288,7 +276,7 @@ static void check_nodes(const ap_directive_t *tree,
         server_rec *s;
 
         check_nodes(tree, node->first_child, main_server, pool);
-        for (s = main_server; s && location && is_our_handler(node, pool);
+        for (s = main_server; s && location && scim_door_set_by(node, pool);
              s = s->next) {
             if (scim_tree_is_for_server(node, s) && !has_tls(tree, s)) {
                 check_server(node, location, s, pool);

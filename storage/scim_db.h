@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_db: PostgreSQL.  mod_dbd owns the pool of connections (scim_pool),
  * libpq runs the statements (scim_db_parts.h), and scim_wait waits for their
- * answers; no other files use them.
+ * answers; but for scim_conninfo, no other files use them.
  *
  * A connection is borrowed while statements run, never while a client's bytes
  * are read or written.  Statements are prepared on first use, and again after

@@ -3,39 +3,10 @@
 use strict;
 use warnings;
 use lib 't/lib';
-use File::Temp;
-use Scim::Process;
+use Scim::Configtest;
 use Scim::Test;
 
 my $server = server();
-my $modules = Scim::Server::load_modules(@Scim::Server::TLS_MODULES);
-my $dir = File::Temp::tempdir(CLEANUP => 1);
-my $DBD = qq(DBDriver pgsql\nDBDParams "host=$server->{pghost} dbname=scim user=scim"\n);
-
-# (exit status, output) of configtest for this text behind the LoadModule lines.
-sub configtest {
-    my ($text, %option) = @_;
-    my $load = $modules;
-    $load =~ s/^LoadModule dbd_module.*\n//m if $option{without_dbd};
-    my $conf = "$dir/httpd.conf";
-    Scim::Server::write_file($conf, <<"CONF");
-${load}LoadModule scim_module $server->{module}
-ServerRoot $dir
-ServerName 127.0.0.1
-Listen 127.0.0.1:9
-ErrorLog /dev/stderr
-$text
-CONF
-    my $done = Scim::Process::run([Scim::Server::httpd_program(), '-f', $conf, '-t']);
-    return ($done->{status}, "$done->{out}$done->{err}");
-}
-
-sub refused {
-    my ($text, $message, $name, %option) = @_;
-    my ($status, $output) = configtest($text, %option);
-    isnt $status, 0, "$name: refused";
-    like $output, $message, "$name: the message says what is wrong";
-}
 
 my ($status, $output) = configtest("$DBD<Location /scim>\nSetHandler scim\nSCIMBaseURL https://h.example/scim\nSCIMProfile open\n"
     . "SCIMStrict On\nSCIMMaxResults 200\nSCIMMaxBodySize 65536\n</Location>");

@@ -154,6 +154,12 @@ static const scimctl_option_t db_upgrade_options[] = {
     END
 };
 
+static const scimctl_option_t check_options[] = {
+    VALUE(httpd_max, "httpd-max", "N", 0, "the most connections of all httpds:"
+          " child processes times DBDMax, added up"),
+    END
+};
+
 const scimctl_command_t scimctl_commands[] = {
     { "db", "create", "", db_create_options,
       scimctl_db_create, SCIMCTL_NEEDS_NOTHING,
@@ -303,6 +309,10 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_relay_skip, SCIMCTL_NEEDS_TABLES,
       "Leave out the event that a relay's receiver refuses.",
       "relay skip https://app.example.com/hooks" },
+    { "check", NULL, "", check_options,
+      scimctl_check, SCIMCTL_NEEDS_NOTHING,
+      "Check the database, and say what is wrong and what to do.",
+      "check --httpd-max 48" },
     { "help", NULL, "[COMMAND]...", NULL,
       scimctl_help, SCIMCTL_NEEDS_NOTHING,
       "Print help on all commands, those of a group, or one.",

@@ -41,6 +41,7 @@ typedef struct {
     const char *url;
     const char *secret_file;
     const char *passwords;
+    const char *httpd_max;
     apr_array_header_t *domains;
 } scimctl_options_t;
 
@@ -152,6 +153,7 @@ scimctl_command_fn scimctl_account_delete;
 scimctl_command_fn scimctl_account_export;
 scimctl_command_fn scimctl_account_forget;
 scimctl_command_fn scimctl_purge;          /* event purge */
+scimctl_command_fn scimctl_check;
 scimctl_command_fn scimctl_events;         /* events */
 scimctl_command_fn scimctl_relay;          /* relay */
 scimctl_command_fn scimctl_relay_list;     /* relay list */

@@ -103,6 +103,11 @@ void scim_db_return(scim_db_t *db);
 scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
                               apr_pool_t *pool) SCIM_CHECKED;
 
+/* Let a connection that is not borrowed wait at most this long for the answers
+ * to its next statements together; otherwise it waits for ever.  A statement
+ * that gets no answer is cancelled, and SCIM_E_UNAVAILABLE. */
+void scim_db_limit(scim_db_t *db, apr_interval_time_t most);
+
 /* The number of values of a statement and their array (gcc warns of a
  * pointer). */
 #define SCIM_VALUES(array) \

@@ -287,6 +287,11 @@ scim_error_t *scim_db_connect(scim_db_t **db, const char *conninfo,
     return NULL;
 }
 
+void scim_db_limit(scim_db_t *db, apr_interval_time_t most)
+{
+    scim_wait_begin(db->patience, most);
+}
+
 scim_db_t *scim_db_within(scim_db_t *db, apr_pool_t *pool)
 {
     scim_db_t *within = apr_pmemdup(pool, db, sizeof(*db));

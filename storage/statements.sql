@@ -30,10 +30,10 @@
 -- to_jsonb(row) ->> 'column'.  "-- name: NAME from 6" is a statement that the old
 -- tables cannot serve; it is refused there, with the command that upgrades them.
 --
--- statements.awk makes C of this file, and SQL that psql prepares (to=before: for
--- the tables of the version before):
+-- statements.awk makes C of this file and checks.sql, and SQL that psql prepares
+-- (to=before: for the tables of the version before):
 --
---     awk -v to=psql -f storage/statements.awk storage/statements.sql
+--     awk -v to=psql -f storage/statements.awk storage/statements.sql storage/checks.sql
 
 -- version: 6
 

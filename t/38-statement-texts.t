@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# statements.sql: PostgreSQL accepts every statement, in the role scim, with as many
-# parameters as C expects, also on the tables of the version before, and statements.awk
-# reads it as the head of the file says.
+# statements.sql and checks.sql: PostgreSQL accepts every statement, in the role scim,
+# with as many parameters as C expects, also on the tables of the version before, and
+# statements.awk reads them as the head of statements.sql says.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -14,7 +14,8 @@ my $folder = File::Temp->newdir('scim-statements-XXXXXX', TMPDIR => 1);
 sub awk {
     my ($to, $file, @awk) = @_;
     @awk = 'awk' unless @awk;
-    return Scim::Process::run([@awk, '-v', "to=$to", '-f', 'storage/statements.awk', $file // 'storage/statements.sql']);
+    my @files = $file // qw(storage/statements.sql storage/checks.sql);
+    return Scim::Process::run([@awk, '-v', "to=$to", '-f', 'storage/statements.awk', @files]);
 }
 
 # The table in C: name => number of parameters
@@ -39,7 +40,8 @@ is_deeply $parameters, $table, 'with as many parameters as the table says';
 # The version before
 my ($version) = awk('ids')->{out} =~ /^#define SCIM_SCHEMA_KNOWN (\d+)$/m;
 my $before = $version - 1;
-my %from = map { $_ => $table->{$_} } do { local (@ARGV, $/) = 'storage/statements.sql'; <> =~ /^-- name: (\w+).* from $version$/mg };
+my %from = map { $_ => $table->{$_} } do { local (@ARGV, $/) = 'storage/statements.sql'; <> =~ /^-- name: (\w+).* from $version$/mg },
+    do { local (@ARGV, $/) = 'storage/checks.sql'; <> =~ /^-- name: (\w+).* from $version$/mg };
 my %old = map { $_ => $table->{$_} } grep { !exists $from{$_} } keys %$table;
 cmp_ok scalar @before, '>', 0, "statements have texts before $version";
 for my $schema (glob "t/schema/$before*.sql") {

@@ -62,6 +62,9 @@ Scim::Server::wait_until('the standby has it', 10, sub {
                                    '-c', "SELECT count(*) FROM scim.account WHERE id = '$user->{id}'"]);
     return $done->{out} =~ /^1/;
 });
+my $check = Scim::Process::run([Scim::Server::scimctl_program(), '--json', '--db', "host=$server->{dir}/run2 dbname=scim user=scim_owner", 'check']);
+is $check->{status}, 1, 'scimctl check at a standby finds a problem';
+like $check->{out}, qr/"name":"primary","status":"problem","text":"The server is a standby, which takes no changes.*target_session_attrs=read-write/, 'and says what to do';
 for my $what (["GET of an account", sub { $at->get("/Users/$user->{id}") }], ['a match query', sub { $at->filter("userName eq \"$user->{userName}\"") }],
               ['POST', sub { post($at) }], ['PATCH', sub { $at->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'x' }) }],
               ['a bulk request', sub { $at->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'POST', path => '/Users', bulkId => $_, data => { userName => user_name() } } } 1 .. 3] }) }],

@@ -21,7 +21,7 @@ OBJECTS = $(patsubst %.c,$(OUT)/%.o,$(call sources,libscim) \
 $(OUT)/mod_scim.so: $(OBJECTS)
 	$(CC) -shared -fsanitize=$(SANITIZE) -o $@ $(OBJECTS) $(LIBS)
 
-$(OUT)/storage/statement_%.inc: storage/statements.awk storage/statements.sql
+$(OUT)/storage/statement_%.inc: storage/statements.awk storage/statements.sql storage/checks.sql
 	@mkdir -p $(@D)
 	awk -v to=$* -f $^ > $@.tmp && mv $@.tmp $@
 

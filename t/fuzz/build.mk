@@ -24,7 +24,7 @@ $(HARNESSES:%=$(OUT)/%): $(OUT)/%: $(OUT)/t/fuzz/%.o $(OUT)/libscim.a
 $(OUT)/libscim.a: $(OBJECTS)
 	ar -crs $@ $?
 
-$(OUT)/storage/statement_%.inc: storage/statements.awk storage/statements.sql
+$(OUT)/storage/statement_%.inc: storage/statements.awk storage/statements.sql storage/checks.sql
 	@mkdir -p $(@D)
 	awk -v to=$* -f $^ > $@.tmp && mv $@.tmp $@
 

@@ -24,7 +24,8 @@ int scim_db_is_unprepared(const scim_db_t *db)
 
 /* No JIT: compiling a filter takes longer than running it.  A lock_timeout: a
  * wait for a row keeps a connection from other requests.  A program with its
- * own connection waits. */
+ * own connection waits; it may be a superuser's, so the names in its
+ * statements are PostgreSQL's own, as for the role scim (roles.sql). */
 #define SESSION(settings)                                                   \
     "SELECT set_config(s.name, s.value, false)"                             \
     " FROM (VALUES " settings ") s (name, value)"                           \
@@ -37,7 +38,9 @@ static PGresult *set_up_session(const scim_db_t *db)
                                              " ('lock_timeout', '"
                               APR_STRINGIFY(SCIM_DB_LOCK_SECONDS) "s')")
                                      "; SELECT pg_is_in_recovery()"
-                                   : SESSION("('jit', 'off')"));
+                                   : SESSION("('jit', 'off'),"
+                                             " ('search_path',"
+                                             " 'pg_catalog, pg_temp')"));
 }
 
 /* The settings of a shared session are not changed; the operator is told if

@@ -33,9 +33,11 @@
 #include "httpd/scim_gate.h"
 #include "httpd/scim_headers.h"
 #include "httpd/scim_http.h"
+#include "values/scim_json.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
 #include "httpd/scim_memory.h"
+#include "httpd/scim_notes.h"
 #include "httpd/scim_refusals.h"
 #include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
@@ -298,31 +300,63 @@ static scim_error_t *check_token(const scim_principal_t **principal,
     return scim_limits_end(&lookup, find_principal(principal, r, target));
 }
 
+/* The value of the label resource: a name that is known at the start, never
+ * one that a client has made up. */
+static const char *counted_as(const scim_target_t *target)
+{
+    const scim_resource_t *resource = resource_of(target);
+    apr_size_t i = 0;
+
+    if (resource) {
+        return resource->type->endpoint + 1;
+    }
+    while (i < ROUTES && (routes[i].endpoint == EACH
+                          || strcmp(routes[i].endpoint,
+                                    target->endpoint) != 0)) {
+        i++;
+    }
+    if (i == ROUTES) {
+        return SCIM_RESOURCE_OTHER;
+    }
+    return *routes[i].endpoint ? routes[i].endpoint : SCIM_RESOURCE_ALL;
+}
+
 static scim_error_t *authenticate_request(request_state_t *state,
                                           request_rec *r)
 {
     SCIM_ERR(scim_http_target(&state->target, r));
+    scim_notes_put(r, SCIM_NOTE_ORGANIZATION, state->target.organization);
+    scim_notes_put(r, SCIM_NOTE_RESOURCE, counted_as(&state->target));
     if (is_public(&state->target, r)) {
         return NULL;
     }
     state->known_at = scim_clock_now();
     SCIM_ERR(check_token(&state->principal, r, &state->target));
     r->user = apr_psprintf(r->pool, "scim:%s", state->principal->actor_id);
+    scim_notes_put(r, SCIM_NOTE_TOKEN, state->principal->actor_name);
     return NULL;
 }
 
 /* Before anything is done with data that was sent in the clear, and before the
  * client is asked for a password. */
-static int check_tls(request_rec *r)
+static int begin_request(request_rec *r)
 {
     const char *handler = scim_door_of(r);
-    scim_error_t *error = handler ? scim_tls_check(r) : NULL;
+    scim_error_t *error;
+    int is_admin;
 
+    if (!handler) {
+        return DECLINED;
+    }
+    is_admin = strcmp(handler, SCIM_ADMIN_HANDLER) == 0;
+    scim_notes_begin(r, is_admin ? SCIM_RESOURCE_SETTINGS
+                                 : SCIM_RESOURCE_OTHER);
+    error = scim_tls_check(r);
     if (!error) {
         return DECLINED;
     }
-    return strcmp(handler, SCIM_ADMIN_HANDLER) == 0
-           ? scim_admin_refuse(r, error) : scim_http_refuse(r, error);
+    return is_admin ? scim_admin_refuse(r, error)
+                    : scim_http_refuse(r, error);
 }
 
 /* Service */
@@ -464,6 +498,22 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
 }
 
+/* The account that the request is about, for the access log. */
+static void note_account(const scim_exchange_t *x)
+{
+    const char *made = scim_json_text(x->reply.body, "id");
+
+    if (!x->resource || x->resource->type != &scim_user_type) {
+        return;
+    }
+    if (made) {
+        scim_notes_put(x->r, SCIM_NOTE_ACCOUNT, made);
+    }
+    else if (shape_of(x->target) == RESOURCE) {
+        scim_notes_put(x->r, SCIM_NOTE_ACCOUNT, x->target->id);
+    }
+}
+
 /* Authenticate in the handler, after all of httpd's own checks, so that
  * requests that httpd refuses cause no queries, and not in a hook that Satisfy
  * Any leaves out. */
@@ -487,8 +537,12 @@ static int serve_scim(request_rec *r)
     if (error || x.call.refusals->nelts > 0) {
         scim_refusals_keep(&x, error);
     }
-    return error ? scim_http_refuse(r, error)
-                 : scim_http_answer(r, &x.reply);
+    note_account(&x);
+    if (error) {
+        return scim_http_refuse(r, error);
+    }
+    scim_notes_put(r, SCIM_NOTE_OUTCOME, SCIM_OUTCOME_OK);
+    return scim_http_answer(r, &x.reply);
 }
 
 /* An answer is always whole: there are no ranges of the result of a PATCH. */
@@ -607,7 +661,7 @@ static void register_hooks(apr_pool_t *pool)
 {
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_header_parser(check_tls, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_header_parser(begin_request, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);
     scim_door_register_hooks(pool);
     scim_http_register_hooks(pool);
@@ -615,6 +669,7 @@ static void register_hooks(apr_pool_t *pool)
     scim_gate_register(pool);
     scim_headers_register_hooks(pool);
     scim_trace_register();
+    scim_notes_register_hooks();
 }
 
 module AP_MODULE_DECLARE_DATA scim_module = {

@@ -20,6 +20,7 @@
 #include "httpd/scim_config.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_http.h"
+#include "httpd/scim_notes.h"
 #include "resources/scim_people.h"
 #include "values/scim_json.h"
 #include "values/scim_role.h"
@@ -78,6 +79,7 @@ static int read_page_path(scim_visit_t *v)
         v->path = apr_pstrmemdup(v->r->pool, v->path, id - v->path);
         v->id = id[1] ? id + 1 : NULL;
     }
+    scim_notes_put(v->r, SCIM_NOTE_ORGANIZATION, v->organization);
     return v->organization != NULL;
 }
 
@@ -195,6 +197,7 @@ static scim_error_t *find_person(scim_visit_t *v)
                            " '%.63s'.", person->user_name, v->organization);
     }
     v->person = error ? NULL : person;
+    scim_notes_put(v->r, SCIM_NOTE_ACCOUNT, error ? NULL : person->id);
     /* Which organizations there are, and who is in them, is not for everybody
      * to know: to those who are not let in, all look the same. */
     if (error && (error->kind == SCIM_E_NOT_FOUND
@@ -243,6 +246,7 @@ int scim_admin_handle(request_rec *r)
     if (error) {
         return refuse_visit(&visit, error);
     }
+    scim_notes_put(r, SCIM_NOTE_OUTCOME, SCIM_OUTCOME_OK);
     return is_api(&visit) ? answer_json(&visit)
                           : scim_admin_page_answer(r, file);
 }

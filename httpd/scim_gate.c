@@ -29,6 +29,7 @@
 #include "httpd/scim_limits.h"
 #include "values/scim_json.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_notes.h"
 #include "resources/scim_people.h"
 #include "values/scim_role.h"
 
@@ -37,9 +38,10 @@
 #define GRACE_WAIT 2             /* seconds for who is remembered */
 
 /* In r->notes. */
-#define GATE "scim-gate"         /* PASSED_BY, or UNAVAILABLE */
+#define GATE "scim-gate"         /* PASSED_BY, or one of the next two */
 #define PASSED_BY "passed by"
 #define UNAVAILABLE "unavailable"
+#define BY_GRACE "grace"         /* passed by, although the database is away */
 #define OTHERS "scim-gate-others" /* the other hooks are being asked */
 
 APLOG_USE_MODULE(scim);
@@ -268,6 +270,7 @@ static scim_error_t *ask(visitor_t *visitor, request_rec *r,
                       "%s: access granted as before, the database cannot be"
                       " reached (SCIMGateGrace %d)", r->uri, grace);
         unpack(visitor, packed);
+        apr_table_setn(r->notes, GATE, BY_GRACE);
         error = NULL;
     }
     return error;
@@ -465,6 +468,7 @@ static authz_status find_active(const visitor_t **visitor, request_rec *r)
                       " SCIMOrganization here: everybody is denied");
         return deny(r, "SCIMOrganization is missing.");
     }
+    scim_notes_put(r, SCIM_NOTE_ORGANIZATION, config->organization);
     if (config->account_value) {
         value = ap_expr_str_exec(r, config->account_value, &problem);
     }
@@ -482,6 +486,7 @@ static authz_status find_active(const visitor_t **visitor, request_rec *r)
     if (!*(*visitor)->id) {
         return deny(r, (*visitor)->reason);
     }
+    scim_notes_put(r, SCIM_NOTE_ACCOUNT, (*visitor)->id);
     if (!*(*visitor)->active) {
         return deny(r, "The account is not active.");
     }
@@ -641,9 +646,43 @@ static const char *parse_groups(cmd_parms *cmd, const char *line,
 
 /* Answers */
 
-/* Let the other hooks decide, then say it in our words: a person who is not
- * allowed in gets 403, not another question for a password, and a database
- * that is away is 503. */
+/* A person who is not allowed in gets 403, not another question for a
+ * password, and a database that is away is 503. */
+static int in_our_words(request_rec *r, int status, const char *gate)
+{
+    if (status == HTTP_UNAUTHORIZED && r->user) {
+        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+        return HTTP_FORBIDDEN;
+    }
+    if (status == HTTP_INTERNAL_SERVER_ERROR
+        && strcmp(gate, UNAVAILABLE) == 0) {
+        apr_table_setn(r->err_headers_out, "Retry-After",
+                       APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    return status;
+}
+
+/* Without a user, it is asked who it is, and then decided.  Files that httpd
+ * looks for behind a URL are part of its request. */
+static void note_decision(request_rec *r, int status, const char *gate)
+{
+    const char *decision = "denied";
+
+    if (status == DECLINED || status == HTTP_UNAUTHORIZED
+        || !ap_is_initial_req(r)) {
+        return;
+    }
+    if (status == OK) {
+        decision = strcmp(gate, BY_GRACE) == 0 ? "grace" : "granted";
+    }
+    else if (status == HTTP_SERVICE_UNAVAILABLE) {
+        decision = "unavailable";
+    }
+    scim_notes_put(r, SCIM_NOTE_OUTCOME, decision);
+}
+
+/* Let the other hooks decide, then say it in our words. */
 static int decide(request_rec *r, int (*others)(request_rec *))
 {
     const char *gate;
@@ -659,16 +698,8 @@ static int decide(request_rec *r, int (*others)(request_rec *))
     if (!gate) {
         return status;
     }
-    if (status == HTTP_UNAUTHORIZED && r->user) {
-        apr_table_unset(r->err_headers_out, "WWW-Authenticate");
-        return HTTP_FORBIDDEN;
-    }
-    if (status == HTTP_INTERNAL_SERVER_ERROR
-        && strcmp(gate, UNAVAILABLE) == 0) {
-        apr_table_setn(r->err_headers_out, "Retry-After",
-                       APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
-        return HTTP_SERVICE_UNAVAILABLE;
-    }
+    status = in_our_words(r, status, gate);
+    note_decision(r, status, gate);
     return status;
 }
 

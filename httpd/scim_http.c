@@ -25,6 +25,7 @@
 #include "httpd/scim_door.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_notes.h"
 #include "rules/scim_schema.h"
 #include "values/scim_text.h"
 
@@ -634,9 +635,11 @@ void scim_http_log(request_rec *r, const scim_error_t *error)
 
     ap_log_rerror(APLOG_MARK, log_tables(r, error) ? APLOG_DEBUG
                               : status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
-                  SCIM_LOGNO(0001) "%d for %s %s: %s%s%s", status, r->method,
-                  r->uri, error->detail, error->cause ? " Cause: " : "",
-                  error->cause ? error->cause : "");
+                  SCIM_LOGNO(0001) "%d for %s %s: %s%s%s (request %s)",
+                  status, r->method, r->uri, error->detail,
+                  error->cause ? " Cause: " : "",
+                  error->cause ? error->cause : "",
+                  scim_notes_request_id(r));
 }
 
 /* POLLRDHUP also detects a client that closes only its own half: one that does
@@ -679,10 +682,24 @@ static void put_challenge(request_rec *r)
 void scim_http_start_refusal(request_rec *r, const scim_error_t *error)
 {
     scim_http_log(r, error);
+    scim_notes_put(r, SCIM_NOTE_TYPE, scim_error_type(error->kind));
+    scim_notes_put(r, SCIM_NOTE_OUTCOME, scim_error_name(error->kind,
+                                                         r->pool));
     /* Do not wait again for a client that was too slow. */
     if (error->kind != SCIM_E_TIMEOUT) {
         scim_http_ignore_body(r);
     }
+}
+
+/* A failure of the server, with what finds it in the log. */
+static const char *detail_with_id(request_rec *r, int status,
+                                  const char *detail)
+{
+    return status == HTTP_INTERNAL_SERVER_ERROR
+           || status == HTTP_SERVICE_UNAVAILABLE
+           ? apr_pstrcat(r->pool, detail, " Request id ",
+                         scim_notes_request_id(r), ".", NULL)
+           : detail;
 }
 
 int scim_http_refuse(request_rec *r, const scim_error_t *error)
@@ -699,7 +716,8 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }
     reply.body = scim_schema_error(status, scim_error_type(error->kind),
-                                   error->detail, r->pool);
+                                   detail_with_id(r, status, error->detail),
+                                   r->pool);
     return scim_http_answer(r, &reply);
 }
 
@@ -732,6 +750,9 @@ static int is_under_scim(request_rec *r)
 static void insert_error_filter(request_rec *r)
 {
     if (r->status >= HTTP_BAD_REQUEST && is_under_scim(r)) {
+        if (!apr_table_get(r->notes, SCIM_NOTE_RESOURCE)) {
+            scim_notes_begin(r, SCIM_RESOURCE_OTHER);
+        }
         ap_add_output_filter(ERROR_FILTER, NULL, r, r->connection);
     }
 }

@@ -5,14 +5,16 @@
 
 #include <stdarg.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "values/scim_text.h"
 
-#define ERROR_ROW(kind, status, scim_type) { status, scim_type },
+#define ERROR_ROW(kind, status, scim_type) { status, scim_type, #kind },
 static const struct {
     int status;
     const char *scim_type;
+    const char *name;
 } kinds[] = {
     SCIM_ERROR_MAP(ERROR_ROW)
 };
@@ -59,4 +61,15 @@ int scim_error_status(scim_error_kind_e kind)
 const char *scim_error_type(scim_error_kind_e kind)
 {
     return kinds[kind].scim_type;
+}
+
+const char *scim_error_name(scim_error_kind_e kind, apr_pool_t *pool)
+{
+    char *name = apr_pstrdup(pool, kinds[kind].name);
+    char *c;
+
+    for (c = name; *c; c++) {
+        *c = (char) apr_tolower(*c);
+    }
+    return name;
 }

@@ -104,4 +104,7 @@ int scim_error_status(scim_error_kind_e kind);
 /* The scimType of a kind, or NULL (RFC 7644 table 9). */
 const char *scim_error_type(scim_error_kind_e kind);
 
+/* The name of a kind in lower case, in pool: "too_many_requests". */
+const char *scim_error_name(scim_error_kind_e kind, apr_pool_t *pool);
+
 #endif

@@ -26,18 +26,22 @@
 #include "httpd/scim_admin_page.h"
 #include "httpd/scim_advice.h"
 #include "httpd/scim_config.h"
+#include "httpd/scim_counters.h"
 #include "httpd/scim_database.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_endpoints.h"
 #include "values/scim_error.h"
 #include "httpd/scim_gate.h"
 #include "httpd/scim_headers.h"
+#include "httpd/scim_health.h"
 #include "httpd/scim_http.h"
 #include "values/scim_json.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
 #include "httpd/scim_memory.h"
+#include "httpd/scim_metrics.h"
 #include "httpd/scim_notes.h"
+#include "httpd/scim_probe.h"
 #include "httpd/scim_refusals.h"
 #include "resources/scim_resource.h"
 #include "rules/scim_schema.h"
@@ -321,6 +325,20 @@ static const char *counted_as(const scim_target_t *target)
     return *routes[i].endpoint ? routes[i].endpoint : SCIM_RESOURCE_ALL;
 }
 
+static void name_endpoints(void)
+{
+    apr_size_t i;
+
+    for (i = 0; scim_resources[i]; i++) {
+        scim_counters_name(scim_resources[i]->type->endpoint + 1);
+    }
+    for (i = 0; i < ROUTES; i++) {
+        if (routes[i].endpoint != EACH && *routes[i].endpoint) {
+            scim_counters_name(routes[i].endpoint);
+        }
+    }
+}
+
 static scim_error_t *authenticate_request(request_state_t *state,
                                           request_rec *r)
 {
@@ -345,7 +363,7 @@ static int begin_request(request_rec *r)
     scim_error_t *error;
     int is_admin;
 
-    if (!handler) {
+    if (!scim_door_has_secrets(handler)) {
         return DECLINED;
     }
     is_admin = strcmp(handler, SCIM_ADMIN_HANDLER) == 0;
@@ -514,6 +532,17 @@ static void note_account(const scim_exchange_t *x)
     }
 }
 
+/* Operations that failed in a bulk request that did not. */
+static void count_refusals(const apr_array_header_t *refusals)
+{
+    int i;
+
+    for (i = 0; i < refusals->nelts; i++) {
+        scim_counters_add_error(APR_ARRAY_IDX(refusals, i,
+                                              scim_refusal_t).error->kind);
+    }
+}
+
 /* Authenticate in the handler, after all of httpd's own checks, so that
  * requests that httpd refuses cause no queries, and not in a hook that Satisfy
  * Any leaves out. */
@@ -534,6 +563,7 @@ static int serve_scim(request_rec *r)
     if (x.failure) {
         scim_http_log(r, x.failure);
     }
+    count_refusals(x.call.refusals);
     if (error || x.call.refusals->nelts > 0) {
         scim_refusals_keep(&x, error);
     }
@@ -553,9 +583,21 @@ static void ignore_range(request_rec *r)
     apr_table_setn(r->headers_out, "Accept-Ranges", "none");
 }
 
+/* Each name of a handler (scim_door.h) is here. */
+static const struct {
+    const char *handler;
+    int (*serve)(request_rec *r);
+} services[] = {
+    { SCIM_HANDLER, serve_scim },
+    { SCIM_ADMIN_HANDLER, scim_admin_handle },
+    { SCIM_METRICS_HANDLER, scim_metrics_handle },
+    { SCIM_HEALTH_HANDLER, scim_health_handle }
+};
+
 static int handle_request(request_rec *r)
 {
     const char *handler = scim_door_handler(r->handler);
+    apr_size_t i = 0;
 
     if (!handler) {
         return DECLINED;
@@ -568,8 +610,10 @@ static int handle_request(request_rec *r)
         return HTTP_NOT_FOUND;
     }
     ignore_range(r);
-    return strcmp(handler, SCIM_ADMIN_HANDLER) == 0 ? scim_admin_handle(r)
-                                                    : serve_scim(r);
+    while (strcmp(services[i].handler, handler) != 0) {
+        i++;
+    }
+    return services[i].serve(r);
 }
 
 /* Hooks */
@@ -604,6 +648,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (status == OK) {
         status = scim_database_check_config(ap_conftree, s, ptemp);
     }
+    scim_config_of_server(s)->uses_database
+        = scim_database_is_used(ap_conftree, ptemp);
     if (status == OK) {
         scim_tls_check_config(ap_conftree, s, ptemp);
         scim_advice_check_config(ap_conftree, s, ptemp);
@@ -627,30 +673,37 @@ static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
     }
 }
 
-static void make_connections(apr_pool_t *pool, server_rec *s)
+static void make_connections(apr_pool_t *pool, server_rec *s,
+                             int uses_database)
 {
     scim_server_config_t *config = scim_config_of_server(s);
+    int most = scim_config_dbd_number(config, SCIM_DBD_MAX);
 
-    config->connections = scim_pool_make(pool, s,
-                                         scim_config_dbd_number(config,
-                                                                SCIM_DBD_MAX),
+    config->connections = scim_pool_make(pool, s, most,
                                          config->dbd[SCIM_DBD_PARAMS].value);
     scim_pool_share(config->connections, config->prepares == 0, advise);
+    scim_pool_count(config->connections, scim_counters_lend(most));
+    config->probe = uses_database ? scim_probe_make(pool, s,
+                                                    config->connections)
+                                  : NULL;
 }
 
 static void init_child(apr_pool_t *pool, server_rec *main_server)
 {
+    const scim_server_config_t *main_config
+        = scim_config_of_server(main_server);
     server_rec *s;
 
+    scim_counters_init_child();
     for (s = main_server; s; s = s->next) {
         scim_server_config_t *config = scim_config_of_server(s);
 
         if (config->has_dbd || s == main_server) {
-            make_connections(pool, s);
+            make_connections(pool, s, main_config->uses_database);
         }
         else {
-            config->connections
-                = scim_config_of_server(main_server)->connections;
+            config->connections = main_config->connections;
+            config->probe = main_config->probe;
         }
     }
     scim_gate_init_child(pool, main_server);
@@ -669,6 +722,8 @@ static void register_hooks(apr_pool_t *pool)
     scim_gate_register(pool);
     scim_headers_register_hooks(pool);
     scim_trace_register();
+    name_endpoints();
+    scim_counters_register_hooks();
     scim_notes_register_hooks();
 }
 

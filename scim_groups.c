@@ -357,10 +357,12 @@ static scim_error_t *create_group(cJSON **group, scim_call_t *call,
     SCIM_ERR(read_body(&change, call, body));
     SCIM_ERR(check_change(call, &change));
     SCIM_ERR(run_creation(&rows, call, &change));
-    return scim_rows_count(rows) == 0
-           ? name_taken(call, scim_json_text(change.attributes,
-                                             "displayName"))
-           : read_changed(group, call, rows);
+    if (scim_rows_count(rows) == 0) {
+        return name_taken(call, scim_json_text(change.attributes,
+                                               "displayName"));
+    }
+    scim_events_tell(call->db, SCIM_EVENT_CREATE);
+    return read_changed(group, call, rows);
 }
 
 /* What a request makes of a group. */
@@ -441,7 +443,13 @@ static scim_error_t *try_to_change_group(int *lost, scim_call_t *call,
     SCIM_ERR(expected_version(&version, call, write->id));
     SCIM_ERR(run_change(&rows, call, write, version));
     SCIM_ERR(check_result(lost, call, rows, write->id, SCIM_GROUP_COLUMNS));
-    return *lost ? NULL : read_changed(write->group, call, rows);
+    if (*lost) {
+        return NULL;
+    }
+    if (scim_rows_true(rows, 0, SCIM_GROUP_COLUMNS + 1)) {
+        scim_events_tell(call->db, write->kind);
+    }
+    return read_changed(write->group, call, rows);
 }
 
 static scim_error_t *change_group(cJSON **group, scim_call_t *call,
@@ -500,7 +508,11 @@ static scim_error_t *try_to_delete_group(int *lost, scim_call_t *call,
     SCIM_ERR(expected_version(values + 2, call, id));
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_GROUP_DELETE,
                          SCIM_VALUES(values)));
-    return check_result(lost, call, rows, id, 0);
+    SCIM_ERR(check_result(lost, call, rows, id, 0));
+    if (!*lost) {
+        scim_events_tell(call->db, SCIM_EVENT_DELETE);
+    }
+    return NULL;
 }
 
 static scim_error_t *delete_group(scim_call_t *call, const char *id)

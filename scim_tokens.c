@@ -13,6 +13,7 @@
 
 #include <openssl/rand.h>
 
+#include "resources/scim_events.h"
 #include "storage/scim_digest.h"
 #include "values/scim_bounds.h"
 #include "values/scim_text.h"
@@ -174,6 +175,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
     values[8] = actor->actor_name;
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_INSERT,
                          SCIM_VALUES(values)));
+    scim_events_tell(db, SCIM_EVENT_TOKEN);
     *secret = made;
     *id = scim_rows_value(rows, 0, 0);
     return NULL;
@@ -195,6 +197,7 @@ scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
         return scim_error(pool, SCIM_E_NOT_FOUND,
                           "There is no token with this id.");
     }
+    scim_events_tell(db, SCIM_EVENT_NO_TOKEN);
     *name = scim_rows_value(rows, 0, 0);
     return NULL;
 }

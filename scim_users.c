@@ -448,9 +448,11 @@ static scim_error_t *read_inserted(cJSON **user, scim_call_t *call,
                                    const scim_rows_t *rows,
                                    const cJSON *wanted)
 {
-    return scim_rows_count(rows) == 0
-           ? conflict(call, wanted)
-           : scim_accounts_read(user, call, rows, 0, 1);
+    if (scim_rows_count(rows) == 0) {
+        return conflict(call, wanted);
+    }
+    scim_events_tell(call->db, SCIM_EVENT_CREATE);
+    return scim_accounts_read(user, call, rows, 0, 1);
 }
 
 /* A User that is not valid for a new account may have the userName of an
@@ -586,7 +588,11 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     }
     SCIM_ERR(error);
     *lost = scim_rows_count(rows) == 0;
-    return *lost ? NULL : read_updated(user, call, rows, account);
+    if (*lost) {
+        return NULL;
+    }
+    scim_events_tell(call->db, change->kinds);
+    return read_updated(user, call, rows, account);
 }
 
 /* A change of an account by a request. */
@@ -799,6 +805,9 @@ static scim_error_t *try_to_delete(int *lost, scim_call_t *call, void *baton)
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE,
                          SCIM_VALUES(values)));
     *lost = scim_rows_count(rows) == 0;
+    if (!*lost) {
+        scim_events_tell(call->db, SCIM_EVENT_DELETE);
+    }
     return NULL;
 }
 
@@ -821,11 +830,15 @@ static scim_error_t *try_to_make_eligible(int *lost, scim_call_t *call,
     if (account.sync_eligible) {
         return NULL;
     }
-    *lost = 1;                   /* the next attempt finds out */
     values[1] = account.id;
     values[5] = account.version;
-    return scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
-                       SCIM_VALUES(values));
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_MAKE_ELIGIBLE,
+                         SCIM_VALUES(values)));
+    *lost = scim_rows_count(rows) == 0;
+    if (!*lost) {
+        scim_events_tell(call->db, SCIM_EVENT_ELIGIBLE);
+    }
+    return NULL;
 }
 
 scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)

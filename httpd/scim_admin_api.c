@@ -15,6 +15,7 @@
 #include "httpd/scim_config.h"
 #include "httpd/scim_http.h"
 #include "resources/scim_activity.h"
+#include "resources/scim_events.h"
 #include "resources/scim_group_view.h"
 #include "resources/scim_members.h"
 #include "rules/scim_shape.h"
@@ -117,6 +118,11 @@ static scim_error_t *put_settings(scim_visit_t *v)
     }
     SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
                          SCIM_VALUES(values)));
+    if (scim_rows_count(rows) > 0) {
+        scim_events_tell(v->call.db, cJSON_IsTrue(enabled)
+                                     ? SCIM_EVENT_ENABLE
+                                     : SCIM_EVENT_DISABLE);
+    }
     person->principal.enabled = cJSON_IsTrue(enabled);
     v->person = person;
     return get_settings(v);

@@ -381,7 +381,8 @@ const command_rec scim_directives[] = {
                  "Off: no prepared statements and no session settings, for a"
                  " pooler in transaction mode (default On)."),
     AP_INIT_TAKE1("SetHandler", see_handler, NULL, OR_FILEINFO,
-                  "See core; mod_scim has the handlers scim and scim-admin."),
+                  "See core; mod_scim has the handlers scim, scim-admin,"
+                  " scim-metrics and scim-health."),
     DBD("DBDriver", see_dbd_driver, DRIVER, "it must be pgsql for mod_scim.")
     DBD("DBDParams", see_dbd, PARAMS, "the connection string of libpq.")
     DBD("DBDPersist", see_dbd, PERSIST, "Off: each request connects.")

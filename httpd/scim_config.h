@@ -88,7 +88,11 @@ typedef struct {
     scim_dbd_setting_t dbd[SCIM_DBD_SETTINGS];
     int prepares;                /* statements, on its sessions */
     const char *admin_files;     /* folder of the settings page */
-    scim_pool_t *connections; /* in a child process */
+    int uses_database;           /* of the main server: something of
+                                  * mod_scim does */
+    scim_pool_t *connections;    /* in a child process */
+    struct scim_probe_t *probe;  /* of connections, or NULL without a
+                                  * database */
 } scim_server_config_t;
 
 extern module AP_MODULE_DECLARE_DATA scim_module;

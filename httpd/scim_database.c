@@ -22,11 +22,20 @@ APLOG_USE_MODULE(scim);
 
 /* Where the module is used */
 
+/* The metrics have counters without a database, too. */
+static int needs_database(const ap_directive_t *node, apr_pool_t *pool)
+{
+    const char *handler = scim_door_set_by(node, pool);
+
+    return handler ? strcmp(handler, SCIM_METRICS_HANDLER) != 0
+                   : scim_door_may_set(node, pool);
+}
+
 static void collect_uses(apr_array_header_t *uses, const ap_directive_t *node,
                          const ap_directive_t *tree)
 {
     for (; node; node = node->next) {
-        if (scim_door_may_set(node, uses->pool)
+        if (needs_database(node, uses->pool)
             || scim_gate_is_asked(node, tree, uses->pool)) {
             APR_ARRAY_PUSH(uses, const ap_directive_t *) = node;
         }
@@ -71,6 +80,11 @@ static int has_pgsql(const ap_directive_t *node, apr_pool_t *pool)
         }
     }
     return 0;
+}
+
+int scim_database_is_used(const ap_directive_t *tree, apr_pool_t *pool)
+{
+    return find_uses(tree, pool)->nelts > 0;
 }
 
 /* A virtual host may have another driver than the main server. */

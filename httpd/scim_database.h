@@ -10,6 +10,9 @@
 #define SCIM_DATABASE_DRIVER                                                \
     "mod_scim keeps its accounts in PostgreSQL, so it must be pgsql"
 
+/* Whether anything in the configuration needs a database. */
+int scim_database_is_used(const ap_directive_t *tree, apr_pool_t *pool);
+
 /* Whether a DBDriver of s must be pgsql.  Where the module is merely loaded,
  * it must not disturb others. */
 int scim_database_needs_driver(const ap_directive_t *tree,

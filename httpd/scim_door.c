@@ -32,13 +32,33 @@ typedef struct {
 
 /* Names */
 
+static const struct {
+    const char *name;
+    int has_secrets;
+} handlers[] = {
+    { SCIM_HANDLER, 1 }, { SCIM_ADMIN_HANDLER, 1 },
+    { SCIM_METRICS_HANDLER, 0 }, { SCIM_HEALTH_HANDLER, 0 }
+};
+#define HANDLERS (sizeof(handlers) / sizeof(*handlers))
+
 const char *scim_door_handler(const char *name)
 {
-    if (name && strcasecmp(name, SCIM_HANDLER) == 0) {
-        return SCIM_HANDLER;
+    apr_size_t i = 0;
+
+    while (name && i < HANDLERS && strcasecmp(name, handlers[i].name) != 0) {
+        i++;
     }
-    return name && strcasecmp(name, SCIM_ADMIN_HANDLER) == 0
-           ? SCIM_ADMIN_HANDLER : NULL;
+    return name && i < HANDLERS ? handlers[i].name : NULL;
+}
+
+int scim_door_has_secrets(const char *handler)
+{
+    apr_size_t i = 0;
+
+    while (i < HANDLERS && handlers[i].name != handler) {
+        i++;
+    }
+    return i < HANDLERS && handlers[i].has_secrets;
 }
 
 /* An expression that may result in one of our names. */
@@ -344,8 +364,9 @@ static void check_section_name(const ap_directive_t *node,
             || (node->parent && has_directives(first)))) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0050)
                      "SetHandler %s (line %d of %s): mod_scim has no such"
-                     " handler; its handlers are " SCIM_HANDLER " and "
-                     SCIM_ADMIN_HANDLER, name, node->line_num,
+                     " handler; its handlers are " SCIM_HANDLER ", "
+                     SCIM_ADMIN_HANDLER ", " SCIM_METRICS_HANDLER " and "
+                     SCIM_HEALTH_HANDLER, name, node->line_num,
                      node->filename);
     }
 }

@@ -15,6 +15,8 @@
 
 #define SCIM_HANDLER "scim"
 #define SCIM_ADMIN_HANDLER "scim-admin"
+#define SCIM_METRICS_HANDLER "scim-metrics"
+#define SCIM_HEALTH_HANDLER "scim-health"
 
 /* The section around a SetHandler. */
 typedef struct {
@@ -28,9 +30,12 @@ typedef struct {
 const char *scim_door_make(const scim_door_t **door, cmd_parms *cmd,
                            const char *handler);
 
-/* SCIM_HANDLER or SCIM_ADMIN_HANDLER if name is one of them, in any case; or
- * NULL. */
+/* The one of our handlers that has this name, in any case; or NULL. */
 const char *scim_door_handler(const char *name);
+
+/* Whether requests to the handler (or NULL) carry secrets: tokens, or sessions
+ * of administrators. */
+int scim_door_has_secrets(const char *handler);
 
 /* The one of our handlers that the current configuration of r sets; or
  * NULL. */

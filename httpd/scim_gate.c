@@ -24,6 +24,7 @@
 
 #include "values/scim_cache.h"
 #include "httpd/scim_config.h"
+#include "httpd/scim_counters.h"
 #include "httpd/scim_gate_groups.h"
 #include "httpd/scim_http.h"
 #include "httpd/scim_limits.h"
@@ -302,6 +303,7 @@ static scim_error_t *look_up_visitor(visitor_t *visitor, request_rec *r,
         return ask(visitor, r, config, key, value);
     }
     packed = scim_cache_get(cache, key, ttl, r->pool);
+    scim_counters_add(packed ? SCIM_COUNT_CACHE_HIT : SCIM_COUNT_CACHE_MISS);
     if (packed) {
         ap_log_rerror(APLOG_MARK, APLOG_TRACE1, 0, r, SCIM_LOGNO(0097)
                       "the account is in the cache of this process");
@@ -665,21 +667,23 @@ static int in_our_words(request_rec *r, int status, const char *gate)
 
 /* Without a user, it is asked who it is, and then decided.  Files that httpd
  * looks for behind a URL are part of its request. */
-static void note_decision(request_rec *r, int status, const char *gate)
+static void count_decision(request_rec *r, int status, const char *gate)
 {
-    const char *decision = "denied";
+    scim_counter_e decision = SCIM_COUNT_GATE_DENIED;
 
     if (status == DECLINED || status == HTTP_UNAUTHORIZED
         || !ap_is_initial_req(r)) {
         return;
     }
     if (status == OK) {
-        decision = strcmp(gate, BY_GRACE) == 0 ? "grace" : "granted";
+        decision = strcmp(gate, BY_GRACE) == 0 ? SCIM_COUNT_GATE_GRACE
+                                               : SCIM_COUNT_GATE_GRANTED;
     }
     else if (status == HTTP_SERVICE_UNAVAILABLE) {
-        decision = "unavailable";
+        decision = SCIM_COUNT_GATE_UNAVAILABLE;
     }
-    scim_notes_put(r, SCIM_NOTE_OUTCOME, decision);
+    scim_counters_add(decision);
+    scim_notes_put(r, SCIM_NOTE_OUTCOME, scim_counters_label(decision));
 }
 
 /* Let the other hooks decide, then say it in our words. */
@@ -699,7 +703,7 @@ static int decide(request_rec *r, int (*others)(request_rec *))
         return status;
     }
     status = in_our_words(r, status, gate);
-    note_decision(r, status, gate);
+    count_decision(r, status, gate);
     return status;
 }
 

@@ -22,6 +22,7 @@
 #include <util_filter.h>
 
 #include "httpd/scim_config.h"
+#include "httpd/scim_counters.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
@@ -607,6 +608,27 @@ int scim_http_answer(request_rec *r, const scim_reply_t *reply)
     return DONE;
 }
 
+int scim_http_text(request_rec *r, int status, const char *type,
+                   const char *text)
+{
+    apr_size_t length = strlen(text);
+
+    r->status = status;
+    r->status_line = NULL;
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    ap_set_content_type(r, type);
+    ap_set_content_length(r, length);
+    ap_rwrite(text, (int) length, r);
+    return DONE;
+}
+
+int scim_http_only_get(request_rec *r)
+{
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
+    return HTTP_METHOD_NOT_ALLOWED;
+}
+
 /* What the operator must do, once a minute; whether error is about that. */
 static int log_tables(request_rec *r, const scim_error_t *error)
 {
@@ -682,6 +704,7 @@ static void put_challenge(request_rec *r)
 void scim_http_start_refusal(request_rec *r, const scim_error_t *error)
 {
     scim_http_log(r, error);
+    scim_counters_add_error(error->kind);
     scim_notes_put(r, SCIM_NOTE_TYPE, scim_error_type(error->kind));
     scim_notes_put(r, SCIM_NOTE_OUTCOME, scim_error_name(error->kind,
                                                          r->pool));

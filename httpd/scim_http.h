@@ -103,10 +103,20 @@ scim_error_t *scim_http_check_accept(request_rec *r) SCIM_CHECKED;
 /* Write the answer; returns DONE, also for hooks. */
 int scim_http_answer(request_rec *r, const scim_reply_t *reply);
 
+/* Write the text with this status and type, for whoever is no client of SCIM;
+ * returns DONE. */
+int scim_http_text(request_rec *r, int status, const char *type,
+                   const char *text);
+
+/* httpd's answer to any other method, with the Allow header; to be
+ * returned. */
+int scim_http_only_get(request_rec *r);
+
 /* Write the error to the log, with its cause. */
 void scim_http_log(request_rec *r, const scim_error_t *error);
 
-/* Called before a refusal is written: log it, and handle an unread body. */
+/* Called before a refusal is written: log and count it, and handle an unread
+ * body. */
 void scim_http_start_refusal(request_rec *r, const scim_error_t *error);
 
 /* Answer with the error and log it; returns DONE.  The caller has set the

@@ -121,14 +121,14 @@ static int seconds_of(scim_rate_time_t wait)
     return (int) ((wait + SCIM_RATE_SECOND - 1) / SCIM_RATE_SECOND);
 }
 
-static scim_error_t *refuse_now(request_rec *r, scim_rate_time_t wait,
-                                const char *why)
+static scim_error_t *refuse_now(request_rec *r, scim_error_kind_e kind,
+                                scim_rate_time_t wait, const char *why)
 {
     int seconds = seconds_of(wait);
 
     apr_table_setn(r->err_headers_out, "Retry-After",
                    apr_itoa(r->pool, seconds));
-    return scim_error(r->pool, SCIM_E_TOO_MANY_REQUESTS,
+    return scim_error(r->pool, kind,
                       "%s Wait %d second%s and try again.", why, seconds,
                       seconds == 1 ? "" : "s");
 }
@@ -161,7 +161,7 @@ static scim_error_t *charge(request_rec *r, scim_rate_place_t *place,
         return NULL;
     }
     tell_limited(r, place, organization);
-    return refuse_now(r, wait,
+    return refuse_now(r, SCIM_E_TOO_MANY_REQUESTS, wait,
                       apr_psprintf(r->pool, "This organization has sent more"
                                    " than %d requests a second.",
                                    limit_of(r)));
@@ -182,8 +182,9 @@ static scim_error_t *turn_away(request_rec *r, scim_rate_place_t *address,
                       " for the organization %.63s", address_of(r),
                       and_more(untold, r->pool), organization);
     }
-    return refuse_now(r, wait, "Too many requests with wrong tokens from this"
-                               " address.");
+    return refuse_now(r, SCIM_E_TURNED_AWAY, wait,
+                      "Too many requests with wrong tokens from this"
+                      " address.");
 }
 
 static void tell_failed(request_rec *r, scim_rate_place_t *address,

@@ -28,7 +28,8 @@ typedef struct {
 } scim_limits_lookup_t;
 
 /* Called before the look-up, which must not take place if this returns
- * SCIM_E_TOO_MANY_REQUESTS, with Retry-After in r->err_headers_out. */
+ * SCIM_E_TURNED_AWAY (or, for a token that was good lately,
+ * SCIM_E_TOO_MANY_REQUESTS), with Retry-After in r->err_headers_out. */
 scim_error_t *scim_limits_start(scim_limits_lookup_t *lookup, request_rec *r,
                                 const char *organization, const char *secret)
     SCIM_CHECKED;

@@ -34,8 +34,8 @@ void scim_notes_put(request_rec *r, const char *name, const char *value);
 const char *scim_notes_request_id(request_rec *r);
 
 /* For a request to SCIM or to the settings page: every answer has the id as
- * X-Request-Id, httpd's own as well, and the note of the resource is set; it
- * may be set again later. */
+ * X-Request-Id, httpd's own as well, and the request is counted for resource
+ * (scim_counters.h), which may be set again later. */
 void scim_notes_begin(request_rec *r, const char *resource);
 
 void scim_notes_register_hooks(void);

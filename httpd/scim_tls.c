@@ -273,10 +273,11 @@ static void check_nodes(const ap_directive_t *tree,
 {
     for (; node; node = node->next) {
         const char *location = location_of(node, pool);
+        const char *handler = scim_door_set_by(node, pool);
         server_rec *s;
 
         check_nodes(tree, node->first_child, main_server, pool);
-        for (s = main_server; s && location && scim_door_set_by(node, pool);
+        for (s = main_server; s && location && scim_door_has_secrets(handler);
              s = s->next) {
             if (scim_tree_is_for_server(node, s) && !has_tls(tree, s)) {
                 check_server(node, location, s, pool);

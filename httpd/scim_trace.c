@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log of waits, see scim_trace.h.  A line is only made if its level is on;
- * lines have texts of SQL and names, never values. */
+/* The log of waits, which are also counted, see scim_trace.h.  A line is only
+ * made if its level is on; lines have texts of SQL and names, never values. */
 #include "httpd/scim_trace.h"
 
 #include <apr_strings.h>
@@ -8,6 +8,7 @@
 #include <httpd.h>
 #include <http_log.h>
 
+#include "httpd/scim_counters.h"
 #include "httpd/scim_log.h"
 #include "storage/scim_wait.h"
 
@@ -78,6 +79,7 @@ static void trace_wait(void *r_, const scim_wait_trace_t *trace)
 {
     request_rec *r = r_;
 
+    scim_counters_add_wait(trace);
     if (!APLOGrdebug(r)) {
         return;
     }
@@ -86,6 +88,7 @@ static void trace_wait(void *r_, const scim_wait_trace_t *trace)
     case SCIM_WAIT_OPENED: trace_opened(r, trace); break;
     case SCIM_WAIT_PREPARED: trace_prepared(r, trace); break;
     case SCIM_WAIT_RAN: trace_ran(r, trace); break;
+    default: break;
     }
 }
 

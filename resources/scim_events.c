@@ -8,9 +8,26 @@
 
 #include <string.h>
 
-#include "storage/scim_db.h"
 #include "values/scim_json.h"
 #include "values/scim_role.h"
+
+#define ACTIVATE "urn:ietf:params:scim:event:prov:activate"
+#define DEACTIVATE "urn:ietf:params:scim:event:prov:deactivate"
+#define ROLE_ADMIN "urn:mod_scim:event:role:admin"
+#define ROLE_USER "urn:mod_scim:event:role:user"
+#define ROLE_GUEST "urn:mod_scim:event:role:guest"
+
+const char *const scim_event_kinds[SCIM_EVENT_KINDS] = {
+    SCIM_EVENT_CREATE, SCIM_EVENT_PATCH, SCIM_EVENT_PUT, SCIM_EVENT_DELETE,
+    ACTIVATE, DEACTIVATE, ROLE_ADMIN, ROLE_USER, ROLE_GUEST,
+    SCIM_EVENT_ELIGIBLE, SCIM_EVENT_ENABLE, SCIM_EVENT_DISABLE,
+    SCIM_EVENT_TOKEN, SCIM_EVENT_NO_TOKEN
+};
+
+void scim_events_tell(const scim_db_t *db, const char *kinds)
+{
+    scim_db_tell(db, SCIM_WAIT_WROTE, kinds);
+}
 
 /* A comparison: the names that differ and the values of both sides. */
 typedef struct {
@@ -66,8 +83,7 @@ static int is_active(const cJSON *resource)
 
 /* In the order of scim_role_names. */
 static const char *const role_kinds[SCIM_ROLE_COUNT] = {
-    "urn:mod_scim:event:role:admin", "urn:mod_scim:event:role:user",
-    "urn:mod_scim:event:role:guest"
+    ROLE_ADMIN, ROLE_USER, ROLE_GUEST
 };
 
 /* -1 for none of them. */
@@ -88,9 +104,8 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
 
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
-        APR_ARRAY_PUSH(kinds, const char *) = is_active(after)
-            ? "urn:ietf:params:scim:event:prov:activate"
-            : "urn:ietf:params:scim:event:prov:deactivate";
+        APR_ARRAY_PUSH(kinds, const char *) = is_active(after) ? ACTIVATE
+                                                               : DEACTIVATE;
     }
     if (before && after && role >= 0 && role != role_of_resource(before)) {
         APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role];

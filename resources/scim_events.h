@@ -7,6 +7,8 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
+#include "storage/scim_db.h"
+
 /* What requests do with an account (RFC 9967 section 7.4).  What a change
  * means besides is added by scim_events_compare; kinds of other writes are in
  * their statements. */
@@ -15,8 +17,19 @@
 #define SCIM_EVENT_PUT        "urn:ietf:params:scim:event:prov:put:full"
 #define SCIM_EVENT_DELETE     "urn:ietf:params:scim:event:prov:delete"
 
-/* What an administrator or operator allows besides. */
+/* In the statements of storage/statements.sql. */
 #define SCIM_EVENT_ELIGIBLE   "urn:mod_scim:event:account:eligible"
+#define SCIM_EVENT_ENABLE     "urn:mod_scim:event:provisioning:enable"
+#define SCIM_EVENT_DISABLE    "urn:mod_scim:event:provisioning:disable"
+#define SCIM_EVENT_TOKEN      "urn:mod_scim:event:token:generate"
+#define SCIM_EVENT_NO_TOKEN   "urn:mod_scim:event:token:delete"
+
+/* The kinds of events that httpd writes; none is part of another one. */
+extern const char *const scim_event_kinds[];
+#define SCIM_EVENT_KINDS 14
+
+/* Tell the counters that events of these kinds, in any form, were written. */
+void scim_events_tell(const scim_db_t *db, const char *kinds);
 
 /* The events of one change, as parameters of :events (statements.sql). */
 typedef struct {

@@ -90,6 +90,7 @@ scim_error_t *scim_store_change(scim_call_t *call, scim_store_try_fn *try,
         if (!lost) {
             return NULL;
         }
+        scim_db_tell(call->db, SCIM_WAIT_OVERTAKEN, NULL);
         apr_pool_destroy(round.pool);
         SCIM_ERR(check_presence(call));
     }

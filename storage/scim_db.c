@@ -140,6 +140,7 @@ static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
     if (!scim_db_succeeded(result) && alone && db->patience->left != 0
         && may_repeat(db, what, result, sent)) {
         PQclear(result);
+        scim_wait_tell_of(db->patience, SCIM_WAIT_REPEATED, what->name);
         scim_wait_reset(db->connection, db->patience);
         *what->is_prepared = 0;
         result = attempt(db, what, &sent);
@@ -366,6 +367,12 @@ scim_error_t *scim_db_flush(scim_db_t *db)
         : scim_error_caused(db->pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
                             "PostgreSQL was restarted between the operations"
                             " of a bulk request");
+}
+
+void scim_db_tell(const scim_db_t *db, scim_wait_for_e what,
+                  const char *name)
+{
+    scim_wait_tell_of(db->patience, what, name);
 }
 
 int scim_rows_count(const scim_rows_t *rows)

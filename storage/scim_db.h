@@ -192,6 +192,11 @@ scim_error_t *scim_db_flush(scim_db_t *db) SCIM_CHECKED;
  * sessions, other clients soon use the same session. */
 int scim_db_is_pooled(const scim_db_t *db);
 
+/* Tell the counters of what the callers of statements alone know: that a
+ * change begins again, or of which kinds events were written. */
+void scim_db_tell(const scim_db_t *db, scim_wait_for_e what,
+                  const char *name);
+
 int scim_rows_count(const scim_rows_t *rows);
 
 /* The value as text, NULL for SQL NULL. */

@@ -41,6 +41,7 @@ struct scim_pool_t {
     int is_busy;                 /* a thread is in mod_dbd */
     apr_time_t again;            /* when PostgreSQL may have room again */
     int lent;
+    apr_uint32_t *shown;         /* the same for others, or NULL */
     int waiting;
     int count;
     ap_dbd_t **returned;
@@ -81,6 +82,11 @@ void scim_pool_share(scim_pool_t *pool, int is_unprepared,
     pool->advise = advise;
 }
 
+void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent)
+{
+    pool->shown = lent;
+}
+
 int scim_pool_is_unprepared(const scim_pool_t *pool)
 {
     return pool->is_unprepared;
@@ -106,7 +112,16 @@ void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
 }
 
 /* Here and below, the caller holds the mutex; it is released while a thread is
- * in mod_dbd. */
+ * in mod_dbd.  Other pools may use the same counter. */
+static void count_lent(scim_pool_t *from, int more)
+{
+    from->lent += more;
+    if (from->shown) {
+        __atomic_add_fetch(from->shown, (apr_uint32_t) more,
+                           __ATOMIC_RELAXED);
+    }
+}
+
 static void enter_mod_dbd(scim_pool_t *from)
 {
     from->is_busy = 1;
@@ -201,7 +216,7 @@ static ap_dbd_t *take_connection(scim_pool_t *from, apr_time_t end)
 
     apr_thread_mutex_lock(from->mutex);
     dbd = find_one(from, end);
-    from->lent += dbd != NULL;
+    count_lent(from, dbd != NULL);
     put_away(from);
     apr_thread_mutex_unlock(from->mutex);
     return dbd;
@@ -210,7 +225,7 @@ static ap_dbd_t *take_connection(scim_pool_t *from, apr_time_t end)
 static void return_connection(scim_pool_t *from, ap_dbd_t *dbd)
 {
     apr_thread_mutex_lock(from->mutex);
-    from->lent--;
+    count_lent(from, -1);
     from->returned[from->count++] = dbd;
     if (from->waiting > 0) {
         apr_thread_cond_broadcast(from->changed);

@@ -61,6 +61,10 @@ typedef void scim_pool_advise_fn(struct server_rec *server,
 void scim_pool_share(scim_pool_t *pool, int is_unprepared,
                      scim_pool_advise_fn *advise);
 int scim_pool_is_unprepared(const scim_pool_t *pool);
+
+/* Called before the first connection: add each connection to *lent while it
+ * is lent; NULL: do not. */
+void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent);
 void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
                       const char *what);
 

@@ -60,6 +60,14 @@ void scim_wait_tell(const scim_patience_t *patience,
     }
 }
 
+void scim_wait_tell_of(const scim_patience_t *patience, scim_wait_for_e what,
+                       const char *name)
+{
+    scim_wait_trace_t trace = { .what = what, .name = name, .sqlstate = "" };
+
+    scim_wait_tell(patience, &trace);
+}
+
 /* Computes the duration of the wait without reading the clock again. */
 static PGresult *told(const scim_patience_t *patience,
                       apr_interval_time_t left_before, scim_wait_for_e what,

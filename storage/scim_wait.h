@@ -40,12 +40,19 @@ struct scim_patience_t {
 
 void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most);
 
-/* A finished wait, for a trace.  It has no value from a client. */
+/* A finished wait, for a trace and for counters.  It has no value from a
+ * client. */
 typedef enum {
     SCIM_WAIT_BORROWED,          /* a connection */
     SCIM_WAIT_OPENED,            /* a lost connection, again */
     SCIM_WAIT_PREPARED,          /* text, as name */
-    SCIM_WAIT_RAN                /* the statement name, or text */
+    SCIM_WAIT_RAN,               /* the statement name, or text */
+    /* What became of waits; only name is set: */
+    SCIM_WAIT_REPEATED,          /* a statement is sent again, because its
+                                  * connection was lost */
+    SCIM_WAIT_OVERTAKEN,         /* a change begins again, because another
+                                  * writer came first */
+    SCIM_WAIT_WROTE              /* events of the kinds in name */
 } scim_wait_for_e;
 
 typedef struct {
@@ -65,6 +72,8 @@ typedef void scim_wait_trace_fn(void *baton, const scim_wait_trace_t *trace);
 void scim_wait_set_trace(scim_wait_trace_fn *trace);
 void scim_wait_tell(const scim_patience_t *patience,
                     const scim_wait_trace_t *trace);
+void scim_wait_tell_of(const scim_patience_t *patience, scim_wait_for_e what,
+                       const char *name);
 
 /* Subtract the time since begin (scim_clock), for waits elsewhere. */
 void scim_wait_spend(scim_patience_t *patience, apr_time_t begin);

@@ -1239,6 +1239,53 @@ WHERE e.count > 0
 ORDER BY r.name;
 
 
+-- Metrics, at most a hundred lines of each.  Each is read once a minute.
+
+-- Seconds until the token ends that an organization used last; of tokens that
+-- were never used, it is the one that ends last.  Who let a token end a month
+-- ago does not miss it.
+-- name: METRIC_TOKENS :repeatable
+SELECT o.key, floor(extract(epoch FROM t.expires_at - now()))::bigint
+FROM scim.organization o
+CROSS JOIN LATERAL (SELECT u.expires_at FROM scim.token u
+                    WHERE u.organization_id = o.id
+                    ORDER BY u.last_used_at DESC NULLS LAST,
+                             u.expires_at DESC NULLS FIRST
+                    LIMIT 1) t
+WHERE o.provisioning_enabled AND t.expires_at > now() - interval '30 days'
+ORDER BY t.expires_at, o.key
+LIMIT 100;
+
+-- fragment: seconds_since(time)
+greatest(coalesce(extract(epoch FROM now() - :time), 0), 0)::numeric(20, 3)
+
+-- The next event that relay r has to send from position p on.
+-- fragment: unsent_event
+scim.feed(r.organization_id, p.transaction_id, p.sequence, 1)
+-- fragment: unsent_event before 6
+(SELECT v.occurred_at FROM scim.event v
+ WHERE (v.transaction_id, v.sequence) > (p.transaction_id, p.sequence)
+   AND v.transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+ ORDER BY v.transaction_id, v.sequence LIMIT 1)
+
+-- The age of the oldest event that a relay has still to send.
+-- name: METRIC_RELAYS :repeatable
+SELECT r.name, :seconds_since(e.occurred_at)
+FROM :relay_rows r
+CROSS JOIN LATERAL :relay_position p
+LEFT JOIN LATERAL :unsent_event e ON true
+ORDER BY r.name
+LIMIT 100;
+
+-- The age of the oldest event that the feed holds back, because an older
+-- transaction is still open.
+-- name: METRIC_HORIZON :repeatable
+SELECT NULL, :seconds_since((SELECT e.occurred_at FROM scim.event e
+    WHERE e.transaction_id >= pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY e.transaction_id, e.sequence
+    LIMIT 1));
+
+
 -- Accounts and roles
 
 -- name: ROLE_COUNTS :repeatable
@@ -1468,9 +1515,10 @@ SELECT :group_columns
 FROM scim.create_group($1::uuid, $2, $3, $4::uuid[], $5, $6, $7::uuid, $8) a
 WHERE :commits_are($9);
 
--- The group as it is now, and whether the version was $3 or $3 is NULL.
+-- The group as it is now, whether the version was $3 or $3 is NULL, and whether
+-- there is a new one: who waited for another writer may take that one's.
 -- name: GROUP_CHANGE from 6
-SELECT :group_columns, c.is_expected
+SELECT :group_columns, c.is_expected, a.updated_at >= now()::timestamptz(3)
 FROM scim.change_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::boolean,
                        $7::uuid[], $8::uuid[], $9, $10, $11::uuid, $12) c
 CROSS JOIN LATERAL (SELECT (c.result).*) a

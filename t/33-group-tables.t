@@ -46,10 +46,11 @@ sub delete_account {
 }
 
 # A row of GROUP_CHANGE in short: was it the expected version, and the version.
-# Anything else as it is.
+# Whether it was changed, the last column, shows in the version.  Anything else as
+# it is.
 sub short {
     my ($line) = @_;
-    return $line =~ /\A\S{36}\t(\d+)\t[^\n]*\t([tf])\z/ ? "$2 $1" : $line;
+    return $line =~ /\A\S{36}\t(\d+)\t[^\n]*\t([tf])\t[tf]\z/ ? "$2 $1" : $line;
 }
 
 # What PostgreSQL says to a statement, and how it refuses it.
@@ -377,7 +378,7 @@ is_deeply [map { $_->{version} . ' ' . @{ $_->{data}{added} } } @pieces], [('2 1
 is_deeply [sort map { @{ $_->{data}{added} } } @pieces], [sort @many], 'with each of them once';
 my $again = 'BEGIN; ' . replace($whole, reverse @many) . '; SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)'
     . " FROM pg_stat_xact_user_tables WHERE schemaname = 'scim'; COMMIT";
-like is_soon(10, sub { said($again)->{answer} }, 'put again'), qr/\tt\n0\z/,
+like is_soon(10, sub { said($again)->{answer} }, 'put again'), qr/\tt\tf\n0\z/,
     'put again they are as they were, and no row is written';
 is version($whole), 2, 'nor a version';
 my @fresh = ids(50);

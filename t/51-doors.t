@@ -163,7 +163,7 @@ my $digest = Scim::Process::run(['openssl', 'passwd', '-apr1', 'mine'])->{out};
 Scim::Server::write_file("$folder/passwords", "$org->{issuer_name}:$digest");
 my $auth = "AuthType Basic\nAuthName mine\nAuthBasicProvider file\nAuthUserFile $folder/passwords\nRequire valid-user\n";
 my $mine = [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:mine", ''), Origin => $httpd->{url}];
-for my $handler ('scim-admin', 'scim') {
+for my $handler ('scim-admin', 'scim', 'scim-metrics', 'scim-health') {
     my %way = (plain => "SetHandler $handler", quoted => qq(SetHandler "$handler"), capitals => 'SetHandler ' . ucfirst $handler,
                expression => qq(SetHandler "%{unescape:$handler}"), 'in an <If>' => "<If \"true\">\nSetHandler $handler\n</If>",
                'in <Files>' => "<Files *>\nSetHandler $handler\n</Files>", AddHandler => "AddHandler $handler .html", AddType => "AddType $handler .html",
@@ -176,7 +176,7 @@ for my $handler ('scim-admin', 'scim') {
         for my $path ($target, "/$key/index.html", "/$key/") {
             my $r = get($path, $mine);
             ok $r->{status} == 404 || $r->{content} eq "a page\n" || $path =~ m{/\z}, "$handler in .htaccess, $how: $path serves nothing of ours" or diag "$r->{status} $r->{content}";
-            unlike $r->{content}, qr/admin\.js|"scimUrl"|urn:ietf/, 'not a bit';
+            unlike $r->{content}, qr/admin\.js|"scimUrl"|urn:ietf|# HELP|^live/, 'not a bit';
         }
         like substr(error_text(), $size), qr/SCIM0052: the handler $handler is ignored here/, "$handler in .htaccess, $how: the log says so";
     }
@@ -380,7 +380,7 @@ for my $section ('Directory /srv', 'DirectoryMatch ^/srv', 'Files x.html', 'File
         }
     }
 }
-for my $line ('AddHandler scim .scim', 'AddHandler "Scim-Admin" .html', 'AddType scim-admin .html', 'ForceType scim') {
+for my $line ('AddHandler scim .scim', 'AddHandler "Scim-Admin" .html', 'AddType scim-admin .html', 'ForceType scim', 'AddHandler scim-metrics .m', 'ForceType scim-health') {
     my ($status, $output) = configtest("<Location /a>\n$line\n</Location>");
     isnt $status, 0, "$line is refused";
     like $output, qr/SCIM0051: .*\(line \d+ of \S+test\.conf\).*use SetHandler in a <Location>/, 'with the line';
@@ -443,7 +443,7 @@ for my $text ("SCIMOrganization acme\n<Location />\nSatisfy Any\n</Location>\n<L
     unlike +(configtest($text))[1], qr/SCIM0054/, 'no warning where it does not reach';
 }
 
-for my $line ('SetHandler scim', "SetHandler SCIM-ADMIN", "SetHandler server-status\nSCIMOrganization acme\nRequire scim-account", "SetHandler \"proxy:fcgi://127.0.0.1:9000\"\nSCIMOrganization acme") {
+for my $line ('SetHandler scim', "SetHandler SCIM-ADMIN", 'SetHandler scim-metrics', 'SetHandler Scim-Health', "SetHandler server-status\nSCIMOrganization acme\nRequire scim-account", "SetHandler \"proxy:fcgi://127.0.0.1:9000\"\nSCIMOrganization acme") {
     my ($status, $output) = configtest("<Location /a>\n$line\n</Location>");
     is $status, 0, "$line: right" or diag $output;
     unlike $output, qr/SCIM005\d/, 'and nothing to say about it';

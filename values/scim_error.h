@@ -38,7 +38,8 @@
     X(PRECONDITION,      412, NULL)                                         \
     X(TOO_LARGE,         413, NULL)                                         \
     X(UNSUPPORTED_TYPE,  415, NULL)                                         \
-    X(TOO_MANY_REQUESTS, 429, NULL)                                         \
+    X(TOO_MANY_REQUESTS, 429, NULL)    /* of an organization */             \
+    X(TURNED_AWAY,       429, NULL)    /* wrong tokens from an address */   \
     X(INTERNAL,          500, NULL)                                         \
     X(NOT_IMPLEMENTED,   501, NULL)                                         \
     X(UNAVAILABLE,       503, NULL)                                         \

@@ -18,7 +18,7 @@ my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 $ENV{PGCONNECT_TIMEOUT} //= 10;
 $ENV{SCIM_DATA_DIR} //= $ROOT;      # where scimctl db finds its SQL
 
-# new(dir, port, fsync, conf, database_conf, module, threads, dbd_max, environment):
+# new(dir, port, fsync, conf, database_conf, module, mpm, threads, dbd_max, environment):
 # conf and database_conf are added to httpd.conf and postgresql.conf, initdb is a
 # list of arguments for it, environment a hash for httpd alone.  SCIM_TEST_MODULE and
 # SCIM_TEST_PRELOAD name another module and a library for all.  With database, another
@@ -30,7 +30,7 @@ sub new {
     my $self = bless { fsync => 0, conf => '', database_conf => '', initdb => [],
                        module => $ENV{SCIM_TEST_MODULE} || "$ROOT/.libs/mod_scim.so",
                        environment => $ENV{SCIM_TEST_PRELOAD} ? { LD_PRELOAD => $ENV{SCIM_TEST_PRELOAD} } : {},
-                       threads => 25, dbd_max => 16, %option }, $class;
+                       mpm => 'event', threads => 25, dbd_max => 16, %option }, $class;
     $self->{pgdata} = "$self->{dir}/pgdata";
     $self->{pghost} = $self->{database} ? $self->{database}{pghost} : "$self->{dir}/run";
     $self->{pgport} = 5432;
@@ -296,7 +296,8 @@ sub configuration {
     my ($self) = @_;
     my $user = $> == 0 ? "User www-data\nGroup www-data\n" : '';
     my $module = "LoadModule scim_module $self->{module}\n";
-    return load_modules($self->{tls_port} ? @TLS_MODULES : ()) . $module . $user . <<"CONF" . $self->{conf} . $self->tls_host;
+    my $load = load_modules($self->{tls_port} ? @TLS_MODULES : ()) =~ s/mpm_event/mpm_$self->{mpm}/gr;
+    return $load . $module . $user . <<"CONF" . $self->{conf} . $self->tls_host;
 ServerRoot $self->{dir}/httpd
 PidFile httpd.pid
 Mutex file:$self->{dir}/httpd default
@@ -311,8 +312,10 @@ LogFormat "%h %{local}p %u %t \\"%r\\" %>s %b" plain
 CustomLog access_log plain
 StartServers 2
 ServerLimit 4
-ThreadsPerChild $self->{threads}
-ThreadLimit $self->{threads}
+<IfModule !mpm_prefork_module>
+    ThreadsPerChild $self->{threads}
+    ThreadLimit $self->{threads}
+</IfModule>
 GracefulShutdownTimeout 20
 
 DBDriver pgsql

@@ -48,6 +48,7 @@
 #include "httpd/scim_tls.h"
 #include "httpd/scim_trace.h"
 #include "scim_tokens.h"
+#include "storage/scim_version.h"
 
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 
@@ -657,6 +658,18 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
 }
 
+/* Once for each start and restart. */
+static int tell_version(apr_pool_t *pconf, apr_pool_t *plog,
+                        apr_pool_t *ptemp, server_rec *s)
+{
+    if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, SCIM_LOGNO(0120)
+                     "mod_scim " SCIM_VERSION " for schema version %d (at"
+                     " least %d)", SCIM_SCHEMA_KNOWN, SCIM_SCHEMA_LEAST);
+    }
+    return OK;
+}
+
 static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
 {
     if (advice == SCIM_POOL_ADVICE_SHARED) {
@@ -714,6 +727,7 @@ static void register_hooks(apr_pool_t *pool)
 {
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(init_child, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(tell_version, NULL, NULL, APR_HOOK_LAST);
     ap_hook_header_parser(begin_request, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handle_request, NULL, NULL, APR_HOOK_MIDDLE);
     scim_door_register_hooks(pool);

@@ -375,6 +375,17 @@ int scim_counters_next(scim_counted_t *counted, int *place)
     return 1;
 }
 
+apr_uint64_t scim_counters_requests(void)
+{
+    apr_uint64_t sum = 0;
+    int i;
+
+    for (i = 0; i <= SCIM_BUCKETS; i++) {
+        sum += loaded(&counters->took.counts[i]);
+    }
+    return sum;
+}
+
 const scim_histogram_t *scim_counters_requests_took(void)
 {
     return &counters->took;

@@ -51,6 +51,9 @@ const char *scim_counters_label(scim_counter_e counter);
 apr_uint64_t scim_counters_of_error(scim_error_kind_e kind);
 apr_uint64_t scim_counters_of_event(int kind); /* of scim_event_kinds */
 
+/* All requests, for mod_status. */
+apr_uint64_t scim_counters_requests(void);
+
 typedef struct {
     const char *method;
     const char *resource;

@@ -22,6 +22,7 @@
 #include <mod_status.h>
 
 #include "httpd/scim_config.h"
+#include "httpd/scim_counters.h"
 #include "httpd/scim_log.h"
 #include "values/scim_clock.h"
 
@@ -327,6 +328,7 @@ static void put_organizations(request_rec *r, int flags)
 static int show_status(request_rec *r, int flags)
 {
     int is_short = flags & AP_STATUS_SHORT;
+    apr_int64_t requests = (apr_int64_t) scim_counters_requests();
 
     if (!is_short) {
         ap_rputs("<hr />\n<h2>mod_scim</h2>\n<dl>\n", r);
@@ -335,6 +337,9 @@ static int show_status(request_rec *r, int flags)
     put_organizations(r, flags);
     put_number(r, flags, "ScimFailedTokens", &shared->failed);
     put_number(r, flags, "ScimTurnedAway", &shared->turned_away);
+    put_number(r, flags, "ScimRequests", &requests);
+    ap_rputs(is_short ? "ScimVersion: " SCIM_VERSION "\n"
+                      : "<dt>ScimVersion: " SCIM_VERSION "</dt>\n", r);
     if (!is_short) {
         ap_rputs("</dl>\n", r);
     }

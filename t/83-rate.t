@@ -263,6 +263,7 @@ my @operator = ('X-Forwarded-For' => '192.0.2.99');
 my $auto = $http->request(GET => '/server-status?auto', \@operator)->{content};
 like $auto, qr/^ScimLimited: [1-9]\d*$/m, 'mod_status counts what was limited';
 like $auto, qr/^ScimLimitedOrganizations:(?: [a-z]+=\d+){5}$/m, 'and has the organizations that were most often';
+like $auto, qr/^ScimRequests: [1-9]\d*\nScimVersion: \d+\.\d+\.\d+$/m, 'beside all requests, and the version';
 my ($most) = $auto =~ /^ScimLimitedOrganizations: (\S+)=/m;
 is $most, $debtor->{key}, 'the first one first';
 like $auto, qr/^ScimFailedTokens: [1-9]\d*\nScimTurnedAway: [1-9]\d*$/m, 'wrong tokens and those that were not looked up as well';

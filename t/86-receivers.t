@@ -144,7 +144,7 @@ my $gone = title('gone');
 is $relay->wait(20) >> 8, 3, '410: the relay ends with a status of its own';
 like log_of('log'), qr/answered 410 to event $gone: it wants no more events\..*'r' continues with this one/, 'and says why';
 is_deeply [@{ list() }{qw(running refused lastError)}], [FALSE, $gone, 'the receiver answered 410'], 'relay list has it, too';
-my ($unit) = grep { /RestartPreventExitStatus/ } lines('examples/systemd/scimctl-relay.service');
+my ($unit) = grep { /RestartPreventExitStatus/ } lines('examples/systemd/scimctl-relay@.service');
 is $unit, "RestartPreventExitStatus=3\n", "systemd's unit does not start it again";
 answers('', '');
 

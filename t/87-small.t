@@ -135,7 +135,7 @@ SKIP: {
     relay_refuses(qr/Other users than the owner/, "somebody else's, which all may read,", @with, 'https://h.example/');
 }
 SKIP: {
-    my $unit = 'examples/systemd/scimctl-relay.service';
+    my $unit = 'examples/systemd/scimctl-relay@.service';
     my $done = Scim::Process::run(['sh', '-c', "systemd-analyze security --offline=true --no-pager --threshold=20 $unit"]);
     skip 'no systemd-analyze that checks files', 1 if $done->{err} =~ /not found|unrecognized option|Unknown/;
     is $done->{status}, 0, "the relay's unit has an exposure of 2.0 at most" or diag substr $done->{out} . $done->{err}, -200;

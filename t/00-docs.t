@@ -88,6 +88,8 @@ my @directives = map { content($_) =~ /(?:X\(\w+, |AP_INIT_\w+\()"(SCIM\w+)"/g }
 my ($chapter) = content('README') =~ /^Directives\n-+\n(.*?)\n\n\n/ms;
 cmp_ok scalar @directives, '>', 15, 'the directives are found';
 is_deeply [grep { $chapter !~ /^    $_\b/m } @directives], [], 'README has every directive';
+my @explained = content('conf/scim.conf') =~ /^#(SCIM\w+)/mg;
+is_deeply [sort @explained], [sort @directives], 'and so has scim.conf, each once';
 
 # So does docs/directives.md, in the manual's form.
 my %section = content('docs/directives.md') =~ /^## (SCIM\w+)\n(.*?)(?=^## |\z)/msg;

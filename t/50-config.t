@@ -13,6 +13,11 @@ my ($status, $output) = configtest("$DBD<Location /scim>\nSetHandler scim\nSCIMB
 is $status, 0, 'a good configuration' or diag $output;
 like $output, qr/Syntax OK/, 'is OK';
 
+open my $in, '<', 'conf/scim.conf' or die $!;
+my $conf = join('', <$in>) =~ s/^#(?=(?:SCIM|DB|LogLevel)\w* )//gmr;
+($status, $output) = configtest($conf);
+is $status, 0, 'scim.conf with every line switched on' or diag $output;
+
 is +(configtest("${DBD}SCIMProfile open\nSCIMMaxResults 5\n<Location /scim>\nSetHandler scim\n</Location>"))[0], 0, 'directives for all Locations are allowed outside of them';
 
 sub location { return "$DBD<Location /scim>\nSetHandler scim\n$_[0]\n</Location>" }

@@ -57,6 +57,10 @@ is_deeply \@versions, [reverse @chapters], 'and schema.sql has a step to each';
 my ($known) = content('storage/statements.sql') =~ /^-- version: (\d+)$/m;
 is $known, $versions[-1], 'the last of which the statements know';
 
+my ($release) = content('configure.ac') =~ /^AC_INIT\(\[mod_scim\],\[([^]]+)\]\)/m;
+like content('debian/changelog'), qr/\Amod-scim \(\Q$release\E\) /, 'the Debian packages have the version of configure.ac';
+like content('packaging/mod_scim.spec'), qr/^Version: +\Q$release\E$/m, 'and so have the RPMs';
+
 for my $file ('SECURITY.md', 'CONTRIBUTING.md') {
     my @named = content($file) =~ m{\b((?:docs|t|script|httpd|resources|rules|storage|admin|conf)/[\w./-]+\.\w+)\b}g;
     is_deeply [grep { !-e && !/TYPE/ } @named], [], "the places that $file names are there";

@@ -91,6 +91,22 @@ SKIP: {
     ok !-d "$root/usr/local/share/mod_scim", "and so do mod_scim's own folders";
 }
 
+# Beside Debian's package
+mkdir "$dir/$_" for 'bin', 'packaged';
+write_file("$dir/bin/dpkg-query", "#!/bin/sh\n");    # everything belongs to a package
+chmod 0755, "$dir/bin/dpkg-query";
+write_file("$dir/packaged/mod_scim.so", '');
+{
+    local $ENV{PATH} = "$dir/bin:$ENV{PATH}";
+    my @there = map { "$_=$dir/packaged" } qw(moduledir modsavailabledir pkgdatadir admindir);
+    my $done = Scim::Process::run(['make', '-s', 'install-exec-local', @there]);
+    isnt $done->{status}, 0, 'make install does not write over the files of a package';
+    is $done->{err} =~ s/^make.*\n//gmr, "$dir/packaged/mod_scim.so belongs to a package: remove libapache2-mod-scim and scimctl first\n",
+        'and says what to do';
+    like make('-s', 'uninstall-hook', @there), qr/^httpd's files belong to a package and are kept$/m, 'make uninstall says that it keeps them';
+    ok -e "$dir/packaged/mod_scim.so", 'and does';
+}
+
 # On another
 chdir "$dir/mod_scim" or die;
 my $configured = Scim::Process::run(['./configure', '-q', '--with-mods-available=no']);

@@ -2,9 +2,12 @@
 package Scim::Debian;
 # A Debian of its own for a test that configures the machine as an operator
 # does: t/debian/enter makes it, and nothing that is done there touches this
-# machine or outlives the test.
+# machine or outlives the test.  It is like this machine, or one that has just been
+# installed from Debian's mirror, without httpd and PostgreSQL.
 use strict;
 use warnings;
+use Digest::SHA ();
+use File::Spec::Functions qw(rel2abs);
 use File::Temp ();
 use IO::Socket::INET;
 use Scalar::Util qw(weaken);
@@ -44,6 +47,20 @@ sub way {
     return 'copy';
 }
 
+# A newly installed Debian as a file, for "way" of new().  It has the named packages
+# and files of packages in apt's cache, since there is no network inside.  It is made
+# once for these packages, and kept in .build/.  Or undef, and why it cannot be made.
+sub base {
+    my (@packages) = @_;
+    my @depends = map { Scim::Process::run([qw(dpkg-deb -f), $_, 'Depends'])->{out} } grep { m{/} } @packages;
+    my $file = '.build/bookworm-' . substr(Digest::SHA::sha256_hex("@packages @depends"), 0, 12) . '.tar';
+    return rel2abs($file) if -e $file;
+    my $made = Scim::Process::run([as_root(240, 'sh', 't/debian/base', $file, @packages)], err => 'out', limit => 260);
+    return (undef, "no new Debian can be made here: $made->{out}") if $made->{status} == 75;
+    die "no base: $made->{out}\n" if $made->{status};
+    return rel2abs($file);
+}
+
 # new(way, user, source, seconds): a shell of that user, in a copy of the folder
 # source; it ends after this time, whatever happens.
 sub new {
@@ -52,7 +69,7 @@ sub new {
     $self->{folder} = File::Temp::tempdir('scim-debian-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     chmod 0755, $self->{folder};
     my @enter = ('sh', "$self->{source}/t/debian/enter", @$self{qw(way folder source user)});
-    unshift @enter, @NAMESPACES if $self->{way} eq 'namespaces';
+    unshift @enter, @NAMESPACES if $self->{way} ne 'copy';
     $self->{shell} = Scim::Process->start([as_root($self->{seconds}, @enter)], in => 'pipe', out => 'pipe', err => 'out');
     weaken($entered{$self} = $self);
     $self->run('true', 120);

@@ -38,7 +38,7 @@ ok $module->{'/usr/share/mod_scim/admin/index.html'}, 'with the files of the set
 is_deeply [sort grep { /\.sql$/ } map { keys %$_ } values %files], [map { "/usr/share/mod_scim/$_" } sort glob '*.sql'],
     'the tables are in one of them';
 ok $files{scimctl}{'/usr/share/mod_scim/schema.sql'}, 'in scimctl, because httpd never reads them';
-for my $name ('/usr/bin/scimctl', '/scimctl-relay@.service', '/usr/share/doc/scimctl/README.Debian') {
+for my $name ('/usr/bin/scimctl', '/man1/scimctl.1.gz', '/completions/scimctl.bash', '/scimctl-relay@.service', '/usr/share/doc/scimctl/README.Debian') {
     ok scalar(grep { /\Q$name\E$/ } keys %{ $files{scimctl} }), "scimctl has $name";
 }
 for my $name (sort keys %deb) {

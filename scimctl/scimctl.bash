@@ -10,7 +10,7 @@ _scimctl()
     # The words of the command; bash divides --name=value at "=".
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file)
+        --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
             ((i++))
             [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
         -* | =) ;;
@@ -28,7 +28,7 @@ _scimctl()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
-    --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file)
+    --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
         return ;;
     esac
 
@@ -36,7 +36,7 @@ _scimctl()
     db) names='create status upgrade' ;;
     org) names='add list show enable disable url rename domains delete export import' ;;
     token) names='generate list delete' ;;
-    account) names='list show import eligible' ;;
+    account) names='list show import eligible set activate deactivate delete export forget' ;;
     group) names='list show members delete' ;;
     activity) names='list' ;;
     event) names='purge' ;;
@@ -62,8 +62,14 @@ _scimctl()
     'token delete') options='' ;;
     'account list') options='--filter= --start= --count=' ;;
     'account show') options='' ;;
-    'account import') options='--dry-run' files=3 ;;
+    'account import') options='--update --dry-run' files=3 ;;
     'account eligible') options='' ;;
+    'account set') options='' ;;
+    'account activate') options='' ;;
+    'account deactivate') options='' ;;
+    'account delete') options='--yes' ;;
+    'account export') options='--filter=' ;;
+    'account forget') options='--yes --dry-run' ;;
     'group list') options='--name= --count=' ;;
     'group show') options='' ;;
     'group members') options='--count=' ;;
@@ -74,13 +80,14 @@ _scimctl()
     'relay skip') options='' ;;
     'events '*) options='--follow --after=' ;;
     'relay '*) options='--url= --secret-file= --name= --after=' ;;
+    'check '*) options='--httpd-max=' ;;
     'help '*) options='' ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options --db= --json --help --version" -- "$cur")
         [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
     elif [[ ${#words[@]} -eq 0 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity event events relay help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity event events relay check help' -- "$cur")
     elif [[ ${#words[@]} -eq 1 && -n $names ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     elif [[ ${#words[@]} -eq ${files:-0} ]]; then

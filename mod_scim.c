@@ -682,7 +682,7 @@ static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0071)
                      "SCIMPreparedStatements is Off, but settings of the role"
                      " in DBDParams are missing: %s (use ALTER ROLE, see"
-                     " PgBouncer in README)", what);
+                     " docs/pgbouncer.md)", what);
     }
 }
 

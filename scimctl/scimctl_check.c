@@ -119,14 +119,13 @@ static const check_t checks[] = {
     { "connections", SCIM_SQL_CHECK_CONNECTIONS, NULL, WARNING,
       "Connections in use: %s.",
       "Connections are running out; in use are %s.",
-      "Lower DBDMax, or raise max_connections (README, Sizing"
-      " connections).", 0 },
+      "Lower DBDMax, or raise max_connections (docs/sizing.md).", 0 },
     { "httpd-max", SCIM_SQL_CHECK_HTTPD_CONNECTIONS, most_of_httpd, PROBLEM,
       "There are enough connections for httpd and a graceful restart: %s.",
       "There are not enough connections for httpd and a graceful restart: it"
       " needs %s.",
-      "Lower DBDMax or MaxRequestWorkers, or raise max_connections (README,"
-      " Sizing connections).", 0 },
+      "Lower DBDMax or MaxRequestWorkers, or raise max_connections"
+      " (docs/sizing.md).", 0 },
     { "roles", SCIM_SQL_CHECK_ROLES, NULL, PROBLEM,
       "The roles exist.",
       "Roles are missing: %s.",

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <apr_shm.h>
-
 #include <ap_mpm.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -25,6 +23,7 @@
 
 #include "httpd/scim_log.h"
 #include "httpd/scim_notes.h"
+#include "httpd/scim_shared.h"
 
 /* Change the name with the layout, or with the order of what is counted: a
  * graceful restart may load another version. */
@@ -96,45 +95,26 @@ typedef struct {
 static counters_t *counters;     /* set by make_counters */
 static slot_t *own_slot;         /* in a child process, or NULL */
 
-static apr_status_t create_counters(counters_t **made, apr_pool_t *pool)
-{
-    apr_shm_t *memory;
-    apr_status_t rv;
-    int processes = 1;
-
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
-    rv = apr_shm_create(&memory, sizeof(**made)
-                        + (apr_size_t) processes * sizeof(slot_t), NULL,
-                        pool);
-    if (rv == APR_SUCCESS) {
-        *made = apr_shm_baseaddr_get(memory);
-        memset(*made, 0, sizeof(**made)
-                         + (apr_size_t) processes * sizeof(slot_t));
-        (*made)->slots = (apr_uint32_t) processes + 1;
-    }
-    return rv;
-}
-
 static int make_counters(apr_pool_t *pconf, apr_pool_t *plog,
                          apr_pool_t *ptemp, server_rec *s)
 {
-    counters_t **retained = ap_retained_data_get(RETAINED);
-    apr_status_t rv = APR_SUCCESS;
+    void *memory;
+    int is_new;
+    int processes = 1;
+    apr_status_t rv;
 
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        return OK;
-    }
-    if (!retained) {
-        retained = ap_retained_data_create(RETAINED, sizeof(*retained));
-    }
-    if (!*retained) {
-        rv = create_counters(retained, s->process->pool);
-    }
-    counters = *retained;
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &processes);
+    rv = scim_shared_get(&memory, &is_new, RETAINED,
+                         sizeof(*counters)
+                         + (apr_size_t) processes * sizeof(slot_t), s);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, SCIM_LOGNO(0121)
                      "cannot create the shared memory for counters");
         return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    counters = memory;
+    if (is_new) {
+        counters->slots = (apr_uint32_t) processes + 1;
     }
     return OK;
 }

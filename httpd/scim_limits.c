@@ -12,7 +12,6 @@
 
 #include <apr_general.h>
 #include <apr_optional_hooks.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 
 #include <http_config.h>
@@ -24,6 +23,7 @@
 #include "httpd/scim_config.h"
 #include "httpd/scim_counters.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_shared.h"
 #include "values/scim_clock.h"
 
 /* Many more than are mistyped, many fewer than guessing needs or a database
@@ -359,49 +359,33 @@ int scim_limits_once_a_minute(scim_told_e message)
 
 /* Memory */
 
-/* Anonymous memory of the parent process has no file, and a child that ends
- * does not remove it. */
-static apr_status_t allocate(shared_t **made, apr_pool_t *pool)
+static apr_status_t make_keys(shared_t *fresh)
 {
-    apr_shm_t *memory;
-    apr_status_t rv = apr_shm_create(&memory, sizeof(**made), NULL, pool);
+    apr_status_t rv = apr_generate_random_bytes(fresh->organizations.key,
+                                                SCIM_RATE_KEY_SIZE);
 
-    if (rv == APR_SUCCESS) {
-        shared_t *fresh = apr_shm_baseaddr_get(memory);
-
-        rv = apr_generate_random_bytes(fresh->organizations.key,
+    return rv != APR_SUCCESS ? rv
+           : apr_generate_random_bytes(fresh->addresses.key,
                                        SCIM_RATE_KEY_SIZE);
-        if (rv == APR_SUCCESS) {
-            rv = apr_generate_random_bytes(fresh->addresses.key,
-                                           SCIM_RATE_KEY_SIZE);
-        }
-        *made = rv == APR_SUCCESS ? fresh : NULL;
-    }
-    return rv;
 }
 
-/* Once in the life of the server: a restart loads the module again. */
 static int make_shared(apr_pool_t *pconf, apr_pool_t *plog,
                        apr_pool_t *ptemp, server_rec *s)
 {
-    shared_t **retained = ap_retained_data_get(RETAINED);
-    apr_status_t rv = APR_SUCCESS;
+    void *memory;
+    int is_new;
+    apr_status_t rv = scim_shared_get(&memory, &is_new, RETAINED,
+                                      sizeof(*shared), s);
 
-    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        return OK;
+    if (rv == APR_SUCCESS && is_new) {
+        rv = make_keys(memory);
     }
-    if (!retained) {
-        retained = ap_retained_data_create(RETAINED, sizeof(*retained));
-    }
-    if (!*retained) {
-        rv = allocate(retained, s->process->pool);
-    }
-    shared = *retained;
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, SCIM_LOGNO(0048)
                      "cannot create the shared memory for rate limits");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    shared = memory;
     return OK;
 }
 

@@ -84,6 +84,7 @@ for ('root', 'webmaster') {
     $operator->works($token);
     if ($who eq 'root') {
         connections_suffice($token);
+        $operator->{instead} = sub { $_[0] =~ /^sudo apt purge/ ? 'sudo make uninstall' : $_[0] };
         $operator->follow(Scim::Readme::chapter('Uninstalling'), 4);
         is_uninstalled();
     }

@@ -40,20 +40,41 @@ static void say_error_json(apr_pool_t *pool, int status,
     scimctl_say_json(object, pool);
 }
 
-/* What the operator can do about the cause, or NULL. */
+#define SEE_STATUS                                                          \
+    "run \"scimctl db status\", which says which database this is, and what" \
+    " is missing."
+#define SEE_LOGIN                                                           \
+    "operators connect as scim_owner (PGUSER=scim_owner), which needs the"  \
+    " lines of pg_hba.conf and pg_ident.conf that \"scimctl db create\""    \
+    " prints; that is for a superuser: sudo -iu postgres scimctl db create."
+
+/* What the operator can do about a cause that has this in it. */
+static const struct {
+    const char *sign;
+    const char *advice;
+} advices[] = {
+    { "42P01", SEE_STATUS },
+    { "3F000", SEE_STATUS },
+    { "42883", SEE_STATUS },
+    { "42703", SEE_STATUS },
+    { "42501", "run this as the role scim_owner (PGUSER=scim_owner)." },
+    { "FATAL:  role \"", SEE_LOGIN },
+    { "Peer authentication failed", SEE_LOGIN },
+    { "no pg_hba.conf entry", SEE_LOGIN },
+};
+#define ADVICES (sizeof(advices) / sizeof(*advices))
+
+/* NULL if there is nothing to say. */
 static const char *advice_on(const char *cause)
 {
-    static const char *const missing[] = { "42P01", "3F000", "42883", "42703",
-                                           NULL };
-    int i;
+    apr_size_t i;
 
-    for (i = 0; missing[i]; i++) {
-        if (strstr(cause, missing[i])) {
-            return "run \"scimctl db status\", which says what is missing.";
+    for (i = 0; i < ADVICES; i++) {
+        if (strstr(cause, advices[i].sign)) {
+            return advices[i].advice;
         }
     }
-    return strstr(cause, "42501")
-           ? "run this as the role scim_owner (PGUSER=scim_owner)." : NULL;
+    return NULL;
 }
 
 /* The cause is for operators where the server, the database or its tables are
@@ -65,10 +86,11 @@ static int explain(const scimctl_run_t *run, const scim_error_t *error)
     int i;
 
     if (error->kind == SCIM_E_UNFIT || error->kind == SCIM_E_OUTDATED) {
-        texts[DETAIL] = apr_pstrcat(run->pool, error->cause, ".", NULL);
+        texts[DETAIL] = scimctl_sentence(error->cause, run->pool);
+        texts[ADVICE] = advice_on(error->cause);
     }
     else if (error->cause && status >= 500) {
-        texts[CAUSE] = error->cause;
+        texts[CAUSE] = scimctl_sentence(error->cause, run->pool);
         texts[ADVICE] = advice_on(error->cause);
     }
     if (run->options.json) {
@@ -100,8 +122,11 @@ static int refuse_usage(const scimctl_run_t *run, const char *problem,
     return EXIT_USAGE;
 }
 
+/* Its own words, because trying again, as clients are told, seldom helps. */
 static scim_error_t *connect_database(scimctl_run_t *run)
 {
+    scim_error_t *error;
+
     run->call.pool = run->pool;
     run->call.rules.managed = 1;
     run->call.max_resource_size = SCIM_DEFAULT_MAX_RESOURCE_SIZE;
@@ -109,8 +134,12 @@ static scim_error_t *connect_database(scimctl_run_t *run)
     run->call.base = "";
     run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
     run->call.left_out = apr_array_make(run->pool, 4, sizeof(const char *));
-    return scim_db_connect(&run->call.db,
-                           run->options.db ? run->options.db : "", run->pool);
+    error = scim_db_connect(&run->call.db, run->options.db ? run->options.db
+                                                           : "", run->pool);
+    return error && error->cause
+           ? scim_error_caused(run->pool, error->kind,
+                               "There is no connection to the database.",
+                               error->cause) : error;
 }
 
 static scim_error_t *run_command(scimctl_run_t *run,

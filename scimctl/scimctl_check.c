@@ -24,10 +24,8 @@
 #define CONNECT_SECONDS "5"
 
 /* Commands to type. */
-#define PSQL "psql -q -v ON_ERROR_STOP=1 "
-#define APPLY_SCHEMA PSQL "-f " SCIM_DATA_DIR "/schema.sql"
-#define APPLY_ROLES                                                         \
-    "sudo -iu postgres " PSQL "-d scim -f " SCIM_DATA_DIR "/roles.sql"
+#define UPGRADE "scimctl db upgrade"
+#define CREATE "sudo -iu postgres scimctl db create"
 #define SUPERUSER "sudo -iu postgres psql -d scim -c "
 
 typedef enum { FINE, WARNING, PROBLEM, UNKNOWN, STATES } state_e;
@@ -129,40 +127,40 @@ static const check_t checks[] = {
     { "roles", SCIM_SQL_CHECK_ROLES, NULL, PROBLEM,
       "The roles exist.",
       "Roles are missing: %s.",
-      APPLY_ROLES, 0 },
+      CREATE, 0 },
     { "owner", SCIM_SQL_CHECK_OWNER, NULL, PROBLEM,
       "Everything in the schema scim belongs to scim_owner.",
       "These do not belong to scim_owner: %s.",
-      APPLY_ROLES, 0 },
+      CREATE, 0 },
     { "privileges", SCIM_SQL_CHECK_PRIVILEGES, NULL, PROBLEM,
       "The role scim has the privileges that httpd needs.",
       "The role scim lacks privileges: %s.",
-      APPLY_SCHEMA, 1 },
+      UPGRADE, 1 },
     { "rights", SCIM_SQL_CHECK_RIGHTS, NULL, WARNING,
       "No role of httpd or of an application may change tables or events.",
       "Roles have more rights than they need: %s.",
-      "Revoke them with REVOKE and ALTER ROLE, then " APPLY_SCHEMA, 0 },
+      "Revoke them with REVOKE and ALTER ROLE, then " UPGRADE, 0 },
     { "role-settings", SCIM_SQL_CHECK_ROLE_SETTINGS, NULL, WARNING,
       "The role scim has its settings.",
       "Settings of the role scim are missing: %s.",
-      APPLY_ROLES, 0 },
+      CREATE, 0 },
     { "extension", SCIM_SQL_CHECK_EXTENSION, NULL, PROBLEM,
       "The extension btree_gin is there.",
       "The extension btree_gin is missing.",
       "Install postgresql-contrib if the server does not have it, then "
-      APPLY_SCHEMA, 1 },
+      UPGRADE, 1 },
 
     { "triggers", SCIM_SQL_CHECK_TRIGGERS, NULL, PROBLEM,
       "All triggers are enabled.",
       "Triggers are missing or disabled, so that the database does not keep"
       " its rules: %s.",
-      APPLY_SCHEMA "; for a foreign key: ALTER TABLE ... ENABLE TRIGGER ALL",
+      UPGRADE "; for a foreign key: ALTER TABLE ... ENABLE TRIGGER ALL",
       1 },
     { "indexes", SCIM_SQL_CHECK_INDEXES, NULL, PROBLEM,
       "All indexes are there and valid.",
       "Indexes are missing or invalid, so that searches read whole tables:"
       " %s.",
-      APPLY_SCHEMA "; for the index of a key: REINDEX INDEX CONCURRENTLY", 1 },
+      UPGRADE "; for the index of a key: REINDEX INDEX CONCURRENTLY", 1 },
     { "statistics", SCIM_SQL_CHECK_STATISTICS, NULL, WARNING,
       "The tables are analyzed.",
       "PostgreSQL knows nothing about the size of these tables, and may plan"
@@ -187,7 +185,7 @@ static const check_t checks[] = {
       "The events are of this cluster, or count as past.",
       "The database was restored from another cluster: readers of the change"
       " feed wait for its transactions.",
-      APPLY_SCHEMA, 0 },
+      UPGRADE, 0 },
     { "horizon", SCIM_SQL_CHECK_HORIZON, NULL, WARNING,
       "No open transaction holds the change feed back.",
       "The change feed is held back for %s.",
@@ -261,25 +259,19 @@ static void report_check(report_t *to, const char *name, state_e state,
     fflush(stdout);
 }
 
-/* The cause of an error as a sentence; libpq's have several lines. */
 static const char *sentence_of(const scim_error_t *error, apr_pool_t *pool)
 {
-    char *text = apr_pstrdup(pool, error->cause ? error->cause
-                                                : error->detail);
-    char *c;
-
-    for (c = text; *c; c++) {
-        *c = *c == '\n' || *c == '\t' ? ' ' : *c;
-    }
-    while (c > text && (c[-1] == ' ' || c[-1] == '.')) {
-        *--c = '\0';
-    }
-    return apr_pstrcat(pool, text, ".", NULL);
+    return scimctl_sentence(error->cause ? error->cause : error->detail, pool);
 }
 
 static int is_forbidden(const scim_error_t *error)
 {
     return error->cause && strstr(error->cause, "42501");
+}
+
+static int has_no_tables(const scim_error_t *error)
+{
+    return error->cause && strstr(error->cause, "scim.schema_version");
 }
 
 static int is_too_late(const report_t *to, const scim_error_t *error)
@@ -383,14 +375,17 @@ static void check_schema(report_t *to)
         report_check(to, "schema", error ? WARNING : FINE,
                      error ? sentence_of(error, to->run->pool)
                            : "The tables fit this release.",
-                     error ? APPLY_SCHEMA : NULL);
+                     error ? UPGRADE : NULL);
     }
     else if (error->kind == SCIM_E_UNAVAILABLE || is_forbidden(error)) {
         report_unseen(to, "schema", error);
     }
     else {
         report_check(to, "schema", PROBLEM, sentence_of(error, to->run->pool),
-                     APPLY_SCHEMA);
+                     has_no_tables(error)
+                     ? "Name the right database by --db or PGDATABASE; if"
+                       " there is none: " CREATE
+                     : UPGRADE);
     }
 }
 

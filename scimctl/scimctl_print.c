@@ -39,6 +39,29 @@ const char *scimctl_shown(const char *text, apr_pool_t *pool)
     return shown;
 }
 
+const char *scimctl_sentence(const char *text, apr_pool_t *pool)
+{
+    char *sentence = apr_palloc(pool, strlen(text) + 2);
+    char *to = sentence;
+
+    for (; *text; text++) {
+        if (!strchr(" \n\r\t", *text)) {
+            *to++ = *text;
+        }
+        else if (to > sentence && to[-1] != ' ') {
+            *to++ = ' ';
+        }
+    }
+    while (to > sentence && strchr(" .", to[-1])) {
+        to--;
+    }
+    if (to == sentence || to[-1] != '?') {
+        *to++ = '.';
+    }
+    *to = '\0';
+    return sentence;
+}
+
 void scimctl_print_text(const char *text, apr_pool_t *pool)
 {
     if (text) {

@@ -32,6 +32,9 @@ const char *scimctl_shown(const char *text, apr_pool_t *pool);
 /* text (NULL for none) on standard output, as it is shown. */
 void scimctl_print_text(const char *text, apr_pool_t *pool);
 
+/* text, such as libpq's of several lines, as a sentence on one line. */
+const char *scimctl_sentence(const char *text, apr_pool_t *pool);
+
 /* A line on standard output of the name of a value and the value (NULL for
  * none) as it is shown. */
 void scimctl_print_field(const char *name, const char *text, apr_pool_t *pool);

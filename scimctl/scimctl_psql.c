@@ -188,11 +188,10 @@ static void read_messages(const scimctl_run_t *run, char *message,
 }
 
 /* Why psql has ended as it did; its last message says it. */
-static scim_error_t *explain_end(const scimctl_run_t *run, char *message,
-                                 apr_exit_why_e why, int status)
+static scim_error_t *explain_end(const scimctl_run_t *run,
+                                 const char *message, apr_exit_why_e why,
+                                 int status)
 {
-    apr_size_t length = strlen(message);
-
     if (APR_PROC_CHECK_EXIT(why) && status == 0) {
         return NULL;
     }
@@ -206,9 +205,6 @@ static scim_error_t *explain_end(const scimctl_run_t *run, char *message,
                           "psql was ended by signal %d: what it had begun is"
                           " undone, or continued when this is run again.",
                           status);
-    }
-    if (length > 0 && strchr(".?", message[length - 1])) {
-        message[length - 1] = '\0';
     }
     return scim_error_caused(run->pool, SCIM_E_UNFIT, SCIM_OUT_OF_SERVICE,
                              *message ? message : "psql has failed");

@@ -112,8 +112,8 @@ sub no_connection {
     is $done->{status}, 1, 'with exit status 1';
     return cmp_ok time - $start, '<', 15, 'in short time';
 }
-no_connection('host=/nonexistent dbname=scim', qr/nonexistent/, 'no server');
-no_connection('nothing', qr/database "nothing" does not exist/, 'no database');
+no_connection('host=/nonexistent dbname=scim', qr/nonexistent.* failed: No such file or directory Is the server .* socket\?$/, 'no server');
+no_connection('nothing', qr/database "nothing" does not exist\.$/, 'no database');
 no_connection('hots=x', qr/invalid connection option "hots"/, 'a wrong connection string');
 my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5) or die "$!";
 {
@@ -141,6 +141,7 @@ $said = results(database => 'ascii');
 says($said, 'encoding', 'problem', qr/is SQL_ASCII, not UTF8/, 'another encoding');
 says($said, 'icu', 'problem', qr/no collation und-x-icu/, 'no ICU');
 says($said, 'schema', 'problem', qr/schema|relation/, 'a database without tables');
+like $said->{schema}{action}, qr/right database by --db or PGDATABASE; .*scimctl db create$/, 'which may be the wrong one';
 says($said, 'extension', 'problem', qr/btree_gin is missing/, 'no extension');
 says($said, 'indexes', 'problem', qr/account_by_attribute, .* and 13 more/, 'no indexes');
 says($said, 'relays', 'unknown', qr/^Not checked: SQLSTATE 42P01: relation "scim\.relay" does not exist/, 'no table');
@@ -205,15 +206,15 @@ says($said, 'httpd-max', 'problem', qr/it needs twice 4, and there are 5/, 'thos
 
 # Roles and privileges; who does not own a table may not read it
 finds('roles', 'problem', qr/missing: scim_app\./, 'a role is missing', 'ALTER ROLE scim_app RENAME TO away',
-      'ALTER ROLE away RENAME TO scim_app', action => qr/roles\.sql/);
+      'ALTER ROLE away RENAME TO scim_app', action => qr/scimctl db create/);
 finds('owner', 'problem', qr/: relay\./, 'a table of another owner', 'ALTER TABLE scim.relay OWNER TO postgres',
-      'ALTER TABLE scim.relay OWNER TO scim_owner', action => qr/roles\.sql/, 
+      'ALTER TABLE scim.relay OWNER TO scim_owner', action => qr/scimctl db create/, 
       also => [qw(relays relays-late relays-refused)]);
 finds('owner', 'problem', qr/: feed\./, 'a function of another owner', 'ALTER FUNCTION scim.feed OWNER TO postgres',
       'ALTER FUNCTION scim.feed OWNER TO scim_owner');
 finds('privileges', 'problem', qr/lacks privileges: DELETE on token, SELECT on event\./, 'the role of httpd lacks privileges',
       'REVOKE SELECT ON scim.event FROM scim; REVOKE DELETE ON scim.token FROM scim',
-      'GRANT SELECT ON scim.event TO scim; GRANT DELETE ON scim.token TO scim', action => qr/schema\.sql/);
+      'GRANT SELECT ON scim.event TO scim; GRANT DELETE ON scim.token TO scim', action => qr/scimctl db upgrade/);
 finds('privileges', 'problem', qr/USAGE on SCHEMA scim/, 'it may not enter the schema',
       'REVOKE USAGE ON SCHEMA scim FROM scim', 'GRANT USAGE ON SCHEMA scim TO scim');
 finds('rights', 'warning', qr/$_->[0]/, $_->[0], $_->[1], $_->[2])
@@ -224,7 +225,7 @@ finds('rights', 'warning', qr/$_->[0]/, $_->[0], $_->[1], $_->[2])
         ['scim_reader may create roles', 'ALTER ROLE scim_reader CREATEROLE', 'ALTER ROLE scim_reader NOCREATEROLE'],
         ['scim may create objects in the schema scim', 'GRANT CREATE ON SCHEMA scim TO scim', 'REVOKE CREATE ON SCHEMA scim FROM scim'];
 finds('role-settings', 'warning', qr/missing: enable_seqscan=off\./, 'a setting is missing',
-      'ALTER ROLE scim RESET enable_seqscan', 'ALTER ROLE scim SET enable_seqscan = off', action => qr/roles\.sql/);
+      'ALTER ROLE scim RESET enable_seqscan', 'ALTER ROLE scim SET enable_seqscan = off', action => qr/scimctl db create/);
 
 # Everything that schema.sql grants to scim or creates is missed when it is gone.
 my %statement = map { /^PREPARE "(\w+)"/ ? ($1 => $_) : () }
@@ -254,13 +255,13 @@ like admin("$statement{CHECK_EXTENSION}\nBEGIN;\nDROP EXTENSION btree_gin CASCAD
 finds('triggers', 'problem', qr/: event_before_insert\./, 'a trigger is disabled',
       'ALTER TABLE scim.event DISABLE TRIGGER event_before_insert',
       'ALTER TABLE scim.event ENABLE TRIGGER event_before_insert', 
-      action => qr/schema\.sql/);
+      action => qr/scimctl db upgrade/);
 finds('triggers', 'problem', qr/subgroup_insert, .*subgroup_organization_id_child_id_fkey/,
       'foreign keys are disabled', 'ALTER TABLE scim.subgroup DISABLE TRIGGER ALL',
       'ALTER TABLE scim.subgroup ENABLE TRIGGER ALL');
 finds('indexes', 'problem', qr/: event_feed\./, 'an index is invalid',
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'scim.event_feed'::regclass", 
-      "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'scim.event_feed'::regclass", action => qr/schema\.sql/);
+      "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'scim.event_feed'::regclass", action => qr/scimctl db upgrade/);
 finds('indexes', 'problem', qr/: token_pkey\./, 'the index of a key is invalid',
       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'scim.token_pkey'::regclass", 
       "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'scim.token_pkey'::regclass", action => qr/REINDEX INDEX/);
@@ -275,7 +276,7 @@ finds('autovacuum', 'warning', qr/: autovacuum_enabled of event is off/, 'that o
 finds('schema', 'problem', qr/schema version 3,/, 'the tables are old',
       'UPDATE scim.schema_version SET version = version - 3 + 1000; UPDATE scim.schema_version SET version = version - 1000',
       
-      'UPDATE scim.schema_version SET version = version + 3 + 1000; UPDATE scim.schema_version SET version = version - 1000', action => qr/schema\.sql/);
+      'UPDATE scim.schema_version SET version = version + 3 + 1000; UPDATE scim.schema_version SET version = version - 1000', action => qr/scimctl db upgrade/);
 
 # The tables of the version before, which this release works with
 admin("CREATE DATABASE before OWNER scim_owner ENCODING 'UTF8' TEMPLATE template0", 'postgres');
@@ -311,7 +312,7 @@ finds('sequence', 'problem', qr/behind \d+, as after logical replication/, 'the 
       action => qr/setval\('scim\.event_sequence_seq'/);
 finds('feed', 'problem', qr/restored from another cluster/, 'events are of another cluster',
       "UPDATE scim.event SET transaction_id = '999999999' $OURS", "UPDATE scim.event SET transaction_id = '1' $OURS", 
-      action => qr/schema\.sql/);
+      action => qr/scimctl db upgrade/);
 my $open = hold('BEGIN; SELECT pg_current_xact_id()');
 $org->create;
 is results()->{horizon}{status}, 'ok', 'horizon: an event that waits for a moment is no warning';

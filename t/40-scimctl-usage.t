@@ -114,6 +114,11 @@ is_deeply [$status, JSON::PP::decode_json($err)], [1, { error => { status => 404
 ($status, $out, $err) = scimctl('--json', '--db', 'host=/nonexistent', 'org', 'list');
 is JSON::PP::decode_json($err)->{error}{status}, 503, 'so is a database that is away';
 like JSON::PP::decode_json($err)->{error}{cause}, qr/nonexistent/, 'with the cause';
+($status, $out, $err) = scimctl('--db', "$db[1] user=nobody_here", 'org', 'list');
+my @said = split /\n/, $err;
+is $said[0], 'scimctl: There is no connection to the database.', 'a refused login is no connection';
+like $said[1], qr/^scimctl: connection to server .* failed: FATAL: .*"nobody_here".*\.$/, 'PostgreSQL says why';
+like $said[2], qr/^scimctl: operators connect as scim_owner /, 'scimctl says as whom';
 
 # Options may stand anywhere.
 for my $words (['account', 'list', $key, '--count', 1], ['--count', 1, 'account', 'list', $key], ['account', '--count=1', 'list', @db, $key]) {

@@ -63,7 +63,7 @@ is $org->get('/Users?count=1')->{status}, 200, 'schema.sql makes it whole';
 $server->run(0, Scim::Server::pg('pg_dump'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', '-Fc', '-f', "$server->{dir}/small");
 database('scim_owner');
 is_unfit('an empty database is not served');
-like +(scimctl('org', 'list'))[1], qr/^scimctl: run "scimctl db status", which says what is missing\.$/m, 'scimctl says what it lacks';
+like +(scimctl('org', 'list'))[1], qr/^scimctl: run "scimctl db status", which says which database this is, and what is missing\.$/m, 'scimctl says what it lacks';
 
 # Two versions before (one before: t/56-version-before.t)
 database('scim');

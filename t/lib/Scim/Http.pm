@@ -30,6 +30,12 @@ sub new {
     }, $class;
 }
 
+# IO::Socket::SSL calls it a wrong configuration if there is no TCP connection.
+sub tls_failure {
+    my $error = $IO::Socket::SSL::SSL_ERROR;
+    return $error =~ /configuration failed/ ? $@ : $error;
+}
+
 sub connect {
     my ($self) = @_;
     my %to = (PeerHost => $self->{host}, PeerPort => $self->{port},
@@ -39,7 +45,7 @@ sub connect {
             or die "https needs the Perl module IO::Socket::SSL"
                  . " (Debian: libio-socket-ssl-perl)\n";
         $self->{socket} = IO::Socket::SSL->new(%to)
-            || die "cannot connect to $self->{host}: $IO::Socket::SSL::SSL_ERROR\n";
+            || die "cannot connect to $self->{host}:$self->{port}: ", tls_failure(), "\n";
     }
     else {
         $self->{socket} = IO::Socket::INET->new(%to, Proto => 'tcp')

@@ -26,7 +26,8 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = :'db') \gex
 \ir roles.sql
 \ir schema.sql
 
--- hasRule: whether pg_hba.conf has the line that scimctl would advise.
+-- rules: the lines of pg_hba.conf that scimctl would advise, if they are there.  The
+-- first line that matches counts, so one behind Debian's for all databases does not.
 SELECT pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE')
    AND pg_catalog.has_function_privilege('pg_catalog.pg_ident_file_mappings()', 'EXECUTE')
    AND pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') AS may_look \gset
@@ -38,10 +39,12 @@ SELECT json_build_object(
     'port', current_setting('port')::integer,
     'hasTls', current_setting('ssl')::boolean,
     'isLocalOnly', current_setting('listen_addresses') IN ('', 'localhost', '127.0.0.1', '::1'),
-    'rules', (SELECT coalesce(json_agg(DISTINCT r.type), '[]') FROM pg_hba_file_rules r
-              WHERE r.database && ARRAY[current_database()::text, 'all'] AND r.user_name && ARRAY['scim', 'all']
-                AND (r.type = 'local' AND r.auth_method = 'peer' AND 'map=scim' = ANY (r.options)
-                     OR r.type = 'hostssl' AND r.auth_method = 'scram-sha-256')),
+    'rules', (WITH rule AS (SELECT *, row_number() OVER (PARTITION BY type ORDER BY ordinality) AS place
+                            FROM pg_hba_file_rules() WITH ORDINALITY
+                            WHERE database && ARRAY[current_database()::text, 'all'] AND user_name && ARRAY['scim', 'all'])
+              SELECT coalesce(json_agg(DISTINCT r.type), '[]') FROM rule r
+              WHERE r.type = 'local' AND r.place = 1 AND r.auth_method = 'peer' AND 'map=scim' = ANY (r.options)
+                 OR r.type = 'hostssl' AND r.auth_method = 'scram-sha-256'),
     'mappings', (SELECT coalesce(json_agg(concat_ws(' ', m.sys_name, m.pg_username)), '[]')
                  FROM pg_ident_file_mappings m WHERE m.map_name = 'scim'));
 \else

@@ -45,15 +45,15 @@ is_deeply [scimctl('postgres', '--db', "host=$server->{pghost} user=postgres dbn
 like +(scimctl('postgres', '--db', "host=$server->{pghost} user=postgres dbname='a b'", 'db', 'create'))[2], qr/^scimctl: The name of the database must be /, 'nor a name that needs quotes';
 like +(scimctl('postgres', '--db', 'hots=x', 'db', 'status'))[2], qr/^scimctl: The connection string cannot be read: 'hots' is not allowed; it must be host, port, dbname, /, 'a wrong connection string is explained';
 
-# Created
+# Created; the last line of pg_hba.conf never counts
 $server->write_access;
-Scim::Server::write_file("$server->{pgdata}/pg_hba.conf", "local postgres,scim postgres peer map=scim\nlocal all all peer\n");
+Scim::Server::write_file("$server->{pgdata}/pg_hba.conf", "local postgres,scim postgres peer map=scim\nlocal all all peer\nlocal scim scim,scim_owner peer map=scim\n");
 $server->run(1, Scim::Server::pg('pg_ctl'), '-D', $server->{pgdata}, 'reload');
 sleep 0.5;
 ($status, $out, $err) = scimctl('postgres', 'db', 'create');
 is $status, 0, 'db create makes roles, database and tables' or diag $err;
 like $out, qr/^The database scim is ready and has version $LAST\.$/m, 'and says so';
-like $out, qr{^    sudo sed -i '1i local scim scim,scim_owner peer map=scim' \Q$server->{pgdata}\E/pg_hba\.conf$}m, 'what is left to do is a line to type';
+like $out, qr{^    sudo sed -i '1i local scim scim,scim_owner peer map=scim' \Q$server->{pgdata}\E/pg_hba\.conf$}m, 'what is left to do is a line to type, before those that are there';
 like $out, qr{^    DBDParams "host=\Q$server->{pghost}\E dbname=scim user=scim connect_timeout=5 options='-c statement_timeout=10s'"$}m, 'and the line for httpd.conf';
 is_deeply [$err =~ /^Step (\d+) of $LAST: /mg], [1 .. $LAST], 'its steps are told';
 isnt +(scimctl('scim_owner', 'db', 'status'))[0], 0, 'nobody can connect as scim_owner yet';

@@ -11,12 +11,16 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include <apr_strings.h>
 #include <apr_tables.h>
 
 #include "scimctl/scimctl_print.h"
 
 #define GAP 2                    /* blanks between columns */
-#define NARROWEST 8              /* no column is made narrower */
+#define NARROW 16                /* columns are first made so narrow */
+#define NARROWEST 8              /* and then, if need be, so */
+#define TO_MINUTES 16            /* "2027-01-31 12:00" */
+#define TO_DAYS 10
 #define USUAL_WIDTH 80           /* of a terminal that does not say */
 
 struct scimctl_table_t {
@@ -24,6 +28,7 @@ struct scimctl_table_t {
     int columns;
     const char *heads[SCIMCTL_MAX_COLUMNS];
     int widths[SCIMCTL_MAX_COLUMNS];   /* of what was printed */
+    int has_times[SCIMCTL_MAX_COLUMNS];
     apr_array_header_t *cells;   /* const char *, not yet printed */
     int has_heads;               /* they are printed */
 };
@@ -80,10 +85,36 @@ void scimctl_table_head(scimctl_table_t *table, const char *head)
     table->heads[table->columns++] = head;
 }
 
+/* "2027-01-31T12:00:00.000Z" */
+static int is_time(const char *text)
+{
+    return strlen(text) == 24 && text[4] == '-' && text[10] == 'T'
+           && text[13] == ':' && text[23] == 'Z';
+}
+
+static const char *minutes_of(const char *time, apr_pool_t *pool)
+{
+    char *minutes = apr_pstrmemdup(pool, time, TO_MINUTES);
+
+    minutes[TO_DAYS] = ' ';
+    return minutes;
+}
+
 void scimctl_table_cell(scimctl_table_t *table, const char *text)
 {
-    APR_ARRAY_PUSH(table->cells, const char *)
-        = text && *text ? scimctl_shown(text, table->pool) : "-";
+    int *has_times = &table->has_times[table->cells->nelts % table->columns];
+
+    if (!text || !*text) {
+        text = "-";
+    }
+    else if (isatty(STDOUT_FILENO) && is_time(text)) {
+        *has_times = 1;
+        text = minutes_of(text, table->pool);
+    }
+    else {
+        text = scimctl_shown(text, table->pool);
+    }
+    APR_ARRAY_PUSH(table->cells, const char *) = text;
 }
 
 /* The cells of a line; INT_MAX if standard output is no terminal. */
@@ -113,9 +144,9 @@ static int width_of_line(const scimctl_table_t *table)
     return width;
 }
 
-/* The widest column that may become narrower, the last of equal ones; -1 if
- * there is none. */
-static int column_to_narrow(const scimctl_table_t *table)
+/* The widest column that is wider than least and not needed for its head, the
+ * last of equal ones; -1 if there is none. */
+static int column_to_narrow(const scimctl_table_t *table, int least)
 {
     int widest = -1;
     int i;
@@ -123,7 +154,8 @@ static int column_to_narrow(const scimctl_table_t *table)
     for (i = 0; i < table->columns; i++) {
         int width = table->widths[i];
 
-        if (width > NARROWEST && width > width_of(table->heads[i])
+        if (!table->has_times[i] && width > least
+            && width > width_of(table->heads[i])
             && (widest < 0 || width >= table->widths[widest])) {
             widest = i;
         }
@@ -131,10 +163,30 @@ static int column_to_narrow(const scimctl_table_t *table)
     return widest;
 }
 
+static void narrow_columns(scimctl_table_t *table, int room, int least)
+{
+    int narrow;
+
+    while (width_of_line(table) > room
+           && (narrow = column_to_narrow(table, least)) >= 0) {
+        table->widths[narrow]--;
+    }
+}
+
+static void shorten_times(scimctl_table_t *table, int room)
+{
+    int i;
+
+    for (i = 0; i < table->columns && width_of_line(table) > room; i++) {
+        if (table->has_times[i] && table->widths[i] > TO_DAYS) {
+            table->widths[i] = TO_DAYS;
+        }
+    }
+}
+
 static void find_widths(scimctl_table_t *table)
 {
     int room = line_width();
-    int narrow;
     int i;
 
     for (i = 0; i < table->cells->nelts; i++) {
@@ -143,10 +195,9 @@ static void find_widths(scimctl_table_t *table)
 
         *widest = width > *widest ? width : *widest;
     }
-    while (width_of_line(table) > room
-           && (narrow = column_to_narrow(table)) >= 0) {
-        table->widths[narrow]--;
-    }
+    narrow_columns(table, room, NARROW);
+    shorten_times(table, room);
+    narrow_columns(table, room, NARROWEST);
 }
 
 /* text, shortened to the width of its column, and blanks up to the next. */
@@ -158,7 +209,10 @@ static void print_cell(const scimctl_table_t *table, int column,
     int is_last = column == table->columns - 1;
     int width = width_of(text);
 
-    if (width > limit) {
+    if (width > limit && table->has_times[column]) {
+        width = fwrite(text, 1, limit, stdout);
+    }
+    else if (width > limit) {
         fwrite(text, 1, bytes_within(text, limit - 1, &width), stdout);
         fputs(mark, stdout);
         width++;

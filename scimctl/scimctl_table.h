@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scimctl_table: tables on standard output.
  *
- * On a terminal the widest columns are shortened until a line fits; elsewhere
- * nothing is.  An empty cell is "-", so that no column is without text.
+ * On a terminal times are shown to the minute, in UTC, and the widest columns
+ * are shortened until a line fits; elsewhere nothing is.  An empty cell is
+ * "-", so that no column is without text.
  */
 #ifndef SCIMCTL_TABLE_H
 #define SCIMCTL_TABLE_H

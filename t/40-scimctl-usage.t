@@ -140,6 +140,7 @@ my ($head) = (scimctl(@db, 'token', 'list', $key))[1] =~ /^(.*)\n/;
 is scalar(my @heads = split / {2,}/, $head), 7, 'the heads are apart';
 my @cells = split / {2,}/, (split /\n/, (scimctl(@db, 'token', 'list', $key))[1])[1];
 is_deeply [scalar @cells, $cells[5]], [7, '-'], 'an empty cell is "-"';
+like $cells[4], qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'and a time is whole';
 {
     local $ENV{LC_ALL} = 'C.UTF-8';
     my $seen = on_terminal('', 'account', 'list', $key);
@@ -149,6 +150,10 @@ is_deeply [scalar @cells, $cells[5]], [7, '-'], 'an empty cell is "-"';
     cmp_ok $cells, '<=', 80, 'so that the line fits: kanji have two cells';
     cmp_ok $cells, '>', 76, 'and fills it';
     like $seen, qr/^USERNAME +DISPLAYNAME +ROLE +ACTIVE +ID/m, 'no head is';
+    $columns = 110;
+    like on_terminal('', 'token', 'list', $key), qr/  \d{4}-\d\d-\d\d \d\d:\d\d  /, 'a time is shown to the minute';
+    $columns = 80;
+    like on_terminal('', 'token', 'list', $key), qr/  \d{4}-\d\d-\d\d  /, 'or, where that does not fit, as a day; it is never cut';
     $columns = 30;
     like on_terminal('', 'account', 'list', $key), qr/^USERNAME  DISPLAYNAME  ROLE   ACTIVE  ID$/m, 'nor on a terminal that is too narrow';
     local $ENV{COLUMNS} = 200;

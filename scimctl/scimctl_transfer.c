@@ -172,6 +172,7 @@ scim_error_t *scimctl_org_export(scimctl_run_t *run)
                           "The export is for a file: scimctl org export %.60s"
                           " > FILE.", run->arguments[0]);
     }
+    SCIM_ERR(scim_db_outdated(run->call.db));
     SCIM_ERR(transfer_make(&transfer, run));
     SCIM_ERR(scim_db_begin_snapshot(run->call.db));
     SCIM_ERR(scimctl_choose_organization(&rows, run));

@@ -139,7 +139,8 @@ is $page->{status}, 503, 'the tab Groups of the settings page';
 like $page->{content}, qr/upgraded its database \(scimctl db upgrade\)/, 'tells the administrator the same';
 is gate('anna@example.com', 'group'), 403, 'Require scim-group lets nobody in';
 is lines(qr/SCIM0111: Require scim-group denies everybody, and SCIMGateGroups tells no group: \Q$NEEDS\E$/m), 2, 'and the log says why, once for each of these databases';
-for my $command ([qw(group list acme)], [qw(group show acme Sales)], [qw(relay skip none)]) {
+for my $command ([qw(group list acme)], [qw(group show acme Sales)], [qw(relay skip none)], [qw(org export acme)], [qw(org delete acme --yes)],
+                 [qw(event purge --older-than 1)], [qw(account export acme anna@example.com)], [qw(account forget acme anna@example.com --yes)]) {
     is_deeply [@{ scimctl(@$command) }{qw(status out err)}], [1, '', "scimctl: $NEEDS.\n"], "scimctl @$command: one line says what to run";
 }
 is lines(qr/SCIM0080/), 0, 'nothing else is out of service';

@@ -39,6 +39,8 @@ typedef enum {
  * again without effect. */
 void scim_counters_name(const char *endpoint);
 
+/* Count one more: of a single counter; of an error that was answered; and what
+ * a wait, or what became of it, adds to the numbers. */
 void scim_counters_add(scim_counter_e counter);
 void scim_counters_add_error(scim_error_kind_e kind);
 void scim_counters_add_wait(const scim_wait_trace_t *wait);
@@ -85,7 +87,10 @@ void scim_counters_connections(apr_uint64_t *in_use, apr_uint64_t *unused);
  * for one more process. */
 apr_uint32_t *scim_counters_lend(int most);
 
+/* For a child that starts, before scim_counters_lend. */
 void scim_counters_init_child(void);
+
+/* The hooks that make the memory and count each request when it is logged. */
 void scim_counters_register_hooks(void);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <httpd.h>
 
+/* The handler's answer: OK, or an HTTP status for httpd. */
 int scim_health_handle(request_rec *r);
 
 #endif

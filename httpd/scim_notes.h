@@ -38,6 +38,7 @@ const char *scim_notes_request_id(request_rec *r);
  * (scim_counters.h), which may be set again later. */
 void scim_notes_begin(request_rec *r, const char *resource);
 
+/* The hook that lets the access log find notes after an internal redirect. */
 void scim_notes_register_hooks(void);
 
 #endif

@@ -658,10 +658,12 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
 }
 
-/* Once for each start and restart. */
+/* Once for each start and restart.  With the version component, mod_info shows it,
+ * as does the header Server with ServerTokens Full. */
 static int tell_version(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp, server_rec *s)
 {
+    ap_add_version_component(pconf, "mod_scim/" SCIM_VERSION);
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, SCIM_LOGNO(0120)
                      "mod_scim " SCIM_VERSION " for schema version %d (at"

@@ -18,6 +18,7 @@ my $mapped = Scim::Server::free_port();
 my $conf = <<"CONF";
 LoadModule remoteip_module $modules/mod_remoteip.so
 LoadModule status_module $modules/mod_status.so
+LoadModule info_module $modules/mod_info.so
 @{[-e '/proc/net/if_inet6' ? "Listen [::ffff:127.0.0.1]:$mapped" : '']}
 StartServers 4
 RemoteIPHeader X-Forwarded-For
@@ -26,6 +27,10 @@ LogFormat "%P %>s %U" pid
 CustomLog pid_log pid
 <Location /server-status>
     SetHandler server-status
+    Require expr "%{REMOTE_ADDR} == '192.0.2.99'"
+</Location>
+<Location /server-info>
+    SetHandler server-info
     Require expr "%{REMOTE_ADDR} == '192.0.2.99'"
 </Location>
 <Location /organizations>
@@ -269,6 +274,8 @@ is $most, $debtor->{key}, 'the first one first';
 like $auto, qr/^ScimFailedTokens: [1-9]\d*\nScimTurnedAway: [1-9]\d*$/m, 'wrong tokens and those that were not looked up as well';
 like $http->request(GET => '/server-status', \@operator)->{content}, qr{<h2>mod_scim</h2>\n<dl>\n<dt>ScimLimited: \d+</dt>\n<dt>ScimLimitedOrganizations: $debtor->{key}=},
     'as a page, too';
+my $info = $http->request(GET => '/server-info?server', \@operator)->{content};
+like $info, qr{Server Version:.*? mod_scim/\d+\.\d+\.\d+}, 'mod_info shows the version, too';
 my $denied = $http->request(GET => '/server-status?auto', []);
 is $denied->{status}, 403, 'for a person who may not see it';
 unlike $denied->{content}, qr/Scim|$org->{key}/, 'sees no organization';

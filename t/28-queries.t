@@ -123,7 +123,7 @@ for my $case (["displayName eq O'Malley", 1], ['externalId eq urn:example:7', 1]
 }
 is found($_), '400 invalidFilter', "FLT-51: $_"
     for "userName eq 'query\@example.com'", "userName eq \x60query\@example.com\x60", "userName eq \x{201c}query\@example.com\x{201d}", "userName eq \x{2018}a\x{2019}",
-        'displayName eq John Smith', 'meta.created gt yesterday', 'meta.created gt 2020', 'active eq maybe', 'userName eq a"b"', "userName eq a\x01b";
+        'displayName eq John Smith', 'meta.created gt yesterday', 'meta.created gt 2020', 'meta.created gt 0001-01-01T00:00:00+14:00', 'meta.created lt 9999-12-31T23:59:59-00:01', 'active eq maybe', 'userName eq a"b"', "userName eq a\x01b";
 
 # Numbers
 for my $number ('9007199254740993', '-9007199254740993', '123456789012345678901234567890', '1' x 100, '1e400', '-1e999') {

@@ -78,8 +78,8 @@ const char *scim_text_trim(apr_pool_t *pool, const char *text);
 int scim_text_boolean(const char *text, int *value);
 
 /* True if text is an xsd:dateTime with a time (RFC 7643 section 2.3.5) that
- * exists in the calendar, years 0001 to 9999; without a zone it is UTC.  Then
- * *instant is set, in microseconds since 1970. */
+ * exists in the calendar, years 0001 to 9999 there and in UTC; without a zone
+ * it is UTC.  Then *instant is set, in microseconds since 1970. */
 int scim_text_instant(const char *text, apr_time_t *instant);
 
 /* The instant in UTC to the microsecond: 2018-03-27T19:59:26.000000Z. */

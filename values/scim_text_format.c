@@ -106,6 +106,7 @@ int scim_text_instant(const char *text, apr_time_t *instant)
 {
     const char *at = text;
     int year, month, day, hour, minute, second, microseconds, offset;
+    apr_int64_t seconds;
 
     if (!read_digits(&at, 4, &year) || !read_char(&at, '-')
         || !read_digits(&at, 2, &month) || !read_char(&at, '-')
@@ -121,10 +122,12 @@ int scim_text_instant(const char *text, apr_time_t *instant)
         || hour > 24 || (hour == 24 && (minute || second || microseconds))) {
         return 0;
     }
-    *instant = apr_time_from_sec(days_since_epoch(year, month, day) * 86400
-                                 + hour * 3600 + minute * 60 + second
-                                 - offset) + microseconds;
-    return 1;
+    seconds = days_since_epoch(year, month, day) * 86400 + hour * 3600
+              + minute * 60 + second - offset;
+    *instant = apr_time_from_sec(seconds) + microseconds;
+    /* In another zone it may be in the year 0 or 10000 of UTC. */
+    return seconds >= days_since_epoch(1, 1, 1) * 86400
+           && seconds < days_since_epoch(10000, 1, 1) * 86400;
 }
 
 const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)

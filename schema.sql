@@ -90,7 +90,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         -- Two random UUIDs have 244 random bits.
         ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
          ' CHECK (length(cursor_key) >= 32)'),
-        ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false')) w(relation, name, definition)
+        ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false'),
+        ('organization', 'provisioned_read_only', 'boolean NOT NULL DEFAULT false')) w(relation, name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
 $$;
 
@@ -1478,6 +1479,7 @@ $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
 CALL pg_temp.comment('COLUMN scim.schema_version.applied_by', 'The role that applied it; NULL: not known');
 CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has been a group: others are not asked for the groups of each account');
+CALL pg_temp.comment('COLUMN scim.organization.provisioned_read_only', 'Whether administrators cannot edit provisioned accounts on the settings page');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
 CALL pg_temp.comment('COLUMN scim.event.resource_type', 'Type of the resource that has changed, if it is not an account; see scim.resource_type');
@@ -1831,7 +1833,7 @@ BEGIN
         SELECT v.column1 AS name, ARRAY['USAGE ON SCHEMA scim'] || v.column2 AS privileges
         FROM (VALUES
             ('scim', ARRAY[
-                'SELECT, UPDATE (provisioning_enabled) ON scim.organization',
+                'SELECT, UPDATE (provisioning_enabled, provisioned_read_only) ON scim.organization',
                 'SELECT, INSERT, UPDATE, DELETE ON scim.account, scim.user_group',
                 'SELECT, INSERT, DELETE ON scim.membership, scim.subgroup',
                 'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',

@@ -74,10 +74,24 @@ static cJSON *administrator_of(const scim_visit_t *v)
     return administrator;
 }
 
+static scim_error_t *is_read_only(int *read_only, scim_visit_t *v)
+{
+    const char *values[] = { v->call.principal->organization_id };
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_run(&rows, v->call.db,
+                         SCIM_SQL_ORGANIZATION_IS_READ_ONLY,
+                         SCIM_VALUES(values)));
+    *read_only = scim_rows_count(rows) > 0 && scim_rows_true(rows, 0, 0);
+    return NULL;
+}
+
 static scim_error_t *get_settings(scim_visit_t *v)
 {
     const char *sso = single_sign_on(v->r);
+    int read_only;
 
+    SCIM_ERR(is_read_only(&read_only, v));
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
     scim_json_put_text(v->answer, "organization",
                        v->person->organization_name);
@@ -88,12 +102,40 @@ static scim_error_t *get_settings(scim_visit_t *v)
     scim_json_put_text(v->answer, "singleSignOn", sso);
     scim_json_put(v->answer, "singleSignOnRequired",
                   cJSON_CreateBool(v->config->require_sso == 1));
+    scim_json_put(v->answer, "provisionedReadOnly",
+                  cJSON_CreateBool(read_only));
+    scim_json_put_text(v->answer, "signOutUrl", v->config->sign_out_url);
     scim_json_put(v->answer, "administrator", administrator_of(v));
     return NULL;
 }
 
+/* Whether administrators can edit provisioned accounts. */
+static scim_error_t *put_read_only(scim_visit_t *v, const cJSON *read_only)
+{
+    const scim_principal_t *actor = v->call.principal;
+    const char *values[] = { actor->organization_id,
+                             cJSON_IsTrue(read_only) ? "true" : "false",
+                             actor->actor_kind, actor->actor_id,
+                             actor->actor_name };
+    scim_rows_t *rows;
+
+    v->field = "provisionedReadOnly";
+    if (!cJSON_IsBool(read_only)) {
+        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                          "'provisionedReadOnly' must be true or false.");
+    }
+    SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_ORGANIZATION_READ_ONLY,
+                         SCIM_VALUES(values)));
+    if (scim_rows_count(rows) > 0) {
+        scim_events_tell(v->call.db, SCIM_EVENT_ORGANIZATION);
+    }
+    v->field = NULL;
+    return get_settings(v);
+}
+
 static scim_error_t *put_settings(scim_visit_t *v)
 {
+    const cJSON *read_only = scim_json_member(v->body, "provisionedReadOnly");
     const cJSON *enabled = scim_json_member(v->body, "enabled");
     const scim_principal_t *actor = v->call.principal;
     const char *values[] = { actor->organization_id,
@@ -104,6 +146,9 @@ static scim_error_t *put_settings(scim_visit_t *v)
                                         sizeof(*person));
     scim_rows_t *rows;
 
+    if (read_only) {
+        return put_read_only(v, read_only);
+    }
     v->field = "enabled";
     if (!cJSON_IsBool(enabled)) {
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,

@@ -40,6 +40,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->headers = NULL;
     config->headers_encoded = 0;
     config->groups = NULL;
+    config->sign_out_url = NULL;
     config->door = NULL;
     return config;
 }
@@ -72,6 +73,8 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->headers_encoded = add->headers ? add->headers_encoded
                                            : base->headers_encoded;
     config->groups = add->groups ? add->groups : base->groups;
+    config->sign_out_url = add->sign_out_url ? add->sign_out_url
+                                             : base->sign_out_url;
     config->door = add->door ? add->door : base->door;
     return config;
 }
@@ -107,6 +110,13 @@ static const char *not_allowed(cmd_parms *cmd, const char *value,
                         cmd->cmd->name, value, allowed);
 }
 
+static int is_web_url(const apr_uri_t *uri)
+{
+    return uri->scheme && uri->hostname && *uri->hostname && !uri->user
+           && (strcasecmp(uri->scheme, "https") == 0
+               || strcasecmp(uri->scheme, "http") == 0);
+}
+
 static const char *set_base_url(cmd_parms *cmd, void *config_,
                                 const char *value)
 {
@@ -115,11 +125,7 @@ static const char *set_base_url(cmd_parms *cmd, void *config_,
     apr_size_t length = strlen(value);
 
     if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
-        || !uri.scheme || !uri.hostname || !*uri.hostname
-        || uri.query || uri.fragment
-        || uri.user
-        || (strcasecmp(uri.scheme, "https") != 0
-            && strcasecmp(uri.scheme, "http") != 0)) {
+        || !is_web_url(&uri) || uri.query || uri.fragment) {
         return not_allowed(cmd, value, "it must be the public URL of this"
                            " Location, such as https://host/scim");
     }
@@ -240,6 +246,29 @@ static const char *set_groups(cmd_parms *cmd, void *config_,
         }
     }
     config->groups = groups;
+    return NULL;
+}
+
+/* A path on this host; //host would be another one, for browsers with either
+ * slash. */
+static int is_path(const apr_uri_t *uri, const char *value)
+{
+    return !uri->scheme && value[0] == '/' && value[1] != '/'
+           && value[1] != '\\';
+}
+
+static const char *set_sign_out_url(cmd_parms *cmd, void *config_,
+                                    const char *value)
+{
+    scim_dir_config_t *config = config_;
+    apr_uri_t uri;
+
+    if (apr_uri_parse(cmd->pool, value, &uri) != APR_SUCCESS
+        || !(is_path(&uri, value) || is_web_url(&uri))) {
+        return not_allowed(cmd, value, "it must be a path or a URL that ends"
+                           " the sign-in, such as /mellon/logout?ReturnTo=/");
+    }
+    config->sign_out_url = value;
     return NULL;
 }
 
@@ -374,6 +403,9 @@ const command_rec scim_directives[] = {
                  "On: requests without TLS are refused; Off: a proxy in front"
                  " terminates TLS (default: On, except on loopback"
                  " addresses)."),
+    AP_INIT_TAKE1("SCIMSignOutURL", set_sign_out_url, NULL, ANYWHERE,
+                  "Where Sign out on the settings page leads: a path or URL"
+                  " that ends the sign-in (default: there is no such link)."),
     AP_INIT_TAKE1("SCIMAdminFiles", set_admin_files, NULL, RSRC_CONF,
                   "The folder of the settings page, if not the one it was"
                   " installed to."),

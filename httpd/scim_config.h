@@ -67,6 +67,7 @@ typedef struct {
     const char *headers;         /* how their names begin; "" for none */
     int headers_encoded;         /* said with it */
     const scim_gate_groups_t *groups; /* the application is told of */
+    const char *sign_out_url;    /* of the settings page */
     const scim_door_t *door;     /* where a SetHandler that may be ours is */
 } scim_dir_config_t;
 

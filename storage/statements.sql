@@ -255,6 +255,39 @@ event AS (
 )
 SELECT id FROM changed;
 
+-- Whether administrators cannot edit provisioned accounts of organization o.
+-- fragment: is_read_only(o)
+:o.provisioned_read_only
+-- fragment: is_read_only(o) before 6
+coalesce((to_jsonb(:o) ->> 'provisioned_read_only')::boolean, false)
+
+-- name: ORGANIZATION_IS_READ_ONLY :repeatable
+SELECT :is_read_only(o) FROM scim.organization o WHERE o.id = $1::uuid;
+
+-- fragment: read_only_data(o)
+:organization_data(:o)
+|| jsonb_build_object('provisionedReadOnly', :o.provisioned_read_only)
+
+-- name: ORGANIZATION_READ_ONLY from 6
+WITH old AS (
+    SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
+),
+changed AS (
+    UPDATE scim.organization o SET provisioned_read_only = $2::boolean
+    FROM old
+    WHERE o.id = old.id AND old.provisioned_read_only <> $2::boolean
+    RETURNING o.id, :read_only_data(old) AS before, :read_only_data(o) AS after
+),
+event AS (
+    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                            actor_name, attributes, data)
+    SELECT c.id, 'urn:mod_scim:event:organization:change', $3, $4::uuid, $5,
+           ARRAY['provisionedReadOnly'],
+           jsonb_build_object('before', c.before, 'after', c.after)
+    FROM changed c
+)
+SELECT id FROM changed;
+
 -- fragment: rows_in(relation)
 (SELECT count(*) FROM scim.:relation r WHERE r.organization_id = $1::uuid)
 
@@ -365,7 +398,7 @@ WHERE o.id = $1::uuid;
 
 -- The event of a deletion of this organization here goes: the organization is
 -- back.  $2: another key.
--- name: IMPORT_ORGANIZATION
+-- name: IMPORT_ORGANIZATION from 6
 WITH given AS (
     SELECT r.* FROM jsonb_populate_record(NULL::scim.organization,
                                           $1::jsonb -> 'organization') r
@@ -374,9 +407,9 @@ gone AS (
     DELETE FROM scim.event e USING given g WHERE e.organization_id = g.id
 )
 INSERT INTO scim.organization (id, key, name, provisioning_enabled, domains,
-                               created_at)
+                               created_at, provisioned_read_only)
 SELECT g.id, coalesce($2, g.key), g.name, g.provisioning_enabled, g.domains,
-       g.created_at
+       g.created_at, coalesce(g.provisioned_read_only, false)
 FROM given g
 WHERE g.created_at BETWEEN '0001-01-01Z' AND '9999-12-31Z'
 RETURNING id, key;
@@ -764,6 +797,13 @@ ORDER BY a.user_name_key LIMIT $2::bigint;
 SELECT :account_columns, :member_json
 FROM scim.account a
 WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
+
+-- Whether account $2 is provisioned, and such accounts are read-only.
+-- name: MEMBER_IS_READ_ONLY :repeatable
+SELECT :is_read_only(o) AND :label = 'provisioned'
+FROM scim.account a
+JOIN scim.organization o ON o.id = a.organization_id
+WHERE a.organization_id = $1::uuid AND a.id = :uuid($2);
 
 -- fragment: counted(condition)
 coalesce(sum(n) FILTER (WHERE active AND :condition), 0)

@@ -56,6 +56,10 @@ my $files = 'SCIMAdminFiles ' . Scim::Server::root() . '/admin';
 is +(configtest(admin($files, "SCIMRequireSSO On\nSCIMAccountKey externalId\nSCIMAccountValue %{env:OID}")))[0], 0, 'a good settings page';
 refused(admin('SCIMAdminFiles nowhere'), qr/cannot read .*nowhere.index\.html: SCIMAdminFiles must name the folder/, 'SCIMAdminFiles without files');
 refused(admin($files, 'SCIMRequireSSO sometimes'), qr/SCIMRequireSSO must be On or Off/, 'SCIMRequireSSO');
+is +(configtest(admin($files, "SCIMSignOutURL $_")))[0], 0, "SCIMSignOutURL $_" for '/mellon/logout?ReturnTo=/', 'https://login.example.com/logout';
+refused(admin($files, "SCIMSignOutURL $_"), qr/SCIMSignOutURL: '\Q$_\E' is not allowed; it must be a path or a URL that ends the sign-in/, "SCIMSignOutURL $_")
+    for 'mellon/logout', 'javascript:alert(1)', '//evil.example/', 'https:///logout', 'https://a:b@login.example.com/', 'data:text/html,x';
+refused(admin($files, 'SCIMSignOutURL /\evil.example/'), qr/SCIMSignOutURL: .* is not allowed/, 'SCIMSignOutURL with a backslash, a slash to browsers');
 refused(admin($files, 'SCIMAccountKey email'), qr/SCIMAccountKey: 'email' is not allowed; it must be userName or externalId/, 'SCIMAccountKey');
 refused(admin($files, 'SCIMAccountValue "%{env:"'), qr/SCIMAccountValue: '%\{env:' is not allowed; /, 'SCIMAccountValue');
 refused("$files\n<Location /organizations>\nSetHandler scim-admin\n</Location>", qr/needs a database/, 'a settings page without a database');

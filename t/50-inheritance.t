@@ -135,6 +135,9 @@ my %DIRECTIVE = (
         my $settings = ask($_[0], GET => "$org->{key}/api/settings", as($org->{issuer_name}))->{json};
         return which($settings->{singleSignOnRequired}, 'On', 'Off');
     }],
+    SCIMSignOutURL => ['/away', 'https://b.example/out', page => sub {
+        return ask($_[0], GET => "$org->{key}/api/settings", as($org->{issuer_name}))->{json}{signOutUrl};
+    }],
     SCIMAccountKey => ['externalId', 'userName', gate => sub {
         return which(lets_in($_[0], 'oid-taro'), 'externalId', 'userName');
     }, $OF],

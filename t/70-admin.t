@@ -102,6 +102,22 @@ is_refused(call(PUT => 'api/settings', body => { enabled => TRUE }, location => 
 is call(PUT => 'api/settings', body => { enabled => FALSE }, location => '/sso-organizations')->{status}, 200, 'but off';
 call(PUT => 'api/settings', body => { enabled => TRUE });
 
+# Provisioned accounts are read-only where the organization chooses so
+is call(GET => 'api/settings')->{json}{provisionedReadOnly}, FALSE, 'provisioned accounts can be edited at first';
+is call(PUT => 'api/settings', body => { provisionedReadOnly => TRUE })->{json}{provisionedReadOnly}, TRUE, 'an administrator makes them read-only';
+is call(PUT => 'api/settings', body => { provisionedReadOnly => TRUE })->{json}{enabled}, TRUE, 'which is no switch of provisioning';
+is_deeply [map { [$_->{actor}, $_->{attributes}, $_->{data}{before}{provisionedReadOnly}, $_->{data}{after}{provisionedReadOnly}] }
+           grep { $_->{kind} =~ /organization:change/ } @{ call(GET => 'api/activity?outcome=changed')->{json}{entries} }],
+    [[$org->{issuer_name}, ['provisionedReadOnly'], FALSE, TRUE]], 'that is one event, and what changes nothing is none';
+is_refused(call(PATCH => "api/members/$user->{id}", body => { displayName => 'x' }), 403, qr/Change it in your identity provider/, undef,
+    'a provisioned account is not edited, and the message says where to');
+is call(PATCH => "api/members/$org->{issuer}", body => { displayName => 'By hand' })->{status}, 200, 'one that was never provisioned is';
+is $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'x' })->{status}, 200, 'and provisioning goes on';
+is_refused(call(PUT => 'api/settings', body => { provisionedReadOnly => 'yes' }), 400, qr/true or false/, 'provisionedReadOnly', 'a wrong choice');
+is call(GET => 'api/settings', org => $other)->{json}{provisionedReadOnly}, FALSE, 'it is not the choice of another organization';
+call(PUT => 'api/settings', body => { provisionedReadOnly => FALSE });
+is call(PATCH => "api/members/$user->{id}", body => { displayName => '<script>alert(1)</script>' })->{status}, 200, 'and it is taken back';
+
 # Tokens
 $r = call(POST => 'api/tokens', body => { name => 'Entra “ID” & Co' });
 is $r->{status}, 201, 'a token is generated';

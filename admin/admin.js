@@ -4,8 +4,10 @@ import { activityList, activityPage } from './activity.js';
 import { groupPage, groupsOfMember, groupsPage } from './groups.js';
 import {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
-    paged, problemBox, query, remembered, say, select, stateBadge, t, table, time,
+    paged, problemBox, query, remembered, say, secretField, select, stateBadge, t, table,
+    time, whileBusy,
 } from './kit.js';
+import { setupSteps } from './setup.js';
 
 let settings;
 
@@ -49,7 +51,7 @@ function generate() {
             const made = await api('tokens', 'POST', { name: name.value, expires: end });
             await show();
             return h('div', {}, h('p', { class: 'warn' }, t('Copy the token now. It will not be shown again.')),
-                copyField(t('Token'), made.token));
+                secretField(t('Token'), made.token));
         },
     });
 }
@@ -62,9 +64,13 @@ function deleteToken(token) {
         submit: async () => {
             try {
                 await api(`tokens/${token.id}`, 'DELETE');
-            } finally {
-                await show();
+            } catch (problem) {
+                // Somebody else has deleted it already.
+                if (problem.status !== 404) {
+                    throw problem;
+                }
             }
+            await show();
             say(t('The token is deleted.'));
         },
     });
@@ -74,17 +80,17 @@ function isExpired(token) {
     return token.expires && new Date(token.expires) <= new Date();
 }
 
-// The next step, for administrators who are new here.
+// The next step, for administrators who are new here, and a button that does it.
 function nextStep(tokens) {
     const live = tokens.filter(token => !isExpired(token));
     if (!live.length) {
-        return t('Generate a token for your identity provider.');
+        return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
     if (!settings.enabled) {
-        return t('Select Manage to switch user provisioning on.');
+        return [t('Select Manage to switch user provisioning on.'), button(t('Switch it on'), manage, 'main')];
     }
     if (!live.some(token => token.lastUsed)) {
-        return t('Enter the SCIM URL and the token in your identity provider and test the connection there.');
+        return [t('Enter the SCIM URL and the token in your identity provider and test the connection there.')];
     }
     return null;
 }
@@ -111,13 +117,41 @@ function signInText() {
         : t('Single sign-on (SAML or OpenID Connect) does not protect this page.');
 }
 
+// Provisioned accounts, which only the identity provider should change
+
+function chooseReadOnly() {
+    ask({
+        title: t('Provisioned accounts'),
+        content: [
+            h('p', {}, t('The next sync of your identity provider overwrites what is changed here. If provisioned accounts are read-only here, nobody changes them in the wrong place.')),
+            checkbox('readOnly', t('Read-only on this page'), settings.provisionedReadOnly),
+        ],
+        action: t('Save'),
+        submit: async ({ readOnly }) => {
+            settings = await api('settings', 'PUT', { provisionedReadOnly: readOnly.checked });
+            await show();
+            say(t('Saved.'));
+        },
+    });
+}
+
+function readOnlySection() {
+    return h('section', {},
+        h('div', { class: 'row spread' },
+            h('h2', {}, t('Provisioned accounts'), ' ', badge(settings.provisionedReadOnly ? t('read-only') : t('can be edited'))),
+            button(t('Change'), chooseReadOnly)),
+        h('p', {}, settings.provisionedReadOnly
+            ? t('Only your identity provider changes them. Other accounts can be edited on this page.')
+            : t('They can be edited on this page, but the next sync overwrites that.')));
+}
+
 async function provisioningPage() {
     const [fresh, { tokens }] = await Promise.all([api('settings'), api('tokens')]);
     settings = fresh;
     const next = nextStep(tokens);
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
-        next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next)),
+        next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         h('section', {},
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', settings.enabled ? badge(t('on'), 'good') : badge(t('off'), 'warn')),
@@ -131,7 +165,9 @@ async function provisioningPage() {
             copyField(t('SCIM URL'), settings.scimUrl),
             h('h2', {}, t('SCIM URL for Microsoft Entra ID')),
             copyField(t('SCIM URL for Microsoft Entra ID'), `${settings.scimUrl}?aadOptscim062020`),
-            h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.'))),
+            h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.')),
+            setupSteps()),
+        readOnlySection(),
         h('section', {},
             h('div', { class: 'row spread' }, h('h2', {}, t('Tokens')), button(t('Generate token'), generate)),
             tokens.length
@@ -246,7 +282,9 @@ const labelHelp = () => ({
 });
 
 async function memberPage(id) {
-    const [member, groups, history] = await Promise.all([api(`members/${id}`), groupsOfMember(id), activityList({ account: id })]);
+    const [fresh, member, groups, history] = await Promise.all([api('settings'), api(`members/${id}`), groupsOfMember(id), activityList({ account: id })]);
+    settings = fresh;
+    const isReadOnly = settings.provisionedReadOnly && member.label === 'provisioned';
     const { meta, schemas, ...rest } = member.user;
     const attributes = leaves(rest).sort(([a], [b]) => a.includes('.') - b.includes('.'));
     return [
@@ -259,8 +297,9 @@ async function memberPage(id) {
                 h('div', { class: 'row' },
                     member.label === 'ineligible'
                         ? button(t('Make eligible'), () => guarded(() => makeEligible(member)), 'main') : null,
-                    member.label !== 'unmanaged' ? button(t('Edit'), () => edit(member)) : null)),
-            h('p', { class: 'soft' }, labelHelp()[member.label])),
+                    member.label !== 'unmanaged' && !isReadOnly ? button(t('Edit'), () => edit(member)) : null)),
+            h('p', { class: 'soft' }, labelHelp()[member.label]),
+            isReadOnly ? h('p', {}, t('It is read-only here. Change it in your identity provider; the next sync brings the change here.')) : null),
         h('section', {}, h('h2', {}, t('Attributes')),
             table('attributes', t('Attributes'), [t('Attribute'), t('Value')], [
                 ...attributes, ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
@@ -286,7 +325,8 @@ function showHeader(current) {
     document.getElementById('header').replaceChildren(
         h('div', { class: 'who' },
             h('span', {}, t('Organization'), ' ', h('strong', {}, settings.organization)),
-            h('span', {}, t('Signed in as {name}', { name: settings.administrator.userName }))),
+            h('span', {}, t('Signed in as {name}', { name: settings.administrator.userName }),
+                settings.signOutUrl ? [' ', h('a', { href: settings.signOutUrl }, t('Sign out'))] : [])),
         h('nav', { 'aria-label': t('Settings') },
             link('#/', t('User provisioning')), link('#/members', t('Members')),
             link('#/groups', t('Groups')), link('#/activity', t('Activity'))));
@@ -297,7 +337,7 @@ async function show() {
     const [match, page, current] = pages.map(([pattern, ...rest]) => [location.hash.match(pattern), ...rest])
         .find(([found]) => found);
     showHeader(current);
-    const content = await page(...match.slice(1));
+    const content = await whileBusy(document.getElementById('main'), page(...match.slice(1)));
     if (location.hash !== asked) {
         return;
     }
@@ -330,6 +370,7 @@ guarded(async () => {
     await chooseLanguage();
     settings = await api('settings');
     await chooseLanguage(settings.administrator.language);
+    document.addEventListener('stale', go);
     window.addEventListener('hashchange', async () => { await go(); document.querySelector('h1').focus(); });
     await go();
 });

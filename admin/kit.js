@@ -73,8 +73,37 @@ function h(tag, { on = {}, ...attributes } = {}, ...children) {
     return element;
 }
 
+// While the listener is at work, the button does nothing.  It is not disabled, since
+// it would lose the focus.
 function button(text, listener, kind) {
-    return h('button', { type: 'button', class: kind, on: { click: listener } }, text);
+    const element = h('button', { type: 'button', class: kind, on: { click: async () => {
+        if (element.getAttribute('aria-disabled')) {
+            return;
+        }
+        element.setAttribute('aria-disabled', 'true');
+        try {
+            await listener();
+        } finally {
+            element.removeAttribute('aria-disabled');
+        }
+    } } }, text);
+    return element;
+}
+
+// Say that the element is busy as long as the work, a promise, takes.  If that is
+// long, the style sheet shows it.
+const works = new WeakMap();
+async function whileBusy(element, work) {
+    works.set(element, (works.get(element) ?? 0) + 1);
+    element.setAttribute('aria-busy', 'true');
+    try {
+        return await work;
+    } finally {
+        works.set(element, works.get(element) - 1);
+        if (!works.get(element)) {
+            element.removeAttribute('aria-busy');
+        }
+    }
 }
 
 function badge(text, kind = '') {
@@ -102,12 +131,28 @@ function say(text, place = document) {
     say.timer = setTimeout(() => { status.textContent = ''; }, 6000);
 }
 
+// A text with a button that copies it.
 function copyField(label, value) {
-    const input = h('input', { readonly: true, value, 'aria-label': label, on: { focus: () => input.select() } });
+    const input = h('input', { readonly: true, value, 'aria-label': label });
+    return h('div', { class: 'copy' }, input, h('span', { class: 'printed' }, value), copyButton(label, value, input));
+}
+
+// A text that is shown only once: whole, and until it was copied, its dialog asks
+// before it closes.
+function secretField(label, value) {
+    const input = h('textarea', { readonly: true, rows: 2, spellcheck: 'false', 'aria-label': label }, value);
+    return h('div', { class: 'copy secret' }, input, copyButton(label, value, input));
+}
+
+function copyButton(label, value, input) {
+    const done = () => input.parentElement.classList.remove('secret');
+    input.addEventListener('focus', () => input.select());
+    input.addEventListener('copy', done);
     const copy = button(t('Copy'), async () => {
         let copied = true;
         try {
             await navigator.clipboard.writeText(value);
+            done();
         } catch {
             // Without TLS there is no clipboard API, but the selection can be copied.
             input.focus();
@@ -117,7 +162,7 @@ function copyField(label, value) {
         say(copied ? t('Copied.') : t('Copying failed. Select the text and copy it yourself.'), copy.closest('dialog') ?? document);
     });
     copy.setAttribute('aria-label', `${t('Copy')}: ${label}`);
-    return h('div', { class: 'copy' }, input, copy);
+    return copy;
 }
 
 // The API
@@ -141,7 +186,7 @@ async function api(path, method = 'GET', body = undefined) {
         throw new Refused(t('The server cannot be reached. Please try again.'));
     }
     if (response.type === 'opaqueredirect' || response.status === 401) {
-        throw new Refused(t('Your sign-in has ended. Reload the page to sign in again.'));
+        throw new Refused(t('Your sign-in has ended. Reload the page to sign in again.'), undefined, 401);
     }
     if (response.status === 204) {
         return null;
@@ -162,31 +207,62 @@ function query(parameters) {
 
 // Ask in a dialog.  content: elements, some of which have a name; submit(elements)
 // does the work.  Its refusal is shown at the field or at the end; an element that it
-// returns is shown instead of the form.
+// returns is shown instead of the form.  Whatever was entered is kept: who has to sign
+// in again does so in another tab.
 function ask({ title, content = [], action, kind = 'main', submit }) {
-    const problem = h('p', { class: 'error', role: 'alert' });
+    const problem = h('div', { class: 'error', role: 'alert' });
     const send = h('button', { class: kind }, action);
-    const buttons = h('div', { class: 'buttons' }, button(t('Cancel'), () => dialog.close()), send);
+    const cancel = button(t('Cancel'), () => dialog.close());
+    const buttons = h('div', { class: 'buttons' }, cancel, send);
     const form = h('form', { novalidate: true, on: { submit: sent } },
         h('h2', { id: 'dialog-title' }, title), content, problem, buttons);
-    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', on: { close: closed } }, form, h('p', { role: 'status' }));
+    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', on: { close: closed, cancel: event => mayClose() || event.preventDefault() } },
+        form, h('p', { role: 'status' }));
     const opener = document.activeElement;
+    let isStale = false;
+    let wasWarned = false;
 
     // The button that opened the dialog may have been removed with its row.
     function closed() {
         dialog.remove();
         (opener.isConnected ? opener : document.querySelector('h1')).focus();
+        if (isStale) {
+            document.dispatchEvent(new Event('stale'));
+        }
+    }
+
+    // What is shown only once does not go without a question.
+    function mayClose() {
+        const secret = dialog.querySelector('.secret');
+        if (!secret || wasWarned) {
+            return true;
+        }
+        wasWarned = true;
+        secret.after(problem);
+        problem.replaceChildren(t('The token cannot be shown again. Copy it, or close the dialog once more if you do not need it.'));
+        secret.querySelector('button').focus();
+        return false;
     }
 
     function showProblem(refusal) {
         const field = refusal.field && form.elements[refusal.field];
-        problem.textContent = refusal.message;
+        problem.replaceChildren(refusal.message);
         problem.id = 'dialog-problem';
         if (field) {
             field.setAttribute('aria-invalid', 'true');
             field.setAttribute('aria-describedby', 'dialog-problem');
             field.closest('label').after(problem);
             field.focus();
+        }
+        if (refusal.status === 401) {
+            problem.append(' ', h('a', { href: location.pathname, target: '_blank' }, t('Or sign in again in a new tab, then repeat this here.')));
+        }
+        // What is gone cannot be changed, however often one tries.
+        if (refusal.status === 404) {
+            isStale = true;
+            send.remove();
+            cancel.textContent = t('Close');
+            cancel.focus();
         }
     }
 
@@ -199,11 +275,11 @@ function ask({ title, content = [], action, kind = 'main', submit }) {
         problem.textContent = '';
         send.disabled = true;
         try {
-            const result = await submit(form.elements);
+            const result = await whileBusy(dialog, submit(form.elements));
             if (result) {
-                form.replaceChildren(h('h2', { id: 'dialog-title' }, title), result,
-                    h('div', { class: 'buttons' }, button(t('Done'), () => dialog.close(), 'main')));
-                form.querySelector('button').focus();
+                const close = button(t('Done'), () => mayClose() && dialog.close(), 'main');
+                form.replaceChildren(h('h2', { id: 'dialog-title' }, title), result, h('div', { class: 'buttons' }, close));
+                (result.querySelector('button') ?? close).focus();
             } else {
                 dialog.close();
             }
@@ -263,7 +339,7 @@ async function paged(load, draw, heading, place = {}) {
     // Show the page at the last of the cursors.
     async function list(cursors) {
         const mine = ++asked;
-        const page = await load(cursors.at(-1));
+        const page = await whileBusy(result, load(cursors.at(-1)));
         if (mine !== asked) {
             return;
         }
@@ -316,6 +392,6 @@ async function guarded(work) {
 
 export {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
-    listHeading, numberText, paged, problemBox, query, remembered, say, select, stateBadge, t, table, time,
-    translated,
+    listHeading, numberText, paged, problemBox, query, remembered, say, secretField, select, stateBadge, t, table,
+    time, translated, whileBusy,
 };

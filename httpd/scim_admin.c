@@ -5,7 +5,8 @@
  * find_person asks httpd who has signed in and the database for the account,
  * check_origin refuses writes that another site's page sends, and serve_api
  * calls the function of the route (scim_admin_api), which fills in the answer.
- * Everything else is a file (scim_admin_page).
+ * Everything else is a file (scim_admin_page), or a page for those who are not
+ * let in (scim_admin_closed).
  */
 #include "httpd/scim_admin.h"
 
@@ -14,16 +15,21 @@
 #include <apr_strings.h>
 
 #include <ap_expr.h>
+#include <http_log.h>
 
 #include "httpd/scim_admin_api.h"
+#include "httpd/scim_admin_closed.h"
 #include "httpd/scim_admin_page.h"
 #include "httpd/scim_config.h"
 #include "httpd/scim_door.h"
 #include "httpd/scim_http.h"
+#include "httpd/scim_log.h"
 #include "httpd/scim_notes.h"
 #include "resources/scim_people.h"
 #include "values/scim_json.h"
 #include "values/scim_role.h"
+
+APLOG_USE_MODULE(scim);
 
 #define MAX_BODY 65536
 #define SCIM_LOCATION "/scim"    /* where SCIMBaseURL does not say it */
@@ -47,6 +53,18 @@ static int is_api(const scim_visit_t *v)
                        || strncmp(v->path, "api/", 4) == 0);
 }
 
+/* Answer with a page for a person who is not let in. */
+static int closed(const scim_visit_t *v, scim_error_kind_e kind)
+{
+    const char *path = scim_door_below(v->r);
+
+    if (path && !scim_door_segment(&path, v->r->pool)) {
+        path = NULL;
+    }
+    return scim_admin_closed_answer(v->r, kind, v->organization, path,
+                                    v->config->sign_out_url);
+}
+
 static int refuse_visit(scim_visit_t *v, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
@@ -57,7 +75,7 @@ static int refuse_visit(scim_visit_t *v, const scim_error_t *error)
                        APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }
     if (!is_api(v)) {
-        return scim_admin_page_refuse(v->r, error->kind);
+        return closed(v, error->kind);
     }
     v->status = status;
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
@@ -178,6 +196,13 @@ static scim_error_t *find_person(scim_visit_t *v)
     if (value && v->config->account_value) {
         value = ap_expr_str_exec(v->r, v->config->account_value, &problem);
     }
+    if (!v->r->user) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, v->r, SCIM_LOGNO(0160)
+                      "%s: the settings page is asked for, and nobody was"
+                      " asked to sign in: SetHandler " SCIM_ADMIN_HANDLER
+                      " needs an AuthType with its provider, and Require"
+                      " valid-user", v->r->uri);
+    }
     if (!value || problem) {
         return scim_error_caused(v->r->pool, SCIM_E_FORBIDDEN,
                                  "You are not signed in.",
@@ -232,7 +257,7 @@ int scim_admin_handle(request_rec *r)
     apr_size_t file = 0;
 
     if (!read_page_path(&visit)) {
-        return scim_admin_page_refuse(r, SCIM_E_NOT_FOUND);
+        return closed(&visit, SCIM_E_NOT_FOUND);
     }
     error = find_person(&visit);
     if (!error && !is_api(&visit) && r->uri[strlen(r->uri) - 1] != '/'

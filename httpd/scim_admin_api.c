@@ -74,7 +74,7 @@ static cJSON *administrator_of(const scim_visit_t *v)
     return administrator;
 }
 
-static scim_error_t *is_read_only(int *read_only, scim_visit_t *v)
+static scim_error_t *find_read_only(int *read_only, scim_visit_t *v)
 {
     const char *values[] = { v->call.principal->organization_id };
     scim_rows_t *rows;
@@ -91,7 +91,7 @@ static scim_error_t *get_settings(scim_visit_t *v)
     const char *sso = single_sign_on(v->r);
     int read_only;
 
-    SCIM_ERR(is_read_only(&read_only, v));
+    SCIM_ERR(find_read_only(&read_only, v));
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
     scim_json_put_text(v->answer, "organization",
                        v->person->organization_name);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of the settings page, see scim_admin_page.h.
  *
- * They are read once, at start, and answered from memory.  Pages for people
- * who do not get in have no file: they say one sentence, in both languages.
+ * They are read once, at start, and answered from memory.
  */
 #include "httpd/scim_admin_page.h"
 
@@ -16,7 +15,7 @@
 
 #include "httpd/scim_http.h"
 
-#define MAX_FILE 65536
+#define MAX_FILE 262144          /* bytes; no file of the page has more */
 
 static struct {
     const char *name;
@@ -30,6 +29,7 @@ static struct {
     { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "activity.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "groups.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "setup.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "kit.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "icon.svg", "image/svg+xml", NULL, 0, NULL }
@@ -40,16 +40,25 @@ static struct {
 static apr_status_t read_file(char **text, apr_size_t *length,
                               const char *path, apr_pool_t *pool)
 {
+    apr_finfo_t info;
     apr_file_t *file;
     apr_status_t rv = apr_file_open(&file, path, APR_FOPEN_READ,
                                     APR_FPROT_OS_DEFAULT, pool);
 
-    if (rv == APR_SUCCESS) {
-        *text = apr_palloc(pool, MAX_FILE);
-        rv = apr_file_read_full(file, *text, MAX_FILE, length);
-        apr_file_close(file);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    return APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv;
+    rv = apr_file_info_get(&info, APR_FINFO_SIZE, file);
+    if (rv == APR_SUCCESS) {
+        rv = info.size <= MAX_FILE ? APR_SUCCESS : APR_ENOSPC;
+    }
+    if (rv == APR_SUCCESS) {
+        *length = (apr_size_t) info.size;
+        *text = apr_palloc(pool, *length + 1);
+        rv = apr_file_read_full(file, *text, *length, NULL);
+    }
+    apr_file_close(file);
+    return rv;
 }
 
 static const char *etag_of_file(const char *text, apr_size_t length,
@@ -132,65 +141,4 @@ int scim_admin_page_answer(request_rec *r, apr_size_t i)
            ? scim_admin_page_write(r, files[i].type, files[i].text,
                                    files[i].length)
            : condition;
-}
-
-/* What a person sees who does not get in. */
-static int write_page(request_rec *r, int status, const char *title,
-                      const char *text, const char *japanese)
-{
-    const char *page = apr_pstrcat(r->pool, "<!DOCTYPE html>\n"
-        "<html lang=\"en\"><head><meta charset=\"utf-8\">"
-        "<meta name=\"viewport\" content=\"width=device-width\">"
-        "<title>", title, "</title></head>\n<body><main><h1>", title,
-        "</h1>\n<p>", text, "</p>\n<p lang=\"ja\">", japanese,
-        "</p></main></body></html>\n", NULL);
-
-    r->status = status;
-    scim_admin_page_headers(r, "no-store");
-    return scim_admin_page_write(r, "text/html; charset=utf-8", page,
-                                 strlen(page));
-}
-
-static int refuse_signed_in(request_rec *r)
-{
-    const char *name = r->user ? ap_escape_html(r->pool,
-                                     apr_pstrndup(r->pool, r->user, 120))
-                               : "?";
-
-    return write_page(r, HTTP_FORBIDDEN, "No access",
-        apr_pstrcat(r->pool, "You are signed in as <strong>", name,
-            "</strong>. These settings are for active administrators"
-            " (role ADMIN) of this organization. Ask one of them for the"
-            " role, or sign in with another account.", NULL),
-        "この設定を利用できるのは、"
-        "この組織の有効な管理者（ADMIN）だけです。");
-}
-
-int scim_admin_page_refuse(request_rec *r, scim_error_kind_e kind)
-{
-    int status = scim_error_status(kind);
-
-    if (kind == SCIM_E_NOT_SECURE) {
-        return write_page(r, status, "TLS is required",
-                          "These settings are only served over TLS: open"
-                          " them with https://.",
-                          "この設定は https:// で"
-                          "開いてください。");
-    }
-    if (status == HTTP_NOT_FOUND) {
-        return write_page(r, status, "Not found", SCIM_ADMIN_NOTHING_HERE,
-                          "このアドレスには何もありません。");
-    }
-    if (status == HTTP_FORBIDDEN) {
-        return refuse_signed_in(r);
-    }
-    if (status == HTTP_METHOD_NOT_ALLOWED) {
-        return write_page(r, status, "Not allowed",
-                          "This page is read-only; changes go through its"
-                          " API.",
-                          "このページは表示専用です。");
-    }
-    return write_page(r, status, "Not available now",
-                      "Please try again in a moment.",
-                      "しばらくしてからお試しください。");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_admin_page: the files of the settings page, what its answers have in
- * their headers, and the pages that people see who do not get in. */
+/* scim_admin_page: the files of the settings page, and what its answers have in
+ * their headers. */
 #ifndef SCIM_ADMIN_PAGE_H
 #define SCIM_ADMIN_PAGE_H
 
@@ -22,9 +22,6 @@ scim_error_t *scim_admin_page_find(apr_size_t *file, request_rec *r,
 
 /* Answer with a file.  This and the following return what a handler does. */
 int scim_admin_page_answer(request_rec *r, apr_size_t file);
-
-/* Answer with a page that says why a person does not get in. */
-int scim_admin_page_refuse(request_rec *r, scim_error_kind_e kind);
 
 /* Answer with text.  Its headers, caching is Cache-Control, come before. */
 void scim_admin_page_headers(request_rec *r, const char *caching);

@@ -114,6 +114,10 @@ test('a second token lives beside the first', async () => {
     await dialog().getByLabel('Name').fill('Entra ID 2027');
     await dialog().getByLabel('Last day').fill('2999-12-31');
     await inDialog('Generate').click();
+    await inDialog('Copy: Token').waitFor();
+    assert.equal(await inDialog('Copy: Token').evaluate(copy => copy === document.activeElement), true, 'the focus is where the token is copied');
+    await inDialog('Done').click();
+    await dialog().getByText('The token cannot be shown again.').waitFor();
     await inDialog('Done').click();
     await page.getByRole('row', { name: /Entra ID 2027.*2999/ }).waitFor();
     assert.equal((await provision(token)).status, 200);
@@ -134,13 +138,12 @@ test('deleted, the next request is refused with 401', async () => {
     assert.equal((await provision(token)).status, 401);
 });
 
-test('a token that somebody else has deleted meanwhile is a message, in a dialog that stays', async () => {
+test('a token that somebody else has deleted meanwhile is deleted', async () => {
     await button('Delete token: Entra ID 2027').click();
     const { tokens } = await page.evaluate(() => fetch('api/tokens').then(answer => answer.json()));
     await page.evaluate(id => fetch(`api/tokens/${id}`, { method: 'DELETE' }), tokens[0].id);
     await inDialog('Delete token').click();
-    await dialog().getByText('There is no token with this id.').waitFor();
-    await inDialog('Cancel').click();
+    await page.getByText('The token is deleted.').waitFor();
     await page.getByText('There is no token yet.').waitFor();
     page.complaints = page.complaints.filter(text => !/404/.test(text));
 });
@@ -151,6 +154,7 @@ test('Disable: requests are refused with 403', async () => {
     await inDialog('Generate').click();
     await dialog().getByText('It will not be shown again').waitFor();
     const third = await dialog().getByLabel('Token', { exact: true }).inputValue();
+    await inDialog('Copy: Token').click();
     await inDialog('Done').click();
     await button('Manage').click();
     await dialog().getByRole('checkbox', { name: 'Enable' }).uncheck();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_admin_page: the files of the settings page, and what its answers have in
- * their headers. */
+/* scim_admin_page: the files of the settings page, and what its answers have
+ * in their headers. */
 #ifndef SCIM_ADMIN_PAGE_H
 #define SCIM_ADMIN_PAGE_H
 

@@ -34,10 +34,11 @@ function sticksOut(page) {
     });
 }
 
-// The columns of each table, in px, narrowest first, with their heads.
-function columns(page) {
-    return page.evaluate(() => [...document.querySelectorAll('thead th')].map(head => [Math.round(head.getBoundingClientRect().width), head.textContent])
-        .sort(([a], [b]) => a - b));
+// The columns of each table by their heads, or in a list its cells: their widths in
+// px, narrowest first, with their texts.
+function columns(page, cells) {
+    return page.evaluate(found => [...document.querySelectorAll(found)].map(cell => [Math.round(cell.getBoundingClientRect().width), cell.textContent])
+        .sort(([a], [b]) => a - b), cells);
 }
 
 // Words of heads, labels, buttons and times that are broken into two lines.  In a list,
@@ -63,33 +64,42 @@ function brokenWords(page) {
     }));
 }
 
+// The buttons of the first page that open a dialog: all but those that copy.
+async function openers(page, organization) {
+    await visit(page, organization, '#/');
+    const count = await page.locator('main button').count();
+    const copies = await page.locator('main button').evaluateAll(buttons => buttons.map(button => Boolean(button.closest('.copy'))));
+    return [...Array(count).keys()].filter(i => !copies[i]).map(i => ['#/', i]);
+}
+
 for (const language of ['english', 'japanese']) {
-    for (const kind of ['ordinary', 'guest', 'longest']) {
+    for (const kind of ['ordinary', 'guest', 'scripts', 'longest']) {
         test(`no page is wider than its window: ${kind} names, ${language}`, async () => {
             const organization = given[kind];
             const page = await open(browser, { user: organization[language] });
             const faults = [];
             for (const [name, hash] of Object.entries(PAGES)) {
                 await visit(page, organization, hash(organization));
-                for (const width of [1920, 1280, 1024, 834, 833, 832, 768, 641, 390, 320]) {
+                for (const width of [1920, 1280, 1024, 834, 833, 832, 800, 768, 700, 640, 390, 320]) {
                     await page.setViewportSize({ width, height: 800 });
                     const found = [...await sticksOut(page), ...await brokenWords(page)];
-                    const [narrowest] = await columns(page);
-                    if (width >= TABLE_FROM && narrowest[0] < NARROWEST) {
+                    const [narrowest] = await columns(page, width >= TABLE_FROM ? 'thead th' : 'td, tbody th');
+                    if (narrowest[0] < NARROWEST) {
                         found.push(`the column ${narrowest}`);
                     }
                     faults.push(...found.map(fault => `${name} at ${width}: ${fault}`));
                     await picture(page, `layout-${kind}-${language}-${name}-${width}`);
                 }
             }
-            for (const [dialog, hash, index] of [['delete', '#/', -1], ['edit', PAGES.member(organization), 0]]) {
+            for (const [hash, index] of [...await openers(page, organization), [PAGES.member(organization), 0]]) {
                 await visit(page, organization, hash);
+                const dialog = await page.locator('main button').nth(index).innerText();
                 for (const width of [1280, 390, 320]) {
                     await page.setViewportSize({ width, height: 800 });
                     await page.locator('main button').nth(index).click();
                     await page.getByRole('dialog').waitFor();
                     faults.push(...(await sticksOut(page)).map(fault => `the dialog ${dialog} at ${width}: ${fault}`));
-                    await picture(page, `layout-${kind}-${language}-${dialog}-${width}`);
+                    await picture(page, `layout-${kind}-${language}-${hash.slice(2, 8)}${index}-${width}`);
                     await page.keyboard.press('Escape');
                     await page.getByRole('dialog').waitFor({ state: 'detached' });
                 }

@@ -166,7 +166,7 @@ async function provisioningPage() {
             h('h2', {}, t('SCIM URL for Microsoft Entra ID')),
             copyField(t('SCIM URL for Microsoft Entra ID'), `${settings.scimUrl}?aadOptscim062020`),
             h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.')),
-            setupSteps()),
+            setupSteps(Boolean(next))),
         readOnlySection(),
         h('section', {},
             h('div', { class: 'row spread' }, h('h2', {}, t('Tokens')), button(t('Generate token'), generate)),

@@ -37,18 +37,18 @@ const providers = () => [
     ]],
 ];
 
-// A choice of the provider, with its steps.
-function setupSteps() {
+// A choice of the provider, with its steps; open: for those who have yet to do them.
+function setupSteps(open) {
     const known = providers();
     const list = h('ol', { class: 'steps', 'aria-live': 'polite' });
     const show = chosen => {
         remembered.provider = chosen;
         list.replaceChildren(...known.find(([name]) => name === chosen)[2].map(step => h('li', {}, step)));
     };
-    const choice = select('provider', t('What to do in'), known, remembered.provider);
+    const choice = select('provider', t('Identity provider'), known, remembered.provider);
     choice.addEventListener('change', event => show(event.target.value));
     show(remembered.provider ?? known[0][0]);
-    return h('div', { class: 'setup' }, choice, list);
+    return h('details', { class: 'setup', open }, h('summary', {}, t('What to do in your identity provider')), choice, list);
 }
 
 export { setupSteps };

@@ -258,16 +258,21 @@ static scim_error_t *read_changes(cJSON *operations, const char **field,
     return NULL;
 }
 
-/* Where the organization wants it, only its identity provider changes the
- * accounts that it provisions. */
-static scim_error_t *check_read_only(scim_call_t *call, const char *id)
+/* Whether there is the account and, if attributes are edited, whether that is
+ * allowed: where the organization wants it, only its identity provider changes
+ * the accounts that it provisions. */
+static scim_error_t *check_member(scim_call_t *call, const char *id,
+                                  int edits)
 {
     const char *values[] = { call->principal->organization_id, id };
     scim_rows_t *rows;
 
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER_IS_READ_ONLY,
                          SCIM_VALUES(values)));
-    return scim_rows_count(rows) > 0 && scim_rows_true(rows, 0, 0)
+    if (scim_rows_count(rows) == 0) {
+        return scim_members_not_found(call);
+    }
+    return edits && scim_rows_true(rows, 0, 0)
            ? scim_error(call->pool, SCIM_E_FORBIDDEN,
                         "This account is provisioned, and this organization"
                         " has made such accounts read-only here. Change it in"
@@ -286,8 +291,8 @@ scim_error_t *scim_members_edit(const char **field, scim_call_t *call,
 
     SCIM_ERR(read_changes(operations, field, call, is_own, changes));
     /* First what can be refused, so that a refusal has changed nothing. */
+    SCIM_ERR(check_member(call, id, cJSON_GetArraySize(operations) > 0));
     if (cJSON_GetArraySize(operations) > 0) {
-        SCIM_ERR(check_read_only(call, id));
         SCIM_ERR(scim_accounts_patch(&user, call, id, message));
     }
     return cJSON_IsTrue(scim_json_member(changes, "eligible"))

@@ -91,6 +91,7 @@ sub locations {
 <Location /sso-organizations>
     SetHandler scim-admin
     SCIMRequireSSO On
+    SCIMSignOutURL /plain.txt?signed=out
     AuthType Basic
     AuthName settings
     AuthBasicProvider anon

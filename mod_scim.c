@@ -44,6 +44,7 @@
 #include "httpd/scim_probe.h"
 #include "httpd/scim_refusals.h"
 #include "resources/scim_resource.h"
+#include "resources/scim_state.h"
 #include "rules/scim_schema.h"
 #include "httpd/scim_tls.h"
 #include "httpd/scim_trace.h"
@@ -382,9 +383,8 @@ static int begin_request(request_rec *r)
 
 static scim_error_t *check_switch(const scim_exchange_t *x)
 {
-    return x->call.principal && !x->call.principal->enabled
-           ? scim_error(x->r->pool, SCIM_E_SWITCHED_OFF,
-                        SCIM_PROVISIONING_OFF) : NULL;
+    return x->call.principal ? scim_state_check(x->call.principal->state,
+                                                x->r->pool) : NULL;
 }
 
 static scim_error_t *check_request(scim_exchange_t *x)

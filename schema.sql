@@ -90,6 +90,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         -- Two random UUIDs have 244 random bits.
         ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
          ' CHECK (length(cursor_key) >= 32)'),
+        ('organization', 'provisioning_paused', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'provisioned_read_only', 'boolean NOT NULL DEFAULT false')) w(relation, name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
@@ -128,8 +129,9 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' EXECUTE FUNCTION scim.count_group_change()'),
             ('CREATE TRIGGER subgroup_nesting AFTER INSERT ON scim.subgroup REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.subgroup_nesting()'),
-            ('CREATE TRIGGER organization_revocation BEFORE UPDATE OF provisioning_enabled ON scim.organization FOR EACH ROW'
-             ' WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled) EXECUTE FUNCTION scim.revocation_waits()')
+            ('CREATE TRIGGER organization_revocation BEFORE UPDATE OF provisioning_enabled, provisioning_paused ON scim.organization FOR EACH ROW'
+             ' WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled OR NEW.provisioning_paused AND NOT OLD.provisioning_paused)'
+             ' EXECUTE FUNCTION scim.revocation_waits()')
         UNION ALL
         SELECT format(form, relation, column_name, rule, refused)
         FROM (VALUES
@@ -922,6 +924,7 @@ CREATE OR REPLACE FUNCTION scim.event_before_insert() RETURNS trigger
 DECLARE
     by_token boolean;
     enabled boolean;
+    paused boolean;
     expires timestamptz;
 BEGIN
     -- Usually there is nothing to do.  It is one expression, because each is
@@ -943,7 +946,7 @@ BEGIN
     by_token := NEW.actor_kind = 'token' AND NEW.transaction_id = pg_current_xact_id();
     IF by_token THEN
         PERFORM pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id));
-        SELECT o.provisioning_enabled, t.expires_at INTO enabled, expires
+        SELECT o.provisioning_enabled, o.provisioning_paused, t.expires_at INTO enabled, paused, expires
         FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
         WHERE t.organization_id = NEW.organization_id AND t.id = NEW.actor_id
           AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
@@ -952,6 +955,9 @@ BEGIN
         ELSIF NOT enabled THEN
             RAISE EXCEPTION 'provisioning is switched off for organization %', NEW.organization_id
                 USING ERRCODE = 'SC004';
+        ELSIF paused THEN
+            RAISE EXCEPTION 'provisioning is paused for organization %', NEW.organization_id
+                USING ERRCODE = 'SC008';
         END IF;
     END IF;
     IF (clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz) IS NOT TRUE THEN
@@ -966,7 +972,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004)';
+COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC008)';
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -980,7 +986,7 @@ BEGIN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
-COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off';
+COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off or paused';
 
 -- Erasure of personal data.  A name is in events for as long as they are kept,
 -- and in refusals, whose detail may quote it.
@@ -1478,6 +1484,7 @@ END
 $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
 CALL pg_temp.comment('COLUMN scim.schema_version.applied_by', 'The role that applied it; NULL: not known');
+CALL pg_temp.comment('COLUMN scim.organization.provisioning_paused', 'Whether SCIM requests that would be served are answered with 503, so that clients try again');
 CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has been a group: others are not asked for the groups of each account');
 CALL pg_temp.comment('COLUMN scim.organization.provisioned_read_only', 'Whether administrators cannot edit provisioned accounts on the settings page');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
@@ -1822,7 +1829,7 @@ DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
         'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.schema_version, scim.member, scim.group_member',
-        'SELECT (id, key, name, provisioning_enabled, domains, created_at) ON scim.organization',
+        'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at) ON scim.organization',
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
     role record;
     privilege text;
@@ -1833,7 +1840,7 @@ BEGIN
         SELECT v.column1 AS name, ARRAY['USAGE ON SCHEMA scim'] || v.column2 AS privileges
         FROM (VALUES
             ('scim', ARRAY[
-                'SELECT, UPDATE (provisioning_enabled, provisioned_read_only) ON scim.organization',
+                'SELECT, UPDATE (provisioning_enabled, provisioning_paused, provisioned_read_only) ON scim.organization',
                 'SELECT, INSERT, UPDATE, DELETE ON scim.account, scim.user_group',
                 'SELECT, INSERT, DELETE ON scim.membership, scim.subgroup',
                 'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',

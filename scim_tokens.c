@@ -14,6 +14,7 @@
 #include <openssl/rand.h>
 
 #include "resources/scim_events.h"
+#include "resources/scim_state.h"
 #include "storage/scim_digest.h"
 #include "values/scim_bounds.h"
 #include "values/scim_text.h"
@@ -24,7 +25,7 @@
 #define VISIBLE_LENGTH (sizeof(SECRET_PREFIX) - 1 + 6)
 
 enum {
-    COLUMN_ORGANIZATION_ID, COLUMN_ENABLED, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
+    COLUMN_ORGANIZATION_ID, COLUMN_STATE, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
     COLUMN_TOKEN_NAME, COLUMN_STALE, COLUMN_CURSOR_KEY, COLUMN_HAS_GROUPS,
     COLUMN_LANGUAGE, COLUMN_TIMEZONE
 };
@@ -71,7 +72,7 @@ static scim_principal_t *principal_of(const scim_rows_t *rows,
     principal->organization_id = scim_rows_value(rows, 0,
                                                  COLUMN_ORGANIZATION_ID);
     principal->organization_key = key;
-    principal->enabled = scim_rows_true(rows, 0, COLUMN_ENABLED);
+    principal->state = scim_state_of(scim_rows_value(rows, 0, COLUMN_STATE));
     principal->domains = scim_rows_value(rows, 0, COLUMN_DOMAINS);
     principal->actor_kind = "token";
     principal->actor_id = scim_rows_value(rows, 0, COLUMN_TOKEN_ID);

@@ -8,12 +8,18 @@
 #include "storage/scim_db.h"
 #include "values/scim_error.h"
 
+/* What becomes of SCIM requests with a valid token: they are refused, put off,
+ * or served. */
+typedef enum {
+    SCIM_STATE_DISABLED, SCIM_STATE_PAUSED, SCIM_STATE_ENABLED
+} scim_state_e;
+
 /* The principal of a request; strings live in the pool of the connection that
  * read them. */
 typedef struct {
     const char *organization_id;
     const char *organization_key;
-    int enabled;                 /* provisioning is switched on */
+    scim_state_e state;          /* of provisioning */
     const char *domains;         /* verified domains, blank-separated, lower
                                   * case; "" for any */
     const char *actor_kind;      /* 'token', 'account' or 'operator' */

@@ -23,7 +23,8 @@ function whatHappened(entry) {
         'role:admin': t('Made ADMIN'), 'role:user': t('Made USER'), 'role:guest': t('Downgraded to GUEST'),
         'account:eligible': t('Made eligible'), 'account:forget': t('Personal data erased'),
         'provisioning:enable': t('Provisioning switched on'),
-        'provisioning:disable': t('Provisioning switched off'), 'token:generate': t('Token generated'),
+        'provisioning:disable': t('Provisioning switched off'),
+        'provisioning:pause': t('Provisioning paused'), 'provisioning:resume': t('Provisioning resumed'), 'token:generate': t('Token generated'),
         'token:delete': t('Token deleted'), 'organization:change': t('Organization changed'),
         'organization:import': t('Organization imported'), 'organization:delete': t('Organization deleted'),
     };

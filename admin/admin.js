@@ -14,20 +14,59 @@ let settings;
 // User provisioning
 
 function manage() {
-    ask({
+    let isLeaving = false;
+    const dialog = ask({
         title: t('Manage user provisioning'),
         content: [
             h('p', {}, t('While it is on, your identity provider creates, updates, deactivates and deletes the Managed Accounts of this organization.')),
-            checkbox('enabled', t('Enable'), settings.enabled),
+            checkbox('enabled', t('Enable'), settings.state !== 'disabled'),
+            h('p', {}, t('While it is paused, nothing is changed: requests are put off, and your identity provider tries again by itself. Pause for some hours, for example to correct its settings; after that it may stop trying.')),
+            checkbox('paused', t('Pause'), settings.state === 'paused'),
+            h('p', {}, t('While it is off, requests are refused.')),
         ],
         action: t('Save'),
-        submit: async ({ enabled }) => {
-            settings = await api('settings', 'PUT', { enabled: enabled.checked });
-            await show();
-            say(settings.enabled ? t('User provisioning is on.') : t('User provisioning is off.'));
+        submit: async ({ enabled, paused }) => {
+            const state = !enabled.checked ? 'disabled' : paused.checked ? 'paused' : 'enabled';
+            isLeaving = state === 'disabled' && settings.state !== 'disabled';
+            if (!isLeaving) {
+                await switchTo(state);
+            }
         },
     });
+    const { enabled, paused } = dialog.querySelector('form').elements;
+    const follow = () => {
+        paused.disabled = !enabled.checked;
+        paused.checked &&= enabled.checked;
+    };
+    enabled.addEventListener('change', follow);
+    follow();
+    dialog.addEventListener('close', () => isLeaving && switchOff());
 }
+
+async function switchTo(state) {
+    settings = await api('settings', 'PUT', { state });
+    await show();
+    say(stateTexts()[settings.state].said);
+}
+
+// What it means is said before it is done.
+function switchOff() {
+    ask({
+        title: t('Switch user provisioning off?'),
+        content: [
+            h('p', {}, t('Accounts, groups and tokens stay as they are, and nobody loses access. Who leaves from now on keeps access until you deactivate the account on the page Members.')),
+            h('p', {}, t('Changes by your identity provider are refused, and it may put the job into quarantine; Entra ID stops it for good after four weeks. For a short interruption, pause instead.')),
+        ],
+        action: t('Switch off'), kind: 'danger',
+        submit: () => switchTo('disabled'),
+    });
+}
+
+const stateTexts = () => ({
+    enabled: { badge: badge(t('on'), 'good'), said: t('User provisioning is on.'), text: t('Your identity provider manages the accounts of this organization.') },
+    paused: { badge: badge(t('paused'), 'warn'), said: t('User provisioning is paused.'), text: t('Requests of your identity provider are put off: nothing is changed until you select Manage and end the pause.') },
+    disabled: { badge: badge(t('off'), 'warn'), said: t('User provisioning is off.'), text: t('Requests of your identity provider are refused.') },
+});
 
 // The end of the day in a date field, null for none.
 function lastMoment(day) {
@@ -86,7 +125,7 @@ function nextStep(tokens) {
     if (!live.length) {
         return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
-    if (!settings.enabled) {
+    if (settings.state === 'disabled') {
         return [t('Select Manage to switch user provisioning on.'), button(t('Switch it on'), manage, 'main')];
     }
     if (!live.some(token => token.lastUsed)) {
@@ -149,16 +188,15 @@ async function provisioningPage() {
     const [fresh, { tokens }] = await Promise.all([api('settings'), api('tokens')]);
     settings = fresh;
     const next = nextStep(tokens);
+    const state = stateTexts()[settings.state];
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         h('section', {},
             h('div', { class: 'row spread' },
-                h('h2', {}, t('State'), ' ', settings.enabled ? badge(t('on'), 'good') : badge(t('off'), 'warn')),
+                h('h2', {}, t('State'), ' ', state.badge),
                 button(t('Manage'), manage)),
-            h('p', {}, settings.enabled
-                ? t('Your identity provider manages the accounts of this organization.')
-                : t('Requests of your identity provider are refused.')),
+            h('p', {}, state.text),
             h('p', { class: settings.singleSignOn ? 'good' : 'warn' }, signInText())),
         h('section', {},
             h('h2', {}, t('SCIM URL')),

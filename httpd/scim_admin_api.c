@@ -18,6 +18,7 @@
 #include "resources/scim_events.h"
 #include "resources/scim_group_view.h"
 #include "resources/scim_members.h"
+#include "resources/scim_state.h"
 #include "rules/scim_shape.h"
 #include "scim_tokens.h"
 #include "values/scim_json.h"
@@ -96,8 +97,11 @@ static scim_error_t *get_settings(scim_visit_t *v)
     scim_json_put_text(v->answer, "organization",
                        v->person->organization_name);
     scim_json_put_text(v->answer, "key", v->organization);
+    scim_json_put_text(v->answer, "state",
+                       scim_state_name(v->person->principal.state));
     scim_json_put(v->answer, "enabled",
-                  cJSON_CreateBool(v->person->principal.enabled));
+                  cJSON_CreateBool(v->person->principal.state
+                                   != SCIM_STATE_DISABLED));
     scim_json_put_text(v->answer, "scimUrl", v->call.base);
     scim_json_put_text(v->answer, "singleSignOn", sso);
     scim_json_put(v->answer, "singleSignOnRequired",
@@ -133,42 +137,50 @@ static scim_error_t *put_read_only(scim_visit_t *v, const cJSON *read_only)
     return get_settings(v);
 }
 
+/* The state in the body: "state", or "enabled" of whoever knows only two. */
+static scim_error_t *wanted_state(scim_state_e *state, scim_visit_t *v)
+{
+    const cJSON *enabled = scim_json_member(v->body, "enabled");
+    const char *name;
+
+    SCIM_ERR(text_field(&name, v, "state"));
+    if (name && !scim_state_is_name(name)) {
+        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                          "'state' must be enabled, paused or disabled.");
+    }
+    if (!name) {
+        v->field = "enabled";
+        if (!cJSON_IsBool(enabled)) {
+            return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                              "'enabled' must be true or false.");
+        }
+    }
+    *state = name ? scim_state_of(name)
+             : cJSON_IsTrue(enabled) ? SCIM_STATE_ENABLED
+                                     : SCIM_STATE_DISABLED;
+    return NULL;
+}
+
 static scim_error_t *put_settings(scim_visit_t *v)
 {
     const cJSON *read_only = scim_json_member(v->body, "provisionedReadOnly");
-    const cJSON *enabled = scim_json_member(v->body, "enabled");
-    const scim_principal_t *actor = v->call.principal;
-    const char *values[] = { actor->organization_id,
-                             cJSON_IsTrue(enabled) ? "true" : "false",
-                             actor->actor_kind, actor->actor_id,
-                             actor->actor_name };
     scim_person_t *person = apr_pmemdup(v->r->pool, v->person,
                                         sizeof(*person));
-    scim_rows_t *rows;
+    scim_state_e state = SCIM_STATE_DISABLED;
 
     if (read_only) {
         return put_read_only(v, read_only);
     }
-    v->field = "enabled";
-    if (!cJSON_IsBool(enabled)) {
-        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
-                          "'enabled' must be true or false.");
-    }
-    if (cJSON_IsTrue(enabled) && v->config->require_sso == 1
+    SCIM_ERR(wanted_state(&state, v));
+    if (state == SCIM_STATE_ENABLED && v->config->require_sso == 1
         && !single_sign_on(v->r)) {
         return scim_error(v->r->pool, SCIM_E_FORBIDDEN,
                           "Provisioning can be switched on only by an"
                           " administrator who signed in by single sign-on"
                           " (SAML or OpenID Connect).");
     }
-    SCIM_ERR(scim_db_run(&rows, v->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
-                         SCIM_VALUES(values)));
-    if (scim_rows_count(rows) > 0) {
-        scim_events_tell(v->call.db, cJSON_IsTrue(enabled)
-                                     ? SCIM_EVENT_ENABLE
-                                     : SCIM_EVENT_DISABLE);
-    }
-    person->principal.enabled = cJSON_IsTrue(enabled);
+    SCIM_ERR(scim_state_switch(v->call.db, v->call.principal, state));
+    person->principal.state = state;
     v->person = person;
     return get_settings(v);
 }

@@ -651,12 +651,21 @@ static int log_tables(request_rec *r, const scim_error_t *error)
     }
 }
 
+/* Whether something is wrong with this server, rather than with the request or
+ * put off on purpose. */
+static int is_failure(const scim_error_t *error)
+{
+    return scim_error_status(error->kind) >= 500
+           && error->kind != SCIM_E_PAUSED;
+}
+
 void scim_http_log(request_rec *r, const scim_error_t *error)
 {
     int status = scim_error_status(error->kind);
 
     ap_log_rerror(APLOG_MARK, log_tables(r, error) ? APLOG_DEBUG
-                              : status >= 500 ? APLOG_ERR : APLOG_INFO, 0, r,
+                              : is_failure(error) ? APLOG_ERR : APLOG_INFO,
+                  0, r,
                   SCIM_LOGNO(0001) "%d for %s %s: %s%s%s (request %s)",
                   status, r->method, r->uri, error->detail,
                   error->cause ? " Cause: " : "",
@@ -715,14 +724,12 @@ void scim_http_start_refusal(request_rec *r, const scim_error_t *error)
 }
 
 /* A failure of the server, with what finds it in the log. */
-static const char *detail_with_id(request_rec *r, int status,
-                                  const char *detail)
+static const char *detail_with_id(request_rec *r, const scim_error_t *error)
 {
-    return status == HTTP_INTERNAL_SERVER_ERROR
-           || status == HTTP_SERVICE_UNAVAILABLE
-           ? apr_pstrcat(r->pool, detail, " Request id ",
+    return is_failure(error) && error->kind != SCIM_E_NOT_IMPLEMENTED
+           ? apr_pstrcat(r->pool, error->detail, " Request id ",
                          scim_notes_request_id(r), ".", NULL)
-           : detail;
+           : error->detail;
 }
 
 int scim_http_refuse(request_rec *r, const scim_error_t *error)
@@ -736,11 +743,12 @@ int scim_http_refuse(request_rec *r, const scim_error_t *error)
     }
     if (status == HTTP_SERVICE_UNAVAILABLE) {
         apr_table_setn(r->err_headers_out, "Retry-After",
-                       APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
+                       error->kind == SCIM_E_PAUSED
+                       ? APR_STRINGIFY(SCIM_RETRY_PAUSED_SECONDS)
+                       : APR_STRINGIFY(SCIM_RETRY_AFTER_SECONDS));
     }
     reply.body = scim_schema_error(status, scim_error_type(error->kind),
-                                   detail_with_id(r, status, error->detail),
-                                   r->pool);
+                                   detail_with_id(r, error), r->pool);
     return scim_http_answer(r, &reply);
 }
 

@@ -14,6 +14,7 @@
 #define SCIM_MEDIA_TYPE "application/scim+json"
 #define SCIM_SEARCH ".search"
 #define SCIM_RETRY_AFTER_SECONDS 5
+#define SCIM_RETRY_PAUSED_SECONDS 300
 
 /* The version of SCIM, in URLs. */
 #define SCIM_PROTOCOL_VERSION "v2"

@@ -377,7 +377,8 @@ static void keep_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
 static int is_revocation(const scim_error_t *error)
 {
     return error->kind == SCIM_E_UNAUTHORIZED
-           || error->kind == SCIM_E_SWITCHED_OFF;
+           || error->kind == SCIM_E_SWITCHED_OFF
+           || error->kind == SCIM_E_PAUSED;
 }
 
 /* The revocation of a token is stored once, for all remaining operations. */
@@ -412,7 +413,7 @@ static void put_failure(scim_bulk_t *bulk, scim_bulk_op_t *operation,
     result = begin_result(bulk, operation);
     scim_json_put_text(result, "status", apr_itoa(pool, status));
     scim_json_put(result, "response", cJSON_Duplicate(body, 1));
-    if (status >= 500) {
+    if (status >= 500 && !is_revocation(error)) {
         scim_error_t *kept = scim_error_caused(pool, error->kind,
                                                error->detail, error->cause);
 

@@ -21,13 +21,15 @@
 #define SCIM_EVENT_ELIGIBLE   "urn:mod_scim:event:account:eligible"
 #define SCIM_EVENT_ENABLE     "urn:mod_scim:event:provisioning:enable"
 #define SCIM_EVENT_DISABLE    "urn:mod_scim:event:provisioning:disable"
+#define SCIM_EVENT_PAUSE      "urn:mod_scim:event:provisioning:pause"
+#define SCIM_EVENT_RESUME     "urn:mod_scim:event:provisioning:resume"
 #define SCIM_EVENT_TOKEN      "urn:mod_scim:event:token:generate"
 #define SCIM_EVENT_NO_TOKEN   "urn:mod_scim:event:token:delete"
 #define SCIM_EVENT_ORGANIZATION "urn:mod_scim:event:organization:change"
 
 /* The kinds of events that httpd writes; none is part of another one. */
 extern const char *const scim_event_kinds[];
-#define SCIM_EVENT_KINDS 15
+#define SCIM_EVENT_KINDS 17
 
 /* Tell the counters that events of these kinds, in any form, were written. */
 void scim_events_tell(const scim_db_t *db, const char *kinds);

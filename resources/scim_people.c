@@ -13,11 +13,12 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include "resources/scim_state.h"
 #include "values/scim_bounds.h"
 #include "values/scim_text.h"
 
 enum {
-    COLUMN_ORGANIZATION_ID, COLUMN_ORGANIZATION_NAME, COLUMN_ENABLED,
+    COLUMN_ORGANIZATION_ID, COLUMN_ORGANIZATION_NAME, COLUMN_STATE,
     COLUMN_DOMAINS, COLUMN_ID, COLUMN_USER_NAME, COLUMN_DISPLAY_NAME,
     COLUMN_ROLE, COLUMN_ACTIVE, COLUMN_LANGUAGE, COLUMN_TIMEZONE,
     COLUMN_ROLES, COLUMN_MEANT_GROUPS, COLUMN_ALL_GROUPS
@@ -63,7 +64,7 @@ static scim_person_t *person_of(const scim_rows_t *rows, const char *key,
     principal->organization_id = scim_rows_value(rows, 0,
                                                  COLUMN_ORGANIZATION_ID);
     principal->organization_key = key;
-    principal->enabled = scim_rows_true(rows, 0, COLUMN_ENABLED);
+    principal->state = scim_state_of(scim_rows_value(rows, 0, COLUMN_STATE));
     principal->domains = scim_rows_value(rows, 0, COLUMN_DOMAINS);
     principal->actor_kind = "account";
     principal->actor_id = person->id;

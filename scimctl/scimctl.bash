@@ -34,7 +34,7 @@ _scimctl()
 
     case ${words[0]-} in
     db) names='create status upgrade' ;;
-    org) names='add list show enable disable url rename domains delete export import' ;;
+    org) names='add list show enable pause resume disable url rename domains delete export import' ;;
     token) names='generate list delete' ;;
     account) names='list show import eligible set activate deactivate delete export forget' ;;
     group) names='list show members delete' ;;
@@ -50,6 +50,8 @@ _scimctl()
     'org list') options='' ;;
     'org show') options='' ;;
     'org enable') options='' ;;
+    'org pause') options='' ;;
+    'org resume') options='' ;;
     'org disable') options='' ;;
     'org url') options='--base=' ;;
     'org rename') options='--key= --name=' ;;

@@ -211,6 +211,11 @@ static const check_t checks[] = {
       " provisioned: %s.",
       "scimctl token generate KEY --issuer USERNAME --name NAME, or scimctl"
       " org disable KEY", 0 },
+    { "paused", SCIM_SQL_CHECK_PAUSED, NULL, WARNING,
+      "No organization is paused.",
+      "Organizations are paused, and their identity providers try again in"
+      " vain: %s.",
+      "scimctl org resume KEY, before an identity provider gives up.", 0 },
     { "tokens-end", SCIM_SQL_CHECK_TOKENS_END, NULL, WARNING,
       "No token ends within 30 days.",
       "Tokens end within 30 days: %s.",

@@ -5,6 +5,7 @@
 
 #include <apr_strings.h>
 
+#include "resources/scim_state.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
 #include "values/scim_json.h"
@@ -13,6 +14,7 @@
 static const scimctl_column_t organization_columns[] = {
     { "KEY", "key", 1, SCIMCTL_TEXT }, { "NAME", "name", 2, SCIMCTL_TEXT },
     { "PROVISIONING", "provisioningEnabled", 3, SCIMCTL_BOOLEAN },
+    { "STATE", "state", 8, SCIMCTL_TEXT },
     { "ACCOUNTS", "accounts", 6, SCIMCTL_NUMBER },
     { "TOKENS", "tokens", 7, SCIMCTL_NUMBER },
     { "DOMAINS", "domains", 4, SCIMCTL_WORDS },
@@ -111,31 +113,28 @@ scim_error_t *scimctl_org_list(scimctl_run_t *run)
     return NULL;
 }
 
-static scim_error_t *set_enabled(scimctl_run_t *run, const char *enabled)
+static scim_error_t *set_state(scimctl_run_t *run, scim_state_e state)
 {
-    const char *values[5] = { NULL, enabled };
-    const scim_principal_t *actor;
     scim_rows_t *rows;
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    actor = run->call.principal;
-    values[0] = actor->organization_id;
-    values[2] = actor->actor_kind;
-    values[3] = actor->actor_id;
-    values[4] = actor->actor_name;
-    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
-                         SCIM_VALUES(values)));
+    SCIM_ERR(scim_state_switch(run->call.db, run->call.principal, state));
     return scimctl_org_show(run);
 }
 
 scim_error_t *scimctl_org_enable(scimctl_run_t *run)
 {
-    return set_enabled(run, "true");
+    return set_state(run, SCIM_STATE_ENABLED);
+}
+
+scim_error_t *scimctl_org_pause(scimctl_run_t *run)
+{
+    return set_state(run, SCIM_STATE_PAUSED);
 }
 
 scim_error_t *scimctl_org_disable(scimctl_run_t *run)
 {
-    return set_enabled(run, "false");
+    return set_state(run, SCIM_STATE_DISABLED);
 }
 
 /* The SCIM URL that an administrator enters in the identity provider. */

@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "resources/scim_state.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
 
@@ -141,7 +142,6 @@ static scim_error_t *delete_organization(scimctl_run_t *run)
 scim_error_t *scimctl_org_delete(scimctl_run_t *run)
 {
     const scim_principal_t *actor;
-    const char *values[5] = { NULL };
     scim_rows_t *rows;
     apr_size_t i;
 
@@ -150,13 +150,7 @@ scim_error_t *scimctl_org_delete(scimctl_run_t *run)
     actor = run->call.principal;
     SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_DELETE_BEGIN, 1,
                          &actor->organization_id));
-    values[0] = actor->organization_id;
-    values[1] = "false";
-    values[2] = actor->actor_kind;
-    values[3] = actor->actor_id;
-    values[4] = actor->actor_name;
-    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_ORGANIZATION_ENABLE,
-                         SCIM_VALUES(values)));
+    SCIM_ERR(scim_state_switch(run->call.db, actor, SCIM_STATE_DISABLED));
     for (i = 0; i < DELETIONS; i++) {
         SCIM_ERR(delete_all(run, deletions[i]));
     }

@@ -32,7 +32,7 @@ scim_principal_t *scimctl_operator(apr_pool_t *pool)
     const struct passwd *user = getpwuid(getuid());
     scim_principal_t *principal = apr_pcalloc(pool, sizeof(*principal));
 
-    principal->enabled = 1;
+    principal->state = SCIM_STATE_ENABLED;
     principal->actor_kind = "operator";
     principal->actor_name = apr_psprintf(pool, "scimctl (%s)",
                                          user ? user->pw_name : "?");

@@ -134,6 +134,7 @@ scimctl_command_fn scimctl_org_list;
 scimctl_command_fn scimctl_org_show;
 scimctl_command_fn scimctl_org_enable;
 scimctl_command_fn scimctl_org_disable;
+scimctl_command_fn scimctl_org_pause;
 scimctl_command_fn scimctl_org_url;
 scimctl_command_fn scimctl_org_rename;
 scimctl_command_fn scimctl_org_domains;

@@ -303,6 +303,11 @@ WHERE o.provisioning_enabled
   AND NOT EXISTS (SELECT FROM scim.token t
                   WHERE t.organization_id = o.id AND :token_is_valid);
 
+-- name: CHECK_PAUSED :repeatable from 6
+SELECT :listed(o.key)
+FROM scim.organization o
+WHERE o.provisioning_enabled AND o.provisioning_paused;
+
 -- fragment: token_of
 format('"%s" of %s (%s)', t.name, o.key,
        to_char(t.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))

@@ -47,6 +47,7 @@ static const struct {
     { "SC006", NULL, SCIM_E_INVALID_VALUE,
       "A group cannot contain itself, and at most ten groups can contain one"
       " another." },
+    { "SC008", NULL, SCIM_E_PAUSED, SCIM_PROVISIONING_PAUSED },
     { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
       "Another account of this organization has this userName already." },
     { "23505", "user_group_display_name_unique", SCIM_E_UNIQUENESS,

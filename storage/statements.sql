@@ -105,9 +105,18 @@ o.has_groups
 -- fragment: has_groups before 6
 coalesce((to_jsonb(o) ->> 'has_groups')::boolean, false)
 
+-- disabled, paused or enabled.
+-- fragment: provisioning_state
+CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
+     WHEN o.provisioning_paused THEN 'paused' ELSE 'enabled' END
+-- fragment: provisioning_state before 6
+CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
+     WHEN to_jsonb(o) ->> 'provisioning_paused' = 'true' THEN 'paused'
+     ELSE 'enabled' END
+
 -- The principal of a token.
 -- fragment: principal
-o.id, o.provisioning_enabled, array_to_string(o.domains, ' '), t.id, t.name,
+o.id, :provisioning_state, array_to_string(o.domains, ' '), t.id, t.name,
 coalesce(t.last_used_at < now() - interval '1 minute', true),
 encode(o.cursor_key, 'hex'), :has_groups
 
@@ -189,7 +198,8 @@ o.id, o.key, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
 SELECT :organization_columns,
        (SELECT count(*) FROM scim.account a WHERE a.organization_id = o.id),
        (SELECT count(*) FROM scim.token t
-        WHERE t.organization_id = o.id AND :token_is_valid)
+        WHERE t.organization_id = o.id AND :token_is_valid),
+       :provisioning_state
 FROM scim.organization o
 WHERE :condition
 ORDER BY o.key
@@ -209,17 +219,47 @@ RETURNING id;
 -- name: ORGANIZATION_BY_KEY :repeatable
 SELECT :organization_columns FROM scim.organization o WHERE o.key = $1;
 
--- name: ORGANIZATION_ENABLE
-WITH switched AS (
-    UPDATE scim.organization SET provisioning_enabled = $2::boolean
-    WHERE id = $1::uuid AND provisioning_enabled <> $2::boolean
-    RETURNING id AS organization_id
+-- The row has the kind of the event; there is none if the state is that already.
+-- fragment: switch_to(state, actor_kind, actor, name)
+WITH old AS (
+    SELECT o.id, :provisioning_state AS state
+    FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
-event AS (:own_event(switched,
-    CASE WHEN $2::boolean THEN 'urn:mod_scim:event:provisioning:enable'
-         ELSE 'urn:mod_scim:event:provisioning:disable' END,
-    $3, $4, $5, '{}'::jsonb))
-SELECT organization_id FROM switched;
+switched AS (
+    UPDATE scim.organization o
+    SET provisioning_enabled = :state <> 'disabled',
+        provisioning_paused = :state = 'paused'
+    FROM old
+    WHERE o.id = old.id AND old.state <> :state
+    RETURNING o.id AS organization_id,
+        CASE WHEN :state = 'disabled'
+             THEN 'urn:mod_scim:event:provisioning:disable'
+             WHEN :state = 'paused'
+             THEN 'urn:mod_scim:event:provisioning:pause'
+             WHEN old.state = 'paused'
+             THEN 'urn:mod_scim:event:provisioning:resume'
+             ELSE 'urn:mod_scim:event:provisioning:enable' END AS kind
+),
+event AS (:own_event(switched, s.kind, :actor_kind, :actor, :name, '{}'::jsonb))
+SELECT kind FROM switched
+-- fragment: switch_to(state, actor_kind, actor, name) before 6
+WITH switched AS (
+    UPDATE scim.organization SET provisioning_enabled = :state <> 'disabled'
+    WHERE id = $1::uuid AND provisioning_enabled <> (:state <> 'disabled')
+    RETURNING id AS organization_id,
+        CASE WHEN :state = 'disabled'
+             THEN 'urn:mod_scim:event:provisioning:disable'
+             ELSE 'urn:mod_scim:event:provisioning:enable' END AS kind
+),
+event AS (:own_event(switched, s.kind, :actor_kind, :actor, :name, '{}'::jsonb))
+SELECT kind FROM switched
+
+-- $2: enabled or disabled.
+-- name: ORGANIZATION_SWITCH
+:switch_to($2, $3, $4, $5);
+
+-- name: ORGANIZATION_PAUSE from 6
+:switch_to('paused', $2, $3, $4);
 
 -- What events say of the row of an organization.
 -- fragment: organization_data(o)
@@ -406,10 +446,12 @@ WITH given AS (
 gone AS (
     DELETE FROM scim.event e USING given g WHERE e.organization_id = g.id
 )
-INSERT INTO scim.organization (id, key, name, provisioning_enabled, domains,
-                               created_at, provisioned_read_only)
-SELECT g.id, coalesce($2, g.key), g.name, g.provisioning_enabled, g.domains,
-       g.created_at, coalesce(g.provisioned_read_only, false)
+INSERT INTO scim.organization (id, key, name, provisioning_enabled,
+                               provisioning_paused, provisioned_read_only,
+                               domains, created_at)
+SELECT g.id, coalesce($2, g.key), g.name, g.provisioning_enabled,
+       coalesce(g.provisioning_paused, false),
+       coalesce(g.provisioned_read_only, false), g.domains, g.created_at
 FROM given g
 WHERE g.created_at BETWEEN '0001-01-01Z' AND '9999-12-31Z'
 RETURNING id, key;
@@ -670,7 +712,7 @@ SELECT NULL::uuid WHERE false
 
 -- People who have signed in
 -- fragment: person(condition, meant, groups)
-SELECT o.id, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
+SELECT o.id, o.name, :provisioning_state, array_to_string(o.domains, ' '),
        a.id, a.user_name, a.display_name, a.role, a.active,
        a.preferred_language, a.timezone, a.attributes -> 'roles', :meant,
        :groups

@@ -57,6 +57,8 @@ my ($row) = grep { $_->{key} eq $key } @{ json('org', 'list') };
 is_deeply [@$row{qw(name provisioningEnabled accounts tokens)}], ['Zoë & Co', JSON::PP::false, 0, 0], 'org list --json';
 is_deeply $row->{domains}, ['example.com', 'example.org'], 'the domains are kept in lower case';
 is json('org', 'enable', $key)->{provisioningEnabled}, JSON::PP::true, 'org enable';
+is json('org', $_->[0], $key)->{state}, $_->[1], "org $_->[0]" for ['pause', 'paused'], ['resume', 'enabled'], ['pause', 'paused'];
+is json('org', 'show', $key)->{provisioningEnabled}, JSON::PP::true, 'what is paused is not disabled';
 is json('org', 'disable', $key)->{provisioningEnabled}, JSON::PP::false, 'org disable';
 is json('org', 'enable', $key)->{key}, $key, 'org enable again';
 refused(qr/no organization 'nobody'.*org list/, 'an unknown organization', @$_)

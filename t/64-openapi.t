@@ -49,6 +49,7 @@ is $org->post('/Users', { userName => $user->{userName} })->{status}, 409, 'a re
 
 call(GET => '/settings');
 call(PUT => '/settings', body => { enabled => JSON::PP::true });
+call(PUT => '/settings', body => { state => $_ }) for 'paused', 'enabled', 'stopped';
 call(PUT => '/settings', body => { enabled => 'yes' });
 call(PUT => '/settings', body => { provisionedReadOnly => JSON::PP::false });
 my $token = call(POST => '/tokens', body => { name => 'second', expires => '2999-01-01T00:00:00Z' });

@@ -40,9 +40,13 @@ my %END = (
     'SQL ends the token' => [401, sub { sql_now("UPDATE scim.token SET expires_at = now() WHERE id = '$_[0]{token_id}'") }],
     'the page switches provisioning off' => [403, sub { page($_[0], PUT => 'settings', '{"enabled":false}') }],
     'scimctl switches provisioning off' => [403, sub { scimctl('org', 'disable', $_[0]{key}) }],
+    'the page pauses provisioning' => [503, sub { page($_[0], PUT => 'settings', '{"state":"paused"}') }],
+    'scimctl pauses provisioning' => [503, sub { scimctl('org', 'pause', $_[0]{key}) }],
+    'SQL pauses provisioning' => [503, sub { sql_now("UPDATE scim.organization SET provisioning_paused = true WHERE id = '$_[0]{id}'") }],
     'SQL switches provisioning off' => [403, sub { sql_now("UPDATE scim.organization SET provisioning_enabled = false WHERE id = '$_[0]{id}'") }],
 );
-my %SENTENCE = (401 => 'Authorization failure. invalid token.', 403 => 'User provisioning is disabled for this organization.');
+my %SENTENCE = (401 => 'Authorization failure. invalid token.', 403 => 'User provisioning is disabled for this organization.',
+                503 => 'Provisioning is paused by an administrator; try again later.');
 
 # Requests that stop in the middle of their bodies, and are finished later.
 sub user { return { schemas => [CORE], userName => user_name(), displayName => 'Slow' } }
@@ -153,6 +157,7 @@ sub event { return "INSERT INTO scim.event (organization_id, kind, actor_kind, a
 my %revocation = (
     'deletion' => sub { "DELETE FROM scim.token WHERE id = '$_[0]{token_id}';" },
     'end' => sub { "UPDATE scim.token SET expires_at = now() WHERE id = '$_[0]{token_id}';" },
+    'pause' => sub { "UPDATE scim.organization SET provisioning_paused = true WHERE id = '$_[0]{id}';" },
     'switch' => sub { "UPDATE scim.organization SET provisioning_enabled = false WHERE id = '$_[0]{id}';" },
 );
 for my $name (sort keys %revocation) {
@@ -170,7 +175,7 @@ for my $name (sort keys %revocation) {
     $writer->say(event($org));
     is_waiting($writer, "$name: a write waits for it");
     $revoker->say('COMMIT;');
-    like $writer->line, qr/ERROR:.*(?:not valid any more|switched off)/, "$name: and is refused, although it began before the commit";
+    like $writer->line, qr/ERROR:.*(?:not valid any more|switched off|is paused)/, "$name: and is refused, although it began before the commit";
     $_->stop for $writer, $revoker;
 
     ($writer, $revoker) = (session(), session());

@@ -43,6 +43,7 @@
     X(INTERNAL,          500, NULL)                                         \
     X(NOT_IMPLEMENTED,   501, NULL)                                         \
     X(UNAVAILABLE,       503, NULL)                                         \
+    X(PAUSED,            503, NULL)    /* by an administrator */            \
     X(UNFIT,             503, NULL)    /* the database: scim_version.h */   \
     X(OUTDATED,          503, NULL)    /* its tables are too old for this */
 
@@ -79,6 +80,8 @@ typedef struct scim_error_t {
 #define SCIM_INVALID_TOKEN "Authorization failure. invalid token."
 #define SCIM_PROVISIONING_OFF                                               \
     "User provisioning is disabled for this organization."
+#define SCIM_PROVISIONING_PAUSED                                            \
+    "Provisioning is paused by an administrator; try again later."
 
 /* For a database that does not fit (SCIM_E_UNFIT). */
 #define SCIM_OUT_OF_SERVICE                                                 \

@@ -159,6 +159,7 @@ test('Disable: requests are refused with 403', async () => {
     await button('Manage').click();
     await dialog().getByRole('checkbox', { name: 'Enable' }).uncheck();
     await inDialog('Save').click();
+    await inDialog('Switch off').click();
     await page.getByText('User provisioning is off.').waitFor();
     assert.equal((await provision(third)).status, 403);
 });

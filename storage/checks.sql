@@ -303,10 +303,10 @@ WHERE o.provisioning_enabled
   AND NOT EXISTS (SELECT FROM scim.token t
                   WHERE t.organization_id = o.id AND :token_is_valid);
 
--- name: CHECK_PAUSED :repeatable from 6
+-- name: CHECK_PAUSED :repeatable
 SELECT :listed(o.key)
 FROM scim.organization o
-WHERE o.provisioning_enabled AND o.provisioning_paused;
+WHERE :provisioning_state = 'paused';
 
 -- fragment: token_of
 format('"%s" of %s (%s)', t.name, o.key,

@@ -86,7 +86,7 @@ says($said, 'sequence', 'unknown', qr/^Not checked: SQLSTATE 42501: permission d
 like $said->{sequence}{action}, qr/as the role scim_owner: PGUSER=scim_owner scimctl check/, 'and who may is told';
 is $said->{sequence}{exit}, 0, 'which is no problem';
 $said = results(role => $STRANGER);
-is_deeply [sort grep { $said->{$_}{status} eq 'unknown' } keys %$said], [qw(events feed horizon relays relays-late relays-refused schema sequence tokens-end tokens-ended without-token)],
+is_deeply [sort grep { $said->{$_}{status} eq 'unknown' } keys %$said], [qw(events feed horizon paused relays relays-late relays-refused schema sequence tokens-end tokens-ended without-token)],
     'a role that may read no table sees the rest';
 is_deeply [grep { $said->{$_}{status} !~ /^(?:ok|unknown)$/ } keys %$said], [], 'and takes nothing for wrong';
 $said = results(role => $READER);
@@ -293,6 +293,9 @@ my $lonely = 'lonely-' . random_name();
 finds('without-token', 'warning', qr/: \Q$lonely\E\./, 'an organization without a token',
       "INSERT INTO scim.organization (key, name, provisioning_enabled) VALUES ('$lonely', 'L', true)", 
       "UPDATE scim.organization SET provisioning_enabled = false WHERE key = '$lonely'", action => qr/token generate/);
+finds('paused', 'warning', qr/: \Q$org->{key}\E\./, 'an organization is paused',
+      "UPDATE scim.organization SET provisioning_paused = true WHERE key = '$org->{key}'",
+      "UPDATE scim.organization SET provisioning_paused = false WHERE key = '$org->{key}'", action => qr/org resume/);
 my $OURS = "WHERE organization_id = '$org->{id}'";
 finds('without-token', 'warning', qr/: \Q$org->{key}\E\./, 'its token has ended',
       "UPDATE scim.token SET expires_at = now() - interval '1 year' $OURS",

@@ -22,37 +22,6 @@ static const char *const displays[SCIM_ROLE_COUNT] = {
 
 /* The roles of accounts */
 
-/* The role as a static string, for a value in any case; or NULL. */
-static const char *known_role(const cJSON *element)
-{
-    const char *value = scim_json_text(element, "value");
-    int i;
-
-    for (i = 0; value && i < SCIM_ROLE_COUNT; i++) {
-        if (strcasecmp(value, scim_role_names[i]) == 0) {
-            return scim_role_names[i];
-        }
-    }
-    return NULL;
-}
-
-static const cJSON *choose_role(const cJSON *roles)
-{
-    const cJSON *element;
-    const cJSON *first = NULL;
-
-    cJSON_ArrayForEach(element, roles) {
-        if (!known_role(element)) {
-            continue;
-        }
-        if (cJSON_IsTrue(scim_json_member(element, "primary"))) {
-            return element;
-        }
-        first = first ? first : element;
-    }
-    return first;
-}
-
 /* Note unknown roles and return their number; elements without a value do not
  * count. */
 static int note_unknown(const cJSON *roles, apr_array_header_t *notes)
@@ -63,7 +32,7 @@ static int note_unknown(const cJSON *roles, apr_array_header_t *notes)
     cJSON_ArrayForEach(element, roles) {
         const char *value = scim_json_text(element, "value");
 
-        if (value && *value && !known_role(element)) {
+        if (value && *value && !scim_role_known(element)) {
             scim_note(notes, "unknown role '%.60s' ignored", value);
             unknown++;
         }
@@ -95,14 +64,14 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
                               apr_array_header_t *notes, apr_pool_t *pool)
 {
     const cJSON *roles = scim_json_member(resource, "roles");
-    const cJSON *chosen = choose_role(roles);
+    const cJSON *chosen = scim_role_choose(roles);
     const char *role;
 
     if (!chosen && rules->managed
         && note_unknown(roles, notes) > 0) {
-        chosen = choose_role(scim_json_member(before, "roles"));
+        chosen = scim_role_choose(scim_json_member(before, "roles"));
     }
-    role = chosen ? known_role(chosen) : SCIM_ROLE_GUEST;
+    role = chosen ? scim_role_known(chosen) : SCIM_ROLE_GUEST;
     if (rules->managed) {
         put_single(resource, chosen, role);
     }
@@ -111,9 +80,8 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
 
 void scim_roles_read(cJSON *resource, const char *role)
 {
-    const cJSON *chosen = choose_role(scim_json_member(resource, "roles"));
-
-    if (strcmp(chosen ? known_role(chosen) : SCIM_ROLE_GUEST, role) != 0) {
+    if (strcmp(scim_role_after(scim_json_member(resource, "roles")),
+               role) != 0) {
         put_single(resource, NULL, role);
     }
 }

@@ -87,13 +87,9 @@ static const char *const role_kinds[SCIM_ROLE_COUNT] = {
     ROLE_ADMIN, ROLE_USER, ROLE_GUEST
 };
 
-/* -1 for none of them. */
-static int role_of_resource(const cJSON *resource)
+static const char *role_in(const cJSON *resource)
 {
-    const cJSON *roles = scim_json_member(resource, "roles");
-    const char *role = roles ? scim_json_text(roles->child, "value") : NULL;
-
-    return role ? scim_role_of(role) : -1;
+    return scim_role_after(scim_json_member(resource, "roles"));
 }
 
 /* The kind of the request, then the kinds that follow from it. */
@@ -101,15 +97,15 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
                             const char *kind, apr_pool_t *pool)
 {
     apr_array_header_t *kinds = apr_array_make(pool, 3, sizeof(kind));
-    int role = role_of_resource(after);
+    const char *role = role_in(after);
 
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
         APR_ARRAY_PUSH(kinds, const char *) = is_active(after) ? ACTIVATE
                                                                : DEACTIVATE;
     }
-    if (before && after && role >= 0 && role != role_of_resource(before)) {
-        APR_ARRAY_PUSH(kinds, const char *) = role_kinds[role];
+    if (before && after && strcmp(role, role_in(before)) != 0) {
+        APR_ARRAY_PUSH(kinds, const char *) = role_kinds[scim_role_of(role)];
     }
     return scim_db_array(pool, kinds);
 }

@@ -60,7 +60,7 @@ $$;
 -- may know whether they exist.
 CREATE OR REPLACE FUNCTION pg_temp.tables() RETURNS TABLE (name text, relation regclass) LANGUAGE sql AS $$
     SELECT t.name, (SELECT c.oid FROM pg_class c WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('scim'))::regclass
-    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'schema_version'])
+    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'guard_count', 'guard_trip', 'schema_version'])
          WITH ORDINALITY t(name, place)
     ORDER BY t.place
 $$;
@@ -92,7 +92,11 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
          ' CHECK (length(cursor_key) >= 32)'),
         ('organization', 'provisioning_paused', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false'),
-        ('organization', 'provisioned_read_only', 'boolean NOT NULL DEFAULT false')) w(relation, name, definition)
+        ('organization', 'provisioned_read_only', 'boolean NOT NULL DEFAULT false'),
+        -- Their defaults come later, so that an existing organization has no guard.
+        ('organization', 'guard_number', 'integer CHECK (guard_number BETWEEN 1 AND 1000000)'),
+        ('organization', 'guard_percent', 'integer CHECK (guard_percent BETWEEN 1 AND 100)'),
+        ('organization', 'guard_open_until', 'timestamptz(3)')) w(relation, name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
 $$;
 
@@ -745,6 +749,41 @@ CALL pg_temp.comment('COLUMN scim.refusal.scim_type', 'scimType of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.detail', 'The detail of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When it was refused');
 
+-- The guard: how much tokens have taken away, and what was refused because it was too
+-- much.  Rows are deleted when they are of no use any more, so these tables stay
+-- small.  They refer to no organization: each write would lock its row.
+CREATE TABLE IF NOT EXISTS scim.guard_count (
+    organization_id  uuid NOT NULL,
+    kind             text NOT NULL CHECK (kind IN ('deactivate', 'delete', 'guest', 'remove', 'active')),
+    minute           timestamptz(0) NOT NULL,
+    number           bigint NOT NULL,
+    PRIMARY KEY (organization_id, kind, minute)
+);
+CALL pg_temp.comment('TABLE scim.guard_count', 'What tokens have taken away within the last hour, by minutes, for the guard');
+CALL pg_temp.comment('COLUMN scim.guard_count.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.guard_count.kind', 'deactivate, delete, guest (downgrades) or remove (members of groups); active: how many active accounts there were, counted once an hour');
+CALL pg_temp.comment('COLUMN scim.guard_count.minute', 'The minute in which they were counted');
+CALL pg_temp.comment('COLUMN scim.guard_count.number', 'How many');
+
+CREATE TABLE IF NOT EXISTS scim.guard_trip (
+    organization_id  uuid NOT NULL,
+    guarded          text NOT NULL CHECK (guarded IN ('accounts', 'members')),
+    tripped_at       timestamptz(3) NOT NULL,
+    refused_at       timestamptz(3) NOT NULL,
+    refused          bigint NOT NULL,
+    most             bigint NOT NULL,
+    actor_name       text NOT NULL,
+    PRIMARY KEY (organization_id, guarded)
+);
+CALL pg_temp.comment('TABLE scim.guard_trip', 'Guards that have tripped: they have refused writes, and nobody has let them through');
+CALL pg_temp.comment('COLUMN scim.guard_trip.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.guard_trip.guarded', 'accounts: deactivations, deletions and downgrades to GUEST; members: removals from groups');
+CALL pg_temp.comment('COLUMN scim.guard_trip.tripped_at', 'When the first write was refused');
+CALL pg_temp.comment('COLUMN scim.guard_trip.refused_at', 'When the last one was refused');
+CALL pg_temp.comment('COLUMN scim.guard_trip.refused', 'How many were refused');
+CALL pg_temp.comment('COLUMN scim.guard_trip.most', 'The limit that was reached');
+CALL pg_temp.comment('COLUMN scim.guard_trip.actor_name', 'Name of the token of the first one');
+
 -- An account's id has a column of its own, in which all events and refusals before
 -- version 6 have it, and which says that the resource is a User.  Both tables are
 -- read through this, with coalesce(resource_id, account_id).
@@ -910,7 +949,189 @@ CREATE SEQUENCE IF NOT EXISTS scim.revocation;
 DO $$ BEGIN PERFORM nextval('scim.revocation') WHERE pg_sequence_last_value('scim.revocation') IS NULL; END $$;    -- it has a value from now on
 COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that a session that has checked a token need not check it again until the next one';
 
--- One trigger does two things, because calling a second one would cost as much as
+-- The guard.  A token may deactivate, delete or downgrade to GUEST so many accounts
+-- an hour, and remove so many members from groups: more of it is rather a mistake of
+-- the identity provider, and an administrator has to let it through.  Both have the
+-- same limit, but are counted apart, because one person's leaving removes many
+-- memberships.  The hour moves on minute by minute.
+CREATE OR REPLACE FUNCTION scim.guard_lock(organization_id uuid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended('mod_scim guard ' || organization_id::text, 0);
+COMMENT ON FUNCTION scim.guard_lock(uuid) IS 'Key of the advisory lock that lets the guard of an organization count one write at a time; who takes scim.revocation_lock as well takes that one first';
+
+CREATE OR REPLACE FUNCTION scim.guard_counted(organization uuid, kinds text[]) RETURNS bigint
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(sum(c.number), 0)::bigint FROM scim.guard_count c
+    WHERE c.organization_id = $1 AND c.kind = ANY ($2) AND c.minute > clock_timestamp() - interval '61 minutes';
+END;
+COMMENT ON FUNCTION scim.guard_counted(uuid, text[]) IS 'How much of these kinds of scim.guard_count tokens have taken away within the last hour, and the rest of its first minute';
+
+-- Counting a million accounts takes 0.1 s, so the number is used for an hour.  Those
+-- that are gone already belong to the whole of which a percentage may go.
+CREATE OR REPLACE FUNCTION scim.guard_active(organization uuid) RETURNS bigint
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce((SELECT c.number FROM scim.guard_count c
+                     WHERE c.organization_id = $1 AND c.kind = 'active' AND c.minute > clock_timestamp() - interval '1 hour'
+                     ORDER BY c.minute DESC LIMIT 1),
+                    (SELECT count(*) FROM scim.account a WHERE a.organization_id = $1 AND a.active)
+                    + scim.guard_counted($1, '{deactivate,delete}'));
+END;
+COMMENT ON FUNCTION scim.guard_active(uuid) IS 'How many active accounts there were before tokens took some away';
+
+CREATE OR REPLACE FUNCTION scim.guard_limit(organization uuid, OUT most bigint, OUT active bigint)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    number bigint;
+    percent integer;
+BEGIN
+    SELECT o.guard_number, o.guard_percent INTO number, percent FROM scim.organization o WHERE o.id = organization;
+    IF percent IS NOT NULL THEN
+        active := scim.guard_active(organization);
+    END IF;
+    most := greatest(number, ceil(active * percent / 100.0));
+END
+$$;
+COMMENT ON FUNCTION scim.guard_limit(uuid) IS 'How many accounts, or members of groups, tokens may take away within an hour: the greater of guard_number and guard_percent of the active accounts, rounded up; NULL: any number. active is NULL if it does not matter';
+
+-- For an hour: see scim.guard_active.
+CREATE OR REPLACE FUNCTION scim.guard_keep_active(organization uuid, active bigint) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    INSERT INTO scim.guard_count (organization_id, kind, minute, number)
+    SELECT $1, 'active', date_trunc('minute', clock_timestamp()), $2
+    WHERE $2 IS NOT NULL
+      AND NOT EXISTS (SELECT FROM scim.guard_count c WHERE c.organization_id = $1 AND c.kind = 'active'
+                      AND c.minute > clock_timestamp() - interval '1 hour')
+    ON CONFLICT DO NOTHING;
+END;
+COMMENT ON FUNCTION scim.guard_keep_active(uuid, bigint) IS 'Stores scim.guard_limit.active, unless it is stored';
+
+-- An event has only what has changed; the account has the rest, if it is still there.
+CREATE OR REPLACE FUNCTION scim.took_last_admin(e scim.event) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now record;
+BEGIN
+    SELECT a.role, a.active INTO now FROM scim.account a WHERE a.organization_id = e.organization_id AND a.id = e.account_id;
+    IF (CASE WHEN 'roles' = ANY (e.attributes) THEN scim.role_of(e.data #> '{before,roles}', 'GUEST') ELSE now.role END = 'ADMIN'
+        AND CASE WHEN 'active' = ANY (e.attributes) THEN e.data #> '{before,active}' = 'true' ELSE now.active END) IS NOT TRUE
+    THEN
+        RETURN false;
+    END IF;
+    PERFORM pg_advisory_xact_lock(scim.guard_lock(e.organization_id));
+    RETURN NOT EXISTS (SELECT FROM scim.account a WHERE a.organization_id = e.organization_id AND a.role = 'ADMIN' AND a.active);
+END
+$$;
+COMMENT ON FUNCTION scim.took_last_admin(scim.event) IS 'Whether an account that is not an active ADMIN any more, after this event, was the last one';
+
+-- Called with the event of a write, after the change.  It counts under a lock, and
+-- each query here sees what was committed before; so writers at the same time cannot
+-- pass the limit together.  What is refused is rolled back, and not counted.
+CREATE OR REPLACE FUNCTION scim.guard(e scim.event) RETURNS void
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    loss CONSTANT text := CASE
+        WHEN e.resource_type = 'Group' THEN CASE WHEN e.data ?| '{removed,members}' THEN 'remove' END
+        WHEN e.resource_type IS NOT NULL THEN NULL
+        WHEN e.kind = 'urn:ietf:params:scim:event:prov:deactivate' THEN 'deactivate'
+        WHEN e.kind = 'urn:ietf:params:scim:event:prov:delete' THEN 'delete'
+        WHEN e.kind IN ('urn:mod_scim:event:role:guest', 'urn:mod_scim:event:role:user') THEN 'guest' END;
+    lost bigint;
+    losses text[];
+    o record;
+    allowed record;
+BEGIN
+    IF loss IS NULL THEN
+        RETURN;
+    ELSIF loss <> 'remove' AND scim.took_last_admin(e) THEN
+        RAISE EXCEPTION 'account % is the last active ADMIN', e.account_id USING ERRCODE = 'SC009';
+    END IF;
+    lost := CASE WHEN loss = 'remove' THEN coalesce(jsonb_array_length(e.data -> 'removed'), (e.data ->> 'members')::bigint)
+                 -- USER is for the last ADMIN alone.  Whoever is deactivated in the same
+                 -- change is counted as that.
+                 WHEN loss = 'guest' THEN (e.kind = 'urn:mod_scim:event:role:guest'
+                                           AND (e.data #> '{before,active}' = 'true') IS NOT TRUE)::integer
+                 ELSE 1 END;
+    SELECT g.guard_number AS number, g.guard_percent AS percent,
+           coalesce(g.guard_open_until > clock_timestamp(), false) AS is_open
+    INTO o FROM scim.organization g WHERE g.id = e.organization_id;
+    IF lost = 0 OR o.is_open OR coalesce(o.number, o.percent) IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(scim.guard_lock(e.organization_id));
+    DELETE FROM scim.guard_count c
+    WHERE c.organization_id = e.organization_id AND c.minute < clock_timestamp() - interval '61 minutes';
+    INSERT INTO scim.guard_count AS c (organization_id, kind, minute, number)
+    VALUES (e.organization_id, loss, date_trunc('minute', clock_timestamp()), lost)
+    ON CONFLICT (organization_id, kind, minute) DO UPDATE SET number = c.number + excluded.number;
+    losses := CASE WHEN loss = 'remove' THEN '{remove}' ELSE '{deactivate,delete,guest}' END;
+    lost := scim.guard_counted(e.organization_id, losses);
+    IF lost <= o.number THEN
+        RETURN;
+    END IF;
+    allowed := scim.guard_limit(e.organization_id);
+    IF lost > allowed.most THEN
+        RAISE EXCEPTION 'the guard of organization % lets % through in an hour', e.organization_id, allowed.most
+            USING ERRCODE = CASE WHEN loss = 'remove' THEN 'SC008' ELSE 'SC007' END, DETAIL = allowed.most;
+    END IF;
+    PERFORM scim.guard_keep_active(e.organization_id, allowed.active);
+END
+$$;
+COMMENT ON FUNCTION scim.guard(scim.event) IS 'Refuses a change by a token that takes away more accounts (SQLSTATE SC007) or members of groups (SC008) within an hour than scim.guard_limit, which is the detail of the error, or the last active ADMIN (SC009)';
+
+-- A refusal is noted in a transaction of its own, because the one that was refused is
+-- rolled back.  One after a day without any begins a new trip.
+CREATE OR REPLACE FUNCTION scim.note_guard_trip(organization uuid, what text, times bigint, token uuid, token_name text) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    allowed record;
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(scim.revocation_lock(organization));
+    PERFORM pg_advisory_xact_lock(scim.guard_lock(organization));
+    allowed := scim.guard_limit(organization);
+    IF allowed.most IS NULL
+       OR EXISTS (SELECT FROM scim.organization o WHERE o.id = organization AND o.guard_open_until > clock_timestamp())
+    THEN
+        RETURN false;
+    END IF;
+    PERFORM scim.guard_keep_active(organization, allowed.active);
+    DELETE FROM scim.guard_trip t WHERE t.organization_id = organization AND t.refused_at < clock_timestamp() - interval '1 day';
+    UPDATE scim.guard_trip t SET refused_at = clock_timestamp(), refused = t.refused + times, most = allowed.most
+    WHERE t.organization_id = organization AND t.guarded = what;
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO scim.guard_trip (organization_id, guarded, tripped_at, refused_at, refused, most, actor_name)
+    VALUES (organization, what, clock_timestamp(), clock_timestamp(), times, allowed.most, token_name);
+    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id, actor_name, data)
+    VALUES (organization, 'urn:mod_scim:event:guard:trip', 'token', token, token_name,
+            jsonb_build_object('guarded', what, 'limit', allowed.most, 'token', token_name));
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION scim.note_guard_trip(uuid, text, bigint, uuid, text) IS 'Notes that the guard has refused so many writes of a token, to accounts or members; whether it has tripped by that, which writes an event';
+
+-- Those who are refused meanwhile wait for this before they note it.
+CREATE OR REPLACE FUNCTION scim.open_guard(organization uuid, actor_kind text, actor uuid, actor_name text) RETURNS timestamptz
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    until timestamptz;
+BEGIN
+    UPDATE scim.organization o SET guard_open_until = clock_timestamp() + interval '2 hours'
+    WHERE o.id = organization RETURNING o.guard_open_until INTO until;
+    PERFORM pg_advisory_xact_lock(scim.guard_lock(organization));
+    DELETE FROM scim.guard_trip t WHERE t.organization_id = organization;
+    DELETE FROM scim.guard_count c WHERE c.organization_id = organization AND c.kind <> 'active';
+    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id, actor_name, data)
+    VALUES (organization, 'urn:mod_scim:event:guard:open', actor_kind, actor, actor_name, jsonb_build_object('until', until));
+    RETURN until;
+END
+$$;
+COMMENT ON FUNCTION scim.open_guard(uuid, text, uuid, text) IS 'Lets tokens take away any number of accounts and members for two hours; then they are counted anew. Returns until when';
+
+-- One trigger does three things, because calling another one would cost as much as
 -- what it does.  NOTIFY makes the commits of its transactions wait for one another,
 -- so a session notifies at most ten times a second; readers also poll.  The
 -- statement's own snapshot may be older than the revocation that the lock waited
@@ -929,13 +1150,15 @@ DECLARE
 BEGIN
     -- Usually there is nothing to do.  It is one expression, because each is
     -- prepared anew in each transaction.  The lock is taken before revocations are
-    -- counted.
+    -- counted.  At its end is what scim.guard looks at.
     IF clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz
        AND (CASE WHEN NEW.actor_kind = 'account' OR NEW.actor_kind = 'operator' OR NEW.transaction_id <> pg_current_xact_id() THEN true
                  WHEN NEW.actor_kind <> 'token' THEN false
                  WHEN pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id)) IS NOT NULL
                  THEN NEW.actor_id = nullif(current_setting('scim.good_token', true), '')::uuid
-                      AND pg_sequence_last_value('scim.revocation') = nullif(current_setting('scim.revocations', true), '')::bigint END)
+                      AND pg_sequence_last_value('scim.revocation') = nullif(current_setting('scim.revocations', true), '')::bigint
+                      AND NEW.kind <> ALL ('{urn:ietf:params:scim:event:prov:deactivate,urn:ietf:params:scim:event:prov:delete,urn:mod_scim:event:role:guest,urn:mod_scim:event:role:user}')
+                      AND (NEW.resource_type IS NULL OR NOT NEW.data ? 'removed') END)
     THEN
         RETURN NEW;
     END IF;
@@ -957,8 +1180,9 @@ BEGIN
                 USING ERRCODE = 'SC004';
         ELSIF paused THEN
             RAISE EXCEPTION 'provisioning is paused for organization %', NEW.organization_id
-                USING ERRCODE = 'SC008';
+                USING ERRCODE = 'SC010';
         END IF;
+        PERFORM scim.guard(NEW);
     END IF;
     IF (clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz) IS NOT TRUE THEN
         PERFORM set_config('scim.rings_at', (clock_timestamp() + interval '100 milliseconds')::text, false), pg_notify('scim_event', '');
@@ -972,7 +1196,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC008)';
+COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC010), and what scim.guard refuses';
 
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -1487,6 +1711,9 @@ CALL pg_temp.comment('COLUMN scim.schema_version.applied_by', 'The role that app
 CALL pg_temp.comment('COLUMN scim.organization.provisioning_paused', 'Whether SCIM requests that would be served are answered with 503, so that clients try again');
 CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has been a group: others are not asked for the groups of each account');
 CALL pg_temp.comment('COLUMN scim.organization.provisioned_read_only', 'Whether administrators cannot edit provisioned accounts on the settings page');
+CALL pg_temp.comment('COLUMN scim.organization.guard_number', 'How many accounts tokens may take away within an hour, and how many members of groups: the greater of this and guard_percent; both NULL: any number');
+CALL pg_temp.comment('COLUMN scim.organization.guard_percent', 'The same as a percentage of the active accounts');
+CALL pg_temp.comment('COLUMN scim.organization.guard_open_until', 'Until then they may take away any number: an administrator has let them through');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
 CALL pg_temp.comment('COLUMN scim.event.resource_type', 'Type of the resource that has changed, if it is not an account; see scim.resource_type');
@@ -1503,6 +1730,15 @@ CALL pg_temp.comment('COLUMN scim.relay.last_error', 'Why an event was last refu
 CALL pg_temp.comment('COLUMN scim.relay.last_error_at', 'When it was refused');
 CALL pg_temp.comment('COLUMN scim.relay.skipped', 'Sequence of the last event that scimctl relay skip left out');
 CALL pg_temp.comment('COLUMN scim.relay.skipped_at', 'When it was left out');
+
+-- A new organization has a guard.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'scim.organization'::regclass AND attname = 'guard_number' AND atthasdef) THEN
+        ALTER TABLE scim.organization ALTER COLUMN guard_number SET DEFAULT 10, ALTER COLUMN guard_percent SET DEFAULT 5;
+    END IF;
+END
+$$;
 
 -- After a promotion or a restore, transactions and sequences are used again.  A
 -- history is identified by the cluster, its timeline, and the time when the server
@@ -1828,8 +2064,8 @@ $$;
 DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
-        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.schema_version, scim.member, scim.group_member',
-        'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at) ON scim.organization',
+        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.guard_count, scim.guard_trip, scim.schema_version, scim.member, scim.group_member',
+        'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at, guard_number, guard_percent, guard_open_until) ON scim.organization',
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
     role record;
     privilege text;
@@ -1840,12 +2076,13 @@ BEGIN
         SELECT v.column1 AS name, ARRAY['USAGE ON SCHEMA scim'] || v.column2 AS privileges
         FROM (VALUES
             ('scim', ARRAY[
-                'SELECT, UPDATE (provisioning_enabled, provisioning_paused, provisioned_read_only) ON scim.organization',
+                'SELECT, UPDATE (provisioning_enabled, provisioning_paused, provisioned_read_only, guard_number, guard_percent, guard_open_until) ON scim.organization',
                 'SELECT, INSERT, UPDATE, DELETE ON scim.account, scim.user_group',
                 'SELECT, INSERT, DELETE ON scim.membership, scim.subgroup',
                 'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',
                 'SELECT, INSERT (organization_id, account_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
                 'SELECT, INSERT, DELETE ON scim.refusal',
+                'SELECT, INSERT, UPDATE, DELETE ON scim.guard_count, scim.guard_trip',
                 'SELECT, INSERT, UPDATE ON scim.relay',
                 'SELECT ON scim.schema_version',
                 'USAGE, SELECT ON SEQUENCE scim.event_sequence_seq, scim.revocation']),

@@ -24,11 +24,13 @@ function whatHappened(entry) {
         'account:eligible': t('Made eligible'), 'account:forget': t('Personal data erased'),
         'provisioning:enable': t('Provisioning switched on'),
         'provisioning:disable': t('Provisioning switched off'),
-        'provisioning:pause': t('Provisioning paused'), 'provisioning:resume': t('Provisioning resumed'), 'token:generate': t('Token generated'),
-        'token:delete': t('Token deleted'), 'organization:change': t('Organization changed'),
+        'provisioning:pause': t('Provisioning paused'), 'provisioning:resume': t('Provisioning resumed'),
+        'token:generate': t('Token generated'), 'token:delete': t('Token deleted'),
+        'guard:trip': t('Safety limit reached'), 'guard:open': t('Let through for two hours'),
+        'guard:change': t('Safety limit changed'), 'organization:change': t('Organization changed'),
         'organization:import': t('Organization imported'), 'organization:delete': t('Organization deleted'),
     };
-    return badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : '');
+    return badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : kind === 'guard:trip' ? 'bad' : '');
 }
 
 function valueText(value) {
@@ -73,6 +75,11 @@ function memberLines({ added, removed, members }) {
     ].filter(Boolean);
 }
 
+function tripText({ guarded, limit }) {
+    return guarded === 'members' ? t('More than {limit} removals from groups in an hour', { limit: numberText(limit) })
+        : t('More than {limit} deactivations, deletions or downgrades in an hour', { limit: numberText(limit) });
+}
+
 function changesOf(entry) {
     if (entry.outcome === 'refused') {
         return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), translated(entry.detail));
@@ -80,6 +87,9 @@ function changesOf(entry) {
     const kind = kindOf(entry);
     const { before = {}, after = {}, name } = entry.data ?? {};
     const attributes = kind?.startsWith('role:') ? ['roles'] : DERIVED.includes(kind) ? [] : entry.attributes ?? [];
+    if (kind === 'guard:trip') {
+        return tripText(entry.data);
+    }
     if (!attributes.length) {
         return name ?? '';
     }

@@ -2,6 +2,7 @@
 // The settings of an organization, on top of the JSON API beside this file.
 import { activityList, activityPage } from './activity.js';
 import { groupPage, groupsOfMember, groupsPage } from './groups.js';
+import { guardParts } from './guard.js';
 import {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
     paged, problemBox, query, remembered, say, secretField, select, stateBadge, t, table,
@@ -189,8 +190,10 @@ async function provisioningPage() {
     settings = fresh;
     const next = nextStep(tokens);
     const state = stateTexts()[settings.state];
+    const [guardBanner, guardSection] = await guardParts(show);
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
+        guardBanner,
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         h('section', {},
             h('div', { class: 'row spread' },
@@ -198,6 +201,7 @@ async function provisioningPage() {
                 button(t('Manage'), manage)),
             h('p', {}, state.text),
             h('p', { class: settings.singleSignOn ? 'good' : 'warn' }, signInText())),
+        guardSection,
         h('section', {},
             h('h2', {}, t('SCIM URL')),
             copyField(t('SCIM URL'), settings.scimUrl),

@@ -17,6 +17,7 @@
 #include "resources/scim_activity.h"
 #include "resources/scim_events.h"
 #include "resources/scim_group_view.h"
+#include "resources/scim_guard.h"
 #include "resources/scim_members.h"
 #include "resources/scim_state.h"
 #include "rules/scim_shape.h"
@@ -183,6 +184,56 @@ static scim_error_t *put_settings(scim_visit_t *v)
     person->principal.state = state;
     v->person = person;
     return get_settings(v);
+}
+
+/* The guard */
+
+static scim_error_t *get_guard(scim_visit_t *v)
+{
+    return scim_guard_get(&v->answer, v->call.db,
+                          v->call.principal->organization_id, v->r->pool);
+}
+
+typedef scim_error_t *check_fn(apr_int64_t number, apr_pool_t *pool);
+
+/* A number as text; NULL if it is absent or null. */
+static scim_error_t *number_field(const char **text, scim_visit_t *v,
+                                  const char *name, check_fn *check)
+{
+    const cJSON *value = scim_json_member(v->body, name);
+    apr_int64_t number = 0;
+
+    v->field = name;
+    *text = NULL;
+    if (!value || cJSON_IsNull(value)) {
+        return NULL;
+    }
+    if (cJSON_IsNumber(value)
+        && !scim_text_integer(scim_json_print(value, v->r->pool), &number)) {
+        number = 0;
+    }
+    SCIM_ERR(check(number, v->r->pool));
+    *text = apr_psprintf(v->r->pool, "%" APR_INT64_T_FMT, number);
+    return NULL;
+}
+
+static scim_error_t *put_guard(scim_visit_t *v)
+{
+    const char *number;
+    const char *percent;
+
+    SCIM_ERR(number_field(&number, v, "number", scim_guard_check_number));
+    SCIM_ERR(number_field(&percent, v, "percent", scim_guard_check_percent));
+    v->field = NULL;
+    SCIM_ERR(scim_guard_set(v->call.db, v->call.principal, number, percent));
+    return get_guard(v);
+}
+
+/* Let everything through for a while. */
+static scim_error_t *post_guard(scim_visit_t *v)
+{
+    SCIM_ERR(scim_guard_open(v->call.db, v->call.principal));
+    return get_guard(v);
 }
 
 /* Tokens */
@@ -379,6 +430,9 @@ static const struct {
 } api_routes[] = {
     { "api/settings", 0, M_GET, get_settings },
     { "api/settings", 0, M_PUT, put_settings },
+    { "api/guard", 0, M_GET, get_guard },
+    { "api/guard", 0, M_PUT, put_guard },
+    { "api/guard", 0, M_POST, post_guard },
     { "api/tokens", 0, M_GET, get_tokens },
     { "api/tokens", 0, M_POST, post_token },
     { "api/tokens", 1, M_DELETE, delete_token },

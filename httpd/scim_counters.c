@@ -27,7 +27,7 @@
 
 /* Change the name with the layout, or with the order of what is counted: a
  * graceful restart may load another version. */
-#define RETAINED "mod_scim counters 1"
+#define RETAINED "mod_scim counters 2"
 
 #define MAX_RESOURCES 16
 #define OTHER "other"

@@ -318,6 +318,9 @@ static const struct {
     { "scim_relay_lag_seconds",
       "The age of the oldest event that the relay has still to send.",
       "name", SCIM_SQL_METRIC_RELAYS },
+    { "scim_guard_tripped",
+      "Organizations whose guard has refused changes that nobody has let"
+      " through.", "organization", SCIM_SQL_METRIC_GUARDS },
     { "scim_feed_horizon_lag_seconds",
       "The age of the oldest event that an open transaction holds back.",
       NULL, SCIM_SQL_METRIC_HORIZON }

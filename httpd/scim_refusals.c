@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Refusals for the organization's administrators, see scim_refusals.h: of the
- * request, and of the operations of a bulk request.
+ * request, and of the operations of a bulk request; those by the guard also
+ * trip it.
  */
 #include "httpd/scim_refusals.h"
 
@@ -14,6 +15,7 @@
 #include "httpd/scim_http.h"
 #include "httpd/scim_log.h"
 #include "resources/scim_activity.h"
+#include "resources/scim_guard.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -34,6 +36,44 @@ static int is_worth_keeping(const scim_refusal_t *refusal)
                    && strcmp(refusal->method, "HEAD") != 0));
 }
 
+static int count_of(const apr_array_header_t *refusals,
+                    scim_error_kind_e kind)
+{
+    int count = 0;
+    int i;
+
+    for (i = 0; i < refusals->nelts; i++) {
+        count += APR_ARRAY_IDX(refusals, i, scim_refusal_t).error->kind
+                 == kind;
+    }
+    return count;
+}
+
+/* Tell administrators what the guard has refused.  A token that was revoked
+ * since does not trip it. */
+static void note_guard(scim_exchange_t *x, scim_db_t *db,
+                       const apr_array_header_t *refusals)
+{
+    static const scim_error_kind_e kinds[] = { SCIM_E_GUARD_ACCOUNTS,
+                                               SCIM_E_GUARD_MEMBERS };
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+        scim_error_t *failure
+            = scim_guard_refused(db, x->call.principal, kinds[i],
+                                 count_of(refusals, kinds[i]), x->r->pool);
+
+        if (failure && scim_error_status(failure->kind)
+                       >= HTTP_INTERNAL_SERVER_ERROR) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
+                          SCIM_LOGNO(0150) "%s %s was refused by the guard,"
+                          " but administrators are not told. Cause: %s",
+                          x->r->method, x->r->uri,
+                          failure->cause ? failure->cause : failure->detail);
+        }
+    }
+}
+
 static void store_refusals(scim_exchange_t *x,
                            const apr_array_header_t *refusals)
 {
@@ -50,6 +90,7 @@ static void store_refusals(scim_exchange_t *x,
             failure = scim_activity_refused(db, x->call.principal,
                 &APR_ARRAY_IDX(refusals, i, scim_refusal_t), x->r->pool);
         }
+        note_guard(x, db, refusals);
         scim_db_return(db);
     }
     if (failure) {

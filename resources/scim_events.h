@@ -25,11 +25,14 @@
 #define SCIM_EVENT_RESUME     "urn:mod_scim:event:provisioning:resume"
 #define SCIM_EVENT_TOKEN      "urn:mod_scim:event:token:generate"
 #define SCIM_EVENT_NO_TOKEN   "urn:mod_scim:event:token:delete"
+#define SCIM_EVENT_TRIP       "urn:mod_scim:event:guard:trip"
+#define SCIM_EVENT_OPEN       "urn:mod_scim:event:guard:open"
+#define SCIM_EVENT_GUARD      "urn:mod_scim:event:guard:change"
 #define SCIM_EVENT_ORGANIZATION "urn:mod_scim:event:organization:change"
 
 /* The kinds of events that httpd writes; none is part of another one. */
 extern const char *const scim_event_kinds[];
-#define SCIM_EVENT_KINDS 17
+#define SCIM_EVENT_KINDS 20
 
 /* Tell the counters that events of these kinds, in any form, were written. */
 void scim_events_tell(const scim_db_t *db, const char *kinds);

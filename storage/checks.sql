@@ -170,6 +170,8 @@ FROM (SELECT p.privilege, n.name
           ('event', 'SELECT INSERT'),
           ('refusal', 'SELECT INSERT DELETE'),
           ('relay', 'SELECT INSERT UPDATE'),
+          ('guard_count', 'SELECT INSERT UPDATE DELETE'),
+          ('guard_trip', 'SELECT INSERT UPDATE DELETE'),
           ('schema_version', 'SELECT'),
           ('event_sequence_seq', 'USAGE'),
           ('revocation', 'USAGE')) n(name, privileges)

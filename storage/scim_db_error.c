@@ -47,7 +47,19 @@ static const struct {
     { "SC006", NULL, SCIM_E_INVALID_VALUE,
       "A group cannot contain itself, and at most ten groups can contain one"
       " another." },
-    { "SC008", NULL, SCIM_E_PAUSED, SCIM_PROVISIONING_PAUSED },
+    { "SC007", NULL, SCIM_E_GUARD_ACCOUNTS,
+      "The safety limit of this organization (%s deactivations, deletions or"
+      " downgrades to GUEST an hour) is reached: an administrator must let"
+      " them through on the settings page." },
+    { "SC008", NULL, SCIM_E_GUARD_MEMBERS,
+      "The safety limit of this organization (%s removals from groups an hour)"
+      " is reached: an administrator must let them through on the settings"
+      " page." },
+    { "SC009", NULL, SCIM_E_FORBIDDEN,
+      "This account is the last active administrator of the organization, so"
+      " it cannot be deleted, deactivated or lose the role ADMIN. Another"
+      " account must first get this role." },
+    { "SC010", NULL, SCIM_E_PAUSED, SCIM_PROVISIONING_PAUSED },
     { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
       "Another account of this organization has this userName already." },
     { "23505", "user_group_display_name_unique", SCIM_E_UNIQUENESS,
@@ -186,8 +198,8 @@ static scim_error_t *unfit_error(scim_db_t *db, const PGresult *result)
 }
 
 /* The detail for the client; it names a constraint that an operator may have
- * added.  The detail of an SQLSTATE of our own is for clients, and quotes only
- * what they have sent. */
+ * added.  The detail of an SQLSTATE of our own, which is written for "%s", is
+ * for clients, and quotes only what they have sent. */
 static const char *detail_of(const scim_db_t *db, int i,
                              const PGresult *result)
 {
@@ -198,7 +210,7 @@ static const char *detail_of(const scim_db_t *db, int i,
         return apr_psprintf(db->pool, "A value violates the constraint '%.63s'"
                                       " of the database.", constraint);
     }
-    if (strcmp(sqlstates[i].sqlstate, "SC005") == 0) {
+    if (sqlstates[i].detail && strstr(sqlstates[i].detail, "%s")) {
         return apr_psprintf(db->pool, sqlstates[i].detail,
                             PQresultErrorField(result,
                                                PG_DIAG_MESSAGE_DETAIL));

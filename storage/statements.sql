@@ -376,6 +376,12 @@ SELECT pg_advisory_lock(hashtextextended('mod_scim deletion ' || $1, 0));
 WITH relays AS (
     DELETE FROM scim.relay WHERE organization_id = $1::uuid
 ),
+guard_counts AS (
+    DELETE FROM scim.guard_count WHERE organization_id = $1::uuid
+),
+guard_trips AS (
+    DELETE FROM scim.guard_trip WHERE organization_id = $1::uuid
+),
 gone AS (
     DELETE FROM scim.organization WHERE id = $1::uuid
     RETURNING *
@@ -389,6 +395,81 @@ event AS (
     FROM gone g
 )
 SELECT id FROM gone;
+
+
+-- The guard: how much tokens may take away (schema.sql)
+
+-- Trips that nobody has let through and that have not ended by themselves.
+-- fragment: trips(condition)
+SELECT * FROM scim.guard_trip t
+WHERE :condition AND t.refused_at > now() - interval '1 day'
+
+-- fragment: guard_counted(kind)
+scim.guard_counted(o.id, ARRAY[:kind])
+
+-- name: GUARD_SHOW :repeatable from 6
+SELECT jsonb_strip_nulls(jsonb_build_object(
+    'number', o.guard_number, 'percent', o.guard_percent, 'limit', l.most,
+    'activeAccounts', l.active,
+    'openUntil', CASE WHEN o.guard_open_until > now()
+                      THEN :timestamp(o.guard_open_until) END,
+    'counted', jsonb_build_object(
+        'deactivations', :guard_counted('deactivate'),
+        'deletions', :guard_counted('delete'),
+        'downgrades', :guard_counted('guest'),
+        'removals', :guard_counted('remove')),
+    'trips', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                  'guarded', t.guarded, 'since', :timestamp(t.tripped_at),
+                  'lastRefused', :timestamp(t.refused_at),
+                  'refused', t.refused, 'limit', t.most,
+                  'token', t.actor_name) ORDER BY t.guarded), '[]')
+              FROM (:trips(t.organization_id = o.id)) t)))
+FROM scim.organization o CROSS JOIN LATERAL scim.guard_limit(o.id) l
+WHERE o.id = $1::uuid;
+
+-- fragment: guard_data(number, percent)
+jsonb_strip_nulls(jsonb_build_object('guardNumber', :number,
+                                     'guardPercent', :percent))
+
+-- The limit is $2 or $3 percent; both NULL: none.  Who sets it has seen what was
+-- refused.
+-- name: GUARD_SET from 6
+WITH old AS (
+    SELECT * FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
+),
+changed AS (
+    UPDATE scim.organization o
+    SET guard_number = $2::integer, guard_percent = $3::integer
+    FROM old
+    WHERE o.id = old.id
+      AND (old.guard_number, old.guard_percent)
+          IS DISTINCT FROM ($2::integer, $3::integer)
+    RETURNING o.id, :guard_data(old.guard_number, old.guard_percent) AS before,
+              :guard_data(o.guard_number, o.guard_percent) AS after
+),
+seen AS (
+    DELETE FROM scim.guard_trip t USING changed c WHERE t.organization_id = c.id
+),
+event AS (
+    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                            actor_name, attributes, data)
+    SELECT c.id, 'urn:mod_scim:event:guard:change', $4, $5::uuid, $6,
+           ARRAY(SELECT n.name FROM jsonb_object_keys(c.before || c.after) n(name)
+                 WHERE c.before -> n.name IS DISTINCT FROM c.after -> n.name
+                 ORDER BY n.name),
+           jsonb_build_object('before', c.before, 'after', c.after)
+    FROM changed c
+)
+SELECT id FROM changed;
+
+-- The kind of its event: 'urn:mod_scim:event:guard:open'.
+-- name: GUARD_OPEN from 6
+SELECT scim.open_guard($1::uuid, $2, $3::uuid, $4);
+
+-- The kind of its event, if it is the first refusal of a trip:
+-- 'urn:mod_scim:event:guard:trip'.
+-- name: GUARD_REFUSED from 6
+SELECT scim.note_guard_trip($1::uuid, $2, $3::bigint, $4::uuid, $5);
 
 
 -- Organizations, written to a file and read from one (scimctl_transfer.c)
@@ -448,12 +529,15 @@ gone AS (
 )
 INSERT INTO scim.organization (id, key, name, provisioning_enabled,
                                provisioning_paused, provisioned_read_only,
-                               domains, created_at)
+                               domains, created_at, guard_number,
+                               guard_percent, guard_open_until)
 SELECT g.id, coalesce($2, g.key), g.name, g.provisioning_enabled,
        coalesce(g.provisioning_paused, false),
-       coalesce(g.provisioned_read_only, false), g.domains, g.created_at
+       coalesce(g.provisioned_read_only, false), g.domains, g.created_at,
+       g.guard_number, g.guard_percent, g.guard_open_until
 FROM given g
 WHERE g.created_at BETWEEN '0001-01-01Z' AND '9999-12-31Z'
+  AND (g.guard_open_until BETWEEN '0001-01-01Z' AND '9999-12-31Z') IS NOT FALSE
 RETURNING id, key;
 
 -- name: IMPORT_ROWS from 6
@@ -1337,6 +1421,17 @@ CROSS JOIN LATERAL (SELECT u.expires_at FROM scim.token u
 WHERE o.provisioning_enabled AND t.expires_at > now() - interval '30 days'
 ORDER BY t.expires_at, o.key
 LIMIT 100;
+
+-- Tokens of these organizations are refused what the guard does not let through.
+-- name: METRIC_GUARDS :repeatable
+SELECT o.key, 1
+FROM scim.organization o
+WHERE o.id IN (SELECT t.organization_id FROM (:trips(true)) t)
+ORDER BY o.key
+LIMIT 100;
+
+-- name: METRIC_GUARDS before 6
+SELECT NULL, 0 WHERE false;
 
 -- fragment: seconds_since(time)
 greatest(coalesce(extract(epoch FROM now() - :time), 0), 0)::numeric(20, 3)

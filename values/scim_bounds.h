@@ -23,4 +23,8 @@
  * their age. */
 #define SCIM_REFUSALS_KEPT 1000
 
+/* The limit of the guard.  SQL: scim.organization. */
+#define SCIM_GUARD_MAX_NUMBER 1000000
+#define SCIM_GUARD_MAX_PERCENT 100
+
 #endif

@@ -30,6 +30,8 @@
     X(FORBIDDEN,         403, NULL)                                         \
     X(NOT_SECURE,        403, NULL)                                         \
     X(SWITCHED_OFF,      403, NULL)                                         \
+    X(GUARD_ACCOUNTS,    403, NULL)    /* scim.guard, in schema.sql */      \
+    X(GUARD_MEMBERS,     403, NULL)                                         \
     X(NOT_FOUND,         404, NULL)                                         \
     X(NOT_ALLOWED,       405, NULL)                                         \
     X(NOT_ACCEPTABLE,    406, NULL)                                         \

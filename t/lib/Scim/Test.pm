@@ -204,8 +204,8 @@ sub sql_unchecked {
 }
 
 # organization(profile, enabled, domains => [...], language, timezone, managed,
-# transport, http): the default transport is that of the run; http is a Scim::Http
-# for another server.
+# transport, http, guard => [number, percent]): the default transport is that of the
+# run; http is a Scim::Http for another server.  There is no guard by default.
 sub organization {
     my (%option) = @_;
     my $self = bless { profile => 'managed', key => random_name(), %option }, 'Scim::Test::Org';
@@ -220,6 +220,7 @@ INSERT INTO scim.account (organization_id, user_name, display_name, role,
 SELECT id, $4, 'Administrator', 'ADMIN', $5, $6 FROM o RETURNING organization_id, id;
 SQL
         $domains, $self->{issuer_name}, $option{language}, $option{timezone}))[0] };
+    $self->set_guard(@{ $option{guard} || [] });
     $self->{token} = $self->new_token;
     return $self;
 }
@@ -313,6 +314,17 @@ sub path {
 sub url {
     my ($self, $profile) = @_;
     return Scim::Test::base_url($self->{transport} || $TRANSPORT) . $self->path($profile);
+}
+
+# The tables of version 5 have no guard.
+sub set_guard {
+    my ($self, $number, $percent) = @_;
+    return Scim::Test::sql(<<'SQL', $self->{id}, $number, $percent);
+SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'scim.organization'::regclass AND attname = 'guard_number') AS has_guard \gset
+\if :has_guard
+UPDATE scim.organization SET guard_number = $2, guard_percent = $3 WHERE id = $1;
+\endif
+SQL
 }
 
 sub new_token {

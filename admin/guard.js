@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guard: how much the identity provider may take away within an hour, what it was
+// refused, and letting that through.
+import { Refused, api, ask, badge, button, field, h, numberText, say, t, time } from './kit.js';
+
+function numbers(values) {
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, numberText(value)]));
+}
+
+function tripText({ guarded, limit, refused, since, lastRefused, token }) {
+    const values = { token, ...numbers({ limit, refused }), since: time(since), lastRefused: time(lastRefused) };
+    return guarded === 'members'
+        ? t('“{token}” wanted more than {limit} removals from groups in an hour. {refused} requests were refused since {since}, the last one {lastRefused}.', values)
+        : t('“{token}” wanted more than {limit} deactivations, deletions or downgrades to GUEST in an hour. {refused} requests were refused since {since}, the last one {lastRefused}.', values);
+}
+
+// show draws the page anew.
+function open(show) {
+    ask({
+        title: t('Let everything through'),
+        content: [h('p', {}, t('For two hours, your identity provider may deactivate, delete and downgrade any number of accounts, and remove any number of members from groups. Then the limit counts anew.'))],
+        action: t('Let everything through'), kind: 'danger',
+        submit: async () => {
+            await api('guard', 'POST', {});
+            await show();
+            say(t('Your identity provider is let through for two hours.'));
+        },
+    });
+}
+
+function numberOf(input) {
+    if (input.validity.badInput) {
+        throw new Refused(t('This is not a number.'), input.name);
+    }
+    return input.value ? Number(input.value) : null;
+}
+
+function change(guard, show) {
+    const input = (name, max) => h('input', { name, type: 'number', min: 1, max, step: 1, inputmode: 'numeric', value: guard[name] });
+    ask({
+        title: t('Safety limit'),
+        content: [
+            h('p', {}, t('The greater of the two counts. Leave both empty for no limit.')),
+            field(t('Accounts an hour'), input('number', 1000000)),
+            field(t('Percentage of the active accounts an hour'), input('percent', 100)),
+        ],
+        action: t('Save'),
+        submit: async ({ number, percent }) => {
+            await api('guard', 'PUT', { number: numberOf(number), percent: numberOf(percent) });
+            await show();
+            say(t('The safety limit is changed.'));
+        },
+    });
+}
+
+function banner(guard, show) {
+    return h('section', { class: 'tripped' },
+        h('h2', {}, t('The safety limit has stopped your identity provider')),
+        guard.trips.map(trip => h('p', {}, tripText(trip))),
+        h('p', { class: 'soft' }, t('Everything else goes on. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.')),
+        h('div', { class: 'row' }, button(t('Let them through'), () => open(show), 'main'),
+            h('a', { href: '#/activity' }, t('Activity'))));
+}
+
+function stateOf(guard) {
+    return guard.openUntil ? badge(t('open'), 'warn') : guard.limit == null ? badge(t('off'), 'warn')
+        : guard.trips.length ? badge(t('reached'), 'bad') : badge(t('on'), 'good');
+}
+
+function section(guard, show) {
+    const isOpen = Boolean(guard.openUntil);
+    const hasLimit = guard.limit != null;
+    return h('section', {},
+        h('div', { class: 'row spread' },
+            h('h2', {}, t('Safety limit'), ' ', stateOf(guard)),
+            h('div', { class: 'row' },
+                hasLimit && !isOpen && !guard.trips.length ? button(t('Let everything through'), () => open(show)) : null,
+                button(t('Change limit'), () => change(guard, show)))),
+        isOpen ? h('p', { class: 'warn' }, t('Everything goes through until {time}.', { time: time(guard.openUntil) })) : null,
+        hasLimit
+            ? h('p', {}, t('Within an hour, your identity provider may deactivate, delete or downgrade to GUEST {limit} accounts, and remove {limit} members from groups.', numbers({ limit: guard.limit })))
+            : h('p', { class: 'warn' }, t('There is no limit: a mistake in your identity provider can deactivate or delete all accounts at once.')),
+        hasLimit && !isOpen
+            ? h('p', { class: 'soft' }, t('In the last hour: {deactivations} deactivated, {deletions} deleted, {downgrades} downgraded, {removals} removed from groups.', numbers(guard.counted)))
+            : null);
+}
+
+// The parts of the first page: what was refused, or null, and the limit.  Tables of an
+// older version have neither.
+async function guardParts(show) {
+    try {
+        const guard = await api('guard');
+        return [guard.trips.length ? banner(guard, show) : null, section(guard, show)];
+    } catch (problem) {
+        if (problem.status === 503) {
+            return [null, null];
+        }
+        throw problem;
+    }
+}
+
+export { guardParts };

@@ -43,6 +43,7 @@
 #include "httpd/scim_notes.h"
 #include "httpd/scim_probe.h"
 #include "httpd/scim_refusals.h"
+#include "httpd/scim_request_log.h"
 #include "resources/scim_resource.h"
 #include "resources/scim_state.h"
 #include "rules/scim_schema.h"
@@ -559,6 +560,7 @@ static int serve_scim(request_rec *r)
         return scim_http_refuse(r, error);
     }
     prepare_exchange(&x, r, &state);
+    scim_request_log_begin(r);
     error = route_request(&x);
     log_notes(&x);
     if (x.failure) {
@@ -569,6 +571,7 @@ static int serve_scim(request_rec *r)
         scim_refusals_keep(&x, error);
     }
     note_account(&x);
+    scim_request_log_describe(&x, error);
     if (error) {
         return scim_http_refuse(r, error);
     }
@@ -701,6 +704,10 @@ static void make_connections(apr_pool_t *pool, server_rec *s,
     config->probe = uses_database ? scim_probe_make(pool, s,
                                                     config->connections)
                                   : NULL;
+    config->request_log = uses_database
+                          ? scim_request_log_make(pool, s,
+                                                  config->connections)
+                          : NULL;
 }
 
 static void init_child(apr_pool_t *pool, server_rec *main_server)
@@ -719,6 +726,7 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
         else {
             config->connections = main_config->connections;
             config->probe = main_config->probe;
+            config->request_log = main_config->request_log;
         }
     }
     scim_gate_init_child(pool, main_server);
@@ -741,6 +749,7 @@ static void register_hooks(apr_pool_t *pool)
     name_endpoints();
     scim_counters_register_hooks();
     scim_notes_register_hooks();
+    scim_request_log_register_hooks();
 }
 
 module AP_MODULE_DECLARE_DATA scim_module = {

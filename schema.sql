@@ -60,7 +60,7 @@ $$;
 -- may know whether they exist.
 CREATE OR REPLACE FUNCTION pg_temp.tables() RETURNS TABLE (name text, relation regclass) LANGUAGE sql AS $$
     SELECT t.name, (SELECT c.oid FROM pg_class c WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('scim'))::regclass
-    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'guard_count', 'guard_trip', 'schema_version'])
+    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'guard_count', 'guard_trip', 'request', 'request_hour', 'account_seen', 'schema_version'])
          WITH ORDINALITY t(name, place)
     ORDER BY t.place
 $$;
@@ -113,6 +113,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' WHEN (OLD.active AND NOT NEW.active OR OLD.role = ''ADMIN''::text AND NEW.role <> ''ADMIN''::text)'
              ' EXECUTE FUNCTION scim.account_keep_token_issuer()'),
             ('CREATE TRIGGER account_keep_token_issuer_delete BEFORE DELETE ON scim.account FOR EACH ROW EXECUTE FUNCTION scim.account_keep_token_issuer()'),
+            ('CREATE TRIGGER account_seen_delete AFTER DELETE ON scim.account REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.forget_seen()'),
             ('CREATE TRIGGER token_needs_admin BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token FOR EACH ROW'
              ' EXECUTE FUNCTION scim.token_needs_admin()'),
             ('CREATE TRIGGER event_before_insert BEFORE INSERT ON scim.event FOR EACH ROW EXECUTE FUNCTION scim.event_before_insert()'),
@@ -784,6 +786,92 @@ CALL pg_temp.comment('COLUMN scim.guard_trip.refused', 'How many were refused');
 CALL pg_temp.comment('COLUMN scim.guard_trip.most', 'The limit that was reached');
 CALL pg_temp.comment('COLUMN scim.guard_trip.actor_name', 'Name of the token of the first one');
 
+-- The requests of identity providers, for administrators.  httpd writes them about a
+-- second after the answer, many at once, and not more than once: rows may be
+-- missing.  They have no foreign keys, which would let one deleted organization
+-- keep out the rows of the others.  No column has a value of an attribute.
+CREATE TABLE IF NOT EXISTS scim.request (
+    organization_id  uuid NOT NULL,
+    occurred_at      timestamptz(3) NOT NULL,
+    sequence         bigint GENERATED ALWAYS AS IDENTITY,
+    token_id         uuid NOT NULL,
+    actor_name       text NOT NULL,
+    method           text NOT NULL,
+    path             text NOT NULL,
+    filter           text,
+    operations       text[] NOT NULL DEFAULT '{}',
+    status           smallint NOT NULL,
+    scim_type        text,
+    resource_type    text,
+    resource_id      uuid,
+    request_id       text NOT NULL,
+    duration         bigint NOT NULL,
+    requests         integer NOT NULL DEFAULT 1,
+    changes          integer NOT NULL DEFAULT 0,
+    warnings         integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (organization_id, occurred_at, sequence)
+);
+CALL pg_temp.comment('TABLE scim.request', 'SCIM requests with a valid token, without values: about the latest five thousand of an organization, for seven days');
+CALL pg_temp.comment('COLUMN scim.request.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.request.occurred_at', 'When it was answered; of several equal ones, the latest');
+CALL pg_temp.comment('COLUMN scim.request.sequence', 'Order of those of the same time');
+CALL pg_temp.comment('COLUMN scim.request.token_id', 'Id of the token');
+CALL pg_temp.comment('COLUMN scim.request.actor_name', 'Name of the token');
+CALL pg_temp.comment('COLUMN scim.request.method', 'HTTP method');
+CALL pg_temp.comment('COLUMN scim.request.path', 'Path below the SCIM Location; what may be a value is masked');
+CALL pg_temp.comment('COLUMN scim.request.filter', 'The filter with masked values; NULL: none');
+CALL pg_temp.comment('COLUMN scim.request.operations', 'What the body is about: paths and names of attributes, kinds of operations; no values');
+CALL pg_temp.comment('COLUMN scim.request.status', 'HTTP status of the answer');
+CALL pg_temp.comment('COLUMN scim.request.scim_type', 'scimType of the answer');
+CALL pg_temp.comment('COLUMN scim.request.resource_type', 'Type of the resource: the endpoint of its path; NULL: none');
+CALL pg_temp.comment('COLUMN scim.request.resource_id', 'Id of the resource, if there is one');
+CALL pg_temp.comment('COLUMN scim.request.request_id', 'X-Request-Id of the answer');
+CALL pg_temp.comment('COLUMN scim.request.duration', 'Microseconds until it was answered; of several, the mean');
+CALL pg_temp.comment('COLUMN scim.request.requests', 'How many equal requests this row stands for');
+CALL pg_temp.comment('COLUMN scim.request.changes', 'How many resources they have changed');
+CALL pg_temp.comment('COLUMN scim.request.warnings', 'How much of them was ignored');
+
+CREATE TABLE IF NOT EXISTS scim.request_hour (
+    organization_id  uuid NOT NULL,
+    hour             timestamptz NOT NULL,
+    requests         bigint NOT NULL,
+    changes          bigint NOT NULL,
+    refusals         bigint NOT NULL,
+    warnings         bigint NOT NULL,
+    PRIMARY KEY (organization_id, hour)
+);
+CALL pg_temp.comment('TABLE scim.request_hour', 'How many SCIM requests an organization has sent in each hour of eight days');
+CALL pg_temp.comment('COLUMN scim.request_hour.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.request_hour.hour', 'When the hour begins');
+CALL pg_temp.comment('COLUMN scim.request_hour.requests', 'Requests with a valid token');
+CALL pg_temp.comment('COLUMN scim.request_hour.changes', 'How many resources they have changed');
+CALL pg_temp.comment('COLUMN scim.request_hour.refusals', 'How many of them, or of their bulk operations, were refused');
+CALL pg_temp.comment('COLUMN scim.request_hour.warnings', 'How much of them was ignored');
+
+-- Beside scim.account: a read must not write its row, which has many indexes.
+CREATE TABLE IF NOT EXISTS scim.account_seen (
+    organization_id  uuid NOT NULL,
+    account_id       uuid NOT NULL,
+    seen_on          date NOT NULL,
+    PRIMARY KEY (organization_id, account_id)
+);
+CALL pg_temp.comment('TABLE scim.account_seen', 'When provisioning last asked for an account, found it, or wrote it');
+CALL pg_temp.comment('COLUMN scim.account_seen.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.account_seen.account_id', 'The account');
+CALL pg_temp.comment('COLUMN scim.account_seen.seen_on', 'The day, in UTC');
+
+-- A foreign key would lock the row of each account that is seen.
+CREATE OR REPLACE FUNCTION scim.forget_seen() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    DELETE FROM scim.account_seen s USING gone g
+    WHERE s.organization_id = g.organization_id AND s.account_id = g.id;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.forget_seen() FROM PUBLIC;
+COMMENT ON FUNCTION scim.forget_seen() IS 'Deletes from scim.account_seen the accounts that are deleted';
+
 -- An account's id has a column of its own, in which all events and refusals before
 -- version 6 have it, and which says that the resource is a User.  Both tables are
 -- read through this, with coalesce(resource_id, account_id).
@@ -1258,6 +1346,7 @@ BEGIN
            OR EXISTS (SELECT FROM unnest(names) n(name)
                       WHERE strpos(scim.user_name_key(concat_ws(' ', r.user_name, r.path, r.detail)), n.name) > 0));
     GET DIAGNOSTICS refusals = ROW_COUNT;
+    DELETE FROM scim.request r WHERE r.organization_id = organization AND r.resource_id = forgotten;
     IF accounts > 0 THEN
         INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version)
         VALUES (organization, forgotten, 'urn:ietf:params:scim:event:prov:delete', 'operator', operator, last_version);
@@ -2064,7 +2153,7 @@ $$;
 DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
-        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.guard_count, scim.guard_trip, scim.schema_version, scim.member, scim.group_member',
+        'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.guard_count, scim.guard_trip, scim.request, scim.request_hour, scim.account_seen, scim.schema_version, scim.member, scim.group_member',
         'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at, guard_number, guard_percent, guard_open_until) ON scim.organization',
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
     role record;
@@ -2081,8 +2170,8 @@ BEGIN
                 'SELECT, INSERT, DELETE ON scim.membership, scim.subgroup',
                 'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',
                 'SELECT, INSERT (organization_id, account_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
-                'SELECT, INSERT, DELETE ON scim.refusal',
-                'SELECT, INSERT, UPDATE, DELETE ON scim.guard_count, scim.guard_trip',
+                'SELECT, INSERT, DELETE ON scim.refusal, scim.request',
+                'SELECT, INSERT, UPDATE, DELETE ON scim.guard_count, scim.guard_trip, scim.request_hour, scim.account_seen',
                 'SELECT, INSERT, UPDATE ON scim.relay',
                 'SELECT ON scim.schema_version',
                 'USAGE, SELECT ON SEQUENCE scim.event_sequence_seq, scim.revocation']),

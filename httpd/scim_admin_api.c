@@ -19,6 +19,7 @@
 #include "resources/scim_group_view.h"
 #include "resources/scim_guard.h"
 #include "resources/scim_members.h"
+#include "resources/scim_requests.h"
 #include "resources/scim_state.h"
 #include "rules/scim_shape.h"
 #include "scim_tokens.h"
@@ -420,6 +421,27 @@ static scim_error_t *get_activity(scim_visit_t *v)
                               v->r->pool);
 }
 
+static scim_error_t *get_requests(scim_visit_t *v)
+{
+    scim_requests_query_t query = {
+        page_parameter(v, "outcome"), page_parameter(v, "token"),
+        page_parameter(v, "since"), page_parameter(v, "until"),
+        page_parameter(v, "before"), 0
+    };
+
+    SCIM_ERR(count_parameter(&query.count, v));
+    return scim_requests_list(&v->answer, v->call.db,
+                              v->call.principal->organization_id, &query,
+                              v->r->pool);
+}
+
+static scim_error_t *get_health(scim_visit_t *v)
+{
+    return scim_requests_health(&v->answer, v->call.db,
+                                v->call.principal->organization_id,
+                                v->r->pool);
+}
+
 /* Routes */
 
 static const struct {
@@ -446,7 +468,9 @@ static const struct {
     { "api/group-children", 1, M_GET, get_group_children },
     { "api/group-parents", 1, M_GET, get_group_parents },
     { "api/counts", 0, M_GET, get_counts },
-    { "api/activity", 0, M_GET, get_activity }
+    { "api/activity", 0, M_GET, get_activity },
+    { "api/requests", 0, M_GET, get_requests },
+    { "api/health", 0, M_GET, get_health }
 };
 #define ROUTES (sizeof(api_routes) / sizeof(*api_routes))
 

@@ -33,6 +33,7 @@ void *scim_config_create_dir(apr_pool_t *pool, char *dir)
     config->managed = SCIM_UNSET;
     config->strict = SCIM_UNSET;
     config->require_sso = SCIM_UNSET;
+    config->request_log = SCIM_UNSET;
     config->require_tls = SCIM_UNSET;
     config->by_external_id = SCIM_UNSET;
     config->account_value = NULL;
@@ -62,6 +63,7 @@ void *scim_config_merge_dir(apr_pool_t *pool, void *base_, void *add_)
     config->managed = merged(base->managed, add->managed);
     config->strict = merged(base->strict, add->strict);
     config->require_sso = merged(base->require_sso, add->require_sso);
+    config->request_log = merged(base->request_log, add->request_log);
     config->require_tls = merged(base->require_tls, add->require_tls);
     config->by_external_id = merged(base->by_external_id,
                                     add->by_external_id);
@@ -397,6 +399,10 @@ const command_rec scim_directives[] = {
                  ANYWHERE,
                  "On: only administrators who signed in by SAML or OpenID"
                  " Connect can switch provisioning on (default Off)."),
+    AP_INIT_FLAG("SCIMRequestLog", ap_set_flag_slot,
+                 (void *) offsetof(scim_dir_config_t, request_log), ANYWHERE,
+                 "Off: the requests of identity providers are not shown to"
+                 " administrators (default On)."),
     AP_INIT_FLAG("SCIMRequireTLS", ap_set_flag_slot,
                  (void *) offsetof(scim_dir_config_t, require_tls),
                  ANYWHERE,

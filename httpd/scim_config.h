@@ -60,6 +60,7 @@ typedef struct {
 #define SCIM_FIELD(field, directive, least, most, usual, help) int field;
     SCIM_NUMBERS(SCIM_FIELD)
     int require_sso;
+    int request_log;             /* unset: On */
     int require_tls;             /* unset: but for loopback addresses */
     int by_external_id;          /* how people are joined to accounts */
     const ap_expr_info_t *account_value; /* NULL: r->user */
@@ -94,6 +95,7 @@ typedef struct {
     scim_pool_t *connections;    /* in a child process */
     struct scim_probe_t *probe;  /* of connections, or NULL without a
                                   * database */
+    struct scim_request_log_t *request_log; /* the same */
 } scim_server_config_t;
 
 extern module AP_MODULE_DECLARE_DATA scim_module;

@@ -10,6 +10,7 @@
 
 #include "httpd/scim_counters.h"
 #include "httpd/scim_log.h"
+#include "httpd/scim_request_log.h"
 #include "storage/scim_wait.h"
 
 /* Longer than a busy server needs to answer. */
@@ -80,6 +81,9 @@ static void trace_wait(void *r_, const scim_wait_trace_t *trace)
     request_rec *r = r_;
 
     scim_counters_add_wait(trace);
+    if (trace->what == SCIM_WAIT_WROTE) {
+        scim_request_log_wrote(r);
+    }
     if (!APLOGrdebug(r)) {
         return;
     }

@@ -39,6 +39,7 @@ typedef struct {
                                    * answered */
     const char *if_match;         /* header values or NULL */
     const char *if_none_match;
+    const scim_filter_t *filter;  /* of a list, once it was parsed */
     apr_array_header_t *notes;    /* of const char *: what was ignored; for
                                    * the log */
     apr_array_header_t *left_out; /* of const char *: what a list could not

@@ -122,6 +122,7 @@ static scim_error_t *start(listing_t *l)
     if (l->page->filter) {
         SCIM_ERR(scim_filter_parse(&filter, l->page->filter, &resolver,
                                    l->pool));
+        l->call->filter = filter;
         l->condition = scim_query_condition(&l->query, filter, l->pool);
     }
     return l->page->sort_by

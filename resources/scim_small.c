@@ -55,6 +55,7 @@ static scim_error_t *select_from(selection_t *s, scim_call_t *call,
     if (page->filter) {
         SCIM_ERR(scim_filter_parse(&filter, page->filter, &resolver,
                                    call->pool));
+        call->filter = filter;
     }
     if (page->sort_by) {
         SCIM_ERR(scim_query_sort_operand(&s->order, page->sort_by, &resolver,

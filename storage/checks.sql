@@ -172,6 +172,9 @@ FROM (SELECT p.privilege, n.name
           ('relay', 'SELECT INSERT UPDATE'),
           ('guard_count', 'SELECT INSERT UPDATE DELETE'),
           ('guard_trip', 'SELECT INSERT UPDATE DELETE'),
+          ('request', 'SELECT INSERT DELETE'),
+          ('request_hour', 'SELECT INSERT UPDATE DELETE'),
+          ('account_seen', 'SELECT INSERT UPDATE DELETE'),
           ('schema_version', 'SELECT'),
           ('event_sequence_seq', 'USAGE'),
           ('revocation', 'USAGE')) n(name, privileges)
@@ -239,7 +242,8 @@ SELECT :listed(m.name)
 FROM (SELECT w.name
       FROM unnest(ARRAY[
           'account_before_write', 'account_keep_token_issuer_delete',
-          'account_keep_token_issuer_update', 'event_before_insert',
+          'account_keep_token_issuer_update', 'account_seen_delete',
+          'event_before_insert',
           'membership_delete', 'membership_insert',
           'organization_domains_insert', 'organization_domains_update',
           'organization_name_insert', 'organization_name_update',

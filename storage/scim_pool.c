@@ -41,6 +41,7 @@ struct scim_pool_t {
     int is_busy;                 /* a thread is in mod_dbd */
     apr_time_t again;            /* when PostgreSQL may have room again */
     int lent;
+    int most_lent;               /* since the start */
     apr_uint32_t *shown;         /* the same for others, or NULL */
     int waiting;
     int count;
@@ -87,6 +88,17 @@ void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent)
     pool->shown = lent;
 }
 
+int scim_pool_is_idle(scim_pool_t *pool)
+{
+    int is_idle;
+
+    apr_thread_mutex_lock(pool->mutex);
+    is_idle = pool->lent < pool->most_lent && !pool->is_busy
+              && pool->waiting == 0;
+    apr_thread_mutex_unlock(pool->mutex);
+    return is_idle;
+}
+
 int scim_pool_is_unprepared(const scim_pool_t *pool)
 {
     return pool->is_unprepared;
@@ -116,6 +128,9 @@ void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
 static void count_lent(scim_pool_t *from, int more)
 {
     from->lent += more;
+    if (from->lent > from->most_lent) {
+        from->most_lent = from->lent;
+    }
     if (from->shown) {
         __atomic_add_fetch(from->shown, (apr_uint32_t) more,
                            __ATOMIC_RELAXED);

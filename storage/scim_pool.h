@@ -62,6 +62,10 @@ void scim_pool_share(scim_pool_t *pool, int is_unprepared,
                      scim_pool_advise_fn *advise);
 int scim_pool_is_unprepared(const scim_pool_t *pool);
 
+/* Whether fewer connections are lent than were at some time before, so that
+ * one can probably be borrowed that is open and that no request waits for. */
+int scim_pool_is_idle(scim_pool_t *pool);
+
 /* Called before the first connection: add each connection to *lent while it
  * is lent; NULL: do not. */
 void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent);

@@ -18,9 +18,10 @@ static const char question[] =
     " JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
     " WHERE i.indisprimary"
     " AND c.relnamespace = 'scim'::pg_catalog.regnamespace"
-    " AND c.relname IN ('account', 'event', 'guard_count', 'guard_trip',"
-    " 'membership', 'organization', 'refusal', 'relay', 'schema_version',"
-    " 'subgroup', 'token', 'user_group')),"
+    " AND c.relname IN ('account', 'account_seen', 'event', 'guard_count',"
+    " 'guard_trip', 'membership', 'organization', 'refusal', 'relay',"
+    " 'request', 'request_hour', 'schema_version', 'subgroup', 'token',"
+    " 'user_group')),"
     " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger t"
     " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
     " WHERE c.relnamespace = 'scim'::pg_catalog.regnamespace"
@@ -41,7 +42,7 @@ static const struct {
     int keys;
     int triggers;
 } complete[] = {
-    { 6, 12, 12 }, { 5, 7, 4 }
+    { 6, 15, 12 }, { 5, 7, 4 }
 };
 
 static scim_error_t *unfit(const char *cause, apr_pool_t *pool)

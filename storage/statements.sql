@@ -364,6 +364,15 @@ SELECT count(*) FROM gone
 -- name: DELETE_REFUSALS
 :delete_some(refusal);
 
+-- name: DELETE_REQUESTS from 6
+:delete_some(request);
+
+-- name: DELETE_REQUEST_HOURS from 6
+:delete_some(request_hour);
+
+-- name: DELETE_ACCOUNTS_SEEN from 6
+:delete_some(account_seen);
+
 -- name: DELETE_EVENTS
 :delete_some(event);
 
@@ -792,6 +801,260 @@ SELECT NULL::uuid WHERE false
                   AND (r.account_id = ANY (ARRAY(:named_accounts))
                        OR r.resource_id = ANY (ARRAY(:named_groups))
                        OR scim.user_name_key(r.user_name) = :named_key)));
+
+
+-- The log of requests
+
+-- The requests of an organization that are kept; more are deleted soon.
+-- fragment: requests_kept
+5000
+
+-- How long, and how long the sums of hours.
+-- fragment: requests_age
+interval '7 days'
+-- fragment: request_hours_age
+interval '8 days'
+
+-- A batch of requests, one in each place of the arrays $1 to $18, with the time
+-- in microseconds, and of accounts that were seen, $20 of $19.  Rows are
+-- locked in the order of their keys, since several processes write; and nobody
+-- waits for the disk.
+-- name: REQUESTS_WRITE from 6
+WITH quick AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true) AS commit
+),
+given AS MATERIALIZED (
+    SELECT g.*, to_timestamp(g.at / 1000000.0) AS occurred_at
+    FROM quick,
+         unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[],
+                $6::text[], $7::text[], $8::text[], $9::smallint[],
+                $10::text[], $11::text[], $12::uuid[], $13::text[],
+                $14::bigint[], $15::integer[], $16::integer[],
+                $17::integer[], $18::integer[])
+             g(organization_id, at, token_id, actor_name, method, path, filter,
+               operations, status, scim_type, resource_type, resource_id,
+               request_id, duration, requests, changes, refusals, warnings)
+    WHERE quick.commit = 'off'
+      AND EXISTS (SELECT FROM scim.organization o
+                  WHERE o.id = g.organization_id)
+),
+request AS (
+    INSERT INTO scim.request (organization_id, occurred_at, token_id,
+        actor_name, method, path, filter, operations, status, scim_type,
+        resource_type, resource_id, request_id, duration, requests, changes,
+        warnings)
+    SELECT g.organization_id, g.occurred_at, g.token_id, g.actor_name,
+           g.method, g.path, g.filter,
+           coalesce(string_to_array(g.operations, chr(10)), '{}'), g.status,
+           g.scim_type, g.resource_type, g.resource_id, g.request_id,
+           g.duration, g.requests, g.changes, g.warnings
+    FROM given g
+    ORDER BY g.organization_id, g.at
+),
+hour AS (
+    INSERT INTO scim.request_hour AS h (organization_id, hour, requests,
+                                        changes, refusals, warnings)
+    SELECT g.organization_id, date_trunc('hour', g.occurred_at, 'UTC'),
+           sum(g.requests), sum(g.changes), sum(g.refusals), sum(g.warnings)
+    FROM given g
+    GROUP BY 1, 2
+    ORDER BY 1, 2
+    ON CONFLICT (organization_id, hour) DO UPDATE
+    SET requests = h.requests + excluded.requests,
+        changes = h.changes + excluded.changes,
+        refusals = h.refusals + excluded.refusals,
+        warnings = h.warnings + excluded.warnings
+)
+INSERT INTO scim.account_seen AS s (organization_id, account_id, seen_on)
+SELECT DISTINCT a.organization_id, a.id, (now() AT TIME ZONE 'UTC')::date
+FROM quick, unnest($19::uuid[], $20::uuid[]) g(organization_id, id)
+CROSS JOIN LATERAL (SELECT b.organization_id, b.id FROM scim.account b
+                    WHERE b.organization_id = g.organization_id
+                      AND b.id = g.id LIMIT 1) a
+WHERE quick.commit = 'off'
+ORDER BY 1, 2
+ON CONFLICT (organization_id, account_id) DO UPDATE
+SET seen_on = excluded.seen_on WHERE s.seen_on < excluded.seen_on;
+
+-- The requests of organizations $1 beyond those that are kept.
+-- name: REQUESTS_PRUNE :repeatable from 6
+DELETE FROM scim.request r
+USING unnest($1::uuid[]) o(id)
+CROSS JOIN LATERAL (SELECT k.occurred_at, k.sequence FROM scim.request k
+                    WHERE k.organization_id = o.id
+                    ORDER BY k.occurred_at DESC, k.sequence DESC
+                    OFFSET :requests_kept - 1 LIMIT 1) last
+WHERE r.organization_id = o.id
+  AND (r.occurred_at, r.sequence) < (last.occurred_at, last.sequence);
+
+-- Each organization that has rows in relation, also one that is deleted.
+-- fragment: organizations_in(relation)
+(SELECT r.organization_id FROM scim.:relation r
+ ORDER BY r.organization_id LIMIT 1)
+UNION ALL
+SELECT (SELECT r.organization_id FROM scim.:relation r
+        WHERE r.organization_id > l.id
+        ORDER BY r.organization_id LIMIT 1)
+FROM last l WHERE l.id IS NOT NULL
+
+-- Up to 20000 rows of relation that are older than age; one process at a time
+-- does it.
+-- fragment: delete_old(relation, time, age)
+WITH RECURSIVE last(id) AS (
+    :organizations_in(:relation)
+),
+gone AS (
+    DELETE FROM scim.:relation d
+    WHERE d.ctid = ANY (ARRAY(
+        SELECT c.ctid
+        FROM (SELECT pg_try_advisory_xact_lock(hashtextextended(
+                         'mod_scim old :relation', 0)) AS is_mine OFFSET 0) k,
+             last l
+        CROSS JOIN LATERAL (SELECT r.ctid FROM scim.:relation r
+                            WHERE r.organization_id = l.id
+                              AND r.:time < now() - :age
+                            ORDER BY r.:time LIMIT 20000) c
+        WHERE k.is_mine
+        LIMIT 20000))
+    RETURNING true
+)
+SELECT count(*) = 20000 FROM gone
+
+-- Whether there are more of them.
+-- name: REQUESTS_SWEEP :repeatable from 6
+:delete_old(request, occurred_at, :requests_age);
+
+-- name: REQUEST_HOURS_SWEEP :repeatable from 6
+:delete_old(request_hour, hour, :request_hours_age);
+
+-- Requests of organization $1, the latest first, at most $2: before the one with
+-- the time $3, in milliseconds, and sequence $4; $5 is changed, refused or read,
+-- $6 the name of a token, and they are from $7 on and before $8, in
+-- microseconds.
+-- fragment: own_requests
+scim.request r
+WHERE r.organization_id = $1::uuid
+  AND r.occurred_at > now() - :requests_age
+
+-- fragment: request_outcome
+CASE WHEN r.status >= 400 THEN 'refused' WHEN r.changes > 0 THEN 'changed'
+     ELSE 'read' END
+
+-- name: REQUEST_LIST :repeatable from 6
+SELECT (extract(epoch FROM r.occurred_at) * 1000)::bigint || '-' || r.sequence,
+       jsonb_strip_nulls(jsonb_build_object(
+           'at', :timestamp(r.occurred_at), 'token', r.actor_name,
+           'method', r.method, 'path', r.path, 'filter', r.filter,
+           'operations', r.operations, 'outcome', :request_outcome,
+           'status', r.status, 'scimType', r.scim_type,
+           'resourceType', r.resource_type, 'resourceId', r.resource_id,
+           'userName', a.user_name, 'requestId', r.request_id,
+           'duration', r.duration, 'count', r.requests,
+           'changes', r.changes, 'warnings', r.warnings))
+FROM (SELECT * FROM :own_requests
+        AND (r.occurred_at, r.sequence)
+            < (coalesce(to_timestamp($3::bigint / 1000.0), 'infinity'),
+               coalesce($4::bigint, 0))
+        AND ($5::text IS NULL OR $5 = :request_outcome)
+        AND ($6::text IS NULL OR r.actor_name = $6)
+        AND r.occurred_at >= coalesce(to_timestamp($7::bigint / 1000000.0),
+                                      '-infinity')
+        AND r.occurred_at < coalesce(to_timestamp($8::bigint / 1000000.0),
+                                     'infinity')
+      ORDER BY r.occurred_at DESC, r.sequence DESC LIMIT $2::bigint) r
+LEFT JOIN LATERAL (SELECT b.user_name FROM scim.account b
+                   WHERE r.resource_type = 'User'
+                     AND b.organization_id = $1::uuid AND b.id = r.resource_id
+                   LIMIT 1) a ON true
+ORDER BY r.occurred_at DESC, r.sequence DESC;
+
+-- The number of managed accounts of organization $1 that provisioning has never
+-- asked for, found or changed, among the first :many that it has not changed;
+-- and whether there are more than those.
+-- fragment: never_touched
+SELECT count(*) FILTER (WHERE c.number <= :many AND s.account_id IS NULL)
+           AS number,
+       count(*) > :many AS is_more
+FROM (SELECT a.organization_id, a.id, row_number() OVER () AS number
+      FROM unnest(ARRAY['managed', 'ineligible']) l(label)
+      CROSS JOIN unnest(ARRAY['ADMIN', 'USER', 'GUEST']) r(role)
+      CROSS JOIN unnest(ARRAY[true, false]) s(active)
+      CROSS JOIN LATERAL (SELECT b.organization_id, b.id, b.managed,
+                                 b.sync_eligible, b.provisioned_at
+                          FROM scim.account b
+                          WHERE b.organization_id = $1::uuid
+                            AND b.role = r.role AND b.active = s.active
+                            AND scim.account_label(b.managed, b.sync_eligible,
+                                                   b.provisioned_at) = l.label
+                          LIMIT :many + 1) a
+      LIMIT :many + 1) c
+LEFT JOIN LATERAL (SELECT n.account_id FROM scim.account_seen n
+                   WHERE n.organization_id = c.organization_id
+                     AND n.account_id = c.id LIMIT 1) s ON true
+
+-- fragment: hour_sums
+coalesce(sum(h.requests), 0) AS requests, coalesce(sum(h.changes), 0) AS changes,
+coalesce(sum(h.refusals), 0) AS refusals, coalesce(sum(h.warnings), 0) AS warnings
+
+-- The sums of the last times, each of step; the last one is not over yet.
+-- fragment: sums_of_hours(step, times, name)
+(SELECT jsonb_agg(jsonb_build_object(
+            :name, :timestamp(t.begin), 'requests', c.requests,
+            'changes', c.changes, 'refusals', c.refusals,
+            'warnings', c.warnings) ORDER BY t.begin)
+ FROM (SELECT date_trunc('hour', now(), 'UTC') + interval '1 hour'
+              - n * :step AS begin
+       FROM generate_series(1, :times) n) t
+ CROSS JOIN LATERAL (SELECT :hour_sums FROM scim.request_hour h
+                     WHERE h.organization_id = $1::uuid
+                       AND h.hour >= t.begin AND h.hour < t.begin + :step) c)
+
+-- fragment: latest_use(uses, column)
+(SELECT jsonb_build_object('at', :timestamp(u.:column), 'token', u.name)
+ FROM :uses u WHERE u.:column IS NOT NULL ORDER BY u.:column DESC LIMIT 1)
+
+-- How provisioning is doing in organization $1.  A change that so many requests
+-- have followed that it is not in the log any more is among the latest events.
+-- name: REQUEST_HEALTH :repeatable from 6
+WITH uses AS MATERIALIZED (
+    SELECT u.id, max(u.requested_at) AS requested_at,
+           max(u.changed_at) AS changed_at,
+           (array_agg(u.name ORDER BY u.requested_at DESC NULLS LAST))[1]
+               AS name
+    FROM (SELECT r.token_id, r.actor_name, r.occurred_at,
+                 CASE WHEN r.changes > 0 THEN r.occurred_at END
+          FROM :own_requests
+          UNION ALL
+          SELECT e.actor_id, e.actor_name, e.occurred_at, e.occurred_at
+          FROM (SELECT * FROM scim.event v
+                WHERE v.organization_id = $1::uuid
+                ORDER BY v.sequence DESC LIMIT 1000) e
+          WHERE e.actor_kind = 'token'
+          UNION ALL
+          SELECT t.id, t.name, t.last_used_at, NULL FROM scim.token t
+          WHERE t.organization_id = $1::uuid AND t.last_used_at IS NOT NULL)
+         u(id, name, requested_at, changed_at)
+    GROUP BY u.id
+)
+SELECT jsonb_strip_nulls(jsonb_build_object(
+    'lastRequest', :latest_use(uses, requested_at),
+    'lastChange', :latest_use(uses, changed_at),
+    'tokens', coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+                   'name', t.name, 'lastRequest', :timestamp(u.requested_at),
+                   'lastChange', :timestamp(u.changed_at),
+                   'expires', :timestamp(t.expires_at))
+                   ORDER BY t.created_at, t.id)
+        FROM scim.token t LEFT JOIN uses u ON u.id = t.id
+        WHERE t.organization_id = $1::uuid), '[]'),
+    'hours', :sums_of_hours(interval '1 hour', 24, 'hour'),
+    'days', :sums_of_hours(interval '24 hours', 7, 'from'),
+    'neverTouched', n.number,
+    'moreNeverTouched', n.is_more,
+    'waiting', NOT EXISTS (SELECT FROM uses)
+               AND NOT EXISTS (SELECT FROM scim.request_hour h
+                               WHERE h.organization_id = $1::uuid)))
+FROM (:never_touched) n;
 
 
 -- People who have signed in

@@ -245,6 +245,9 @@ export const messages = {
     // This page and its API
     "'active' must be true or false.": '「active」には true または false を指定してください。',
     "'before' must be the sequence of an entry.": '「before」には記録の番号を指定してください。',
+    "'before' must be the end of a page.": '「before」にはページの終わりを指定してください。',
+    "'{name}' must be a time such as 2024-01-31T12:00:00Z.": '「{name}」には「2024-01-31T12:00:00Z」のような日時を指定してください。',
+    'The outcome must be all, changed, refused or read.': '結果には「all」「changed」「refused」「read」のいずれかを指定してください。',
     "'count' must be a number from 1 to {most}.": '「count」には 1 から {most} までの数を指定してください。',
     "'eligible' can only become true.": '「eligible」には true のみ指定できます。',
     "'enabled' must be true or false.": '「enabled」には true または false を指定してください。',

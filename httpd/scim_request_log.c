@@ -157,7 +157,7 @@ static const char *path_with(const scim_target_t *target, const char *id,
                        target->rest ? "/" SCIM_MASKED : "", NULL);
 }
 
-static const char *operations_of(const scim_exchange_t *x)
+static const char *what_is_done(const scim_exchange_t *x)
 {
     if (!x->body) {
         return NULL;
@@ -269,7 +269,7 @@ void scim_request_log_describe(const scim_exchange_t *x,
     if (x->parameters && apr_table_get(x->parameters, "filter")) {
         request->filter = scim_masked_filter(x->call.filter, pool);
     }
-    request->operations = operations_of(x);
+    request->operations = what_is_done(x);
     record->seen = apr_array_make(pool, 1, sizeof(const char *));
     see_accounts(record->seen, x);
     record->is_described = 1;
@@ -303,7 +303,7 @@ static scim_request_t *copied(const scim_request_t *request, apr_pool_t *pool)
 #undef TEXT
 }
 
-static int is_same_text(const char *one, const char *other)
+static int is_equal_text(const char *one, const char *other)
 {
     return one && other ? strcmp(one, other) == 0 : one == other;
 }
@@ -319,13 +319,13 @@ static void unite(scim_request_t *to, const record_t *record,
         && strcmp(to->path, record->path_of_all) != 0) {
         to->path = apr_pstrdup(pool, record->path_of_all);
     }
-    if (!is_same_text(to->resource_id, from->resource_id)) {
+    if (!is_equal_text(to->resource_id, from->resource_id)) {
         to->resource_id = NULL;
     }
-    if (!is_same_text(to->operations, from->operations)) {
+    if (!is_equal_text(to->operations, from->operations)) {
         to->operations = NULL;
     }
-    if (!is_same_text(to->scim_type, from->scim_type)) {
+    if (!is_equal_text(to->scim_type, from->scim_type)) {
         to->scim_type = NULL;
     }
     to->at = from->at;
@@ -693,7 +693,7 @@ static apr_status_t end_request_log(void *log_)
     return APR_SUCCESS;
 }
 
-static apr_status_t free_slots(void *slots)
+static apr_status_t free_marks(void *slots)
 {
     free(slots);
     return APR_SUCCESS;
@@ -714,7 +714,7 @@ scim_request_log_t *scim_request_log_make(apr_pool_t *pool, server_rec *s,
     /* calloc does not touch it, so that it takes no memory before it is
      * used. */
     made->slots = calloc(SLOTS, sizeof(*made->slots));
-    apr_pool_cleanup_register(pool, made->slots, free_slots,
+    apr_pool_cleanup_register(pool, made->slots, free_marks,
                               apr_pool_cleanup_null);
     apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     apr_thread_cond_create(&made->changed, pool);

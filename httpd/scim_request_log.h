@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scim_request_log: the log of requests in the database, for the organization's
- * administrators (resources/scim_requests.h).
+/* scim_request_log: the log of requests in the database, for administrators of
+ * the organization (resources/scim_requests.h).
  *
  * A request is described when its answer is known, and put into a batch of its
  * process after the answer was sent.  A thread of the process writes the batch

@@ -25,8 +25,8 @@ const char *scim_masked_filter(const scim_filter_t *filter,
 
 /* What the body of a request does, one thing in a line: "replace active" of a
  * PATCH; names of attributes of a POST or PUT; with a number if there are more
- * of the same kind, "add members ×57".  body may be NULL or anything.  NULL if
- * it does nothing. */
+ * of the same kind ("add members ×57").  body may be NULL or anything.
+ * NULL if it does nothing. */
 const char *scim_masked_patch(const cJSON *body,
                               const scim_resource_type_t *type,
                               const scim_rules_t *rules, apr_pool_t *pool);

@@ -71,6 +71,16 @@ sub while_locked {
     return $told;
 }
 
+# Whether a request is in the log a little later.
+sub is_in_log {
+    my $id = scim($_[0], 'Users?count=0')->{headers}{'x-request-id'};
+    for (1 .. 20) {
+        return 1 if sql('SELECT 1 FROM scim.request WHERE request_id = $1', $id);
+        sleep 0.2;
+    }
+    return 0;
+}
+
 # Whether a deleted account is still let in after more than a second, the default.
 sub is_remembered {
     my ($at) = @_;
@@ -130,6 +140,7 @@ my %DIRECTIVE = (
         my ($at) = @_;
         return which(while_locked(sub { seconds_of(sub { scim($at, 'Users') }) }) < 2, 1, 3);
     }],
+    SCIMRequestLog => ['Off', 'On', scim => sub { which(!is_in_log(@_), 'Off', 'On') }],
     SCIMRequireTLS => ['On', 'Off', scim => sub { which(scim($_[0], 'Users?count=0')->{status} == 403, 'On', 'Off') }],
     SCIMRequireSSO => ['On', 'Off', page => sub {
         my $settings = ask($_[0], GET => "$org->{key}/api/settings", as($org->{issuer_name}))->{json};

@@ -186,7 +186,7 @@ Scim::Server::wait_until('the account to be seen', 5, sub { call('health', org =
 is_deeply [sql('SELECT account_id, seen_on = (now() AT TIME ZONE $2)::date FROM scim.account_seen WHERE organization_id = $1', $quiet->{id}, 'UTC')],
     [[$listed, 't']], 'an account that was found is seen today';
 sql('DELETE FROM scim.account WHERE organization_id = $1 AND id = $2', $quiet->{id}, $listed);
-is scalar(sql('SELECT FROM scim.account_seen WHERE organization_id = $1', $quiet->{id})), 0, 'and forgotten with the account';
+is scalar(sql('SELECT 1 FROM scim.account_seen WHERE organization_id = $1', $quiet->{id})), 0, 'and forgotten with the account';
 
 # Retention
 sql(q{INSERT INTO scim.request (organization_id, occurred_at, token_id, actor_name, method, path, status, request_id, duration)

@@ -6,6 +6,7 @@ use utf8;
 use lib 't/lib';
 use MIME::Base64 ();
 use Scim::Process;
+use Scim::Server;
 use Scim::Test;
 
 sub content {
@@ -72,6 +73,13 @@ call(GET => "/groups/$_"), call(GET => "/group-members/$_"), call(GET => "/group
 call(GET => '/counts');
 call(GET => '/activity?count=3');
 call(GET => '/activity');
+Scim::Server::wait_until('a request in the log', 10, sub {
+    (sql('SELECT count(*) FROM scim.request WHERE organization_id = $1', $org->{id}))[0][0] > 0;
+});
+call(GET => '/requests?count=2');
+call(GET => '/requests');
+call(GET => '/requests?outcome=none');
+call(GET => '/health');
 my $events = Scim::Process::run([server()->scimctl('--json', 'events', $org->{key})])->{out};
 push @answers, map { { name => "event $_->{sequence}: $_->{kind}", value => $_, at => ['components', 'schemas', 'Event'] } }
     map { $json->decode($_) } split /\n/, $events;

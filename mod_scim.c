@@ -46,6 +46,7 @@
 #include "httpd/scim_request_log.h"
 #include "resources/scim_resource.h"
 #include "resources/scim_state.h"
+#include "rules/scim_note.h"
 #include "rules/scim_schema.h"
 #include "httpd/scim_tls.h"
 #include "httpd/scim_trace.h"
@@ -476,7 +477,9 @@ static void log_notes(scim_exchange_t *x)
     for (i = 0; i < x->call.notes->nelts; i++) {
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, x->r,
                       SCIM_LOGNO(0002) "%s %s: %s", x->r->method, x->r->uri,
-                      APR_ARRAY_IDX(x->call.notes, i, const char *));
+                      scim_note_text(&APR_ARRAY_IDX(x->call.notes, i,
+                                                    scim_note_t),
+                                     x->r->pool));
     }
     for (i = 0; i < x->call.left_out->nelts; i++) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, x->r,
@@ -513,9 +516,10 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.base = scim_http_base(r, &state->target, config->base_url);
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
-    x->call.notes = apr_array_make(r->pool, 4, sizeof(const char *));
+    x->call.notes = scim_note_list(r->pool);
     x->call.left_out = apr_array_make(r->pool, 4, sizeof(const char *));
     x->call.refusals = apr_array_make(r->pool, 4, sizeof(scim_refusal_t));
+    x->call.warnings = apr_array_make(r->pool, 4, sizeof(scim_warning_t));
 }
 
 /* The account that the request is about, for the access log. */
@@ -569,6 +573,9 @@ static int serve_scim(request_rec *r)
     count_refusals(x.call.refusals);
     if (error || x.call.refusals->nelts > 0) {
         scim_refusals_keep(&x, error);
+    }
+    if (!error && x.call.notes->nelts > 0) {
+        scim_refusals_warn(&x);
     }
     note_account(&x);
     scim_request_log_describe(&x, error);

@@ -178,6 +178,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         ('membership_account', 'scim.membership', '(organization_id, account_id, group_id)'),
         ('subgroup_child', 'scim.subgroup', '(organization_id, child_id, group_id)'),
         ('token_issuer', 'scim.token', '(organization_id, issuer)'),
+        -- Finds the warning that would be written again.
+        ('refusal_warned', 'scim.refusal', '(organization_id, detail, coalesce(resource_id, account_id, ''00000000-0000-0000-0000-000000000000''::uuid)) WHERE status < 400'),
         ('event_account', 'scim.event', '(organization_id, account_id, sequence)'),
         ('event_resource', 'scim.event', '(organization_id, resource_id, sequence) WHERE resource_id IS NOT NULL'),
         ('event_guest', 'scim.event', '(organization_id, sequence) WHERE kind = ''urn:mod_scim:event:role:guest'''),
@@ -721,7 +723,8 @@ CALL pg_temp.comment('COLUMN scim.relay.name', 'Its --name');
 CALL pg_temp.comment('COLUMN scim.relay.sequence', 'Sequence of the latest event that its receiver has accepted; 0: none yet');
 CALL pg_temp.comment('COLUMN scim.relay.updated_at', 'When it was accepted');
 
--- Refused requests, for administrators who ask why somebody was not provisioned.
+-- Refused requests, for administrators who ask why somebody was not provisioned,
+-- and warnings of what was lost silently: an unknown role, an unknown attribute.
 -- Their numbers are of the same sequence as those of events, so that both form one
 -- list.
 CREATE TABLE IF NOT EXISTS scim.refusal (
@@ -738,18 +741,18 @@ CREATE TABLE IF NOT EXISTS scim.refusal (
     occurred_at      timestamptz(3) NOT NULL DEFAULT now(),
     PRIMARY KEY (organization_id, sequence)
 );
-CALL pg_temp.comment('TABLE scim.refusal', 'Refused SCIM requests: the latest thousand of an organization, for 30 days');
+CALL pg_temp.comment('TABLE scim.refusal', 'SCIM requests that were refused, and warnings of those that succeeded (status below 400) but not with all that they sent: of each, the latest thousand of an organization, for 30 days');
 CALL pg_temp.comment('COLUMN scim.refusal.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.refusal.sequence', 'Order, shared with scim.event');
-CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account that its path names, if it names one');
+CALL pg_temp.comment('COLUMN scim.refusal.account_id', 'The account that its path names, if it names one, or that it made; NULL for a warning that is the same for all');
 CALL pg_temp.comment('COLUMN scim.refusal.user_name', 'The userName in its body, if it has one');
 CALL pg_temp.comment('COLUMN scim.refusal.actor_name', 'Name of the token');
 CALL pg_temp.comment('COLUMN scim.refusal.method', 'HTTP method');
 CALL pg_temp.comment('COLUMN scim.refusal.path', 'Path below the SCIM Location');
 CALL pg_temp.comment('COLUMN scim.refusal.status', 'HTTP status of the answer');
 CALL pg_temp.comment('COLUMN scim.refusal.scim_type', 'scimType of the answer');
-CALL pg_temp.comment('COLUMN scim.refusal.detail', 'The detail of the answer');
-CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When it was refused');
+CALL pg_temp.comment('COLUMN scim.refusal.detail', 'The detail of the answer; what was lost, and what to do');
+CALL pg_temp.comment('COLUMN scim.refusal.occurred_at', 'When it was answered');
 
 -- The guard: how much tokens have taken away, and what was refused because it was too
 -- much.  Rows are deleted when they are of no use any more, so these tables stay

@@ -324,8 +324,8 @@ static scim_error_t *read_changed(cJSON **group, scim_call_t *call,
     SCIM_ERR(read_group(group, call, rows, 0, 0));
     error = put_group_members(call, *group);
     if (error && error->kind == SCIM_E_TOO_MANY) {
-        scim_note(call->notes, "the answer has no members: there are more"
-                               " than SCIMMaxMembers");
+        scim_note(call->notes, SCIM_NOTED_NO_MEMBERS, "SCIMMaxMembers",
+                  NULL);
         return NULL;
     }
     return error;

@@ -22,22 +22,40 @@ static const char *const displays[SCIM_ROLE_COUNT] = {
 
 /* The roles of accounts */
 
-/* Note unknown roles and return their number; elements without a value do not
- * count. */
-static int note_unknown(const cJSON *roles, apr_array_header_t *notes)
+/* The value of an element that is no known role; NULL, too, without one. */
+static const char *unknown_role(const cJSON *element)
+{
+    const char *value = scim_json_text(element, "value");
+
+    return value && *value && !scim_role_known(element) ? value : NULL;
+}
+
+static int has_unknown(const cJSON *roles)
 {
     const cJSON *element;
-    int unknown = 0;
 
     cJSON_ArrayForEach(element, roles) {
-        const char *value = scim_json_text(element, "value");
-
-        if (value && *value && !scim_role_known(element)) {
-            scim_note(notes, "unknown role '%.60s' ignored", value);
-            unknown++;
+        if (unknown_role(element)) {
+            return 1;
         }
     }
-    return unknown;
+    return 0;
+}
+
+/* role is what the account is now, stays: what it was already. */
+static void note_unknown_roles(const cJSON *roles, const char *role,
+                               int stays, apr_array_header_t *notes)
+{
+    const cJSON *element;
+
+    cJSON_ArrayForEach(element, roles) {
+        const char *value = unknown_role(element);
+
+        if (value) {
+            scim_note(notes, stays ? SCIM_NOTED_ROLE_KEPT : SCIM_NOTED_ROLE,
+                      value, role);
+        }
+    }
 }
 
 /* The single element of the profile managed, made from the chosen one. */
@@ -65,13 +83,16 @@ const char *scim_roles_settle(cJSON *resource, const cJSON *before,
 {
     const cJSON *roles = scim_json_member(resource, "roles");
     const cJSON *chosen = scim_role_choose(roles);
+    int is_lost = !chosen && rules->managed && has_unknown(roles);
     const char *role;
 
-    if (!chosen && rules->managed
-        && note_unknown(roles, notes) > 0) {
+    if (is_lost) {
         chosen = scim_role_choose(scim_json_member(before, "roles"));
     }
     role = chosen ? scim_role_known(chosen) : SCIM_ROLE_GUEST;
+    if (is_lost) {
+        note_unknown_roles(roles, role, before != NULL, notes);
+    }
     if (rules->managed) {
         put_single(resource, chosen, role);
     }

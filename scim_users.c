@@ -254,7 +254,8 @@ static scim_error_t *settle_immutable(scim_call_t *call, cJSON *resource,
             return scim_error(call->pool, SCIM_E_MUTABILITY,
                               "Attribute '%s' is immutable.", row->name);
         }
-        scim_note(call->notes, "immutable attribute '%s' ignored", row->name);
+        scim_note(call->notes, wanted ? SCIM_NOTED_SET_ONCE : SCIM_NOTED_KEPT,
+                  row->name, stored);
         scim_json_put_text(resource, row->name, stored);
     }
     return NULL;

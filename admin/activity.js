@@ -16,6 +16,9 @@ function whatHappened(entry) {
     if (entry.outcome === 'refused') {
         return badge(t('Refused ({status})', entry), 'bad');
     }
+    if (entry.outcome === 'warning') {
+        return badge(t('Warning'), 'warn');
+    }
     const kind = kindOf(entry);
     const said = {
         'create:full': t('Created'), 'patch:full': t('Changed'), 'put:full': t('Replaced'), 'delete': t('Deleted'),
@@ -81,7 +84,7 @@ function tripText({ guarded, limit }) {
 }
 
 function changesOf(entry) {
-    if (entry.outcome === 'refused') {
+    if (entry.detail) {
         return h('div', { class: 'changes' }, h('code', {}, `${entry.method} ${entry.path}`), h('br'), translated(entry.detail));
     }
     const kind = kindOf(entry);
@@ -157,6 +160,7 @@ async function activityPage() {
     const form = filters([
         h('label', {}, t('Account or group: e-mail, name or id'), h('input', { name: 'account', type: 'search', value: chosen.account })),
         select('outcome', t('Outcome'), [['', t('all')], ['changed', t('changed')], ['refused', t('refused')],
+            ['warning', t('with a warning')],
             ['guest', t('downgraded to GUEST')]], chosen.outcome),
     ], data => {
         chosen = Object.fromEntries(data);
@@ -166,7 +170,7 @@ async function activityPage() {
     return [
         h('h1', { tabindex: -1 }, t('Activity')),
         h('section', {},
-            h('p', { class: 'soft' }, t('Changes by your identity provider and your administrators, and refused requests with the reason. The latest 1000 refused requests are kept for 30 days.')),
+            h('p', { class: 'soft' }, t('Changes by your identity provider and your administrators, refused requests with the reason, and warnings of what was sent but ignored. The latest 1000 refused requests, and the latest 1000 warnings, are kept for 30 days.')),
             form, result),
     ];
 }

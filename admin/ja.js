@@ -130,6 +130,8 @@ export default {
     'Provisioning switched off': 'プロビジョニングをオフに変更',
     'Provisioning switched on': 'プロビジョニングをオンに変更',
     'Refused ({status})': '拒否（{status}）',
+    'Warning': '警告',
+    'with a warning': '警告あり',
     'Reload': '再読み込み',
     'Replaced': '置換',
     'Requests of your identity provider are refused.': 'ID プロバイダーからの要求は拒否されます。',
@@ -182,7 +184,7 @@ export default {
     'User provisioning is on.': 'ユーザープロビジョニングはオンです。',
     'Value': '値',
     'What': '内容',
-    'Changes by your identity provider and your administrators, and refused requests with the reason. The latest 1000 refused requests are kept for 30 days.': 'ID プロバイダーと管理者が行ったこと、および拒否された要求とその理由です。拒否された要求は直近 1000 件を 30 日間保存します。',
+    'Changes by your identity provider and your administrators, refused requests with the reason, and warnings of what was sent but ignored. The latest 1000 refused requests, and the latest 1000 warnings, are kept for 30 days.': 'ID プロバイダーと管理者が行ったこと、拒否された要求とその理由、および送られたのに無視された内容の警告です。拒否された要求と警告は、それぞれ直近 1000 件を 30 日間保存します。',
     'While it is on, your identity provider creates, updates, deactivates and deletes the Managed Accounts of this organization.': 'オンの間、ID プロバイダーがこの組織の管理対象アカウントを作成、更新、無効化、削除します。',
     'You did not sign in by single sign-on (SAML or OpenID Connect). Without it provisioning cannot be switched on.': 'シングルサインオン（SAML または OpenID Connect）でサインインしていません。シングルサインオンなしではプロビジョニングをオンにできません。',
     'You signed in by {way}: single sign-on protects this page.': '{way} でサインインしています。このページはシングルサインオンで保護されています。',
@@ -265,7 +267,7 @@ export const messages = {
     'The name {PROBLEM}.': '名前{PROBLEM}。',
     'The number must be from 1 to {most}.': '数は 1 から {most} までで指定してください。',
     'The percentage must be from 1 to {most}.': '割合は 1 から {most} までで指定してください。',
-    'The outcome must be changed, refused or guest.': '結果には changed、refused、guest のいずれかを指定してください。',
+    'The outcome must be changed, refused, warning or guest.': '結果には changed、refused、warning、guest のいずれかを指定してください。',
     'The role must be ADMIN, USER or GUEST.': 'ロールには ADMIN、USER、GUEST のいずれかを指定してください。',
     'The search is too long.': '検索する文字列が長すぎます。',
     'The token cannot be checked.': 'トークンを確認できません。',
@@ -307,6 +309,14 @@ export const messages = {
     'This Managed Account is not eligible for provisioning yet. An administrator must update it or mark it as eligible first.': 'この管理対象アカウントはまだプロビジョニングの対象ではありません。先に管理者が更新するか、対象にしてください。',
     'Too many clients are changing this resource at the same time. Please try again.': '多数のクライアントがこのリソースを同時に変更しています。もう一度お試しください。',
     "userName must be an e-mail address, not '{name}'.": 'userName はメールアドレスでなければなりません（送られた値: 「{name}」）。',
+
+    // Warnings
+    "The attribute '{name}' is not part of the schema and was ignored. Remove it from the attribute mapping in the identity provider.": '属性「{name}」はスキーマにないため無視されました。ID プロバイダーの属性マッピングから削除してください。',
+    "The attribute '{name}' cannot be changed in a group and was ignored. Remove it from the attribute mapping in the identity provider.": 'グループの属性「{name}」は変更できないため無視されました。ID プロバイダーの属性マッピングから削除してください。',
+    "The attribute '{name}' is set once, when an account is created: '{value}' was kept. Let the identity provider send it at creations only.": '属性「{name}」はアカウントの作成時にだけ設定できるため、「{value}」のままになりました。ID プロバイダーから作成時にだけ送るようにしてください。',
+    "The removal of '{name}' was ignored, since it always has a value. Let the identity provider send true or false.": '「{name}」には必ず値があるため、削除の要求は無視されました。ID プロバイダーから true または false を送るようにしてください。',
+    "The role '{role}' is unknown, so the account is a GUEST. Map roles to ADMIN, USER or GUEST in the identity provider.": 'ロール「{role}」は存在しないため、アカウントは GUEST になりました。ID プロバイダーでロールを ADMIN、USER、GUEST のいずれかに対応付けてください。',
+    "The role '{role}' is unknown, so the account is still {current}. Map roles to ADMIN, USER or GUEST in the identity provider.": 'ロール「{role}」は存在しないため、アカウントは {current} のままです。ID プロバイダーでロールを ADMIN、USER、GUEST のいずれかに対応付けてください。',
 
     // The service
     'Authorization failure. invalid token.': 'トークンが無効です。',

@@ -178,7 +178,7 @@ static scim_error_t *serve_api(scim_visit_t *v)
     v->call.max_members = scim_config_number(v->config, max_members);
     v->call.principal = &v->person->principal;
     v->call.base = scim_url(v);
-    v->call.notes = apr_array_make(v->r->pool, 4, sizeof(const char *));
+    v->call.notes = scim_note_list(v->r->pool);
     SCIM_ERR(scim_http_borrow(&v->call.db, v->r, NULL));
     error = serve(v);
     scim_db_return(v->call.db);

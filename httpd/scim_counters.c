@@ -160,6 +160,13 @@ void scim_counters_add(scim_counter_e counter)
     add(&counters->single[counter], 1);
 }
 
+/* The counters of warnings are in the order of scim_warned_e. */
+void scim_counters_add_warning(scim_warned_e warned)
+{
+    scim_counters_add((scim_counter_e) (SCIM_COUNT_WARNED_ATTRIBUTE
+                                        + (warned - SCIM_WARNED_ATTRIBUTE)));
+}
+
 void scim_counters_add_error(scim_error_kind_e kind)
 {
     add(&counters->errors[kind], 1);

@@ -13,6 +13,7 @@
 #include <httpd.h>
 
 #include "resources/scim_events.h"
+#include "rules/scim_note.h"
 #include "storage/scim_wait.h"
 #include "values/scim_error.h"
 
@@ -26,7 +27,11 @@
     X(GATE_DENIED, "denied")                                                \
     X(GATE_UNAVAILABLE, "unavailable")                                      \
     X(CACHE_HIT, "hit")                                                     \
-    X(CACHE_MISS, "miss")
+    X(CACHE_MISS, "miss")                                                   \
+    X(WARNED_ATTRIBUTE, "attribute")                                        \
+    X(WARNED_SET_ONCE, "set_once")                                          \
+    X(WARNED_REMOVAL, "removal")                                            \
+    X(WARNED_ROLE, "role")
 
 #define SCIM_COUNTER_ENUM(id, label) SCIM_COUNT_##id,
 typedef enum {
@@ -39,9 +44,10 @@ typedef enum {
  * again without effect. */
 void scim_counters_name(const char *endpoint);
 
-/* Count one more: of a single counter; of an error that was answered; and what
- * a wait, or what became of it, adds to the numbers. */
+/* Count one more: of a single counter; of an error that was answered; of a
+ * warning; and what a wait, or what became of it, adds to the numbers. */
 void scim_counters_add(scim_counter_e counter);
+void scim_counters_add_warning(scim_warned_e warned);
 void scim_counters_add_error(scim_error_kind_e kind);
 void scim_counters_add_wait(const scim_wait_trace_t *wait);
 

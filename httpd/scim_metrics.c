@@ -228,6 +228,12 @@ static void put_cache(page_t *page)
                  SCIM_COUNT_CACHE_MISS);
 }
 
+static void put_warnings(page_t *page)
+{
+    put_counters(page, "reason", SCIM_COUNT_WARNED_ATTRIBUTE,
+                 SCIM_COUNT_WARNED_ROLE);
+}
+
 static void put_event_kinds(page_t *page)
 {
     int i;
@@ -267,6 +273,9 @@ static const metric_t metrics[] = {
       put_errors },
     { "scim_refusals_total", "counter",
       "Errors that have no scimType, by their reason.", put_refusals },
+    { "scim_warnings_total", "counter",
+      "What requests, and operations in bulk requests, lost although they"
+      " succeeded.", put_warnings },
     { "scim_retries_total", "counter",
       "Statements and changes that were tried again.", put_retries },
     { "scim_gate_decisions_total", "counter",

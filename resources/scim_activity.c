@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes and refusals as one list, see scim_activity.h.
+/* Changes, refusals and warnings as one list, see scim_activity.h.
  *
  * Both tables take their numbers from one sequence, so the statement merges
  * them in order, and a page goes on before the last number of the page above.
- * Texts of a refusal come from a client and are shortened before they are
+ * Texts of a request come from a client and are shortened before they are
  * stored.
  */
 #include "resources/scim_activity.h"
@@ -34,28 +34,99 @@ static const char *shortened(const char *text, apr_pool_t *pool)
                        NULL);
 }
 
+/* The parameters of both statements. */
+#define PARAMETERS 11
+
+static void put_asked(const char *values[PARAMETERS],
+                      const scim_principal_t *principal,
+                      const scim_asked_t *asked, apr_pool_t *pool)
+{
+    memset(values, 0, PARAMETERS * sizeof(*values));
+    values[0] = principal->organization_id;
+    values[1] = asked->resource_type;
+    if (asked->id && scim_text_is_uuid(asked->id)) {
+        values[2] = asked->id;
+    }
+    values[3] = shortened(asked->user_name, pool);
+    values[4] = principal->actor_name;
+    values[5] = shortened(asked->method, pool);
+    values[6] = shortened(asked->path, pool);
+}
+
 scim_error_t *scim_activity_refused(scim_db_t *db,
                                     const scim_principal_t *principal,
                                     const scim_refusal_t *refusal,
                                     apr_pool_t *pool)
 {
-    const char *values[11] = { principal->organization_id,
-                               refusal->resource_type };
     scim_error_kind_e kind = refusal->error->kind;
+    const char *values[PARAMETERS];
     scim_rows_t *rows;
 
-    if (refusal->id && scim_text_is_uuid(refusal->id)) {
-        values[2] = refusal->id;
-    }
-    values[3] = shortened(refusal->user_name, pool);
-    values[4] = principal->actor_name;
-    values[5] = shortened(refusal->method, pool);
-    values[6] = shortened(refusal->path, pool);
+    put_asked(values, principal, &refusal->asked, pool);
     values[7] = apr_itoa(pool, scim_error_status(kind));
     values[8] = scim_error_type(kind);
     values[9] = refusal->error->detail;
     values[10] = APR_STRINGIFY(SCIM_REFUSALS_KEPT);
     return scim_db_run(&rows, db, SCIM_SQL_REFUSAL_INSERT,
+                       SCIM_VALUES(values));
+}
+
+static int has_warning(const apr_array_header_t *warnings,
+                       const scim_note_t *note)
+{
+    int i;
+
+    for (i = 0; i < warnings->nelts; i++) {
+        const scim_note_t *other
+            = &APR_ARRAY_IDX(warnings, i, scim_warning_t).note;
+
+        if (other->kind == note->kind
+            && strcmp(other->name, note->name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void scim_activity_warn(apr_array_header_t *warnings,
+                        const scim_asked_t *asked, int status,
+                        const apr_array_header_t *notes)
+{
+    int i;
+
+    for (i = 0; i < notes->nelts; i++) {
+        const scim_note_t *note = &APR_ARRAY_IDX(notes, i, scim_note_t);
+
+        if (scim_note_warns(note) != SCIM_NO_WARNING
+            && warnings->nelts < SCIM_MAX_WARNINGS
+            && !(scim_note_is_of_mapping(note)
+                 && has_warning(warnings, note))) {
+            scim_warning_t *warning = apr_array_push(warnings);
+
+            warning->asked = *asked;
+            warning->status = status;
+            warning->note = *note;
+        }
+    }
+}
+
+scim_error_t *scim_activity_warned(scim_db_t *db,
+                                   const scim_principal_t *principal,
+                                   const scim_warning_t *warning,
+                                   apr_pool_t *pool)
+{
+    const char *values[PARAMETERS];
+    scim_rows_t *rows;
+
+    put_asked(values, principal, &warning->asked, pool);
+    if (scim_note_is_of_mapping(&warning->note)) {
+        values[2] = NULL;
+        values[3] = NULL;
+    }
+    values[7] = apr_itoa(pool, warning->status);
+    values[9] = scim_note_warning(&warning->note, pool);
+    values[10] = APR_STRINGIFY(SCIM_WARNINGS_KEPT);
+    return scim_db_run(&rows, db, SCIM_SQL_WARNING_INSERT,
                        SCIM_VALUES(values));
 }
 
@@ -65,6 +136,7 @@ static const struct {
 } outcomes[] = {
     { "changed", SCIM_SQL_ACTIVITY_CHANGED },
     { "refused", SCIM_SQL_ACTIVITY_REFUSED },
+    { "warning", SCIM_SQL_ACTIVITY_WARNING },
     { "guest", SCIM_SQL_ACTIVITY_GUEST }
 };
 #define OUTCOMES (sizeof(outcomes) / sizeof(*outcomes))
@@ -83,8 +155,8 @@ static scim_error_t *choose_statement(scim_statement_e *statement,
         }
         if (i == OUTCOMES) {
             return scim_error(pool, SCIM_E_INVALID_VALUE,
-                              "The outcome must be changed, refused or"
-                              " guest.");
+                              "The outcome must be changed, refused, warning"
+                              " or guest.");
         }
         *statement = outcomes[i].statement;
     }

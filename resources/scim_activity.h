@@ -1,26 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_activity: the activity of an organization, for its administrators:
- * changes (scim.event) and refused requests (scim.refusal) as one list. */
+ * changes (scim.event), refused requests and warnings (scim.refusal) as one
+ * list. */
 #ifndef SCIM_ACTIVITY_H
 #define SCIM_ACTIVITY_H
 
 #include <apr_pools.h>
 #include <cjson/cJSON.h>
 
+#include "rules/scim_note.h"
 #include "storage/scim_db.h"
 #include "values/scim_error.h"
 #include "scim_tokens.h"
 
-/* A request that was refused; texts may be of any length and are shortened. */
+/* A request, or an operation of a bulk request; texts may be of any length and
+ * are shortened. */
 typedef struct {
     const char *method;
     const char *path;            /* below the SCIM Location */
     const char *resource_type;   /* "User": whose endpoint the path names, or
                                   * NULL */
-    const char *id;              /* of the path, or NULL */
+    const char *id;              /* of the path, or of what was made, or
+                                  * NULL */
     const char *user_name;       /* of the body, or NULL */
+} scim_asked_t;
+
+/* One that was refused. */
+typedef struct {
+    scim_asked_t asked;
     const scim_error_t *error;
 } scim_refusal_t;
+
+/* One that succeeded, but not with all that it sent. */
+typedef struct {
+    scim_asked_t asked;
+    int status;                  /* of the answer */
+    scim_note_t note;            /* one that warns */
+} scim_warning_t;
+#define SCIM_MAX_WARNINGS 100    /* of a request */
 
 /* Store the refusal; the latest SCIM_REFUSALS_KEPT of an organization are kept
  * for 30 days. */
@@ -29,11 +46,26 @@ scim_error_t *scim_activity_refused(scim_db_t *db,
                                     const scim_refusal_t *refusal,
                                     apr_pool_t *pool) SCIM_CHECKED;
 
+/* Add a warning for each note that is one to warnings, if there is room; those
+ * of a mapping once.  What they refer to must live as long as warnings. */
+void scim_activity_warn(apr_array_header_t *warnings,
+                        const scim_asked_t *asked, int status,
+                        const apr_array_header_t *notes);
+
+/* Store the warning, unless there is the same of the last day; the latest
+ * SCIM_WARNINGS_KEPT of an organization are kept for 30 days.  One of a
+ * mapping is the same whatever resource the request was about, and names
+ * none. */
+scim_error_t *scim_activity_warned(scim_db_t *db,
+                                   const scim_principal_t *principal,
+                                   const scim_warning_t *warning,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
 /* The entries that are wanted. */
 typedef struct {
-    const char *outcome;         /* "changed", "refused", "guest" (downgrades
-                                  * to GUEST) or NULL for all; anything else
-                                  * is SCIM_E_INVALID_VALUE */
+    const char *outcome;         /* "changed", "refused", "warning", "guest"
+                                  * (downgrades to GUEST) or NULL for all;
+                                  * anything else is SCIM_E_INVALID_VALUE */
     const char *about;           /* the userName of an account, the displayName
                                   * of a group, the id of either, or NULL */
     const char *before;          /* a sequence: only those before; or NULL */

@@ -358,18 +358,25 @@ static void put_success(scim_bulk_t *bulk, scim_bulk_op_t *operation,
                        apr_itoa(bulk->call->pool, status));
 }
 
+static scim_asked_t request_of(const scim_bulk_t *bulk,
+                               const scim_bulk_op_t *operation)
+{
+    scim_asked_t asked = {
+        operation->method, operation->path ? operation->path : "",
+        operation->resource ? operation->resource->type->name : NULL,
+        operation->id, scim_bulk_text(bulk, operation->data, "userName")
+    };
+
+    return asked;
+}
+
 /* For the organization's administrators, as for a single request. */
 static void keep_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
                          const scim_error_t *error)
 {
     scim_refusal_t *refusal = apr_array_push(bulk->call->refusals);
 
-    refusal->method = operation->method;
-    refusal->path = operation->path ? operation->path : "";
-    refusal->resource_type = operation->resource
-        ? operation->resource->type->name : NULL;
-    refusal->id = operation->id;
-    refusal->user_name = scim_bulk_text(bulk, operation->data, "userName");
+    refusal->asked = request_of(bulk, operation);
     refusal->error = scim_error(bulk->call->pool, error->kind, "%s",
                                 error->detail);
 }
@@ -406,6 +413,7 @@ static void put_failure(scim_bulk_t *bulk, scim_bulk_op_t *operation,
 
     bulk->errors++;
     operation->state = SCIM_FAILED;
+    operation->notes = NULL;
     if (is_creation(operation)) {
         operation->id = NULL;
     }
@@ -422,22 +430,54 @@ static void put_failure(scim_bulk_t *bulk, scim_bulk_op_t *operation,
     }
 }
 
-static void take_notes(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
+static void take_note(scim_bulk_t *bulk, scim_bulk_op_t *operation,
+                      const scim_note_t *note)
+{
+    int number = (int) (operation - bulk->operations) + 1;
+
+    scim_note_of(bulk->call->notes, note, number);
+    if (!operation->notes) {
+        operation->notes = scim_note_list(bulk->call->pool);
+    }
+    scim_note_of(operation->notes, note, number);
+}
+
+static void take_notes(scim_bulk_t *bulk, scim_bulk_op_t *operation,
                        const scim_call_t *call, const scim_error_t *error)
 {
-    scim_call_t *whole = bulk->call;
-    int number = (int) (operation - bulk->operations) + 1;
     int i;
 
     for (i = 0; i < call->notes->nelts; i++) {
-        scim_note(whole->notes, "operation %d: %s", number,
-                  APR_ARRAY_IDX(call->notes, i, const char *));
+        take_note(bulk, operation,
+                  &APR_ARRAY_IDX(call->notes, i, scim_note_t));
     }
     if (error) {
-        scim_note(whole->notes, "operation %d: %d: %s%s%s", number,
-                  scim_error_status(error->kind), error->detail,
-                  error->cause ? " Cause: " : "",
-                  error->cause ? error->cause : "");
+        scim_note_t failure = {
+            .kind = SCIM_NOTED_FAILURE,
+            .name = apr_psprintf(call->pool, "%d: %s%s%s",
+                                 scim_error_status(error->kind),
+                                 error->detail,
+                                 error->cause ? " Cause: " : "",
+                                 error->cause ? error->cause : "")
+        };
+
+        take_note(bulk, operation, &failure);
+    }
+}
+
+static void put_warnings_of(const scim_bulk_t *bulk)
+{
+    int i;
+
+    for (i = 0; i < bulk->count; i++) {
+        const scim_bulk_op_t *operation = bulk->operations + i;
+
+        if (operation->state == SCIM_DONE && operation->notes) {
+            scim_asked_t asked = request_of(bulk, operation);
+
+            scim_activity_warn(bulk->call->warnings, &asked,
+                               success_of(operation), operation->notes);
+        }
     }
 }
 
@@ -451,7 +491,7 @@ static scim_call_t call_of(run_t *run, apr_pool_t *pool)
     scim_db_allow_again(call.db);
     call.if_match = cJSON_GetStringValue(run->operation->version);
     call.if_none_match = NULL;
-    call.notes = apr_array_make(pool, 4, sizeof(const char *));
+    call.notes = scim_note_list(pool);
     call.resolve = resolve;
     call.resolve_baton = run;
     call.is_quiet = 1;
@@ -783,6 +823,7 @@ scim_error_t *scim_bulk_run(cJSON **response, scim_error_t **failure,
     SCIM_ERR(scim_db_defer_flush(call->db));
     SCIM_ERR(run_all(&bulk));
     SCIM_ERR(scim_db_flush(call->db));
+    put_warnings_of(&bulk);
     *response = response_of(&bulk);
     *failure = bulk.failure ? bulk.failure : bulk.outdated;
     return NULL;

@@ -30,6 +30,8 @@ struct scim_bulk_op_t {
     apr_array_header_t *needs;    /* of scim_bulk_op_t *: the POSTs that this
                                    * one refers to; NULL: none */
     int is_incomplete;            /* an id is put in by the second pass */
+    apr_array_header_t *notes;    /* of scim_note_t: of an operation that is
+                                   * done, if there are any; else NULL */
     cJSON *result;
 };
 

@@ -40,12 +40,14 @@ typedef struct {
     const char *if_match;         /* header values or NULL */
     const char *if_none_match;
     const scim_filter_t *filter;  /* of a list, once it was parsed */
-    apr_array_header_t *notes;    /* of const char *: what was ignored; for
-                                   * the log */
+    apr_array_header_t *notes;    /* of scim_note_t: what was ignored */
     apr_array_header_t *left_out; /* of const char *: what a list could not
                                    * show and why, for the log; or NULL */
     apr_array_header_t *refusals; /* of scim_refusal_t: operations of a bulk
                                    * request that were refused; else NULL */
+    apr_array_header_t *warnings; /* of scim_warning_t: what was lost by a
+                                   * request, or operations of a bulk request,
+                                   * that succeeded; else NULL */
     scim_resolve_bulk_id_fn *resolve; /* NULL outside a bulk request */
     void *resolve_baton;
     apr_size_t max_resource_size; /* SCIMMaxResourceSize */

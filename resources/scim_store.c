@@ -66,24 +66,26 @@ static scim_error_t *check_presence(scim_call_t *call)
                         "The client has gone away.") : NULL;
 }
 
-/* The context of one attempt, with its own memory. */
-static scim_call_t round_of(const scim_call_t *call)
+/* The context of one attempt, with its own memory.  The first "noted" notes
+ * are from before it. */
+static scim_call_t round_of(const scim_call_t *call, int noted)
 {
     scim_call_t round = *call;
 
     apr_pool_create(&round.pool, call->pool);
     round.db = scim_db_within(call->db, round.pool);
-    apr_array_clear(call->notes);
+    call->notes->nelts = noted;
     return round;
 }
 
 scim_error_t *scim_store_change(scim_call_t *call, scim_store_try_fn *try,
                                 void *baton)
 {
+    int noted = call->notes->nelts;
     int i;
 
     for (i = 0; i < MAX_RACES; i++) {
-        scim_call_t round = round_of(call);
+        scim_call_t round = round_of(call, noted);
         int lost = 0;
 
         SCIM_ERR(try(&lost, &round, baton));

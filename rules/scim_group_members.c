@@ -335,7 +335,7 @@ static scim_error_t *skip_immutable(members_t *m,
     if (m->rules->strict) {
         return refuse_change(m, c);
     }
-    scim_note(m->notes, "immutable attribute '%.120s' ignored", c->name);
+    scim_note(m->notes, SCIM_NOTED_MEMBER_PART, c->name, NULL);
     return NULL;
 }
 

@@ -47,10 +47,12 @@ static scim_error_t *normalise_value(cJSON **normal, context_t *c,
     SCIM_CHECKED;
 
 static void note_member(context_t *c, const char *prefix,
-                        const char *separator, const char *name)
+                        const char *separator, const cJSON *member)
 {
-    scim_note(c->notes, "unknown attribute '%s%s%.60s' ignored",
-              prefix, separator, name);
+    scim_note(c->notes, scim_shape_is_absent(member, c->rules)
+                        ? SCIM_NOTED_EMPTY : SCIM_NOTED_UNKNOWN,
+              apr_psprintf(c->pool, "%s%s%.60s", prefix, separator,
+                           member->string), NULL);
 }
 
 static scim_error_t *mismatch(context_t *c, const char *where,
@@ -219,7 +221,7 @@ static scim_error_t *put_member(cJSON *object, context_t *c,
     cJSON *normal = NULL;
 
     if (!sub) {
-        note_member(c, where, ".", member->string);
+        note_member(c, where, ".", member);
         return NULL;
     }
     if (sub->mutability == SCIM_READ_ONLY) {
@@ -476,7 +478,7 @@ static void leave(cJSON *rest, context_t *c, const char *prefix,
 {
     if (!strpbrk(member->string, ".:[")) {
         if (strcasecmp(member->string, "password") != 0) {
-            note_member(c, prefix, "", member->string);
+            note_member(c, prefix, "", member);
         }
         return;
     }

@@ -29,12 +29,7 @@ struct scim_patch_t {
     apr_pool_t *scratch;         /* cleared for each element */
 };
 
-/* Notes and errors */
-
-static void note(patch_t *p, const char *what, const char *name)
-{
-    scim_note(p->notes, "%s '%.120s' ignored", what, name);
-}
+/* Errors */
 
 static scim_error_t *refuse_as(patch_t *p, scim_error_kind_e kind,
                                const char *name, const char *why)
@@ -64,7 +59,7 @@ static scim_error_t *clear_value(patch_t *p, change_t *c, cJSON *holder,
     /* Removing "active" by accident must not change who gets in (clients.md
      * H17). */
     if (attribute->type == SCIM_BOOLEAN && attribute->column) {
-        note(p, "removal of", attribute->name);
+        scim_note(p->notes, SCIM_NOTED_REMOVAL, attribute->name, NULL);
         return NULL;
     }
     scim_json_drop(holder, attribute->name);
@@ -604,7 +599,7 @@ static scim_error_t *skip_read_only(patch_t *p, change_t *c)
         return refuse_as(p, SCIM_E_MUTABILITY, c->name, "is readOnly");
     }
     if (!c->in_value) {
-        note(p, "readOnly attribute", c->name);
+        scim_note(p->notes, SCIM_NOTED_READ_ONLY, c->name, NULL);
     }
     return NULL;
 }

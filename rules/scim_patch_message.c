@@ -68,6 +68,16 @@ static scim_error_t *read_schema(reader_t *m, scim_patch_change_t *c)
                              urn ? apr_pstrcat(m->pool, urn, ":", NULL) : "");
 }
 
+/* Nothing is lost where there is no value. */
+static void note_unknown(reader_t *m, const scim_patch_change_t *c)
+{
+    int is_empty = c->verb == SCIM_PATCH_REMOVE
+                   || scim_shape_is_absent(c->value, m->rules);
+
+    scim_note(m->notes, is_empty ? SCIM_NOTED_EMPTY : SCIM_NOTED_UNKNOWN,
+              c->name, NULL);
+}
+
 static scim_error_t *read_change(reader_t *m, scim_patch_change_t *c)
 {
     scim_resolver_t resolver = scim_schema_resolver(m->type, m->rules);
@@ -84,8 +94,7 @@ static scim_error_t *read_change(reader_t *m, scim_patch_change_t *c)
     error = scim_path_parse(&c->path, c->name, &resolver, m->pool);
     if (error && is_ignorable(m, c, error)) {
         if (strcasecmp(c->name, "password") != 0) {
-            scim_note(m->notes, "unknown attribute '%.120s' ignored",
-                      c->name);
+            note_unknown(m, c);
         }
         return NULL;
     }

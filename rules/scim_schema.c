@@ -8,13 +8,10 @@
  */
 #include "rules/scim_schema.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-
-#include "values/scim_text.h"
 
 #define POINT(schema, operations) &scim_##schema##_type,
 const scim_resource_type_t
@@ -340,18 +337,4 @@ scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
     scim_resolver_t resolver = { resolve_any, type, !rules->strict };
 
     return resolver;
-}
-
-void scim_note(apr_array_header_t *notes, const char *fmt, ...)
-{
-    va_list arguments;
-    char *note;
-
-    if (notes->nelts < SCIM_MAX_NOTES) {
-        va_start(arguments, fmt);
-        note = apr_pvsprintf(notes->pool, fmt, arguments);
-        va_end(arguments);
-        scim_text_mend(note);
-        APR_ARRAY_PUSH(notes, const char *) = note;
-    }
 }

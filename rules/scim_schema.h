@@ -13,6 +13,7 @@
 #include <apr_tables.h>
 #include <cjson/cJSON.h>
 
+#include "rules/scim_note.h"
 #include "rules/scim_resource_table.h"
 #include "scim_filter.h"
 #include "values/scim_error.h"
@@ -132,13 +133,6 @@ scim_resolver_t scim_schema_resolver(const scim_resource_type_t *type,
 scim_resolver_t scim_schema_resolver_any(const scim_resource_type_t *type,
                                          const scim_rules_t *rules);
 
-/* Add a note to notes: a line for the log about something that was ignored in
- * the request.  Only the first SCIM_MAX_NOTES are kept: a client cannot flood
- * the log. */
-#define SCIM_MAX_NOTES 20
-void scim_note(apr_array_header_t *notes, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
 /* SCIM_E_INVALID_VALUE when a multi-valued attribute has more elements than
  * SCIM_MAX_ELEMENTS. */
 #define SCIM_MAX_ELEMENTS 1000
@@ -165,7 +159,7 @@ scim_mutability_e scim_attribute_mutability(const scim_attribute_t *attribute,
  * is absent.  Strict off takes what scim_shape.h and clients.md H9, H14-H16,
  * H36 and H37 list: booleans as strings and as 1 and 0, numbers for strings,
  * a string for a complex value (its "value").  Unknown and readOnly members
- * are left out; a note (scim_note) is added to notes for each unknown one.
+ * are left out; a note is added to notes (scim_note_t) for each unknown one.
  * where is the attribute's name for messages.  A value that does not fit the
  * type is SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_schema_normalise(cJSON **normal,

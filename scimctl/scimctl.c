@@ -132,7 +132,7 @@ static scim_error_t *connect_database(scimctl_run_t *run)
     run->call.max_resource_size = SCIM_DEFAULT_MAX_RESOURCE_SIZE;
     run->call.max_members = SCIM_DEFAULT_MAX_MEMBERS;
     run->call.base = "";
-    run->call.notes = apr_array_make(run->pool, 4, sizeof(const char *));
+    run->call.notes = scim_note_list(run->pool);
     run->call.left_out = apr_array_make(run->pool, 4, sizeof(const char *));
     error = scim_db_connect(&run->call.db, run->options.db ? run->options.db
                                                            : "", run->pool);

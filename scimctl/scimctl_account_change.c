@@ -66,22 +66,13 @@ static scim_error_t *read_settings(cJSON *operations, scimctl_run_t *run)
  * the log.  Somebody who types a name wrong wants to be told. */
 static scim_error_t *check_notes(scimctl_run_t *run)
 {
-    static const char ending[] = " ignored";
     const apr_array_header_t *notes = run->call.notes;
-    const char *note;
-    apr_size_t length;
 
-    if (notes->nelts == 0) {
-        return NULL;
-    }
-    note = APR_ARRAY_IDX(notes, 0, const char *);
-    length = strlen(note);
-    if (length >= strlen(ending)
-        && strcmp(note + length - strlen(ending), ending) == 0) {
-        length -= strlen(ending);
-    }
-    return scim_error(run->pool, SCIM_E_INVALID_VALUE,
-                      "Nothing was changed: %.*s.", (int) length, note);
+    return notes->nelts == 0 ? NULL
+           : scim_error(run->pool, SCIM_E_INVALID_VALUE,
+                        "Nothing was changed: %s.",
+                        scim_note_what(&APR_ARRAY_IDX(notes, 0, scim_note_t),
+                                       run->pool));
 }
 
 static scim_error_t *patch_account(scimctl_run_t *run, const cJSON *message)

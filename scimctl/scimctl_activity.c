@@ -49,8 +49,8 @@ static const char *entry_subject(const cJSON *entry, apr_pool_t *pool)
                  : name ? name : scim_json_text(entry, "accountId");
 }
 
-/* The details of an entry: the changed attributes, the token, or the refused
- * request with the reason. */
+/* The details of an entry: the changed attributes, the token, or the request
+ * with what was refused or lost. */
 static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
 {
     const char *token = scim_json_text(scim_json_member(entry, "data"),
@@ -70,14 +70,14 @@ static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
     return with_members(text, entry, pool);
 }
 
-/* The last words of an event URI; the status of a refused request. */
+/* The last words of an event URI; the outcome and status of a request. */
 static const char *entry_kind(const cJSON *entry, apr_pool_t *pool)
 {
     const char *kind = scim_json_text(entry, "kind");
     const char *event = kind ? strstr(kind, ":event:") : NULL;
 
     if (!kind) {
-        return apr_psprintf(pool, "refused %d",
+        return apr_psprintf(pool, "%s %d", scim_json_text(entry, "outcome"),
                             scim_json_member(entry, "status")->valueint);
     }
     return event ? event + strlen(":event:") : kind;

@@ -119,7 +119,7 @@ static const scimctl_option_t activity_list_options[] = {
     VALUE(account, "account", "USERNAME|GROUP|ID", 0,
           "only entries about this account or group"),
     VALUE(outcome, "outcome", "OUTCOME", 0,
-          "changed, refused, or guest: downgrades to GUEST"),
+          "changed, refused, warning, or guest: downgrades to GUEST"),
     COUNT("entries"),
     FOLLOW,
     END
@@ -295,7 +295,7 @@ const scimctl_command_t scimctl_commands[] = {
       "group delete acme \"Sales\"" },
     { "activity", "list", "KEY", activity_list_options,
       scimctl_activity_list, SCIMCTL_NEEDS_TABLES,
-      "List changes and refused requests, the latest first.",
+      "List changes, refused requests and warnings, the latest first.",
       "activity list acme --outcome refused" },
     { "event", "purge", "[KEY]", event_purge_options,
       scimctl_purge, SCIMCTL_NEEDS_TABLES,

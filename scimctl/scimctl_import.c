@@ -186,8 +186,7 @@ static void begin_batch(import_t *import)
     import->call = import->run->call;
     import->call.pool = import->pool;
     import->call.db = scim_db_within(import->run->call.db, import->pool);
-    import->call.notes = apr_array_make(import->pool, 4,
-                                        sizeof(const char *));
+    import->call.notes = scim_note_list(import->pool);
 }
 
 static void fill_batch(import_t *import)

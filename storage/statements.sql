@@ -610,18 +610,27 @@ $2, :refused_account, CASE WHEN $2 <> 'User' THEN $3::uuid END
 -- fragment: refused_values before 6
 :refused_account
 
+-- Deletes those of the last $11 refusals, or warnings, that one more pushes out,
+-- and those before the last 30 days.
+-- fragment: old_refusals(which)
+DELETE FROM scim.refusal
+WHERE organization_id = $1::uuid AND :which
+  AND (occurred_at < now() - interval '30 days'
+       OR sequence <= (SELECT sequence FROM scim.refusal
+                       WHERE organization_id = $1::uuid AND :which
+                       ORDER BY sequence DESC
+                       OFFSET $11::bigint - 1 LIMIT 1))
+
+-- A row of scim.refusal is a refusal, or a warning of a request that succeeded.
+-- fragment: is_refusal
+status >= 400
+-- fragment: is_warning
+status < 400
+
 -- The last $11 refusals of 30 days are kept.  A GET that is refused again and
 -- again is recorded once an hour.
 -- name: REFUSAL_INSERT
-WITH old AS (
-    DELETE FROM scim.refusal
-    WHERE organization_id = $1::uuid
-      AND (occurred_at < now() - interval '30 days'
-           OR sequence <= (SELECT k.sequence FROM scim.refusal k
-                           WHERE k.organization_id = $1::uuid
-                           ORDER BY k.sequence DESC
-                           OFFSET $11::bigint - 1 LIMIT 1))
-)
+WITH old AS (:old_refusals(:is_refusal))
 INSERT INTO scim.refusal (organization_id, :refused_columns, user_name,
                           actor_name, method, path, status, scim_type, detail)
 SELECT $1::uuid, :refused_values, $4, $5, $6, $7, $8::smallint, $9, $10
@@ -632,6 +641,38 @@ WHERE $6 <> 'GET'
                   WHERE l.method = 'GET' AND l.path = $7
                     AND l.status = $8::smallint AND l.detail = $10
                     AND l.occurred_at > now() - interval '1 hour');
+
+-- fragment: no_resource
+'00000000-0000-0000-0000-000000000000'::uuid
+
+-- The resource of the warning w, and that of the request.
+-- fragment: warned_resource
+coalesce(w.resource_id, w.account_id, :no_resource)
+-- fragment: warned_resource before 6
+coalesce(w.account_id, :no_resource)
+
+-- fragment: this_resource
+$3::uuid
+-- fragment: this_resource before 6
+:refused_account
+
+-- A warning of a resource, or of none, is recorded once a day: the index
+-- refusal_warned finds the last one.
+-- name: WARNING_INSERT
+WITH fresh AS MATERIALIZED (
+    SELECT
+    WHERE NOT EXISTS (
+        SELECT FROM scim.refusal w
+        WHERE w.organization_id = $1::uuid AND w.:is_warning
+          AND w.detail = $10
+          AND :warned_resource = coalesce(:this_resource, :no_resource)
+          AND w.occurred_at > now() - interval '1 day')
+),
+old AS (:old_refusals(:is_warning) AND EXISTS (SELECT FROM fresh))
+INSERT INTO scim.refusal (organization_id, :refused_columns, user_name,
+                          actor_name, method, path, status, scim_type, detail)
+SELECT $1::uuid, :refused_values, $4, $5, $6, $7, $8::smallint, $9, $10
+FROM fresh;
 
 -- The type of the resource of an event or refusal e.
 -- fragment: resource_type(e)
@@ -710,7 +751,9 @@ e.data
 (SELECT r.sequence,
         jsonb_build_object('sequence', r.sequence::text,
                            'at', :timestamp(r.occurred_at),
-                           'outcome', 'refused', 'actorKind', 'token',
+                           'outcome', CASE WHEN r.:is_warning THEN 'warning'
+                                           ELSE 'refused' END,
+                           'actorKind', 'token',
                            'actor', r.actor_name, :resource_members(r),
                            'userName', coalesce(a.user_name, r.user_name),
                            'displayName', g.display_name,
@@ -737,7 +780,10 @@ ORDER BY sequence DESC LIMIT $4::bigint
 :latest(:changes($2::text IS NULL));
 
 -- name: ACTIVITY_REFUSED :repeatable
-:latest(:refusals($2::text IS NULL));
+:latest(:refusals(r.:is_refusal AND $2::text IS NULL));
+
+-- name: ACTIVITY_WARNING :repeatable
+:latest(:refusals(r.:is_warning AND $2::text IS NULL));
 
 -- name: ACTIVITY_GUEST :repeatable
 :latest(:changes($2::text IS NULL
@@ -783,7 +829,7 @@ SELECT :uuid($2)
 SELECT NULL::uuid WHERE false
 
 -- The changes of an account, or of a group, that is called $2.  $5 is one of
--- changed, refused and guest, or NULL.
+-- changed, refused, warning and guest, or NULL.
 -- name: ACTIVITY_OF_RESOURCE :repeatable
 :latest((SELECT c.* FROM (:named_accounts) named(id)
          CROSS JOIN LATERAL :changes(
@@ -797,7 +843,9 @@ SELECT NULL::uuid WHERE false
              e.resource_id = named.id
              AND coalesce($5, 'changed') = 'changed') c)
         UNION ALL
-        :refusals(coalesce($5, 'refused') = 'refused'
+        :refusals(($5::text IS NULL
+                   OR $5 = CASE WHEN r.:is_warning THEN 'warning'
+                                ELSE 'refused' END)
                   AND (r.account_id = ANY (ARRAY(:named_accounts))
                        OR r.resource_id = ANY (ARRAY(:named_groups))
                        OR scim.user_name_key(r.user_name) = :named_key)));

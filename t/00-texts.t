@@ -96,11 +96,12 @@ my ($levels) = content('values/scim_json.h') =~ /^#define SCIM_JSON_MAX_DEPTH (\
 is_deeply [$schema =~ /\{(\d+) to last\}|must not have more than (\d+) levels/g], [$levels, undef, undef, $levels],
     'JSON has the same levels in C and in SQL';
 
-my ($days) = content('storage/statements.sql') =~ /^-- name: REFUSAL_INSERT.*?interval '(\d+) days'/ms;
-my ($kept) = $schema =~ /'TABLE scim\.refusal', '[^']* the latest (\w+) of an organization, for $days days'/;
+my ($days) = content('storage/statements.sql') =~ /^-- fragment: old_refusals.*?interval '(\d+) days'/ms;
+my ($kept) = $schema =~ /'TABLE scim\.refusal', '[^']* of each, the latest (\w+) of an organization, for $days days'/;
 is { thousand => 1000 }->{ $kept // '' }, $bound{SCIM_REFUSALS_KEPT}, 'schema.sql tells which refusals are kept';
+is $bound{SCIM_WARNINGS_KEPT}, $bound{SCIM_REFUSALS_KEPT}, 'and as many warnings';
 for my $file ('docs/scimctl.md', 'docs/settings.md') {
-    like content($file), qr/Refused requests are kept for $days\s+days, the latest\s+$bound{SCIM_REFUSALS_KEPT}\./,
+    like content($file), qr/Refused requests\s+and\s+warnings\s+are kept\s+for\s+$days\s+days,\s+the\s+latest\s+$bound{SCIM_REFUSALS_KEPT}\s+of\s+each\./,
         "$file tells which refusals are kept";
 }
 my ($found) = content('storage/statements.sql') =~ /^-- fragment: chosen_among\b.*?\bLIMIT (\d+)/ms;

@@ -88,6 +88,14 @@ is_counted(1, sub {
      of('scim_refusals_total', 'reason', not_found => 1), events('create:full' => 2) },
     'one that is served has the errors of its operations, and their events');
 
+# Warnings
+is_counted(3, sub {
+    my $odd = $org->create(roles => [{ value => 'BOSS', primary => TRUE }], shoe => 1, timezone => 'Asia/Tokyo');
+    $org->patch_ops($odd->{id}, { op => 'replace', path => 'roles', value => 'BOSS' }, { op => 'remove', path => 'active' });
+    $org->patch_ops($odd->{id}, { op => 'replace', path => 'timezone', value => 'Europe/Rome' });
+}, { requests_to(Users => 'POST 201' => 1, 'PATCH 200' => 2), events('create:full' => 1),
+     of('scim_warnings_total', 'reason', role => 2, attribute => 1, removal => 1, set_once => 1) }, 'so does what was lost, as often as it happens');
+
 # Refusals, also those of httpd
 is_counted(5, sub {
     $org->get('/Users', token => 'scim_' . '0' x 64);

@@ -23,6 +23,9 @@
  * their age. */
 #define SCIM_REFUSALS_KEPT 1000
 
+/* And warnings.  SQL: WARNING_INSERT. */
+#define SCIM_WARNINGS_KEPT 1000
+
 /* The limit of the guard.  SQL: scim.organization. */
 #define SCIM_GUARD_MAX_NUMBER 1000000
 #define SCIM_GUARD_MAX_PERCENT 100

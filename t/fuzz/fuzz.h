@@ -84,7 +84,7 @@ static inline scim_rules_t rules_of(unsigned mode)
 
 static inline apr_array_header_t *make_notes(apr_pool_t *pool)
 {
-    return apr_array_make(pool, 4, sizeof(const char *));
+    return scim_note_list(pool);
 }
 
 /* JSON with ' instead of ", for constants of harnesses. */

@@ -382,7 +382,7 @@ static void run(const case_t *c, int mode, apr_pool_t *pool)
                                          ":scim:api:messages:2.0:PatchOp'],"
                                          "'Operations':", c->operations, "}",
                                          NULL), pool);
-    apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
+    apr_array_header_t *notes = scim_note_list(pool);
     scim_error_t *error = scim_patch_apply(resource, message,
                                            &scim_user_type, &rules, notes,
                                            pool);

@@ -279,7 +279,7 @@ static void test_read(apr_pool_t *pool)
     for (i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
         const read_t *c = &reads[i];
         scim_rules_t rules = { 0, c->strict, NULL };
-        apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
+        apr_array_header_t *notes = scim_note_list(pool);
         cJSON *resource = NULL;
         scim_error_t *error = scim_patch_read(&resource,
                                               json_of(c->body, pool),
@@ -351,7 +351,7 @@ static int is_taken(const char *member, apr_pool_t *pool)
 {
     scim_work_t work = scim_work_begin();
     scim_rules_t rules = { 0, 0, &work };
-    apr_array_header_t *notes = apr_array_make(pool, 4, sizeof(char *));
+    apr_array_header_t *notes = scim_note_list(pool);
     const char *body = apr_psprintf(pool, "{'userName':'a',%s}", member);
     cJSON *resource = NULL;
     cJSON *rest = NULL;

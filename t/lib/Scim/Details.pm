@@ -70,6 +70,8 @@ sub read {
     # The tables of errors by SQLSTATE and of literals by kind of comparison.
     $self->add($self->texts_of($1)) while $code =~ /\{ $TEXT, (?:NULL|$TEXT), SCIM_E_\w+,\s*([^{}]+?) \}/g;
     $self->add($self->texts_of($1)) while $code =~ /\[SCIM_COMPARE_\w+\] = \{ [^{},]+,\s*($TEXT) \}/g;
+    # The table of warnings.
+    $self->add($self->texts_of($1)) while $code =~ /\[SCIM_NOTED_\w+\] = \{[^{}]*,\s*($TEXT(?:\s+(?:$TEXT|[A-Z_]+))*) \}/g;
 }
 
 sub add {

@@ -238,7 +238,7 @@ static void describe_answer(scim_request_t *request, const scim_exchange_t *x,
                       : x->reply.status ? x->reply.status : HTTP_OK;
     request->scim_type = error ? scim_error_type(error->kind) : NULL;
     request->refusals = (error != NULL) + x->call.refusals->nelts;
-    request->warnings = error ? 0 : x->call.notes->nelts;
+    request->warnings = x->call.warnings->nelts;
 }
 
 void scim_request_log_describe(const scim_exchange_t *x,

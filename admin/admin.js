@@ -374,13 +374,17 @@ function showHeader(current) {
             link('#/groups', t('Groups')), link('#/activity', t('Activity'))));
 }
 
+// What an address has behind its question mark is the page's own: addressState.
+let shown = 0;
+
 async function show() {
-    const asked = location.hash;
-    const [match, page, current] = pages.map(([pattern, ...rest]) => [location.hash.match(pattern), ...rest])
+    const mine = ++shown;
+    const [address] = location.hash.split('?');
+    const [match, page, current] = pages.map(([pattern, ...rest]) => [address.match(pattern), ...rest])
         .find(([found]) => found);
     showHeader(current);
     const content = await whileBusy(document.getElementById('main'), page(...match.slice(1)));
-    if (location.hash !== asked) {
+    if (mine !== shown) {
         return;
     }
     document.getElementById('main').replaceChildren(...content.filter(Boolean));

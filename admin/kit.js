@@ -203,6 +203,20 @@ function query(parameters) {
     return given.length ? `?${new URLSearchParams(given)}` : '';
 }
 
+// The address
+
+// What an address of the page asks for: {search: 'yamada', page: '2'} for
+// #/members?search=yamada&page=2.
+function addressState() {
+    return Object.fromEntries(new URLSearchParams(location.hash.split('?')[1]));
+}
+
+// Replace what the address asks for, so that a reload, the button Back and a link
+// that is sent show the same; empty values are left out.  Nothing is shown anew.
+function setAddressState(state) {
+    history.replaceState(history.state, '', location.hash.split('?')[0] + query(state) || '#/');
+}
+
 // Dialogs
 
 // Ask in a dialog.  content: elements, some of which have a name; submit(elements)
@@ -391,7 +405,7 @@ async function guarded(work) {
 }
 
 export {
-    Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
-    listHeading, numberText, paged, problemBox, query, remembered, say, secretField, select, stateBadge, t, table,
-    time, translated, whileBusy,
+    Refused, addressState, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
+    leaves, listHeading, numberText, paged, problemBox, query, remembered, say, secretField, select, setAddressState,
+    stateBadge, t, table, time, translated, whileBusy,
 };

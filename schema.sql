@@ -182,7 +182,12 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         ('refusal_warned', 'scim.refusal', '(organization_id, detail, coalesce(resource_id, account_id, ''00000000-0000-0000-0000-000000000000''::uuid)) WHERE status < 400'),
         ('event_account', 'scim.event', '(organization_id, account_id, sequence)'),
         ('event_resource', 'scim.event', '(organization_id, resource_id, sequence) WHERE resource_id IS NOT NULL'),
-        ('event_guest', 'scim.event', '(organization_id, sequence) WHERE kind = ''urn:mod_scim:event:role:guest'''),
+        -- Activity, by kind and by actor.  Changes of attributes are most of all
+        -- events, and are soon found among them.
+        ('event_kind', 'scim.event', '(organization_id, kind COLLATE "C", sequence)'
+         ' WHERE kind <> ''urn:ietf:params:scim:event:prov:patch:full'' AND kind <> ''urn:ietf:params:scim:event:prov:put:full'''),
+        ('event_actor', 'scim.event', '(organization_id, actor_name COLLATE "C", sequence)'),
+        ('event_group', 'scim.event', '(organization_id, sequence) WHERE resource_type = ''Group'''),
         -- Finds deleted accounts by name.
         ('event_deleted', 'scim.event', '(organization_id, scim.user_name_key(data #>> ''{before,userName}''))'
          ' WHERE kind = ''urn:ietf:params:scim:event:prov:delete'''),
@@ -2093,6 +2098,7 @@ BEGIN
         DROP CONSTRAINT IF EXISTS event_organization_id_fkey,
         DROP CONSTRAINT IF EXISTS event_actor_kind_check;
     DROP INDEX IF EXISTS scim.account_attributes;    -- of all organizations together
+    DROP INDEX IF EXISTS scim.event_guest;           -- event_kind has its rows
 END
 $$;
 

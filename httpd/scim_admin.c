@@ -129,7 +129,7 @@ static scim_error_t *read_input(scim_visit_t *v)
 {
     static const char *const wanted[] = {
         "search", "role", "active", "label", "cursor", "count", "outcome",
-        "account", "before", "token", "since", "until", NULL
+        "account", "before", "token", "since", "until", "actor", "kind", NULL
     };
     const char *type = apr_table_get(v->r->headers_in, "Content-Type");
     int method = v->r->method_number;
@@ -272,6 +272,9 @@ int scim_admin_handle(request_rec *r)
         return refuse_visit(&visit, error);
     }
     scim_notes_put(r, SCIM_NOTE_OUTCOME, SCIM_OUTCOME_OK);
+    if (visit.is_answered) {
+        return DONE;
+    }
     return is_api(&visit) ? answer_json(&visit)
                           : scim_admin_page_answer(r, file);
 }

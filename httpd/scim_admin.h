@@ -8,6 +8,10 @@
  *   {Location}/{organization}/api/members    GET; /{id} GET, PATCH
  *   {Location}/{organization}/api/counts     GET
  *   {Location}/{organization}/api/activity   GET
+ *   {Location}/{organization}/api/activity.csv
+ *                                            GET
+ *   {Location}/{organization}/api/activity-actors
+ *                                            GET
  *
  * httpd says who it is (r->user); an active ADMIN account gets in.  The page
  * is scim_admin_page, the API scim_admin_api.

@@ -11,6 +11,7 @@
 
 #include <http_core.h>
 
+#include "httpd/scim_admin_export.h"
 #include "httpd/scim_admin_page.h"
 #include "httpd/scim_config.h"
 #include "httpd/scim_http.h"
@@ -409,16 +410,89 @@ static scim_error_t *get_member_groups(scim_visit_t *v)
     return get_list_of(v, scim_group_view_of_member);
 }
 
+/* What the filters of the activity say. */
+static scim_error_t *choose_activity(scim_activity_filter_t **filter,
+                                     scim_visit_t *v)
+{
+    scim_activity_query_t query = {
+        typed_parameter(v, "account"), typed_parameter(v, "since"),
+        typed_parameter(v, "until"), typed_parameter(v, "actor"),
+        page_parameter(v, "kind"), page_parameter(v, "outcome")
+    };
+
+    return scim_activity_choose(filter, v->call.db,
+                                v->call.principal->organization_id, &query,
+                                v->r->pool);
+}
+
 static scim_error_t *get_activity(scim_visit_t *v)
 {
-    scim_activity_query_t query = { page_parameter(v, "outcome"),
-                                    typed_parameter(v, "account"),
-                                    page_parameter(v, "before"), 0 };
+    scim_activity_filter_t *filter;
+    int count;
 
-    SCIM_ERR(count_parameter(&query.count, v));
-    return scim_activity_list(&v->answer, v->call.db,
-                              v->call.principal->organization_id, &query,
-                              v->r->pool);
+    SCIM_ERR(count_parameter(&count, v));
+    SCIM_ERR(choose_activity(&filter, v));
+    return scim_activity_list(&v->answer, v->call.db, filter,
+                              page_parameter(v, "before"), count, v->r->pool);
+}
+
+static scim_error_t *get_actors(scim_visit_t *v)
+{
+    return scim_activity_actors(&v->answer, v->call.db,
+                                v->call.principal->organization_id,
+                                v->r->pool);
+}
+
+#define ENTRIES_OF_LINES 500
+
+/* A place in the activity that is exported. */
+typedef struct {
+    const scim_activity_filter_t *filter;
+    const char *before;          /* NULL: at its beginning */
+    char sequence[24];           /* which it points to */
+    int is_end;
+} activity_place_t;
+
+static scim_error_t *next_lines(const char **text, int *rows, void *baton,
+                                scim_db_t *db, apr_pool_t *pool)
+{
+    activity_place_t *place = baton;
+    apr_array_header_t *lines = apr_array_make(pool, ENTRIES_OF_LINES + 1,
+                                               sizeof(char *));
+    const cJSON *entry;
+    const char *next;
+    cJSON *list;
+
+    *text = NULL;
+    if (place->is_end) {
+        return NULL;
+    }
+    if (!place->before) {
+        APR_ARRAY_PUSH(lines, const char *) = scim_activity_csv_head(pool);
+    }
+    SCIM_ERR(scim_activity_list(&list, db, place->filter, place->before,
+                                ENTRIES_OF_LINES, pool));
+    cJSON_ArrayForEach(entry, scim_json_member(list, "entries")) {
+        APR_ARRAY_PUSH(lines, const char *) = scim_activity_csv_line(entry,
+                                                                     pool);
+        (*rows)++;
+    }
+    next = scim_json_text(list, "next");
+    place->is_end = !next;
+    place->before = place->sequence;
+    apr_cpystrn(place->sequence, next ? next : "", sizeof(place->sequence));
+    *text = apr_array_pstrcat(pool, lines, '\0');
+    return NULL;
+}
+
+static scim_error_t *export_activity(scim_visit_t *v)
+{
+    activity_place_t place = { NULL, NULL, "", 0 };
+    scim_activity_filter_t *filter;
+
+    SCIM_ERR(choose_activity(&filter, v));
+    place.filter = filter;
+    return scim_admin_export(v, "activity", next_lines, &place);
 }
 
 static scim_error_t *get_requests(scim_visit_t *v)
@@ -469,6 +543,8 @@ static const struct {
     { "api/group-parents", 1, M_GET, get_group_parents },
     { "api/counts", 0, M_GET, get_counts },
     { "api/activity", 0, M_GET, get_activity },
+    { "api/activity.csv", 0, M_GET, export_activity },
+    { "api/activity-actors", 0, M_GET, get_actors },
     { "api/requests", 0, M_GET, get_requests },
     { "api/health", 0, M_GET, get_health }
 };

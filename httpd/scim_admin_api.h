@@ -27,6 +27,7 @@ typedef struct {
     const char *field;           /* the input that is being looked at */
     int status;                  /* 0: 200 */
     cJSON *answer;               /* NULL: none */
+    int is_answered;             /* without it (scim_admin_export) */
 } scim_visit_t;
 
 /* Serve a request whose input was read: fill field, status and answer. */

@@ -690,15 +690,22 @@ int scim_http_is_gone(void *r_)
            && poll(&look, 1, 0) > 0;
 }
 
-scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
-                               const char *organization)
+scim_error_t *scim_http_borrow_within(scim_db_t **db, request_rec *r,
+                                      const char *organization,
+                                      apr_pool_t *pool)
 {
     int seconds = scim_config_number(scim_config_of(r),
                                      database_timeout);
 
-    scim_db_allow(r->pool, apr_time_from_sec(seconds), scim_http_is_gone, r);
+    scim_db_allow(pool, apr_time_from_sec(seconds), scim_http_is_gone, r);
     return scim_db_borrow_for(db, scim_config_connections(r), organization,
-                              r->pool);
+                              pool);
+}
+
+scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
+                               const char *organization)
+{
+    return scim_http_borrow_within(db, r, organization, r->pool);
 }
 
 /* RFC 6750 section 3: an error code only if the request had a token. */

@@ -93,6 +93,12 @@ int scim_http_is_gone(void *r);
 scim_error_t *scim_http_borrow(scim_db_t **db, request_rec *r,
                                const char *organization) SCIM_CHECKED;
 
+/* The same for a part of the request that has the whole time again, in a pool
+ * of its own, at the end of which the connection is returned. */
+scim_error_t *scim_http_borrow_within(scim_db_t **db, request_rec *r,
+                                      const char *organization,
+                                      apr_pool_t *pool) SCIM_CHECKED;
+
 /* Handle a body that is not wanted, so that it is not taken for the next
  * request: a small body is read and discarded, after a large one the
  * connection is closed.  Called before the answer is written. */

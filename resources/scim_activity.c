@@ -3,6 +3,8 @@
  *
  * Both tables take their numbers from one sequence, so the statement merges
  * them in order, and a page goes on before the last number of the page above.
+ * Of the statements that a filter allows (scim_activity_filter.h), the first
+ * that comes to the end of its walk answers, else the one that came furthest.
  * Texts of a request come from a client and are shortened before they are
  * stored.
  */
@@ -12,7 +14,9 @@
 
 #include <apr_strings.h>
 
+#include "resources/scim_activity_filter.h"
 #include "values/scim_bounds.h"
+#include "values/scim_csv.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -130,82 +134,222 @@ scim_error_t *scim_activity_warned(scim_db_t *db,
                        SCIM_VALUES(values));
 }
 
-static const struct {
-    const char *outcome;
-    scim_statement_e statement;
-} outcomes[] = {
-    { "changed", SCIM_SQL_ACTIVITY_CHANGED },
-    { "refused", SCIM_SQL_ACTIVITY_REFUSED },
-    { "warning", SCIM_SQL_ACTIVITY_WARNING },
-    { "guest", SCIM_SQL_ACTIVITY_GUEST }
-};
-#define OUTCOMES (sizeof(outcomes) / sizeof(*outcomes))
+/* Lists */
 
-static scim_error_t *choose_statement(scim_statement_e *statement,
-                                      const scim_activity_query_t *query,
-                                      apr_pool_t *pool)
+#define MAX_DIGITS 18
+
+/* The rows of a walk; came_to: of the last event that it has looked at, NULL:
+ * there are no more. */
+typedef struct {
+    scim_rows_t *rows;
+    int entries;
+    const char *came_to;
+    const char *at;
+} walk_t;
+
+enum { COLUMN_SEQUENCE, COLUMN_ENTRY, COLUMN_CAME_TO };
+
+static scim_error_t *take_walk(walk_t *walk, scim_db_t *db,
+                               scim_statement_e statement,
+                               const char *const *values)
 {
-    apr_size_t i = 0;
+    int last;
 
-    *statement = SCIM_SQL_ACTIVITY;
-    if (query->outcome) {
-        while (i < OUTCOMES
-               && strcmp(query->outcome, outcomes[i].outcome) != 0) {
-            i++;
-        }
-        if (i == OUTCOMES) {
-            return scim_error(pool, SCIM_E_INVALID_VALUE,
-                              "The outcome must be changed, refused, warning"
-                              " or guest.");
-        }
-        *statement = outcomes[i].statement;
-    }
-    if (query->about) {
-        *statement = SCIM_SQL_ACTIVITY_OF_RESOURCE;
+    SCIM_ERR(scim_db_run(&walk->rows, db, statement, SCIM_ACTIVITY_VALUES,
+                         values));
+    last = scim_rows_count(walk->rows) - 1;
+    walk->entries = last + 1;
+    walk->came_to = NULL;
+    if (last >= 0 && !scim_rows_value(walk->rows, last, COLUMN_ENTRY)) {
+        walk->entries = last;
+        walk->came_to = scim_rows_value(walk->rows, last, COLUMN_SEQUENCE);
+        walk->at = scim_rows_value(walk->rows, last, COLUMN_CAME_TO);
     }
     return NULL;
 }
 
+/* Whether a has come further than b. */
+static int is_further(const walk_t *a, const walk_t *b)
+{
+    return !a->came_to
+           || (b->came_to && apr_atoi64(a->came_to) < apr_atoi64(b->came_to));
+}
+
+static scim_error_t *walk_best(walk_t *best, scim_db_t *db,
+                               const scim_activity_filter_t *filter,
+                               const char *const *values)
+{
+    int i;
+
+    SCIM_ERR(take_walk(best, db, filter->statements[0], values));
+    for (i = 1; i < filter->count && best->came_to; i++) {
+        walk_t other;
+
+        SCIM_ERR(take_walk(&other, db, filter->statements[i], values));
+        if (is_further(&other, best)) {
+            *best = other;
+        }
+    }
+    return NULL;
+}
+
+/* Where the next page begins. */
+static void put_next(cJSON *list, const walk_t *walk, int count)
+{
+    if (walk->entries > count) {
+        scim_json_put_text(list, "next",
+                           scim_rows_value(walk->rows, count - 1,
+                                           COLUMN_SEQUENCE));
+    }
+    else if (walk->came_to) {
+        scim_json_put_text(list, "next", walk->came_to);
+        scim_json_put_text(list, "searchedTo", walk->at);
+    }
+}
+
 static int is_number(const char *text)
 {
-    return *text && strlen(text) <= 18
+    return *text && strlen(text) <= MAX_DIGITS
            && strspn(text, "0123456789") == strlen(text);
 }
 
 scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
-                                 const char *organization_id,
-                                 const scim_activity_query_t *query,
+                                 const scim_activity_filter_t *filter,
+                                 const char *before, int count,
                                  apr_pool_t *pool)
 {
-    const char *values[5] = { organization_id, query->about,
-                              query->before, NULL, query->outcome };
-    scim_statement_e statement;
-    scim_rows_t *rows;
+    const char *values[SCIM_ACTIVITY_VALUES];
     cJSON *entries;
-    int count;
+    walk_t walk;
     int i;
 
-    SCIM_ERR(choose_statement(&statement, query, pool));
-    if (query->before && !is_number(query->before)) {
+    if (before && !is_number(before)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "'before' must be the sequence of an entry.");
     }
-    values[3] = apr_itoa(pool, query->count + 1);
-    SCIM_ERR(scim_db_run(&rows, db, statement, query->about ? 5 : 4,
-                         values));
+    scim_activity_filter_values(values, filter, before, count + 1, pool);
+    SCIM_ERR(walk_best(&walk, db, filter, values));
     *list = scim_json_own(cJSON_CreateObject(), pool);
     entries = cJSON_AddArrayToObject(*list, "entries");
-    count = scim_rows_count(rows);
-    for (i = 0; i < count && i < query->count; i++) {
-        cJSON *entry = scim_json_stored(scim_rows_value(rows, i, 1), pool);
+    for (i = 0; i < walk.entries && i < count; i++) {
+        cJSON *entry = scim_json_stored(scim_rows_value(walk.rows, i,
+                                                        COLUMN_ENTRY), pool);
 
         if (entry) {
             cJSON_AddItemToArray(entries, cJSON_Duplicate(entry, 1));
         }
     }
-    if (count > query->count) {
-        scim_json_put_text(*list, "next",
-                           scim_rows_value(rows, query->count - 1, 0));
+    put_next(*list, &walk, count);
+    if (filter->subjects) {
+        scim_json_put(*list, "subjects",
+                      cJSON_Duplicate(filter->subjects, 1));
+        scim_json_put(*list, "moreSubjects",
+                      cJSON_CreateBool(filter->has_more_subjects));
     }
     return NULL;
+}
+
+scim_error_t *scim_activity_actors(cJSON **names, scim_db_t *db,
+                                   const char *organization_id,
+                                   apr_pool_t *pool)
+{
+    const char *values[] = { organization_id, NULL };
+    scim_rows_t *rows;
+    cJSON *list;
+    int i;
+
+    SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_ACTIVITY_ACTORS,
+                         SCIM_VALUES(values)));
+    *names = scim_json_own(cJSON_CreateObject(), pool);
+    list = cJSON_AddArrayToObject(*names, "actors");
+    for (i = 0; i < scim_rows_count(rows); i++) {
+        cJSON_AddItemToArray(list, cJSON_CreateString(
+                                 scim_rows_value(rows, i, 0)));
+    }
+    return NULL;
+}
+
+/* CSV */
+
+/* The attributes that have changed, or what the identity provider was told. */
+static const char *details_of(const cJSON *entry, apr_pool_t *pool)
+{
+    const char *detail = scim_json_text(entry, "detail");
+    const char *text = scim_json_text(scim_json_member(entry, "data"),
+                                      "name");
+    const cJSON *name;
+
+    if (detail) {
+        return detail;
+    }
+    cJSON_ArrayForEach(name, scim_json_member(entry, "attributes")) {
+        text = text ? apr_pstrcat(pool, text, ", ", name->valuestring, NULL)
+                    : name->valuestring;
+    }
+    return text;
+}
+
+/* The values of the attributes on one side of a change, as JSON. */
+static const char *side_of(const cJSON *entry, const char *side,
+                           apr_pool_t *pool)
+{
+    const cJSON *values = scim_json_member(scim_json_member(entry, "data"),
+                                           side);
+
+    return values && values->child ? scim_json_print(values, pool) : NULL;
+}
+
+/* The columns: members of an entry, sides of a change, or its details. */
+static const struct {
+    const char *head;
+    const char *member;
+    const char *side;
+} csv_columns[] = {
+    { "sequence", "sequence", NULL }, { "at", "at", NULL },
+    { "outcome", "outcome", NULL }, { "kind", "kind", NULL },
+    { "actorKind", "actorKind", NULL }, { "actor", "actor", NULL },
+    { "resourceType", "resourceType", NULL },
+    { "resourceId", "resourceId", NULL }, { "userName", "userName", NULL },
+    { "displayName", "displayName", NULL }, { "method", "method", NULL },
+    { "path", "path", NULL }, { "status", "status", NULL },
+    { "scimType", "scimType", NULL }, { "details", NULL, NULL },
+    { "before", NULL, "before" }, { "after", NULL, "after" }
+};
+#define CSV_COLUMNS ((int) (sizeof(csv_columns) / sizeof(*csv_columns)))
+
+const char *scim_activity_csv_head(apr_pool_t *pool)
+{
+    const char *fields[CSV_COLUMNS];
+    int i;
+
+    for (i = 0; i < CSV_COLUMNS; i++) {
+        fields[i] = csv_columns[i].head;
+    }
+    return scim_csv_line(fields, CSV_COLUMNS, pool);
+}
+
+static const char *csv_field(const cJSON *entry, int column, apr_pool_t *pool)
+{
+    const cJSON *value = csv_columns[column].member
+        ? scim_json_member(entry, csv_columns[column].member) : NULL;
+
+    if (csv_columns[column].side) {
+        return side_of(entry, csv_columns[column].side, pool);
+    }
+    if (!csv_columns[column].member) {
+        return details_of(entry, pool);
+    }
+    return cJSON_IsNumber(value) ? apr_itoa(pool, value->valueint)
+                                 : cJSON_GetStringValue(value);
+}
+
+const char *scim_activity_csv_line(const cJSON *entry, apr_pool_t *pool)
+{
+    const char *fields[CSV_COLUMNS];
+    int i;
+
+    for (i = 0; i < CSV_COLUMNS; i++) {
+        fields[i] = csv_field(entry, i, pool);
+    }
+    return scim_csv_line(fields, CSV_COLUMNS, pool);
 }

@@ -61,22 +61,49 @@ scim_error_t *scim_activity_warned(scim_db_t *db,
                                    const scim_warning_t *warning,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
-/* The entries that are wanted. */
+/* The entries that are wanted, as people say it; NULL: all.  A text that is not
+ * allowed is SCIM_E_INVALID_VALUE. */
 typedef struct {
-    const char *outcome;         /* "changed", "refused", "warning", "guest"
-                                  * (downgrades to GUEST) or NULL for all;
-                                  * anything else is SCIM_E_INVALID_VALUE */
-    const char *about;           /* the userName of an account, the displayName
-                                  * of a group, the id of either, or NULL */
-    const char *before;          /* a sequence: only those before; or NULL */
-    int count;
+    const char *account;         /* an account or a group: its id; its userName,
+                                  * e-mail address or displayName; if nothing
+                                  * is called so, a part of these */
+    const char *since;           /* a day or a time (xsd:dateTime) */
+    const char *until;           /* the same; entries are before it */
+    const char *actor;           /* who did it: a name or a part of one */
+    const char *kind;            /* words such as created,deleted */
+    const char *outcome;         /* "changed", "refused", "warning" or "guest"
+                                  * (downgrades to GUEST) */
 } scim_activity_query_t;
 
-/* *list, of pool: {"entries": [...], "next": sequence or absent}, the latest
- * first. */
+/* A query whose names, times and words were looked up. */
+typedef struct scim_activity_filter_t scim_activity_filter_t;
+
+/* Look up what the texts of query mean now; *filter is of pool. */
+scim_error_t *scim_activity_choose(scim_activity_filter_t **filter,
+                                   scim_db_t *db, const char *organization_id,
+                                   const scim_activity_query_t *query,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* *list, of pool: {"entries": [...]}, at most count of those that filter
+ * chooses, the latest first, and that are before the sequence before, or NULL.
+ * "next" is the "before" of older entries, if there may be any.  With
+ * "searchedTo", a time, they may be fewer than count: to answer soon, no older
+ * ones have been looked at.  If filter is about an account or a group,
+ * "subjects" has those that were found, and "moreSubjects" says that there are
+ * more, which it leaves out. */
 scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
-                                 const char *organization_id,
-                                 const scim_activity_query_t *query,
+                                 const scim_activity_filter_t *filter,
+                                 const char *before, int count,
                                  apr_pool_t *pool) SCIM_CHECKED;
+
+/* *names, of pool: {"actors": ["NAME", ...]}, whoever has changed anything or
+ * was refused, at most 1000. */
+scim_error_t *scim_activity_actors(cJSON **names, scim_db_t *db,
+                                   const char *organization_id,
+                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* The first line of entries as CSV, and that of an entry; both in pool. */
+const char *scim_activity_csv_head(apr_pool_t *pool);
+const char *scim_activity_csv_line(const cJSON *entry, apr_pool_t *pool);
 
 #endif

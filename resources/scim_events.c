@@ -11,15 +11,10 @@
 #include "values/scim_json.h"
 #include "values/scim_role.h"
 
-#define ACTIVATE "urn:ietf:params:scim:event:prov:activate"
-#define DEACTIVATE "urn:ietf:params:scim:event:prov:deactivate"
-#define ROLE_ADMIN "urn:mod_scim:event:role:admin"
-#define ROLE_USER "urn:mod_scim:event:role:user"
-#define ROLE_GUEST "urn:mod_scim:event:role:guest"
-
 const char *const scim_event_kinds[SCIM_EVENT_KINDS] = {
     SCIM_EVENT_CREATE, SCIM_EVENT_PATCH, SCIM_EVENT_PUT, SCIM_EVENT_DELETE,
-    ACTIVATE, DEACTIVATE, ROLE_ADMIN, ROLE_USER, ROLE_GUEST,
+    SCIM_EVENT_ACTIVATE, SCIM_EVENT_DEACTIVATE,
+    SCIM_EVENT_ADMIN, SCIM_EVENT_USER, SCIM_EVENT_GUEST,
     SCIM_EVENT_ELIGIBLE, SCIM_EVENT_ENABLE, SCIM_EVENT_DISABLE,
     SCIM_EVENT_TOKEN, SCIM_EVENT_NO_TOKEN, SCIM_EVENT_PAUSE,
     SCIM_EVENT_RESUME, SCIM_EVENT_ORGANIZATION, SCIM_EVENT_TRIP,
@@ -85,7 +80,7 @@ static int is_active(const cJSON *resource)
 
 /* In the order of scim_role_names. */
 static const char *const role_kinds[SCIM_ROLE_COUNT] = {
-    ROLE_ADMIN, ROLE_USER, ROLE_GUEST
+    SCIM_EVENT_ADMIN, SCIM_EVENT_USER, SCIM_EVENT_GUEST
 };
 
 static const char *role_in(const cJSON *resource)
@@ -102,8 +97,8 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
 
     APR_ARRAY_PUSH(kinds, const char *) = kind;
     if (before && after && is_active(before) != is_active(after)) {
-        APR_ARRAY_PUSH(kinds, const char *) = is_active(after) ? ACTIVATE
-                                                               : DEACTIVATE;
+        APR_ARRAY_PUSH(kinds, const char *) =
+            is_active(after) ? SCIM_EVENT_ACTIVATE : SCIM_EVENT_DEACTIVATE;
     }
     if (before && after && strcmp(role, role_in(before)) != 0) {
         APR_ARRAY_PUSH(kinds, const char *) = role_kinds[scim_role_of(role)];

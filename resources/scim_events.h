@@ -17,6 +17,12 @@
 #define SCIM_EVENT_PUT        "urn:ietf:params:scim:event:prov:put:full"
 #define SCIM_EVENT_DELETE     "urn:ietf:params:scim:event:prov:delete"
 
+#define SCIM_EVENT_ACTIVATE   "urn:ietf:params:scim:event:prov:activate"
+#define SCIM_EVENT_DEACTIVATE "urn:ietf:params:scim:event:prov:deactivate"
+#define SCIM_EVENT_ADMIN      "urn:mod_scim:event:role:admin"
+#define SCIM_EVENT_USER       "urn:mod_scim:event:role:user"
+#define SCIM_EVENT_GUEST      "urn:mod_scim:event:role:guest"
+
 /* In the statements of storage/statements.sql. */
 #define SCIM_EVENT_ELIGIBLE   "urn:mod_scim:event:account:eligible"
 #define SCIM_EVENT_ENABLE     "urn:mod_scim:event:provisioning:enable"

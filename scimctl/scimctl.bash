@@ -10,7 +10,7 @@ _scimctl()
     # The words of the command; bash divides --name=value at "=".
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
+        --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
             ((i++))
             [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
         -* | =) ;;
@@ -28,7 +28,7 @@ _scimctl()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
-    --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
+    --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
         return ;;
     esac
 
@@ -76,7 +76,7 @@ _scimctl()
     'group show') options='' ;;
     'group members') options='--count=' ;;
     'group delete') options='--yes' ;;
-    'activity list') options='--account= --outcome= --count= --follow' ;;
+    'activity list') options='--account= --since= --until= --actor= --kind= --outcome= --count= --follow' ;;
     'event purge') options='--older-than= --dry-run' ;;
     'relay list') options='' ;;
     'relay skip') options='' ;;

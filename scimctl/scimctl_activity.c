@@ -14,6 +14,7 @@
 
 #define MAX_ENTRIES 100000
 #define MIN_LOOK 100             /* entries: late ones are among them */
+#define MAX_PAGE 1000
 #define FOLLOW_INTERVAL apr_time_from_sec(1)
 
 /* How many members a change of a group has added and removed, or those that it
@@ -127,7 +128,7 @@ static void make_number(cJSON *entry, apr_pool_t *pool)
                   scim_json_raw(apr_pstrdup(pool, sequence)));
 }
 
-static void print_list_json(cJSON *entries, apr_pool_t *pool)
+static void print_list_json(const cJSON *entries, apr_pool_t *pool)
 {
     cJSON *entry;
 
@@ -145,6 +146,48 @@ static void print_entry_json(const cJSON *entry, apr_pool_t *pool)
     scimctl_print_json(copy, pool);
 }
 
+/* Reading */
+
+/* The latest entries, at most count, down to the sequence floor; a page may end
+ * before it is full.  *reached, if it is given: how far the first page came. */
+static scim_error_t *look(const cJSON **entries, apr_int64_t *reached,
+                          scimctl_run_t *run,
+                          const scim_activity_query_t *query, int count,
+                          apr_int64_t floor, apr_pool_t *pool)
+{
+    scim_db_t *db = scim_db_within(run->call.db, pool);
+    cJSON *all = scim_json_own(cJSON_CreateArray(), pool);
+    const char *before = NULL;
+    scim_activity_filter_t *filter;
+    int most = MIN_LOOK;
+
+    *entries = all;
+    SCIM_ERR(scim_activity_choose(&filter, db,
+                                  run->call.principal->organization_id, query,
+                                  pool));
+    do {
+        int left = count - cJSON_GetArraySize(all);
+        cJSON *list;
+        cJSON *page;
+
+        SCIM_ERR(scim_activity_list(&list, db, filter, before,
+                                    left < most ? left : most, pool));
+        most = most < MAX_PAGE ? 2 * most : most;
+        page = scim_json_member(list, "entries");
+        while (page->child) {
+            cJSON_AddItemToArray(all, cJSON_DetachItemFromArray(page, 0));
+        }
+        if (reached && !before) {
+            const char *next = scim_json_text(list, "next");
+
+            *reached = next ? apr_atoi64(next) : 0;
+        }
+        before = scim_json_text(list, "next");
+    } while (before && apr_atoi64(before) > floor
+             && cJSON_GetArraySize(all) < count);
+    return NULL;
+}
+
 /* Following */
 
 /* The entries that were seen so far.  Transactions may commit in another order
@@ -158,33 +201,6 @@ typedef struct {
 static apr_int64_t sequence_of(const cJSON *entry)
 {
     return apr_atoi64(scim_json_text(entry, "sequence"));
-}
-
-/* The latest entries down to floor.  Asks for more and more of them until it
- * has reached floor. */
-static scim_error_t *look(const cJSON **entries, scimctl_run_t *run,
-                          const scim_activity_query_t *query,
-                          apr_int64_t floor, apr_pool_t *pool)
-{
-    scim_activity_query_t wide = *query;
-
-    for (;;) {
-        const cJSON *first;
-        cJSON *list;
-
-        SCIM_ERR(scim_activity_list(&list,
-                                    scim_db_within(run->call.db, pool),
-                                    run->call.principal->organization_id,
-                                    &wide, pool));
-        *entries = scim_json_member(list, "entries");
-        first = (*entries)->child;
-        if (!scim_json_member(list, "next") || wide.count >= MAX_ENTRIES
-            || sequence_of(first->prev) <= floor) {
-            return NULL;
-        }
-        wide.count = wide.count < MAX_ENTRIES / 2 ? wide.count * 2
-                                                  : MAX_ENTRIES;
-    }
 }
 
 /* Print the unseen entries, the oldest first; table is NULL for JSON. */
@@ -213,22 +229,25 @@ static void print_unseen(scimctl_table_t *table, const cJSON *entries,
     }
 }
 
-/* Remember the latest entries, as many as a look begins with. */
-static void remember(seen_t *seen, const cJSON *entries, int count,
+/* Remember the latest entries, as many as a look begins with; if there are
+ * fewer, those that its first page came to. */
+static void remember(seen_t *seen, const cJSON *entries, apr_int64_t reached,
                      apr_pool_t *pool)
 {
     const cJSON *entry;
-    int left = count;
+    int left = MIN_LOOK;
 
     seen->sequences = apr_hash_make(pool);
-    seen->floor = 0;
+    seen->floor = reached;
     cJSON_ArrayForEach(entry, entries) {
         if (left-- == 0) {
             return;
         }
         apr_hash_set(seen->sequences, scim_json_text(entry, "sequence"),
                      APR_HASH_KEY_STRING, entry);
-        seen->floor = left == 0 ? sequence_of(entry) : 0;
+        if (left == 0) {
+            seen->floor = sequence_of(entry);
+        }
     }
 }
 
@@ -243,36 +262,35 @@ static void start_at(seen_t *seen, const cJSON *entries, int count)
 /* Runs until standard output is closed.  Two pools take turns, because the
  * entries of the previous look are needed once more. */
 static scim_error_t *follow(scimctl_run_t *run,
-                            const scim_activity_query_t *query)
+                            const scim_activity_query_t *query, int count)
 {
     scimctl_table_t *table = run->options.json
                              ? NULL : make_activity_table(run->pool);
-    scim_activity_query_t again = *query;
     seen_t seen = { apr_hash_make(run->pool), 0 };
-    apr_int64_t floor = APR_INT64_MAX;
+    int most = count > MIN_LOOK ? count : MIN_LOOK;
+    int is_first = 1;
     apr_pool_t *pools[2];
     int turn = 0;
 
-    if (again.count < MIN_LOOK) {
-        again.count = MIN_LOOK;
-    }
     apr_pool_create(&pools[0], run->pool);
     apr_pool_create(&pools[1], run->pool);
     for (;;) {
         apr_pool_t *pool = pools[turn];
         const cJSON *entries;
+        apr_int64_t reached;
 
         apr_pool_clear(pool);
-        SCIM_ERR(look(&entries, run, &again, floor, pool));
-        if (floor == APR_INT64_MAX) {
-            start_at(&seen, entries, query->count);
+        SCIM_ERR(look(&entries, &reached, run, query, most, seen.floor, pool));
+        if (is_first) {
+            start_at(&seen, entries, count);
         }
         print_unseen(table, entries, &seen, pool);
-        remember(&seen, entries, again.count, pool);
-        floor = seen.floor;
+        remember(&seen, entries, reached, pool);
         if (fflush(stdout) != 0) {
             return NULL;
         }
+        is_first = 0;
+        most = MAX_ENTRIES;
         turn = !turn;
         apr_sleep(FOLLOW_INTERVAL);
     }
@@ -280,25 +298,25 @@ static scim_error_t *follow(scimctl_run_t *run,
 
 scim_error_t *scimctl_activity_list(scimctl_run_t *run)
 {
-    scim_activity_query_t query = { run->options.outcome,
-                                    run->options.account, NULL, 0 };
+    const scimctl_options_t *options = &run->options;
+    scim_activity_query_t query = { options->account, options->since,
+                                    options->until, options->actor,
+                                    options->kind, options->outcome };
+    const cJSON *entries;
     apr_int64_t count;
     scim_rows_t *rows;
-    cJSON *list;
 
-    SCIM_ERR(scimctl_number(&count, run, run->options.count, 100));
+    SCIM_ERR(scimctl_number(&count, run, options->count, 100));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    query.count = count < MAX_ENTRIES ? (int) count : MAX_ENTRIES;
-    if (run->options.follow) {
-        return follow(run, &query);
+    count = count < MAX_ENTRIES ? count : MAX_ENTRIES;
+    if (options->follow) {
+        return follow(run, &query, (int) count);
     }
-    SCIM_ERR(scim_activity_list(&list, run->call.db,
-                                run->call.principal->organization_id, &query,
-                                run->pool));
-    if (run->options.json) {
-        print_list_json(scim_json_member(list, "entries"), run->pool);
+    SCIM_ERR(look(&entries, NULL, run, &query, (int) count, 0, run->pool));
+    if (options->json) {
+        print_list_json(entries, run->pool);
         return NULL;
     }
-    print_list(run, scim_json_member(list, "entries"));
+    print_list(run, entries);
     return NULL;
 }

@@ -116,8 +116,15 @@ static const scimctl_option_t group_members_options[] = {
 static const scimctl_option_t group_delete_options[] = { YES, END };
 
 static const scimctl_option_t activity_list_options[] = {
-    VALUE(account, "account", "USERNAME|GROUP|ID", 0,
-          "only entries about this account or group"),
+    VALUE(account, "account", "TEXT", 0,
+          "only about accounts or groups: an id, a name, or a part of it"),
+    VALUE(since, "since", "TIME", 0,
+          "from a day or a time on, such as 2026-01-31T12:00:00Z"),
+    VALUE(until, "until", "TIME", 0, "before a day or a time"),
+    VALUE(actor, "actor", "NAME", 0,
+          "only by this token, administrator or operator, or a part of it"),
+    VALUE(kind, "kind", "KINDS", 0,
+          "such as created,deleted; see the documentation"),
     VALUE(outcome, "outcome", "OUTCOME", 0,
           "changed, refused, warning, or guest: downgrades to GUEST"),
     COUNT("entries"),

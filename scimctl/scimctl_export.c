@@ -12,6 +12,7 @@
 #include "scimctl/scimctl_columns.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
+#include "values/scim_csv.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
@@ -42,18 +43,7 @@ static void print_csv_field(const export_t *export, const char *text)
     if (export->is_terminal) {
         text = scimctl_shown(text, export->pool);
     }
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, stdout);
-        return;
-    }
-    putchar('"');
-    for (; *text; text++) {
-        if (*text == '"') {
-            putchar('"');
-        }
-        putchar(*text);
-    }
-    putchar('"');
+    fputs(scim_csv_quoted(text, export->pool), stdout);
 }
 
 static void print_csv_heads(void)

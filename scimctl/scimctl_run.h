@@ -36,6 +36,10 @@ typedef struct {
     const char *count;
     const char *account;
     const char *outcome;
+    const char *since;
+    const char *until;
+    const char *actor;
+    const char *kind;
     const char *base;
     const char *after;
     const char *url;

@@ -733,61 +733,206 @@ CASE WHEN e.resource_type = 'Group'
 -- fragment: shown_data before 6
 e.data
 
--- Changes, or refusals, of organization $1 as JSON, for the activity: before
--- $3, if that is given, and at most $4.
--- fragment: changes(condition)
-(SELECT e.sequence,
-        jsonb_build_object('sequence', e.sequence::text, 'outcome', 'changed',
-                           :event_members(:shown_data)) AS entry
- FROM :event_rows e
- LEFT JOIN scim.account a
-     ON a.organization_id = e.organization_id AND a.id = e.account_id
- :group_of(e)
- WHERE e.organization_id = $1::uuid AND :condition
-   AND e.sequence < coalesce($3::bigint, 9223372036854775807)
- ORDER BY e.sequence DESC LIMIT $4::bigint)
+-- The account and the group of an entry e.  Behind a LIMIT, they are looked up,
+-- whatever number of entries the planner expects.
+-- fragment: subject_of(e)
+LEFT JOIN LATERAL (SELECT * FROM scim.account b
+                   WHERE b.organization_id = :e.organization_id
+                     AND b.id = :e.account_id
+                   LIMIT 1) a ON true
+LEFT JOIN LATERAL (SELECT * FROM scim.user_group h
+                   WHERE :e.resource_type = 'Group'
+                     AND h.organization_id = :e.organization_id
+                     AND h.id = :e.resource_id
+                   LIMIT 1) g ON true
+-- fragment: subject_of(e) before 6
+LEFT JOIN LATERAL (SELECT * FROM scim.account b
+                   WHERE b.organization_id = :e.organization_id
+                     AND b.id = :e.account_id
+                   LIMIT 1) a ON true
+:no_group
 
--- fragment: refusals(condition)
-(SELECT r.sequence,
-        jsonb_build_object('sequence', r.sequence::text,
-                           'at', :timestamp(r.occurred_at),
-                           'outcome', CASE WHEN r.:is_warning THEN 'warning'
-                                           ELSE 'refused' END,
-                           'actorKind', 'token',
-                           'actor', r.actor_name, :resource_members(r),
-                           'userName', coalesce(a.user_name, r.user_name),
-                           'displayName', g.display_name,
-                           'method', r.method, 'path', r.path,
-                           'status', r.status, 'scimType', r.scim_type,
-                           'detail', r.detail) AS entry
- FROM :refusal_rows r
- LEFT JOIN scim.account a
-     ON a.organization_id = r.organization_id AND a.id = r.account_id
- :group_of(r)
- WHERE r.organization_id = $1::uuid AND :condition
-   AND r.sequence < coalesce($3::bigint, 9223372036854775807)
- ORDER BY r.sequence DESC LIMIT $4::bigint)
+-- Activity has no index for each combination of filters.  It walks: an index
+-- gives some ranges of events, each in the order of sequence, and the other
+-- filters are applied to the rows of it.  A walk ends after $11 rows of a range,
+-- however few of them are wanted; then the answer says how far it came, and the
+-- next one goes on there.  So no combination takes long, whatever there is.
+--
+-- All statements have the same parameters: the organization $1; the sequences
+-- from $2 to below $3; the number of entries $4; the times from $5 to before $6;
+-- kinds $7 and names of actors $8; accounts $9 and groups $10; $11, see above;
+-- the type of the resource $12; of refusals, the statuses from $13 to $14; if $9
+-- is given, the comparison keys of userNames $15, and a part of one $16, that a
+-- refusal may have.  NULL: any.
 
--- fragment: latest(entries)
-SELECT sequence, entry
-FROM (:entries) AS latest
-ORDER BY sequence DESC LIMIT $4::bigint
+-- fragment: in_sequence(e)
+:e.organization_id = $1::uuid AND :e.sequence >= coalesce($2::bigint, 0)
+AND :e.sequence < coalesce($3::bigint, 9223372036854775807)
+
+-- fragment: in_time(e)
+:e.occurred_at >= coalesce($5::timestamptz, '-infinity')
+AND :e.occurred_at < coalesce($6::timestamptz, 'infinity')
+AND ($8::text[] IS NULL OR :e.actor_name = ANY ($8))
+AND ($12::text IS NULL OR :e.resource_type = $12)
+
+-- fragment: wanted_refusals
+FROM :refusal_rows r
+WHERE :in_sequence(r) AND :in_time(r)
+  AND r.status BETWEEN $13::smallint AND $14::smallint
+  AND ($9::uuid[] IS NULL OR r.account_id = ANY ($9)
+       OR r.resource_id = ANY ($10::uuid[])
+       OR scim.user_name_key(r.user_name) = ANY ($15::text[])
+       OR strpos(scim.user_name_key(r.user_name),
+                 scim.user_name_key($16::text)) > 0)
+
+-- The events of a range, the latest first: of each range of "ranges" those that
+-- are wanted, and where the walk has ended if it did not come to the end.
+-- fragment: walk(ranges, condition, order)
+SELECT f.found,
+       CASE WHEN coalesce(cardinality(f.found), 0) < $4::bigint
+            THEN (SELECT e.sequence FROM :event_rows e
+                  WHERE :in_sequence(e) AND :condition
+                  ORDER BY :order OFFSET $11::bigint - 1 LIMIT 1) END AS ended
+FROM :ranges
+CROSS JOIN LATERAL (
+    SELECT array_agg(m.sequence) AS found
+    FROM (SELECT e.sequence
+          FROM (SELECT * FROM :event_rows e
+                WHERE :in_sequence(e) AND :condition
+                ORDER BY :order LIMIT $11::bigint) e
+          WHERE :in_time(e) AND ($7::text[] IS NULL OR e.kind = ANY ($7))
+          LIMIT $4::bigint) m) f
+
+-- The entries of the walks: sequence, JSON; and in the last row, if there is more
+-- behind it, the sequence and the time that they came to.
+-- fragment: activity(walks)
+WITH walked AS MATERIALIZED (:walks),
+came_to(sequence) AS (SELECT max(w.ended) FROM walked w),
+events AS (
+    SELECT u.sequence
+    FROM walked w CROSS JOIN LATERAL unnest(w.found) u(sequence)
+    CROSS JOIN came_to t
+    WHERE u.sequence >= coalesce(t.sequence, 0)
+    ORDER BY u.sequence DESC LIMIT $4::bigint
+),
+refusals AS (
+    SELECT r.sequence
+    FROM (SELECT r.sequence :wanted_refusals) r CROSS JOIN came_to t
+    WHERE r.sequence >= coalesce(t.sequence, 0)
+    ORDER BY r.sequence DESC LIMIT $4::bigint
+)
+SELECT e.sequence,
+       jsonb_build_object('sequence', e.sequence::text, 'outcome', 'changed',
+                          :event_members(:shown_data)) AS entry,
+       NULL AS came_to
+FROM events i
+CROSS JOIN LATERAL (SELECT * FROM :event_rows v
+                    WHERE v.organization_id = $1::uuid
+                      AND v.sequence = i.sequence LIMIT 1) e
+:subject_of(e)
+UNION ALL
+SELECT r.sequence,
+       jsonb_build_object('sequence', r.sequence::text,
+                          'at', :timestamp(r.occurred_at),
+                          'outcome', CASE WHEN r.:is_warning THEN 'warning'
+                                          ELSE 'refused' END,
+                          'actorKind', 'token',
+                          'actor', r.actor_name, :resource_members(r),
+                          'userName', coalesce(a.user_name, r.user_name),
+                          'displayName', g.display_name,
+                          'method', r.method, 'path', r.path,
+                          'status', r.status, 'scimType', r.scim_type,
+                          'detail', r.detail), NULL
+FROM refusals i
+CROSS JOIN LATERAL (SELECT * FROM :refusal_rows v
+                    WHERE v.organization_id = $1::uuid
+                      AND v.sequence = i.sequence LIMIT 1) r
+:subject_of(r)
+UNION ALL
+SELECT t.sequence, NULL,
+       (SELECT :timestamp(e.occurred_at) FROM scim.event e
+        WHERE e.organization_id = $1::uuid AND e.sequence = t.sequence)
+FROM came_to t WHERE t.sequence IS NOT NULL
+ORDER BY 1 DESC, 3 NULLS FIRST
+
+-- The walk through all events.
+-- fragment: whole_walk
+:walk((VALUES (1)) r(id), true, e.sequence DESC)
 
 -- name: ACTIVITY :repeatable
-:latest(:changes($2::text IS NULL) UNION ALL :refusals(true));
+:activity(:whole_walk);
 
--- name: ACTIVITY_CHANGED :repeatable
-:latest(:changes($2::text IS NULL));
+-- With BETWEEN and this order, no index but the one that is meant fits.
+-- name: ACTIVITY_OF_RESOURCES :repeatable
+:activity(:walk(unnest($9::uuid[]) r(id), e.account_id BETWEEN r.id AND r.id,
+                e.account_id DESC, e.sequence DESC)
+          UNION ALL
+          :walk(unnest($10::uuid[]) r(id), e.resource_id BETWEEN r.id AND r.id
+                                           AND e.resource_id IS NOT NULL,
+                e.resource_id DESC, e.sequence DESC));
+-- name: ACTIVITY_OF_RESOURCES before 6
+:activity(:walk(unnest($9::uuid[]) r(id), e.account_id BETWEEN r.id AND r.id,
+                e.account_id DESC, e.sequence DESC));
 
--- name: ACTIVITY_REFUSED :repeatable
-:latest(:refusals(r.:is_refusal AND $2::text IS NULL));
+-- name: ACTIVITY_OF_KINDS :repeatable
+:activity(:walk(unnest($7::text[]) r(kind),
+                e.kind COLLATE "C" BETWEEN r.kind AND r.kind AND :kind_is_rare,
+                e.kind COLLATE "C" DESC, e.sequence DESC));
+-- name: ACTIVITY_OF_KINDS before 6
+:activity(:whole_walk);
 
--- name: ACTIVITY_WARNING :repeatable
-:latest(:refusals(r.:is_warning AND $2::text IS NULL));
+-- The kinds that the index event_kind has: the others are most of all events.
+-- fragment: kind_is_rare
+e.kind <> 'urn:ietf:params:scim:event:prov:patch:full'
+AND e.kind <> 'urn:ietf:params:scim:event:prov:put:full'
 
--- name: ACTIVITY_GUEST :repeatable
-:latest(:changes($2::text IS NULL
-                 AND e.kind = 'urn:mod_scim:event:role:guest'));
+-- name: ACTIVITY_OF_ACTORS :repeatable
+:activity(:walk(unnest($8::text[]) r(name),
+                e.actor_name COLLATE "C" BETWEEN r.name AND r.name,
+                e.actor_name COLLATE "C" DESC, e.sequence DESC));
+-- name: ACTIVITY_OF_ACTORS before 6
+:activity(:whole_walk);
+
+-- name: ACTIVITY_OF_GROUPS :repeatable
+:activity(:walk((VALUES (1)) r(id), e.resource_type = 'Group',
+                e.sequence DESC));
+-- name: ACTIVITY_OF_GROUPS before 6
+:activity(:whole_walk);
+
+-- The sequences that the times from $2 to before $3 can have: from, below.  They
+-- are searched by halves, as the events of an organization are in the order of
+-- time but for what a transaction writes long after its beginning: hence ten
+-- minutes at either end.  Refusals are between events.
+-- name: ACTIVITY_BETWEEN :repeatable
+WITH RECURSIVE search(bound, at, low, high) AS (
+    SELECT w.bound, w.at, 0::bigint,
+           (SELECT e.sequence + 1 FROM scim.event e
+            WHERE e.organization_id = $1::uuid
+            ORDER BY e.sequence DESC LIMIT 1)
+    FROM (VALUES (1, $2::timestamptz - interval '10 minutes'),
+                 (2, $3::timestamptz + interval '10 minutes')) w(bound, at)
+    WHERE w.at IS NOT NULL
+    UNION ALL
+    SELECT s.bound, s.at, coalesce(m.sequence + 1, s.low),
+           CASE WHEN m.sequence IS NULL THEN h.half ELSE s.high END
+    FROM search s
+    CROSS JOIN LATERAL (SELECT s.low + (s.high - s.low) / 2) h(half)
+    LEFT JOIN LATERAL (
+        SELECT * FROM (SELECT e.sequence, e.occurred_at FROM scim.event e
+                       WHERE e.organization_id = $1::uuid
+                         AND e.sequence >= h.half AND e.sequence < s.high
+                       ORDER BY e.sequence LIMIT 1) first
+        WHERE first.occurred_at < s.at) m ON true
+    WHERE s.low < s.high
+),
+ends(bound, sequence) AS (
+    SELECT s.bound, s.low FROM search s WHERE s.low >= s.high
+)
+SELECT (SELECT e.sequence FROM ends e WHERE e.bound = 1),
+       (SELECT e.sequence FROM scim.event e
+        WHERE e.organization_id = $1::uuid
+          AND e.sequence >= (SELECT n.sequence FROM ends n WHERE n.bound = 2)
+        ORDER BY e.sequence LIMIT 1);
 
 -- The events that deleted an account; the index event_deleted has them by its
 -- userName.
@@ -799,56 +944,163 @@ WHERE d.organization_id = $1::uuid
 -- fragment: deleted_name
 scim.user_name_key(d.data #>> '{before,userName}')
 
--- The accounts whose id or userName is $2, including deleted ones.
--- fragment: named_accounts
-SELECT n.id FROM scim.account n
-WHERE n.organization_id = $1::uuid
-  AND n.user_name_key = scim.user_name_key($2)
-UNION
-SELECT d.account_id FROM :deletions
-  AND :deleted_name = scim.user_name_key($2)
-UNION
-SELECT :uuid($2)
+-- At most as many accounts, and groups, of each way to find them.
+-- fragment: some
+LIMIT 21
 
--- The comparison key of the userName of the account whose id or userName is
--- $2.
--- fragment: named_key
-coalesce((SELECT n.user_name_key FROM scim.account n
-          WHERE n.organization_id = $1::uuid AND n.id = :uuid($2)),
-         (SELECT :deleted_name FROM :deletions
-            AND d.account_id = :uuid($2) LIMIT 1),
-         scim.user_name_key($2))
+-- Accounts whose column begins with key.
+-- fragment: accounts_with(column, key)
+(SELECT n.id FROM scim.account n
+ WHERE n.organization_id = $1::uuid AND :column >= :key
+   AND :column < :key || chr(1114111)
+ ORDER BY :column :some)
 
--- The groups whose id or displayName is $2; of deleted ones, the id.
+-- Accounts that have this attribute, whatever its case.
+-- fragment: accounts_having(attribute)
+(SELECT n.id FROM scim.account n
+ WHERE n.organization_id = $1::uuid
+   AND scim.fold_json(n.attributes) @> scim.fold_json(:attribute) :some)
+
+-- Accounts that $2 is a part of.
+-- fragment: searched_accounts
+:accounts_with(n.user_name_key, scim.user_name_key($2))
+UNION
+:accounts_with((scim.fold(n.display_name) COLLATE "C"), scim.fold($2))
+UNION
+:accounts_having(jsonb_build_object('name', jsonb_build_object(
+    'familyName', $2::text)))
+
+-- Of deleted accounts, the latest 2000.
+-- fragment: deleted_accounts
+(SELECT d.account_id
+ FROM (SELECT * FROM scim.event e
+       WHERE e.organization_id = $1::uuid AND :kind_is_rare
+         AND e.kind COLLATE "C"
+             BETWEEN 'urn:ietf:params:scim:event:prov:delete'
+                 AND 'urn:ietf:params:scim:event:prov:delete'
+         AND e.resource_type IS NULL
+       ORDER BY e.kind COLLATE "C" DESC, e.sequence DESC LIMIT 2000) d
+ WHERE strpos(scim.fold(concat_ws(' ', d.data #>> '{before,userName}',
+                                  d.data #>> '{before,displayName}')),
+              scim.fold($2)) > 0 :some)
+-- fragment: deleted_accounts before 6
+(SELECT NULL::uuid WHERE false)
+
+-- Of groups, the first 5000.
+-- fragment: searched_groups
+(SELECT g.id
+ FROM (SELECT n.id, n.display_name_key FROM scim.user_group n
+       WHERE n.organization_id = $1::uuid
+       ORDER BY n.display_name_key LIMIT 5000) g
+ WHERE strpos(g.display_name_key, scim.fold($2)) > 0 :some)
+-- fragment: searched_groups before 6
+(SELECT NULL::uuid WHERE false)
+
 -- fragment: named_groups
 SELECT n.id FROM scim.user_group n
 WHERE n.organization_id = $1::uuid AND n.display_name_key = scim.fold($2)
-UNION
-SELECT :uuid($2)
 -- fragment: named_groups before 6
-SELECT NULL::uuid WHERE false
+SELECT NULL::uuid AS id WHERE false
 
--- The changes of an account, or of a group, that is called $2.  $5 is one of
--- changed, refused, warning and guest, or NULL.
--- name: ACTIVITY_OF_RESOURCE :repeatable
-:latest((SELECT c.* FROM (:named_accounts) named(id)
-         CROSS JOIN LATERAL :changes(
-             e.account_id = named.id
-             AND ($5::text IS NULL OR $5 = 'changed'
-                  OR $5 = 'guest'
-                     AND e.kind = 'urn:mod_scim:event:role:guest')) c)
-        UNION ALL
-        (SELECT c.* FROM (:named_groups) named(id)
-         CROSS JOIN LATERAL :changes(
-             e.resource_id = named.id
-             AND coalesce($5, 'changed') = 'changed') c)
-        UNION ALL
-        :refusals(($5::text IS NULL
-                   OR $5 = CASE WHEN r.:is_warning THEN 'warning'
-                                ELSE 'refused' END)
-                  AND (r.account_id = ANY (ARRAY(:named_accounts))
-                       OR r.resource_id = ANY (ARRAY(:named_groups))
-                       OR scim.user_name_key(r.user_name) = :named_key)));
+-- The group named.id, if that is one.
+-- fragment: named_group
+SELECT n.display_name FROM scim.user_group n
+WHERE n.organization_id = $1::uuid AND n.id = named.id
+-- fragment: named_group before 6
+SELECT NULL AS display_name WHERE false
+
+-- The accounts and groups that $2 means, also deleted ones: type, id, userName or
+-- displayName, of accounts the displayName and the key of the userName, and
+-- whether $2 is a whole name.  They are those whose id, userName, e-mail address or displayName (of a group)
+-- it is; if there is none, those that it is a part of.
+-- name: ACTIVITY_SUBJECTS :repeatable
+WITH whole(type, id) AS (
+    SELECT 'User', :uuid($2) WHERE :uuid($2) IS NOT NULL
+    UNION
+    SELECT 'Group', :uuid($2) WHERE :uuid($2) IS NOT NULL
+    UNION
+    SELECT 'User', n.id FROM scim.account n
+    WHERE n.organization_id = $1::uuid
+      AND n.user_name_key = scim.user_name_key($2)
+    UNION
+    SELECT 'User', d.account_id FROM :deletions
+      AND :deleted_name = scim.user_name_key($2)
+    UNION
+    SELECT 'User', m.id
+    FROM :accounts_having(jsonb_build_object('emails', jsonb_build_array(
+             jsonb_build_object('value', $2::text)))) m
+    UNION
+    SELECT 'Group', n.id FROM (:named_groups) n
+),
+part(type, id) AS (
+    SELECT 'User', n.id FROM (:searched_accounts) n
+    UNION
+    SELECT 'User', n.account_id FROM :deleted_accounts n(account_id)
+    UNION
+    SELECT 'Group', n.id FROM :searched_groups n(id)
+),
+named AS (
+    SELECT w.type, w.id, true AS is_whole FROM whole w
+    UNION ALL
+    SELECT p.type, p.id, false FROM part p WHERE NOT EXISTS (SELECT FROM whole)
+)
+SELECT named.type, named.id, n.name, n.display_name,
+       CASE WHEN named.type = 'User' THEN scim.user_name_key(n.name) END,
+       named.is_whole
+FROM named
+LEFT JOIN LATERAL (
+    SELECT a.user_name AS name, a.display_name FROM scim.account a
+    WHERE named.type = 'User' AND a.organization_id = $1::uuid
+      AND a.id = named.id
+    UNION ALL
+    (SELECT d.data #>> '{before,userName}', d.data #>> '{before,displayName}'
+     FROM :deletions AND named.type = 'User' AND d.account_id = named.id
+     ORDER BY d.sequence DESC LIMIT 1)
+    UNION ALL
+    SELECT g.display_name, NULL FROM (:named_group) g
+    WHERE named.type = 'Group'
+    LIMIT 1) n ON true
+ORDER BY n.name, named.id
+LIMIT 21;
+
+-- The names of those who have made changes, at most 1000.  Each leads to the next
+-- one by the index event_actor.
+-- fragment: actor_names
+WITH RECURSIVE steps(name) AS (
+    SELECT (SELECT e.actor_name COLLATE "C" FROM scim.event e
+            WHERE e.organization_id = $1::uuid
+            ORDER BY e.actor_name COLLATE "C" LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.actor_name COLLATE "C" FROM scim.event e
+            WHERE e.organization_id = $1::uuid
+              AND e.actor_name COLLATE "C" > s.name
+            ORDER BY e.actor_name COLLATE "C" LIMIT 1)
+    FROM steps s WHERE s.name IS NOT NULL
+)
+SELECT l.name FROM (SELECT s.name FROM steps s LIMIT 1000) l
+WHERE l.name IS NOT NULL
+-- fragment: actor_names before 6
+SELECT t.name COLLATE "C" FROM scim.token t
+WHERE t.organization_id = $1::uuid
+UNION
+SELECT a.user_name FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.role = 'ADMIN'
+
+-- The same, and of those who were refused.  $2: a part of the name, or NULL; if
+-- somebody is called so, that one alone.
+-- name: ACTIVITY_ACTORS :repeatable
+WITH known(name) AS (
+    :actor_names
+    UNION
+    SELECT r.actor_name FROM scim.refusal r
+    WHERE r.organization_id = $1::uuid
+)
+SELECT k.name
+FROM known k
+WHERE $2::text IS NULL
+   OR CASE WHEN EXISTS (SELECT FROM known WHERE name = $2) THEN k.name = $2
+           ELSE strpos(scim.fold(k.name), scim.fold($2)) > 0 END
+ORDER BY scim.fold(k.name) LIMIT 1000;
 
 
 -- The log of requests

@@ -94,7 +94,8 @@ sub story {
     $tell->('without it', $org->get('/Users?count=1', token => $token->{token}));
     $tell->("settings $_", api($org, 'settings', 'PUT', qq({"enabled": $_}))) for 'false', 'true';
     $tell->("page $_", api($org, $_)) for 'settings', 'members', 'members?search=anna&role=USER', 'members?search=dor', "members/$user->{id}", "member-groups/$user->{id}", 'counts', 'activity', 'activity?outcome=changed&count=3',
-        'activity?outcome=refused', 'activity?outcome=guest', 'activity?account=anna@example.com', 'activity?account=ben@example.com', "activity?account=$user->{id}&outcome=changed";
+        'activity?outcome=refused', 'activity?outcome=guest', 'activity?account=anna@example.com', 'activity?account=ben@example.com', 'activity?account=ann', 'activity?account=dor',
+        'activity?actor=tes&kind=created,role&since=2020-01-01', 'activity?kind=token,organization', 'activity?kind=changed&actor=test', 'activity?until=2020-01-01', "activity?account=$user->{id}&outcome=changed";
     $tell->("gate $_->[0] $_->[1]", gate($_->[0], $_->[1])) for map { my $who = $_; map { [$who, $_] } qw(account role told) } 'anna@example.com', 'dora@example.com', 'nobody@example.com';
     Scim::Server::write_file("$server->{dir}/people.csv", "userName,displayName\nhugo\@example.com,Hugo\n");
     $tell->('import', do { my $done = scimctl(qw(account import acme), "$server->{dir}/people.csv"); "$done->{status} $done->{out}$done->{err}" });
@@ -204,8 +205,11 @@ sub answered {
     return $done->{out} . $done->{err};
 }
 my ($hash) = map { $_->[0] } sql('SELECT hash FROM scim.token WHERE id = $1', $org->{token_id});
-for my $what (['AUTHENTICATE', 'acme', $hash], ['AUTHENTICATE_CREATOR', 'acme', $hash], ['ACTIVITY', $org->{id}, undef, undef, 20],
-              ['ACTIVITY_CHANGED', $org->{id}, undef, undef, 20], ['ACTIVITY_OF_RESOURCE', $org->{id}, $user->{id}, undef, 20, undef], ['FEED', 0, 0, 0], ['FEED_OF_ORGANIZATION', 0, 0, 0, $org->{id}],
+for my $what (['AUTHENTICATE', 'acme', $hash], ['AUTHENTICATE_CREATOR', 'acme', $hash], 
+              (map { my ($name, $kinds, $actors, $accounts) = @$_; [$name, $org->{id}, undef, undef, 20, undef, undef, $kinds, $actors, $accounts, '{}', 20000, undef, 0, 999, '{}', undef] }
+                  ['ACTIVITY'], ['ACTIVITY', '{urn:mod_scim:event:token:delete}'], ['ACTIVITY_OF_RESOURCES', undef, undef, "{$user->{id}}"], ['ACTIVITY_OF_KINDS', '{urn:mod_scim:event:token:delete}'],
+                  ['ACTIVITY_OF_ACTORS', undef, '{test}'], ['ACTIVITY_OF_ACTORS', '{urn:mod_scim:event:role:guest}', '{test}']),
+              ['ACTIVITY_BETWEEN', $org->{id}, '2020-01-01', undef], ['ACTIVITY_SUBJECTS', $org->{id}, 'anna'], ['FEED', 0, 0, 0], ['FEED_OF_ORGANIZATION', 0, 0, 0, $org->{id}],
               ['FEED_POSITION', 20], ['FEED_POSITION_BEFORE', 999999999, 20, $org->{id}], ['FEED_POSITION_IN_ORGANIZATION', $stored[-1], $org->{id}], ['PERSON_BY_USER_NAME', 'acme', 'anna@example.com']) {
     my $answer = answered('psql', @$what);
     is answered('before', @$what), $answer, "$what->[0]: the text before gives the same on new tables";

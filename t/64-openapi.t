@@ -80,6 +80,9 @@ call(GET => '/requests?count=2');
 call(GET => '/requests');
 call(GET => '/requests?outcome=none');
 call(GET => '/health');
+call(GET => '/activity?account=' . ($_ // uri($user->{userName}))) for undef, 'nner', 'nobody';
+call(GET => '/activity?kind=nothing');
+call(GET => '/activity-actors');
 my $events = Scim::Process::run([server()->scimctl('--json', 'events', $org->{key})])->{out};
 push @answers, map { { name => "event $_->{sequence}: $_->{kind}", value => $_, at => ['components', 'schemas', 'Event'] } }
     map { $json->decode($_) } split /\n/, $events;
@@ -94,7 +97,7 @@ is $errors[$_] // 'nothing', '[]', "as described: $answers[$_]{name}" or diag $j
 
 # The table of the module.
 my @routes = map { my ($path, $id, $method) = @$_; lc($method) . " /$path" . ($id ? '/{id}' : '') }
-    map { [/"api\/([\w-]+)", (\d), M_(\w+)/] } content('httpd/scim_admin_api.c') =~ /(\{ "api\/[\w-]+", \d, M_\w+)/g;
+    map { [/"api\/([\w.-]+)", (\d), M_(\w+)/] } content('httpd/scim_admin_api.c') =~ /(\{ "api\/[\w.-]+", \d, M_\w+)/g;
 my @described = map { my $path = $_; map { "$_ $path" } keys %{ $document->{paths}{$path} } } keys %{ $document->{paths} };
 is_deeply [sort @described], [sort @routes], 'every operation is described, and no other';
 my ($event) = map { $json->decode($_) } split /\n/, $events;

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scim_admin_export: lists of any length as CSV files, for the settings page's
+ * API. */
+#ifndef SCIM_ADMIN_EXPORT_H
+#define SCIM_ADMIN_EXPORT_H
+
+#include "httpd/scim_admin_api.h"
+
+/* The next lines of a list, in pool, read with db; those of the first call
+ * begin with its head.  NULL is the end of it.  *rows is raised by their
+ * number. */
+typedef scim_error_t *scim_admin_lines_fn(const char **text, int *rows,
+                                          void *baton, scim_db_t *db,
+                                          apr_pool_t *pool);
+
+/* Answer with what next returns until it is NULL, as the file NAME-KEY.csv, at
+ * most SCIM_EXPORT_MAX rows and a few more.  The connection of v is returned;
+ * each call of next has one of its own, and none is held while the client is
+ * written to.  Memory does not depend on the length.  An error of the first
+ * call is returned; after it, the answer is cut off so that the client notices
+ * that it is not complete. */
+#define SCIM_EXPORT_MAX 1000000
+scim_error_t *scim_admin_export(scim_visit_t *v, const char *name,
+                                scim_admin_lines_fn *next, void *baton)
+    SCIM_CHECKED;
+
+#endif

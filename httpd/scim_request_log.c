@@ -188,7 +188,7 @@ static void see(apr_array_header_t *seen, const char *id)
 }
 
 /* The account at the end of the location of an operation. */
-static void see_location(apr_array_header_t *seen, const char *location)
+static void see_at_location(apr_array_header_t *seen, const char *location)
 {
     const char *endpoint = location
                            ? strstr(location, scim_user_type.endpoint) : NULL;
@@ -215,7 +215,7 @@ static void see_accounts(apr_array_header_t *seen, const scim_exchange_t *x)
         see(seen, scim_json_text(one, "id"));
     }
     cJSON_ArrayForEach(one, scim_json_member(body, "Operations")) {
-        see_location(seen, scim_json_text(one, "location"));
+        see_at_location(seen, scim_json_text(one, "location"));
     }
 }
 

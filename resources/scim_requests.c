@@ -167,7 +167,7 @@ static scim_error_t *read_instant(const char **text, const char *name,
 }
 
 /* The end of an entry, "1764187200123-45", becomes two numbers. */
-static scim_error_t *read_place(const char **at, const char **sequence,
+static scim_error_t *read_end(const char **at, const char **sequence,
                                 const char *before, apr_pool_t *pool)
 {
     apr_size_t length;
@@ -211,7 +211,7 @@ scim_error_t *scim_requests_list(cJSON **list, scim_db_t *db,
     int count;
     int i;
 
-    SCIM_ERR(read_place(&values[2], &values[3], query->before, pool));
+    SCIM_ERR(read_end(&values[2], &values[3], query->before, pool));
     SCIM_ERR(check_outcome(&values[4], pool));
     SCIM_ERR(read_instant(&values[6], "since", pool));
     SCIM_ERR(read_instant(&values[7], "until", pool));

@@ -34,7 +34,8 @@
 /* How often the progress is shown. */
 #define LINES_PER_SIGN 10000
 
-/* In this order: rows refer to those of earlier tables. */
+/* In this order: rows refer to those of earlier tables.  The log of requests
+ * stays here: it says what was asked of this database, and only for days. */
 static const struct {
     const char *table;
     scim_statement_e rows;

@@ -1168,7 +1168,7 @@ hour AS (
 INSERT INTO scim.account_seen AS s (organization_id, account_id, seen_on)
 SELECT DISTINCT a.organization_id, a.id, (now() AT TIME ZONE 'UTC')::date
 FROM quick, unnest($19::uuid[], $20::uuid[]) g(organization_id, id)
-CROSS JOIN LATERAL (SELECT b.organization_id, b.id FROM scim.account b
+CROSS JOIN LATERAL (SELECT * FROM scim.account b
                     WHERE b.organization_id = g.organization_id
                       AND b.id = g.id LIMIT 1) a
 WHERE quick.commit = 'off'
@@ -1262,7 +1262,7 @@ FROM (SELECT * FROM :own_requests
         AND r.occurred_at < coalesce(to_timestamp($8::bigint / 1000000.0),
                                      'infinity')
       ORDER BY r.occurred_at DESC, r.sequence DESC LIMIT $2::bigint) r
-LEFT JOIN LATERAL (SELECT b.user_name FROM scim.account b
+LEFT JOIN LATERAL (SELECT * FROM scim.account b
                    WHERE r.resource_type = 'User'
                      AND b.organization_id = $1::uuid AND b.id = r.resource_id
                    LIMIT 1) a ON true
@@ -1288,7 +1288,7 @@ FROM (SELECT a.organization_id, a.id, row_number() OVER () AS number
                                                    b.provisioned_at) = l.label
                           LIMIT :many + 1) a
       LIMIT :many + 1) c
-LEFT JOIN LATERAL (SELECT n.account_id FROM scim.account_seen n
+LEFT JOIN LATERAL (SELECT * FROM scim.account_seen n
                    WHERE n.organization_id = c.organization_id
                      AND n.account_id = c.id LIMIT 1) s ON true
 

@@ -196,11 +196,10 @@ static scim_error_t *get_guard(scim_visit_t *v)
                           v->call.principal->organization_id, v->r->pool);
 }
 
-typedef scim_error_t *check_fn(apr_int64_t number, apr_pool_t *pool);
-
 /* A number as text; NULL if it is absent or null. */
 static scim_error_t *number_field(const char **text, scim_visit_t *v,
-                                  const char *name, check_fn *check)
+                                  const char *name,
+                                  scim_guard_check_fn *check)
 {
     const cJSON *value = scim_json_member(v->body, name);
     apr_int64_t number = 0;

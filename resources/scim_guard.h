@@ -29,10 +29,10 @@ scim_error_t *scim_guard_set(scim_db_t *db, const scim_principal_t *actor,
     SCIM_CHECKED;
 
 /* SCIM_E_INVALID_VALUE: number or percent is none that can be set. */
-scim_error_t *scim_guard_check_number(apr_int64_t number, apr_pool_t *pool)
-    SCIM_CHECKED;
-scim_error_t *scim_guard_check_percent(apr_int64_t percent, apr_pool_t *pool)
-    SCIM_CHECKED;
+typedef scim_error_t *scim_guard_check_fn(apr_int64_t value,
+                                          apr_pool_t *pool) SCIM_CHECKED;
+scim_guard_check_fn scim_guard_check_number;
+scim_guard_check_fn scim_guard_check_percent;
 
 /* Let everything through for two hours. */
 scim_error_t *scim_guard_open(scim_db_t *db, const scim_principal_t *actor)

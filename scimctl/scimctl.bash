@@ -10,7 +10,7 @@ _scimctl()
     # The words of the command; bash divides --name=value at "=".
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
+        --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
             ((i++))
             [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
         -* | =) ;;
@@ -28,13 +28,13 @@ _scimctl()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
-    --db|--passwords|--name|--domain|--base|--key|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
+    --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--older-than|--after|--url|--secret-file|--httpd-max)
         return ;;
     esac
 
     case ${words[0]-} in
     db) names='create status upgrade' ;;
-    org) names='add list show enable pause resume disable url rename domains delete export import' ;;
+    org) names='add list show enable pause resume disable url rename domains guard delete export import' ;;
     token) names='generate list delete' ;;
     account) names='list show import eligible set activate deactivate delete export forget' ;;
     group) names='list show members delete' ;;
@@ -56,6 +56,7 @@ _scimctl()
     'org url') options='--base=' ;;
     'org rename') options='--key= --name=' ;;
     'org domains') options='--none' ;;
+    'org guard') options='--number= --percent= --off --open' ;;
     'org delete') options='--yes' ;;
     'org export') options='' ;;
     'org import') options='--key=' ;;

@@ -56,6 +56,15 @@ static const scimctl_option_t org_domains_options[] = {
     END
 };
 
+static const scimctl_option_t org_guard_options[] = {
+    VALUE(number, "number", "N", 0, "so many accounts an hour"),
+    VALUE(percent, "percent", "P", 0, "so many percent of the active accounts;"
+          " with --number, the greater of both"),
+    FLAG(off, "off", 0, "no limit"),
+    FLAG(open, "open", 0, "let everything through for two hours"),
+    END
+};
+
 static const scimctl_option_t org_delete_options[] = { YES, END };
 
 static const scimctl_option_t org_import_options[] = {
@@ -220,6 +229,10 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_org_domains, SCIMCTL_NEEDS_TABLES,
       "Set its verified e-mail domains.",
       "org domains acme example.com example.org" },
+    { "org", "guard", "KEY", org_guard_options,
+      scimctl_org_guard, SCIMCTL_NEEDS_TABLES,
+      "Show, set or open the limit of what tokens may take away.",
+      "org guard acme --number 10 --percent 5" },
     { "org", "delete", "KEY", org_delete_options,
       scimctl_org_delete, SCIMCTL_NEEDS_TABLES,
       "Delete an organization with all that it has.",

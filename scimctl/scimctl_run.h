@@ -25,6 +25,10 @@ typedef struct {
     int follow;
     int yes;
     int none;
+    int off;
+    int open;
+    const char *number;
+    const char *percent;
     const char *key;
     const char *older_than;
     const char *name;
@@ -143,6 +147,7 @@ scimctl_command_fn scimctl_org_url;
 scimctl_command_fn scimctl_org_rename;
 scimctl_command_fn scimctl_org_domains;
 scimctl_command_fn scimctl_org_delete;
+scimctl_command_fn scimctl_org_guard;
 scimctl_command_fn scimctl_org_export;
 scimctl_command_fn scimctl_org_import;
 scimctl_command_fn scimctl_token_generate;

@@ -82,6 +82,7 @@ my $token;
 my @runs = (
     ['org add', "$new-3"], ['org enable', $new], ['org list'], ['org show', $new], ['org url', $new, '--base', 'https://h/scim'],
     ['org pause', $new], ['org resume', $new], ['org disable', $new], ['org rename', "$new-3", '--name', 'Three'], ['org domains', "$new-3", 'example.com'],
+    ['org guard', "$new-3", '--number', 1, '--percent', 5, '--open'],
     ['org delete', "$new-3", '--yes'], ['token generate', $key, '--issuer', $org->{issuer_name}, '--name', 'json', '--days', 1],
     ['token list', $key], ['token delete', $key, sub { $token->{id} }], ['account list', $new],
     ['account import', $new, "$csv", '--update'],

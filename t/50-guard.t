@@ -4,6 +4,8 @@ use strict;
 use warnings;
 use lib 't/lib';
 use JSON::PP ();
+use MIME::Base64 ();
+use Scim::Process;
 use Scim::Race;
 use Scim::Server;
 use Scim::Test;
@@ -34,7 +36,6 @@ sub api {
         $body ? (body => $body) : ());
     return $r;
 }
-use MIME::Base64 ();
 
 sub guard { my ($org) = @_; return api($org, GET => 'guard')->{json} }
 
@@ -271,6 +272,35 @@ limit_is(50, undef, undef, undef, 'without both there is no limit');
     }
     is api($org, PUT => 'guard', { number => undef, percent => undef })->{json}{limit}, undef, 'null switches it off';
     is deactivate($org, $ids[2])->{status}, 200, 'then all go';
+}
+
+# scimctl
+{
+    my $org = organization(guard => [1, undef]);
+    my ($program, @db) = server()->scimctl;
+    my $scimctl = sub { return Scim::Process::run([$program, @db, @_]) };
+    my @ids = accounts($org, 3);
+    deactivate($org, $_) for @ids;
+    my $shown = $scimctl->('org', 'guard', $org->{key})->{out};
+    like $shown, qr/^limit +1$/m, 'scimctl org guard shows the limit';
+    like $shown, qr/^deactivations +1$/m, 'what was counted';
+    like $shown, qr/^tripped +accounts, since \S+, by the token test$/m, 'and the trip';
+    like $shown, qr/^refused +2$/m, 'with its refusals';
+    my $set = $JSON->decode($scimctl->('--json', 'org', 'guard', $org->{key}, '--percent', 50)->{out});
+    is_deeply [@$set{qw(number percent limit activeAccounts trips)}], [undef, 50, 2, 4, []], 'it sets the limit';
+    like $scimctl->('org', 'guard', $org->{key}, '--open')->{out}, qr/^open until +\d{4}-/m, 'and opens it';
+    is deactivate($org, $ids[1])->{status}, 200, 'which counts for tokens';
+    for my $wrong (['--number', 0], ['--number', 1_000_001], ['--percent', 101], ['--percent', 'x'], ['--off', '--number', 1]) {
+        isnt $scimctl->('org', 'guard', $org->{key}, @$wrong)->{status}, 0, "not @$wrong";
+    }
+    my $file = $scimctl->('org', 'export', $org->{key})->{out};
+    my $before = guard($org);
+    is $scimctl->('org', 'delete', $org->{key}, '--yes')->{status}, 0, 'an organization can be deleted';
+    is((sql('SELECT count(*) FROM (SELECT organization_id FROM scim.guard_count UNION ALL SELECT organization_id FROM scim.guard_trip) g WHERE organization_id = $1', $org->{id}))[0][0], 0,
+        'nothing of its guard is left');
+    is Scim::Process::run([$program, @db, 'org', 'import'], input => $file)->{status}, 0, 'and comes back';
+    is_deeply [@{ guard($org) }{qw(number percent openUntil)}], [undef, 50, $before->{openUntil}], 'with its limit';
+    like $scimctl->('org', 'guard', $org->{key}, '--off')->{out}, qr/^limit +none$/m, '--off takes it away';
 }
 
 # The last active ADMIN.  The issuer of a valid token is one, unless somebody has

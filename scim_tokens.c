@@ -130,15 +130,26 @@ scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
     return NULL;
 }
 
-scim_error_t *scim_tokens_check_expiry(const char **expires_at,
-                                       apr_pool_t *pool)
+const char *scim_tokens_end_after(apr_int64_t days, apr_pool_t *pool)
+{
+    return scim_text_timestamp(pool, apr_time_now()
+                                     + apr_time_from_sec(days * 86400));
+}
+
+scim_error_t *scim_tokens_expiry(const char **expires_at, const char *wanted,
+                                 apr_pool_t *pool)
 {
     apr_time_t instant;
 
-    if (!scim_text_instant(*expires_at, &instant)) {
+    if (!wanted || strcmp(wanted, SCIM_TOKEN_NEVER) == 0) {
+        *expires_at = wanted ? NULL
+                             : scim_tokens_end_after(SCIM_TOKEN_DAYS, pool);
+        return NULL;
+    }
+    if (!scim_text_instant(wanted, &instant)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "The expiry must be a date and time such as"
-                          " 2024-01-31T12:00:00Z.");
+                          " 2024-01-31T12:00:00Z, or never.");
     }
     if (instant <= apr_time_now()) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
@@ -152,7 +163,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    scim_db_t *db,
                                    const scim_principal_t *actor,
                                    const char *issuer, const char *name,
-                                   const char *expires_at, apr_pool_t *pool)
+                                   const char **expires_at, apr_pool_t *pool)
 {
     unsigned char random[SECRET_BYTES];
     const char *values[9] = { actor->organization_id, issuer, name };
@@ -170,7 +181,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                        NULL);
     values[3] = apr_pstrmemdup(pool, made, VISIBLE_LENGTH);
     values[4] = hash_of_token(made, pool);
-    values[5] = expires_at;
+    values[5] = *expires_at;
     values[6] = actor->actor_kind;
     values[7] = actor->actor_id;
     values[8] = actor->actor_name;
@@ -179,6 +190,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
     scim_events_tell(db, SCIM_EVENT_TOKEN);
     *secret = made;
     *id = scim_rows_value(rows, 0, 0);
+    *expires_at = scim_rows_value(rows, 0, 1);
     return NULL;
 }
 

@@ -52,13 +52,13 @@ scim_error_t *scim_tokens_check_name(const char *name, apr_pool_t *pool)
 
 /* Generate a token of actor's organization in the name of issuer (an account
  * id; an active ADMIN, else SCIM_E_FORBIDDEN) and store its hash.  name: see
- * scim_tokens_check_name.  expires_at: an SQL timestamp or NULL.  *secret, in
- * pool, is stored nowhere. */
+ * scim_tokens_check_name.  *expires_at: an SQL timestamp or NULL, afterwards
+ * as it was stored.  *secret, in pool, is stored nowhere. */
 scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                                    scim_db_t *db,
                                    const scim_principal_t *actor,
                                    const char *issuer, const char *name,
-                                   const char *expires_at, apr_pool_t *pool)
+                                   const char **expires_at, apr_pool_t *pool)
     SCIM_CHECKED;
 
 /* Delete the token with this id; *name was its name.  An id that actor's
@@ -68,9 +68,15 @@ scim_error_t *scim_tokens_delete(const char **name, scim_db_t *db,
                                  const char *id, apr_pool_t *pool)
     SCIM_CHECKED;
 
-/* Bring *expires_at, an xsd:dateTime in the future, into the form for SQL;
- * SCIM_E_INVALID_VALUE for any other text. */
-scim_error_t *scim_tokens_check_expiry(const char **expires_at,
-                                       apr_pool_t *pool) SCIM_CHECKED;
+/* When a token that somebody wants to generate expires, as an SQL timestamp:
+ * wanted is an xsd:dateTime in the future, SCIM_TOKEN_NEVER (the result is
+ * NULL), or NULL for the end after SCIM_TOKEN_DAYS.  SCIM_E_INVALID_VALUE for
+ * any other text. */
+#define SCIM_TOKEN_NEVER "never"
+scim_error_t *scim_tokens_expiry(const char **expires_at, const char *wanted,
+                                 apr_pool_t *pool) SCIM_CHECKED;
+
+/* The end of a token after so many days from now, as an SQL timestamp. */
+const char *scim_tokens_end_after(apr_int64_t days, apr_pool_t *pool);
 
 #endif

@@ -69,31 +69,38 @@ const stateTexts = () => ({
     disabled: { badge: badge(t('off'), 'warn'), said: t('User provisioning is off.'), text: t('Requests of your identity provider are refused.') },
 });
 
-// The end of the day in a date field, null for none.
-function lastMoment(day) {
+// When a token ends, for the API; a date that is half typed is no choice.
+function endOf(choice, day) {
     const end = new Date(`${day.value}T23:59:59`);
-    if (day.validity.badInput || (day.value && isNaN(end))) {
+    if (choice === 'never') {
+        return 'never';
+    }
+    if (day.validity.badInput || (choice === 'day' && isNaN(end))) {
         throw new Refused(t('This is not a date.'), day.name);
     }
-    return day.value ? end.toISOString() : null;
+    return choice === 'day' ? end.toISOString() : undefined;
 }
 
 function generate() {
-    ask({
+    const dialog = ask({
         title: t('Generate token'),
         content: [
             field(t('Name, for example that of the identity provider'), h('input', { name: 'name', autocomplete: 'off' })),
-            field(t('Last day (empty: until it is deleted)'), h('input', { name: 'expires', type: 'date' })),
+            select('end', t('It ends'), [['year', t('in a year')], ['day', t('on a day')], ['never', t('never: only when it is deleted')]], 'year'),
+            field(t('Last day'), h('input', { name: 'expires', type: 'date' })),
         ],
         action: t('Generate'),
-        submit: async ({ name, expires }) => {
-            const end = lastMoment(expires);
-            const made = await api('tokens', 'POST', { name: name.value, expires: end });
+        submit: async ({ name, end, expires }) => {
+            const made = await api('tokens', 'POST', { name: name.value, expires: endOf(end.value, expires) });
             await show();
             return h('div', {}, h('p', { class: 'warn' }, t('Copy the token now. It will not be shown again.')),
-                secretField(t('Token'), made.token));
+                secretField(t('Token'), made.token),
+                h('p', {}, made.expires ? t('It ends: {time}', { time: time(made.expires) }) : t('It does not end until it is deleted.')));
         },
     });
+    const { end, expires } = dialog.querySelector('form').elements;
+    expires.addEventListener('input', () => { end.value = expires.value ? 'day' : 'year'; });
+    end.addEventListener('change', () => { expires.value = end.value === 'day' ? expires.value : ''; });
 }
 
 function deleteToken(token) {
@@ -116,13 +123,15 @@ function deleteToken(token) {
     });
 }
 
-function isExpired(token) {
-    return token.expires && new Date(token.expires) <= new Date();
+// What has to be done about tokens before they end.
+function tokenWarnings(tokens) {
+    return tokens.filter(({ state }) => state === 'ending').map(token =>
+        h('p', { class: 'warn' }, t('The token “{name}” ends: {time}. Generate another one, enter it in the identity provider, then delete this one.', { name: token.name, time: time(token.expires) })));
 }
 
 // The next step, for administrators who are new here, and a button that does it.
 function nextStep(tokens) {
-    const live = tokens.filter(token => !isExpired(token));
+    const live = tokens.filter(token => token.state === 'valid' || token.state === 'ending');
     if (!live.length) {
         return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
@@ -135,9 +144,18 @@ function nextStep(tokens) {
     return null;
 }
 
+// A token that ends soon has a badge, which stands out more in its last week.
+function tokenBadge({ state, daysLeft }) {
+    const text = {
+        expired: () => t('expired'),
+        ending: () => daysLeft > 1 ? t('ends in {count} days', { count: daysLeft }) : daysLeft === 1 ? t('ends in a day') : t('ends within a day'),
+    }[state];
+    return text ? [' ', badge(text(), state === 'ending' && daysLeft < 7 ? 'bad' : 'warn')] : [];
+}
+
 function tokenRow(token) {
     return [
-        isExpired(token) ? [token.name, ' ', badge(t('expired'), 'warn')] : token.name,
+        [token.name, ...tokenBadge(token)],
         h('code', { class: 'whole' }, `${token.prefix}…`),
         token.issuer,
         time(token.created),
@@ -194,6 +212,7 @@ async function provisioningPage() {
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
         guardBanner,
+        ...tokenWarnings(tokens),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         h('section', {},
             h('div', { class: 'row spread' },

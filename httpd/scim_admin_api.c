@@ -5,6 +5,7 @@
  */
 #include "httpd/scim_admin_api.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -239,10 +240,21 @@ static scim_error_t *post_guard(scim_visit_t *v)
 
 /* Tokens */
 
+/* Columns of TOKEN_LIST; behind them are the days that are left. */
+#define TOKEN_TEXTS 8
+
+static void put_days_left(cJSON *token, const char *days)
+{
+    if (days) {
+        scim_json_put(token, "daysLeft", cJSON_CreateNumber(atoi(days)));
+    }
+}
+
 static scim_error_t *get_tokens(scim_visit_t *v)
 {
     static const char *const names[] = { "id", "name", "prefix", "issuer",
-                                         "created", "expires", "lastUsed" };
+                                         "created", "expires", "lastUsed",
+                                         "state" };
     const char *values[] = { v->call.principal->organization_id };
     scim_rows_t *rows;
     cJSON *tokens;
@@ -256,10 +268,11 @@ static scim_error_t *get_tokens(scim_visit_t *v)
         cJSON *token = cJSON_CreateObject();
         int column;
 
-        for (column = 0; column < 7; column++) {
+        for (column = 0; column < TOKEN_TEXTS; column++) {
             scim_json_put_text(token, names[column],
                                scim_rows_value(rows, i, column));
         }
+        put_days_left(token, scim_rows_value(rows, i, column));
         cJSON_AddItemToArray(tokens, token);
     }
     return NULL;
@@ -267,13 +280,15 @@ static scim_error_t *get_tokens(scim_visit_t *v)
 
 static scim_error_t *read_expiry(const char **expires, scim_visit_t *v)
 {
-    SCIM_ERR(text_field(expires, v, "expires"));
-    return *expires ? scim_tokens_check_expiry(expires, v->r->pool) : NULL;
+    const char *wanted;
+
+    SCIM_ERR(text_field(&wanted, v, "expires"));
+    return scim_tokens_expiry(expires, wanted, v->r->pool);
 }
 
 static scim_error_t *post_token(scim_visit_t *v)
 {
-    const char *expires;
+    const char *expires = NULL;
     const char *secret;
     const char *name;
     const char *id;
@@ -284,11 +299,12 @@ static scim_error_t *post_token(scim_visit_t *v)
     v->field = NULL;
     SCIM_ERR(scim_tokens_generate(&secret, &id, v->call.db,
                                   v->call.principal, v->person->id, name,
-                                  expires, v->r->pool));
+                                  &expires, v->r->pool));
     v->status = HTTP_CREATED;
     v->answer = scim_json_own(cJSON_CreateObject(), v->r->pool);
     scim_json_put_text(v->answer, "id", id);
     scim_json_put_text(v->answer, "name", name);
+    scim_json_put_text(v->answer, "expires", expires);
     scim_json_put_text(v->answer, "token", secret);
     return NULL;
 }

@@ -78,7 +78,8 @@ static const scimctl_option_t token_generate_options[] = {
     VALUE(name, "name", "NAME", SCIMCTL_REQUIRED, "its name for people"),
     VALUE(days, "days", "N", SCIMCTL_OR, "how many days it is valid"),
     VALUE(expires, "expires", "TIME", 0, "the day at whose end it expires, or"
-          " a date and time such as 2027-01-31T12:00:00Z"),
+          " a date and time such as 2027-01-31T12:00:00Z, or never; without it"
+          " and --days, it expires in a year"),
     END
 };
 

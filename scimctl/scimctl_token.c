@@ -21,23 +21,30 @@ static const scimctl_column_t token_columns[] = {
     { "CREATED", "created", 4, SCIMCTL_TEXT },
     { "EXPIRES", "expires", 5, SCIMCTL_TEXT },
     { "LAST USED", "lastUsed", 6, SCIMCTL_TEXT },
+    { "STATE", "state", 7, SCIMCTL_TEXT },
+    { "DAYS LEFT", "daysLeft", 8, SCIMCTL_NUMBER },
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
 /* A day lasts until its end. */
 static scim_error_t *day_or_instant(const char **at, scimctl_run_t *run)
 {
-    const char *day = apr_pstrcat(run->pool, *at, "T23:59:59", NULL);
+    const char *wanted = run->options.expires;
+    const char *day = wanted ? apr_pstrcat(run->pool, wanted, "T23:59:59",
+                                           NULL) : NULL;
     apr_time_t instant;
 
-    *at = scim_text_instant(day, &instant) ? day : *at;
-    if (!scim_text_instant(*at, &instant)) {
+    if (day && scim_text_instant(day, &instant)) {
+        wanted = day;
+    }
+    else if (wanted && strcmp(wanted, SCIM_TOKEN_NEVER) != 0
+             && !scim_text_instant(wanted, &instant)) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "--expires: '%.40s' is not a day such as 2027-01-31"
-                          " or a date and time such as 2027-01-31T12:00:00Z.",
-                          *at);
+                          " or a date and time such as 2027-01-31T12:00:00Z,"
+                          " nor never.", wanted);
     }
-    return scim_tokens_check_expiry(at, run->pool);
+    return scim_tokens_expiry(at, wanted, run->pool);
 }
 
 /* When the token expires, for SQL; NULL: never. */
@@ -45,17 +52,15 @@ static scim_error_t *expiry(const char **at, scimctl_run_t *run)
 {
     apr_int64_t days;
 
-    *at = run->options.expires;
     if (!run->options.days) {
-        return *at ? day_or_instant(at, run) : NULL;
+        return day_or_instant(at, run);
     }
     if (!scim_text_integer(run->options.days, &days) || days < 1
         || days > 36500) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "--days must be a number from 1 to 36500.");
     }
-    *at = scim_text_timestamp(run->pool, apr_time_now()
-                                         + apr_time_from_sec(days * 86400));
+    *at = scim_tokens_end_after(days, run->pool);
     return NULL;
 }
 
@@ -86,7 +91,7 @@ scim_error_t *scimctl_token_generate(scimctl_run_t *run)
     SCIM_ERR(scim_tokens_generate(&secret, &id, run->call.db,
                                   run->call.principal,
                                   scim_rows_value(rows, 0, SCIM_ACCOUNT_ID),
-                                  run->options.name, expires_at, run->pool));
+                                  run->options.name, &expires_at, run->pool));
     print_token(run, secret, id);
     return NULL;
 }

@@ -123,6 +123,16 @@ encode(o.cursor_key, 'hex'), :has_groups
 -- fragment: token_is_valid
 (t.expires_at IS NULL OR t.expires_at > now())
 
+-- valid, ending (soon: everybody who looks after it should know) or expired, and
+-- the whole days that are left until a valid token ends.
+-- fragment: token_state
+CASE WHEN NOT :token_is_valid THEN 'expired'
+     WHEN t.expires_at <= now() + interval '30 days' THEN 'ending'
+     ELSE 'valid' END
+-- fragment: token_days_left
+CASE WHEN t.expires_at > now()
+     THEN floor(extract(epoch FROM t.expires_at - now()) / 86400)::bigint END
+
 -- name: AUTHENTICATE :repeatable
 SELECT :principal, NULL, NULL
 FROM scim.organization o
@@ -166,11 +176,12 @@ WITH made AS (
 ),
 event AS (:own_event(made, 'urn:mod_scim:event:token:generate', $7, $8, $9,
                      :token_data))
-SELECT id FROM made;
+SELECT id, :timestamp(expires_at) FROM made;
 
 -- name: TOKEN_LIST :repeatable
 SELECT t.id, t.name, t.prefix, a.user_name, :timestamp(t.created_at),
-       :timestamp(t.expires_at), :timestamp(t.last_used_at)
+       :timestamp(t.expires_at), :timestamp(t.last_used_at), :token_state,
+       :token_days_left
 FROM scim.token t
 JOIN scim.account a
     ON a.organization_id = t.organization_id AND a.id = t.issuer

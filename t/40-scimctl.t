@@ -183,7 +183,7 @@ like $err, qr/not be shown again/, 'with the remark that it is shown once';
 my $get = Scim::Http->new($server->{url})->request(GET => "/scim/$key/v2/Users", [Authorization => "Bearer $token"]);
 is $get->{status}, 200, 'the token opens the organization';
 my ($listed) = @{ json('token', 'list', $key) };
-is_deeply [@$listed{qw(name issuer expires)}], ['Entra ID', 'admin@example.com', undef], 'token list';
+is_deeply [@$listed{qw(name issuer state daysLeft)}], ['Entra ID', 'admin@example.com', 'valid', 364], 'token list; without an option, it ends in a year';
 is index($token, $listed->{prefix}), 0, 'the prefix is that of the token';
 cmp_ok length $listed->{prefix}, '<', 16, 'and short';
 is_deeply [sql('SELECT count(*) FROM scim.token t WHERE t::text LIKE $1', "%$token%")], [[0]], 'the token itself is not stored';

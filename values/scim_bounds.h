@@ -16,6 +16,9 @@
 /* The name of a token.  SQL: scim.token, which allows longer ones. */
 #define SCIM_TOKEN_NAME_MAX 100
 
+/* How long a token is valid, in days, unless somebody has chosen an end. */
+#define SCIM_TOKEN_DAYS 365
+
 /* The key of an organization.  SQL: scim.organization. */
 #define SCIM_KEY_MAX 63
 

@@ -101,6 +101,9 @@ test('the keyboard alone opens a dialog, moves in it, does it, and is back', asy
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Space');
     await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Switch user provisioning off?' }).waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
     await page.getByText('User provisioning is off.').waitFor();
     assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY', 'the focus is not lost');
     await page.getByRole('button', { name: 'Manage' }).focus();

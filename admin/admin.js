@@ -3,6 +3,7 @@
 import { activityList, activityPage } from './activity.js';
 import { groupPage, groupsOfMember, groupsPage } from './groups.js';
 import { guardParts } from './guard.js';
+import { requestsPage } from './requests.js';
 import {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
     paged, problemBox, query, remembered, say, secretField, select, stateBadge, t, table,
@@ -378,6 +379,7 @@ const pages = [
     [/^#\/groups\/([0-9a-f-]{36})$/, groupPage, '#/groups'],
     [/^#\/groups$/, groupsPage, '#/groups'],
     [/^#\/activity$/, activityPage, '#/activity'],
+    [/^#\/requests$/, requestsPage, '#/requests'],
     [/^/, provisioningPage, '#/'],
 ];
 
@@ -390,7 +392,8 @@ function showHeader(current) {
                 settings.signOutUrl ? [' ', h('a', { href: settings.signOutUrl }, t('Sign out'))] : [])),
         h('nav', { 'aria-label': t('Settings') },
             link('#/', t('User provisioning')), link('#/members', t('Members')),
-            link('#/groups', t('Groups')), link('#/activity', t('Activity'))));
+            link('#/groups', t('Groups')), link('#/activity', t('Activity')),
+            link('#/requests', t('Requests'))));
 }
 
 // What an address has behind its question mark is the page's own: addressState.

@@ -248,6 +248,25 @@ export default {
     'In the last hour: {deactivations} deactivated, {deletions} deleted, {downgrades} downgraded, {removals} removed from groups.': '過去 1 時間: 無効化 {deactivations} 件、削除 {deletions} 件、降格 {downgrades} 件、グループからの削除 {removals} 件。',
     'reached': '到達',
     'open': '許可中',
+
+    // Requests
+    '{count} ms': '{count} ミリ秒',
+    '{count} times': '{count} 回',
+    'a day': '1 日',
+    'an hour': '1 時間',
+    'Duration': '所要時間',
+    'No change': '変更なし',
+    'No requests found.': '要求は見つかりませんでした。',
+    'Older requests': 'さらに古い要求',
+    'Partly ignored': '一部無視',
+    'Read': '読み取り',
+    'read, or no change': '読み取り・変更なし',
+    'Request': '要求',
+    'Requests': '要求',
+    'seven days': '7 日間',
+    'What it asked for': '要求の内容',
+    'What your identity provider has sent with a valid token: about the latest 5000 requests of seven days, a few seconds after they came. Values are not stored: “…” stands for them. Equal requests within a second are one line.': 'ID プロバイダーが有効なトークンで送った要求です。7 日間の最新の約 5000 件を、受信から数秒後に表示します。値は保存せず「…」で示します。1 秒以内の同じ要求は 1 行にまとめます。',
+    'Your identity provider has not sent any request within seven days. Check the SCIM URL and the token there, and whether its provisioning is started.': 'ID プロバイダーからの要求は 7 日間ありません。ID プロバイダー側で SCIM URL とトークン、プロビジョニングが開始されているかを確認してください。',
 };
 
 // The messages of the server, also those that Activity shows.  {name} is a value;

@@ -29,6 +29,7 @@ static struct {
     { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "activity.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "groups.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "requests.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "guard.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "setup.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "kit.js", "text/javascript; charset=utf-8", NULL, 0, NULL },

@@ -534,7 +534,7 @@ static const apr_array_header_t *organizations_of(const batch_t *batch,
     return ids;
 }
 
-static scim_error_t *write_rows(scim_request_log_t *log, scim_db_t *db,
+static scim_error_t *write_requests(scim_request_log_t *log, scim_db_t *db,
                                 apr_pool_t *pool)
 {
     const batch_t *batch = log->unwritten;
@@ -554,7 +554,7 @@ static scim_error_t *write_within(scim_request_log_t *log,
 
     scim_db_allow(pool, patience, NULL, NULL);
     SCIM_ERR(scim_db_borrow(&db, log->connections, pool));
-    error = write_rows(log, db, pool);
+    error = write_requests(log, db, pool);
     scim_db_return(db);
     return error;
 }

@@ -253,7 +253,7 @@ static const char *verb_of(const cJSON *operation)
     return SCIM_MASKED " ";
 }
 
-static const char *text_of(const cJSON *object, const char *name)
+static const char *text_in(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(scim_json_member_nocase(object, name));
 }
@@ -273,7 +273,7 @@ const char *scim_masked_patch(const cJSON *body,
 
     begin_kinds(&kinds, pool);
     cJSON_ArrayForEach(operation, operations) {
-        const char *path = text_of(operation, "path");
+        const char *path = text_in(operation, "path");
 
         if (left-- == 0) {
             kinds.has_more = 1;
@@ -351,8 +351,8 @@ const char *scim_masked_bulk(const cJSON *body, const scim_rules_t *rules,
     begin_kinds(&kinds, pool);
     cJSON_ArrayForEach(operation, operations) {
         count_kind(&kinds, apr_pstrcat(pool,
-            masked_method(text_of(operation, "method")), " ",
-            masked_endpoint(text_of(operation, "path")), NULL));
+            masked_method(text_in(operation, "method")), " ",
+            masked_endpoint(text_in(operation, "path")), NULL));
         count++;
     }
     all = all_kinds(&kinds);

@@ -39,6 +39,7 @@ _scimctl()
     account) names='list show import eligible set activate deactivate delete export forget' ;;
     group) names='list show members delete' ;;
     activity) names='list' ;;
+    request) names='list' ;;
     event) names='purge' ;;
     relay) names='list skip' ;;
     esac
@@ -78,6 +79,7 @@ _scimctl()
     'group members') options='--count=' ;;
     'group delete') options='--yes' ;;
     'activity list') options='--account= --since= --until= --actor= --kind= --outcome= --count= --follow' ;;
+    'request list') options='--outcome= --count=' ;;
     'event purge') options='--older-than= --dry-run' ;;
     'relay list') options='' ;;
     'relay skip') options='' ;;
@@ -90,7 +92,7 @@ _scimctl()
         mapfile -t COMPREPLY < <(compgen -W "$options --db= --json --help --version" -- "$cur")
         [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
     elif [[ ${#words[@]} -eq 0 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity event events relay check help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity request event events relay check help' -- "$cur")
     elif [[ ${#words[@]} -eq 1 && -n $names ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     elif [[ ${#words[@]} -eq ${files:-0} ]]; then

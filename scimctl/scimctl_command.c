@@ -142,6 +142,13 @@ static const scimctl_option_t activity_list_options[] = {
     END
 };
 
+static const scimctl_option_t request_list_options[] = {
+    VALUE(outcome, "outcome", "OUTCOME", 0,
+          "changed, refused, or read: neither of them"),
+    COUNT("requests"),
+    END
+};
+
 static const scimctl_option_t event_purge_options[] = {
     VALUE(older_than, "older-than", "DAYS|TIME", SCIMCTL_REQUIRED,
           "the age in days, or a day or a time such as 2025-01-31T12:00:00Z"),
@@ -318,6 +325,10 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_activity_list, SCIMCTL_NEEDS_TABLES,
       "List changes, refused requests and warnings, the latest first.",
       "activity list acme --outcome refused" },
+    { "request", "list", "KEY", request_list_options,
+      scimctl_request_list, SCIMCTL_NEEDS_TABLES,
+      "List what the identity provider has sent, the latest first.",
+      "request list acme --outcome read" },
     { "event", "purge", "[KEY]", event_purge_options,
       scimctl_purge, SCIMCTL_NEEDS_TABLES,
       "Delete old events, but none that a relay has still to send.",

@@ -170,6 +170,7 @@ scimctl_command_fn scimctl_relay_list;     /* relay list */
 scimctl_command_fn scimctl_relay_skip;     /* relay skip */
 scimctl_command_fn scimctl_import;         /* account import */
 scimctl_command_fn scimctl_activity_list;  /* activity list */
+scimctl_command_fn scimctl_request_list;   /* request list */
 scimctl_command_fn scimctl_group_list;     /* group list */
 scimctl_command_fn scimctl_group_show;     /* group show */
 scimctl_command_fn scimctl_group_members;  /* group members */

@@ -1253,7 +1253,7 @@ CASE WHEN r.status >= 400 THEN 'refused' WHEN r.changes > 0 THEN 'changed'
 
 -- name: REQUEST_LIST :repeatable from 6
 SELECT (extract(epoch FROM r.occurred_at) * 1000)::bigint || '-' || r.sequence,
-       jsonb_strip_nulls(jsonb_build_object(
+       jsonb_build_object(
            'at', :timestamp(r.occurred_at), 'token', r.actor_name,
            'method', r.method, 'path', r.path, 'filter', r.filter,
            'operations', r.operations, 'outcome', :request_outcome,
@@ -1261,7 +1261,7 @@ SELECT (extract(epoch FROM r.occurred_at) * 1000)::bigint || '-' || r.sequence,
            'resourceType', r.resource_type, 'resourceId', r.resource_id,
            'userName', a.user_name, 'requestId', r.request_id,
            'duration', r.duration, 'count', r.requests,
-           'changes', r.changes, 'warnings', r.warnings))
+           'changes', r.changes, 'warnings', r.warnings)
 FROM (SELECT * FROM :own_requests
         AND (r.occurred_at, r.sequence)
             < (coalesce(to_timestamp($3::bigint / 1000.0), 'infinity'),

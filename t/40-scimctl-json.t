@@ -76,6 +76,9 @@ $org->post('/Users', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:User']
 sql(q{INSERT INTO scim.relay (name, history, transaction_id, sequence, refused, attempts, last_error, last_error_at)
       SELECT $1, history, transaction_id, sequence, sequence, 1, 'no', now() FROM scim.event ORDER BY sequence LIMIT 1}, "json-$key");
 
+sql(q{INSERT INTO scim.request (organization_id, occurred_at, token_id, actor_name, method, path, status, request_id, duration)
+      VALUES ($1, now(), gen_random_uuid(), 'test', 'GET', '/x', 200, 'x', 1)}, $org->{id});
+
 Scim::Process::run([$program, @db, 'org', 'add', $new, '--domain', 'example.com']);
 Scim::Process::run([$program, @db, 'account', 'import', $new, "$csv"]);
 my $token;
@@ -90,7 +93,7 @@ my @runs = (
     ['account deactivate', $new, 'old@example.com'], ['account activate', $new, 'old@example.com'],
     ['account export', $new], ['account delete', $new, 'old@example.com', '--yes'],
     ['account forget', $new, 'boss@example.com', '--dry-run'], ['group list', $key], ['group show', $key, 'Outer'],
-    ['group members', $key, 'Outer'], ['group delete', $key, 'Inner', '--yes'], ['activity list', $key], ['events', $key], ['relay list'],
+    ['group members', $key, 'Outer'], ['group delete', $key, 'Inner', '--yes'], ['activity list', $key], ['request list', $key], ['events', $key], ['relay list'],
     ['event purge', '--older-than', 3000, '--dry-run'],
     ['db create', '--db', "host=$server->{pghost} dbname=scim user=postgres"], ['db status'], ['db upgrade', '--dry-run'], ['check'], ['relay skip', "json-$key"], ['help'],
 );

@@ -27,15 +27,13 @@ sub counted {
     return (sql('SELECT coalesce(sum(requests), 0) FROM scim.request WHERE organization_id = $1', $of->{id}))[0][0];
 }
 
-# The rows of what code requests, once as many are there, the oldest first.
-my $sent = 0;
-sub rows_of {
-    my ($count, $code) = @_;
-    my %before = map { $_->{requestId} => 1 } entries();
-    $code->();
-    $sent += $count;
-    Scim::Server::wait_until("$sent requests in the log", 8, sub { counted($org) >= $sent });
-    return reverse grep { !$before{ $_->{requestId} } } entries();
+# The id of a request that was sent, by which its row is found.
+my ($sent, %row) = (0);
+sub sent { my ($r) = @_; $sent++; return $r->{headers}{'x-request-id'} }
+sub settle {
+    Scim::Server::wait_until("$sent requests in the log", 8, sub { counted($org) == $sent });
+    %row = map { $_->{requestId} => $_ } entries();
+    return;
 }
 sub is_row {
     my ($row, $expected, $name) = @_;
@@ -45,104 +43,83 @@ sub is_row {
 is call('health')->{json}{waiting}, TRUE, 'nothing has come yet';
 my $base = "/$org->{key}/v2";
 my $secret = 'Secretperson';
-my ($user, $other);
-my ($created) = rows_of(1, sub {
-    $user = $org->create(userName => lc "$secret\@example.com", displayName => $secret, name => { givenName => $secret }, title => $secret,
-                         &ENT => { department => $secret });
-});
-is_row $created, { method => 'POST', path => "$base/Users", status => 201, outcome => 'changed', token => 'test', resourceType => 'User',
-                   resourceId => $user->{id}, userName => $user->{userName}, count => 1, changes => 1, warnings => 0 }, 'a creation is a row';
-is_deeply [sort @{ $created->{operations} }], [qw(department displayName name title userName)], 'with the names of what was sent';
-cmp_ok $created->{duration}, '>', 100, 'how long it took';
-like $created->{at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/, 'and when it was';
+sub named { my ($name, %more) = @_; return { schemas => [CORE], userName => $name, displayName => $secret, %more } }
 
-my @patches = rows_of(2, sub {
-    $org->patch_ops($user->{id}, { op => 'Replace', path => 'title', value => "$secret 2" },
-                    { op => 'add', path => 'emails[type eq "work"].value', value => "$secret\@example.com" },
-                    { op => 'replace', value => { active => FALSE, 'name.familyName' => $secret } });
-    $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => "$secret 2" });
-});
-is_deeply $patches[0]{operations}, ['replace title', 'add emails[type eq "…"].value', 'replace active', 'replace name.familyName'],
-    'a PATCH shows paths, values in them are masked';
-is_row $patches[0], { method => 'PATCH', path => "$base/Users/$user->{id}", status => 200, outcome => 'changed', changes => 1 }, 'and that it changed something';
-is_row $patches[1], { outcome => 'read', changes => 0, status => 200 }, 'one that changes nothing is there as well';
-
-my ($found) = rows_of(1, sub { $org->filter('userName eq "' . $user->{userName} . '"') });
-is_row $found, { method => 'GET', path => "$base/Users", filter => 'userName eq "…"', outcome => 'read', status => 200, resourceId => undef },
-    'a search has its filter with a masked value';
-for my $case (['displayName co "x" and (active eq true or not (title pr))', 'displayName co "…" and (active eq … or not (title pr))'],
-              ['emails[type eq "work" and value sw "a"]', 'emails[type eq "…" and value sw "…"]'],
-              ['urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "x"',
-               'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "…"'],
-              ['meta.lastModified gt "2020-01-01T00:00:00Z"', 'meta.lastModified gt "…"'], ['title eq null', 'title eq null']) {
-    my ($filter, $shown) = @$case;
-    my ($row) = rows_of(1, sub { $org->filter($filter) });
-    is_row $row, { filter => $shown, status => 200 }, "$filter";
-}
-my ($broken) = rows_of(1, sub { $org->filter("$secret eq \"$secret\"") });
-is_row $broken, { filter => '…', status => 400, scimType => 'invalidFilter', outcome => 'refused' }, 'of a filter that is wrong nothing is shown';
-my ($searched) = rows_of(1, sub { $org->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'], filter => "title eq \"$secret\"" }) });
-is_row $searched, { method => 'POST', path => "$base/Users/.search", filter => 'title eq "…"', outcome => 'read', operations => [] }, 'a search in a body as well';
-
-my @many = rows_of(102, sub {
-    $other = $org->create;
-    $org->get("/Users/$user->{id}") for 1 .. 100;
-    $org->get("/Users/$other->{id}");
-});
-my ($reads) = grep { $_->{method} eq 'GET' && $_->{count} > 1 } @many;
-cmp_ok scalar(@many), '<=', 5, 'a hundred reads are one or two rows';
-Scim::Server::wait_until('all rows', 5, sub { counted($org) == $sent });
-my @all = sort { $a <=> $b } map { $_->{count} } grep { $_->{method} eq 'GET' && $_->{path} =~ m{/Users/} } entries();
-is eval { my $sum = 0; $sum += $_ for @all; $sum }, 101, 'which have their number';
-ok !(grep { $_->{count} > 1 && defined $_->{resourceId} && $_->{path} !~ /\Q$_->{resourceId}\E\z/ } entries()), 'a row names an account only if it is about that one';
-
-my ($refused) = rows_of(1, sub { $org->post('/Users', { schemas => [CORE], userName => $user->{userName}, displayName => $secret }) });
-is_row $refused, { status => 409, scimType => 'uniqueness', outcome => 'refused', changes => 0 }, 'a refusal is a row';
-my ($put) = rows_of(1, sub { $org->put("/Users/$user->{id}", { schemas => [CORE], userName => $user->{userName}, displayName => "$secret 3" }) });
-is_row $put, { method => 'PUT', outcome => 'changed' }, 'a PUT is a row';
-is_deeply [sort @{ $put->{operations} }], [qw(displayName userName)], 'and shows names';
-my ($bulk) = rows_of(1, sub {
-    $org->post('/Bulk', { schemas => [BULK], Operations => [
-        (map { { method => 'POST', path => '/Users', bulkId => "b$_", data => { schemas => [CORE], userName => user_name(), displayName => $secret } } } 1 .. 3),
-        { method => 'PATCH', path => "/Users/$user->{id}", data => { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => $secret }] } },
-        { method => 'DELETE', path => "/Users/$secret" }] });
-});
-is_row $bulk, { path => "$base/Bulk", status => 200, operations => ['5 operations', 'POST /Users ×3', 'PATCH /Users', 'DELETE /Users'], changes => 4 },
-    'a bulk request has the kinds of its operations';
-my ($deleted) = rows_of(1, sub { $org->delete("/Users/$other->{id}") });
-is_row $deleted, { method => 'DELETE', status => 204, outcome => 'changed', resourceId => $other->{id}, userName => undef }, 'so is a deletion';
-
-# Groups: hundreds of members
-my $group;
-my ($made, $filled) = rows_of(2, sub {
-    $group = $org->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => $secret })->{json};
-    $org->patch("/Groups/$group->{id}", { schemas => [PATCHOP],
-        Operations => [map { { op => 'add', path => 'members', value => [{ value => $user->{id} }] } } 1 .. 57] });
-});
-is_row $filled, { operations => ['add members ×57'], resourceType => 'Group', resourceId => $group->{id}, changes => 1 }, 'equal operations are counted';
-
+# All kinds of requests
+my $made = $org->post('/Users', named(lc "$secret\@example.com", name => { givenName => $secret }, title => $secret, &ENT => { department => $secret }));
+my ($created, $user) = (sent($made), $made->{json});
+my $patched = sent($org->patch_ops($user->{id}, { op => 'Replace', path => 'title', value => "$secret 2" },
+    { op => 'add', path => 'emails[type eq "work"].value', value => "$secret\@example.com" },
+    { op => 'replace', value => { active => FALSE, 'name.familyName' => $secret } }));
+my $unchanged = sent($org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => "$secret 2" }));
+my %filter = (
+    "userName eq \"$user->{userName}\"" => 'userName eq "…"',
+    'displayName co "x" and (active eq true or not (title pr))' => 'displayName co "…" and (active eq … or not (title pr))',
+    'emails[type eq "work" and value sw "a"]' => 'emails[type eq "…" and value sw "…"]',
+    'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "x"' => 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "…"',
+    'meta.lastModified gt "2020-01-01T00:00:00Z"' => 'meta.lastModified gt "…"', 'title eq null' => 'title eq null');
+my %filtered = map { $_ => sent($org->filter($_)) } sort keys %filter;
+my $broken = sent($org->filter("$secret eq \"$secret\""));
+my $searched = sent($org->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'], filter => "title eq \"$secret\"" }));
+my $refused = sent($org->post('/Users', named($user->{userName})));
+my $put = sent($org->put("/Users/$user->{id}", named($user->{userName}, displayName => "$secret 3")));
+my $bulk = sent($org->post('/Bulk', { schemas => [BULK], Operations => [
+    (map { { method => 'POST', path => '/Users', bulkId => "b$_", data => named(user_name()) } } 1 .. 3),
+    { method => 'PATCH', path => "/Users/$user->{id}", data => { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => $secret }] } },
+    { method => 'DELETE', path => "/Users/$secret" }] }));
+my $other = $org->post('/Users', named(user_name()));
+my @others = (sent($other), sent($org->delete("/Users/$other->{json}{id}")));
+my $group = $org->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => $secret });
+my $grouped = sent($group);
+my $filled = sent($org->patch("/Groups/$group->{json}{id}", { schemas => [PATCHOP],
+    Operations => [map { { op => 'add', path => 'members', value => [{ value => $user->{id} }] } } 1 .. 57] }));
 # What is hostile
-my @hostile = rows_of(7, sub {
-    $org->get("/Users/$secret\@example.com");
-    $org->get("/$secret\@example.com");
-    $org->get('/Users/' . uri('a"b' . $secret) . "/$secret");
-    $org->get('/Users?filter=' . uri('userName eq "' . $secret x 600 . '"'));
-    $org->get("/Users/%C3%A4%FF$secret");
-    $org->request('SECRETPERSON', '/Users');
+my @hostile = map { sent($_) } $org->get("/Users/$secret\@example.com"), $org->get("/$secret\@example.com"),
+    $org->get('/Users/' . uri('a"b' . $secret) . "/$secret"), $org->get('/Users?filter=' . uri('userName eq "' . $secret x 600 . '"')),
+    $org->get("/Users/%C3%A4%FF$secret"), $org->request('SECRETPERSON', '/Users'),
     $org->post('/Users', { schemas => [CORE], "x\n$secret x" => 1, userName => 7 });
-});
-is_deeply [map { $_->{path} } @hostile], ["$base/Users/…", "$base/…", "$base/Users/…/…", "$base/Users", "$base/Users/…", "$base/Users", "$base/Users"],
+$org->get('/Users', token => $_) for 'wrong', 'scim_' . 'a' x 64;
+settle();
+
+is_row $row{$created}, { method => 'POST', path => "$base/Users", status => 201, outcome => 'changed', token => 'test', resourceType => 'User',
+                         resourceId => $user->{id}, userName => $user->{userName}, count => 1, changes => 1, warnings => 0 }, 'a creation is a row';
+is_deeply [sort @{ $row{$created}{operations} }], [qw(department displayName name title userName)], 'with the names of what was sent';
+cmp_ok $row{$created}{duration}, '>', 100, 'how long it took';
+like $row{$created}{at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\z/, 'and when it was';
+is_deeply $row{$patched}{operations}, ['replace title', 'add emails[type eq "…"].value', 'replace active', 'replace name.familyName'],
+    'a PATCH shows paths, values in them are masked';
+is_row $row{$patched}, { method => 'PATCH', path => "$base/Users/$user->{id}", status => 200, outcome => 'changed', changes => 1 }, 'and that it changed something';
+is_row $row{$unchanged}, { outcome => 'read', changes => 0, status => 200 }, 'one that changes nothing is there as well';
+is_row $row{ $filtered{$_} }, { method => 'GET', path => "$base/Users", filter => $filter{$_}, outcome => 'read', status => 200, resourceId => undef }, "masked: $_"
+    for sort keys %filter;
+is_row $row{$broken}, { filter => '…', status => 400, scimType => 'invalidFilter', outcome => 'refused' }, 'of a filter that is wrong nothing is shown';
+is_row $row{$searched}, { method => 'POST', path => "$base/Users/.search", filter => 'title eq "…"', outcome => 'read', operations => [] }, 'a search in a body has its filter as well';
+is_row $row{$refused}, { status => 409, scimType => 'uniqueness', outcome => 'refused', changes => 0 }, 'a refusal is a row';
+is_row $row{$put}, { method => 'PUT', outcome => 'changed' }, 'a PUT is a row';
+is_deeply [sort @{ $row{$put}{operations} }], [qw(displayName userName)], 'and shows names';
+is_row $row{$bulk}, { path => "$base/Bulk", status => 200, operations => ['5 operations', 'POST /Users ×3', 'PATCH /Users', 'DELETE /Users'], changes => 4 },
+    'a bulk request has the kinds of its operations';
+is_row $row{ $others[1] }, { method => 'DELETE', status => 204, outcome => 'changed', resourceId => $other->{json}{id}, userName => undef }, 'so is a deletion';
+is_row $row{$filled}, { operations => ['add members ×57'], resourceType => 'Group', resourceId => $group->{json}{id}, changes => 1 }, 'equal operations are counted';
+is_deeply [map { $row{$_}{path} } @hostile], ["$base/Users/…", "$base/…", "$base/Users/…/…", "$base/Users", "$base/Users/…", "$base/Users", "$base/Users"],
     'a path shows nothing that may be a value';
-is $hostile[5]{method}, '…', 'nor does a method that is none';
-is_deeply [sort @{ $hostile[6]{operations} }], ['userName', '…'], 'nor a name that is none';
-my $strangers = counted($org);
-$org->get('/Users', token => 'wrong');
-$org->get('/Users', token => 'scim_' . 'a' x 64);
-rows_of(1, sub { $org->get('/Schemas') });
-is counted($org), $strangers + 1, 'strangers leave nothing';
+is $row{ $hostile[5] }{method}, '…', 'nor does a method that is none';
+is_deeply [sort @{ $row{ $hostile[6] }{operations} }], ['userName', '…'], 'nor a name that is none';
 my $everything = join "\n", map { @$_ } sql('SELECT to_jsonb(r) FROM scim.request r');
 unlike $everything, qr/secretperson/i, 'no row has a value';
 unlike $everything, qr/\Q$org->{token}\E/, 'or a token';
+is counted($org), $sent, 'strangers leave nothing';
+
+# Equal reads
+my $before = scalar entries();
+sent($org->get("/Users/$_")) for ($user->{id}) x 100, $org->{issuer};
+settle();
+my @reads = grep { $_->{method} eq 'GET' && $_->{path} =~ m{/Users/} && $_->{status} == 200 } values %row;
+cmp_ok scalar(@reads), '<=', 3, 'a hundred reads are a row, or two if a second ended meanwhile';
+my $number = 0;
+$number += $_->{count} for @reads;
+is $number, 101, 'with their number';
+ok !(grep { $_->{count} > 1 && defined $_->{resourceId} && $_->{path} !~ /\Q$_->{resourceId}\E\z/ } @reads), 'a row names an account only if it is about that one';
 
 # The API
 my @changed = entries('&outcome=changed');
@@ -152,7 +129,7 @@ is_deeply [grep { $_ ne 'refused' } map { $_->{outcome} } entries('&outcome=refu
 is scalar(entries('&token=nobody')), 0, 'those of one token';
 is scalar(entries('&token=test')), scalar(entries()), 'by its name';
 is scalar(entries('&since=2100-01-01T00:00:00Z')), 0, 'since a time';
-is scalar(entries("&until=$created->{at}")), 0, 'until a time';
+is scalar(entries('&until=' . (sort map { $_->{at} } values %row)[0])), 0, 'until a time';
 my ($page, @pages) = ({ next => '' });
 while (defined $page->{next}) {
     $page = call("requests?count=7&before=$page->{next}")->{json};

@@ -3,6 +3,7 @@
 import { activityList, activityPage } from './activity.js';
 import { groupPage, groupsOfMember, groupsPage } from './groups.js';
 import { guardParts } from './guard.js';
+import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
     Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
@@ -124,6 +125,10 @@ function deleteToken(token) {
     });
 }
 
+function isLive({ state }) {
+    return state === 'valid' || state === 'ending';
+}
+
 // What has to be done about tokens before they end.
 function tokenWarnings(tokens) {
     return tokens.filter(({ state }) => state === 'ending').map(token =>
@@ -132,7 +137,7 @@ function tokenWarnings(tokens) {
 
 // The next step, for administrators who are new here, and a button that does it.
 function nextStep(tokens) {
-    const live = tokens.filter(token => token.state === 'valid' || token.state === 'ending');
+    const live = tokens.filter(isLive);
     if (!live.length) {
         return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
@@ -215,6 +220,7 @@ async function provisioningPage() {
         guardBanner,
         ...tokenWarnings(tokens),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
+        healthSection(settings.enabled && tokens.some(isLive), () => document.querySelector('.next')?.remove()),
         h('section', {},
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', state.badge),

@@ -214,7 +214,7 @@ function addressState() {
 // Replace what the address asks for, so that a reload, the button Back and a link
 // that is sent show the same; empty values are left out.  Nothing is shown anew.
 function setAddressState(state) {
-    history.replaceState(history.state, '', location.hash.split('?')[0] + query(state) || '#/');
+    history.replaceState(history.state, '', (location.hash.split('?')[0] || '#/') + query(state));
 }
 
 // Dialogs

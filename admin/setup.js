@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How an identity provider is connected: what to do there, step by step.
-import { h, remembered, select, t } from './kit.js';
+import { addressState, h, select, setAddressState, t } from './kit.js';
 
 // Names of the provider's own screens and fields are as it writes them in English.
 const providers = () => [
@@ -37,17 +37,20 @@ const providers = () => [
     ]],
 ];
 
-// A choice of the provider, with its steps; open: for those who have yet to do them.
+// A choice of the provider, which the address has, with its steps; open: for those who have yet to do them.
 function setupSteps(open) {
     const known = providers();
     const list = h('ol', { class: 'steps', 'aria-live': 'polite' });
     const show = chosen => {
-        remembered.provider = chosen;
         list.replaceChildren(...known.find(([name]) => name === chosen)[2].map(step => h('li', {}, step)));
     };
-    const choice = select('provider', t('Identity provider'), known, remembered.provider);
-    choice.addEventListener('change', event => show(event.target.value));
-    show(remembered.provider ?? known[0][0]);
+    const asked = known.some(([name]) => name === addressState().provider) ? addressState().provider : known[0][0];
+    const choice = select('provider', t('Identity provider'), known, asked);
+    choice.addEventListener('change', ({ target }) => {
+        setAddressState({ provider: target.value });
+        show(target.value);
+    });
+    show(asked);
     return h('details', { class: 'setup', open }, h('summary', {}, t('What to do in your identity provider')), choice, list);
 }
 

@@ -213,6 +213,9 @@ test('the next step has a button that does it, and the steps of each identity pr
         assert.match((await steps.allInnerTexts()).join('\n'), words, provider);
     }
     await noViolations(page, 'the steps');
+    await page.getByRole('combobox', { name: 'Identity provider' }).selectOption('okta');
+    await page.reload();
+    await steps.filter({ hasText: 'SCIM connector base URL' }).waitFor();
     await page.context().close();
 });
 

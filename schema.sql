@@ -194,7 +194,9 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         -- The change feed reads in this order, up to the oldest transaction that
         -- is still open, so what it has passed can never change.
         ('event_feed', 'scim.event', '(transaction_id, sequence)'),
-        ('event_own_feed', 'scim.event', '(organization_id, transaction_id, sequence)')) w(name, relation, definition)
+        ('event_own_feed', 'scim.event', '(organization_id, transaction_id, sequence)'),
+        -- Changes of a time, for undo.
+        ('event_time', 'scim.event', '(organization_id, occurred_at, sequence)')) w(name, relation, definition)
     LEFT JOIN (pg_index i JOIN pg_class c ON c.oid = i.indexrelid
                JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'scim') ON c.relname = w.name
     WHERE i.indisvalid IS NOT TRUE
@@ -1472,7 +1474,7 @@ COMMENT ON FUNCTION scim.group_document(scim.user_group) IS 'The SCIM attributes
 
 -- A change has as many events as it needs for a thousand members in each.
 CREATE OR REPLACE FUNCTION scim.note_group_change(old_group scim.user_group, new_group scim.user_group, added uuid[], removed uuid[],
-                                                  kind text, actor_kind text, actor uuid, actor_name text) RETURNS void
+                                                  kind text, actor_kind text, actor uuid, actor_name text, more jsonb DEFAULT '{}') RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before CONSTANT jsonb := scim.group_document(old_group);
@@ -1490,7 +1492,7 @@ BEGIN
     INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
     SELECT new_group.organization_id, 'Group', new_group.id, kind, actor_kind, actor, actor_name,
            CASE WHEN p.first = 1 THEN names || has_members ELSE has_members END, new_group.version,
-           CASE WHEN p.first = 1 THEN difference ELSE '{}' END
+           CASE WHEN p.first = 1 THEN difference ELSE '{}' END || more
            || CASE WHEN p.added = '{}' THEN '{}' ELSE jsonb_build_object('added', p.added) END
            || CASE WHEN p.removed = '{}' THEN '{}' ELSE jsonb_build_object('removed', p.removed) END
     FROM (SELECT s.first, removed[s.first : s.first + 999] AS removed,
@@ -1499,7 +1501,7 @@ BEGIN
     ORDER BY p.first;
 END
 $$;
-COMMENT ON FUNCTION scim.note_group_change(scim.user_group, scim.user_group, uuid[], uuid[], text, text, uuid, text) IS 'Writes the events of a change of a group from old_group (NULL: created), with the ids of members that were added and removed';
+COMMENT ON FUNCTION scim.note_group_change(scim.user_group, scim.user_group, uuid[], uuid[], text, text, uuid, text, jsonb) IS 'Writes the events of a change of a group from old_group (NULL: created), with the ids of members that were added and removed, and more in the data of each';
 
 -- Each id is looked up by itself: the planner, which takes every organization and
 -- every group for an average one, must not prefer to read all of a large one.  An
@@ -1592,7 +1594,7 @@ COMMENT ON FUNCTION scim.create_group(uuid, text, text, uuid[], text, text, uuid
 CREATE OR REPLACE FUNCTION scim.change_group(organization uuid, changed uuid, expected bigint,
                                              name text, external_id text, keep boolean, adding uuid[], removing uuid[],
                                              kind text, actor_kind text, actor uuid, actor_name text,
-                                             OUT is_expected boolean, OUT result scim.user_group)
+                                             OUT is_expected boolean, OUT result scim.user_group, more jsonb DEFAULT '{}')
     RETURNS SETOF record
     LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1619,22 +1621,35 @@ BEGIN
     ids := scim.change_members(organization, changed, keep, coalesce(adding, '{}'), coalesce(removing, '{}'));
     SELECT g.* INTO result FROM scim.user_group g WHERE g.organization_id = organization AND g.id = changed;
     IF result.version <> before.version THEN
-        PERFORM scim.note_group_change(before, result, ids.adding, ids.removing, kind, actor_kind, actor, actor_name);
+        PERFORM scim.note_group_change(before, result, ids.adding, ids.removing, kind, actor_kind, actor, actor_name, more);
     END IF;
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION scim.change_group(uuid, uuid, bigint, text, text, boolean, uuid[], uuid[], text, text, uuid, text) IS 'Changes a group and its members, and writes the events of what is different then. NULL leaves name and external_id (empty: none) as they are. keep: removing are removed; otherwise all members but adding. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
+COMMENT ON FUNCTION scim.change_group(uuid, uuid, bigint, text, text, boolean, uuid[], uuid[], text, text, uuid, text, jsonb) IS 'Changes a group and its members, and writes the events of what is different then. NULL leaves name and external_id (empty: none) as they are. keep: removing are removed; otherwise all members but adding. No row: there is no such group. more is in the data of each event. is_expected false: its version is not the expected one, and nothing was done';
 
--- The groups that contain it count the loss, so their rows are locked as well.
+-- What an event of a deletion has for its undoing is bounded: the directories that
+-- provision groups stop at far fewer for one account.
+CREATE OR REPLACE FUNCTION scim.groups_noted(organization uuid, member uuid) RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(g.group_id ORDER BY g.group_id), '[]')
+            FROM (SELECT w.group_id FROM scim.groups_with(organization, member) w ORDER BY w.group_id LIMIT 5000) g);
+END
+$$;
+COMMENT ON FUNCTION scim.groups_noted(uuid, uuid) IS 'The groups that have an account or a group as a member now, also if this statement began before, for the event of its deletion: at most 5,000';
+
+-- The groups that contain it count the loss, so their rows are locked as well.  Its
+-- members are in events before that of the deletion.
 CREATE OR REPLACE FUNCTION scim.delete_group(organization uuid, deleted uuid, expected bigint,
                                              kind text, actor_kind text, actor uuid, actor_name text,
-                                             OUT is_expected boolean) RETURNS SETOF boolean
+                                             OUT is_expected boolean, more jsonb DEFAULT '{}') RETURNS SETOF boolean
     LANGUAGE plpgsql ROWS 1 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     before scim.user_group;
     document jsonb;
-    members bigint;
+    members uuid[];
+    parents jsonb;
 BEGIN
     PERFORM FROM scim.user_group g
     WHERE g.organization_id = organization
@@ -1647,19 +1662,83 @@ BEGIN
     END IF;
     is_expected := coalesce(before.version = expected, true);
     IF is_expected THEN
-        members := (SELECT count(*) FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = deleted)
-                 + (SELECT count(*) FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = deleted);
+        members := ARRAY(SELECT m.account_id FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = deleted
+                         UNION ALL
+                         SELECT s.child_id FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = deleted
+                         ORDER BY 1);
+        parents := scim.groups_noted(organization, deleted);
         document := scim.group_document(before);
+        IF members <> '{}' THEN
+            PERFORM scim.note_group_change(before, before, '{}', members, 'urn:ietf:params:scim:event:prov:patch:full', actor_kind, actor, actor_name,
+                                           more || '{"deletion": true}');
+        END IF;
         DELETE FROM scim.user_group g WHERE g.organization_id = organization AND g.id = deleted;
         INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
         VALUES (organization, 'Group', deleted, kind, actor_kind, actor, actor_name,
                 ARRAY(SELECT n.name FROM jsonb_object_keys(document) n(name) ORDER BY n.name COLLATE "C"), before.version,
-                jsonb_build_object('before', document, 'after', '{}'::jsonb, 'members', members));
+                jsonb_build_object('before', document, 'after', '{}'::jsonb, 'members', cardinality(members), 'groups', parents,
+                                   'created', before.created_at) || more);
     END IF;
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION scim.delete_group(uuid, uuid, bigint, text, text, uuid, text) IS 'Deletes a group, with an event that has the number of its members. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
+COMMENT ON FUNCTION scim.delete_group(uuid, uuid, bigint, text, text, uuid, text, jsonb) IS 'Deletes a group, with events that have its members, then one that has their number, the groups that contained it, and more. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
+
+-- Undo (statements.sql).  A membership comes back where both sides are there; a
+-- change of a group locks its row, in the order of ids.
+CREATE OR REPLACE FUNCTION scim.undo_group(organization uuid, changed uuid, expected bigint, name text, external_id text, adding uuid[], removing uuid[],
+                                           actor_kind text, actor uuid, actor_name text, more jsonb) RETURNS boolean
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM scim.user_group g WHERE (g.organization_id, g.id) = (organization, changed) FOR NO KEY UPDATE;
+    RETURN (SELECT c.is_expected
+            FROM scim.change_group(organization, changed, expected, name, $5, true,
+                     ARRAY(SELECT a.id FROM unnest(adding) i(id)
+                           CROSS JOIN LATERAL (SELECT b.id FROM scim.account b WHERE b.organization_id = organization AND b.id = i.id
+                                               LIMIT 1 FOR KEY SHARE) a)
+                     || ARRAY(SELECT g.id FROM unnest(adding) i(id)
+                              CROSS JOIN LATERAL (SELECT b.id FROM scim.user_group b WHERE b.organization_id = organization AND b.id = i.id
+                                                  LIMIT 1 FOR KEY SHARE) g),
+                     removing, 'urn:ietf:params:scim:event:prov:patch:full', actor_kind, actor, actor_name, more) c);
+END
+$$;
+COMMENT ON FUNCTION scim.undo_group(uuid, uuid, bigint, text, text, uuid[], uuid[], text, uuid, text, jsonb) IS 'As scim.change_group, but members that are not there any more are left out; NULL: there is no such group';
+
+CREATE OR REPLACE FUNCTION scim.join_groups(organization uuid, member uuid, groups uuid[], actor_kind text, actor uuid, actor_name text, more jsonb) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    joined bigint := 0;
+    parent uuid;
+    id uuid;
+BEGIN
+    FOR id IN SELECT DISTINCT unnest(groups) ORDER BY 1 LOOP
+        SELECT (c.result).id INTO parent
+        FROM scim.change_group(organization, id, NULL, NULL, NULL, true, ARRAY[member], '{}', 'urn:ietf:params:scim:event:prov:patch:full',
+                               actor_kind, actor, actor_name, more) c;
+        joined := joined + (parent IS NOT NULL)::integer;
+    END LOOP;
+    RETURN joined;
+END
+$$;
+COMMENT ON FUNCTION scim.join_groups(uuid, uuid, uuid[], text, uuid, text, jsonb) IS 'Adds a member to those of these groups that are there, with their events; returns how many they are';
+
+CREATE OR REPLACE FUNCTION scim.restore_group(organization uuid, deleted uuid, version bigint, name text, external_id text, created timestamptz, groups uuid[],
+                                              kind text, actor_kind text, actor uuid, actor_name text, more jsonb) RETURNS bigint
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    made scim.user_group;
+BEGIN
+    INSERT INTO scim.user_group AS g (organization_id, id, version, display_name, external_id, created_at)
+    VALUES (organization, deleted, $3, name, $5, coalesce(created, now()))
+    ON CONFLICT DO NOTHING RETURNING g.* INTO made;
+    IF made.id IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM scim.note_group_change(NULL, made, '{}', '{}', kind, actor_kind, actor, actor_name, more);
+    RETURN scim.join_groups(organization, deleted, groups, actor_kind, actor, actor_name, more);
+END
+$$;
+COMMENT ON FUNCTION scim.restore_group(uuid, uuid, bigint, text, text, timestamptz, uuid[], text, text, uuid, text, jsonb) IS 'Brings a deleted group back without its members, into those of groups that are there; returns how many these are, NULL if its displayName is taken';
 
 -- The members of a group, and the groups of an account, as SCIM shows them.  The
 -- planner takes every group for an average one, and with a single large group would
@@ -1993,8 +2072,9 @@ CREATE OR REPLACE FUNCTION scim.is_importable(e scim.event) RETURNS boolean
     LANGUAGE sql IMMUTABLE
     RETURN (e).history >= 0 AND jsonb_typeof((e).data) = 'object'
        AND NOT jsonb_path_exists((e).data, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")')
-       AND NOT jsonb_path_exists((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed").value.type() ? (@ != "array")')
-       AND NOT EXISTS (SELECT FROM jsonb_path_query((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed").value[*]') member(id)
+       AND NOT jsonb_path_exists((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed" || @.key == "groups" || @.key == "undoes").value.type() ? (@ != "array")')
+       AND NOT jsonb_path_exists((e).data, '$.undoes[*] ? (@.type() != "number" || @ < 1 || @ > 1000000000000000 || @.floor() != @)')
+       AND NOT EXISTS (SELECT FROM jsonb_path_query((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed" || @.key == "groups").value[*]') member(id)
                        WHERE (id #>> '{}' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') IS NOT TRUE);
 COMMENT ON FUNCTION scim.is_importable(scim.event) IS 'Whether the change feed and the activity can show this event';
 

@@ -72,8 +72,8 @@ static cJSON *manager_of(const cJSON *resource)
                             "manager");
 }
 
-/* manager.$ref follows from manager.value (RFC 7643 section 4.3). */
-static void put_manager_reference(scim_call_t *call, cJSON *resource)
+/* RFC 7643 section 4.3. */
+void scim_accounts_put_manager(scim_call_t *call, cJSON *resource)
 {
     cJSON *manager = manager_of(resource);
     const char *id = scim_json_text(manager, "value");
@@ -121,7 +121,7 @@ scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
     scim_json_put(resource, "active",
                   cJSON_CreateBool(scim_rows_true(rows, row, column
                                                   + SCIM_ACCOUNT_ACTIVE)));
-    put_manager_reference(call, resource);
+    scim_accounts_put_manager(call, resource);
     scim_store_put_meta(resource, call, &accounts, rows, row, column);
     *user = resource;
     return NULL;
@@ -297,7 +297,7 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
         return NULL;
     }
     if (!is_new && id_before && strcmp(id, id_before) == 0) {
-        put_manager_reference(call, resource);
+        scim_accounts_put_manager(call, resource);
         return NULL;
     }
     last = scim_text_last_segment(id);
@@ -305,7 +305,7 @@ static scim_error_t *resolve_manager(scim_call_t *call, cJSON *resource,
         SCIM_ERR(resolve_bulk_id(&id, call, last));
     }
     scim_json_put_text(manager, "value", id);
-    put_manager_reference(call, resource);
+    scim_accounts_put_manager(call, resource);
     return NULL;
 }
 
@@ -382,12 +382,19 @@ static const char *attributes_of(scim_call_t *call, const cJSON *resource)
 }
 
 #define COLUMN_VALUES SCIM_ACCOUNT_COLUMN_VALUES
-#define EVENT_VALUES 7
+#define EVENT_VALUES SCIM_ACCOUNT_EVENT_VALUES
 #define INSERT_VALUES (1 + EVENT_VALUES + COLUMN_VALUES)
 
-/* The last parameters of INSERT and UPDATE: columns and JSON. */
-static void put_columns(const char **values, scim_call_t *call,
-                        const cJSON *resource, const char *role)
+const char *scim_accounts_role(cJSON *resource, scim_call_t *call)
+{
+    scim_rules_t rules = call->rules;
+
+    rules.managed = 0;
+    return scim_roles_settle(resource, NULL, &rules, call->notes, call->pool);
+}
+
+void scim_accounts_put_columns(const char **values, scim_call_t *call,
+                               const cJSON *resource, const char *role)
 {
     apr_size_t i;
 
@@ -400,9 +407,8 @@ static void put_columns(const char **values, scim_call_t *call,
     }
 }
 
-/* The parameters of :events (statements.sql). */
-static void put_events(const char **values, scim_call_t *call,
-                       const scim_change_t *change)
+void scim_accounts_put_events(const char **values, scim_call_t *call,
+                              const scim_change_t *change)
 {
     values[0] = change->kinds;
     values[1] = call->principal->actor_kind;
@@ -438,10 +444,11 @@ static scim_error_t *prepare_insert(cJSON **wanted, const char **values,
 
     SCIM_ERR(read_new(wanted, &role, call, body));
     values[0] = call->principal->organization_id;
-    put_events(values + 1, call,
-               scim_events_compare(NULL, *wanted, SCIM_EVENT_CREATE,
-                                   call->pool));
-    put_columns(values + 1 + EVENT_VALUES, call, *wanted, role);
+    scim_accounts_put_events(values + 1, call,
+                             scim_events_compare(NULL, *wanted,
+                                                 SCIM_EVENT_CREATE,
+                                                 call->pool));
+    scim_accounts_put_columns(values + 1 + EVENT_VALUES, call, *wanted, role);
     return NULL;
 }
 
@@ -580,8 +587,8 @@ static scim_error_t *update(cJSON **user, int *lost, scim_call_t *call,
     if (!change) {
         return NULL;
     }
-    put_events(values + 3, call, change);
-    put_columns(values + 3 + EVENT_VALUES, call, wanted, role);
+    scim_accounts_put_events(values + 3, call, change);
+    scim_accounts_put_columns(values + 3 + EVENT_VALUES, call, wanted, role);
     error = scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_UPDATE,
                         SCIM_VALUES(values));
     if (error && error->kind == SCIM_E_UNIQUENESS) {
@@ -696,7 +703,7 @@ scim_error_t *scim_accounts_settle_new(scim_account_values_t *account,
     SCIM_ERR(read_new(&wanted, &role, call, body));
     account->change = scim_events_compare(NULL, wanted, SCIM_EVENT_CREATE,
                                           call->pool);
-    put_columns(account->columns, call, wanted, role);
+    scim_accounts_put_columns(account->columns, call, wanted, role);
     return NULL;
 }
 
@@ -712,7 +719,7 @@ scim_error_t *scim_accounts_settle_patch(scim_account_values_t *account,
     SCIM_ERR(settle(&role, call, wanted, stored));
     account->change = scim_events_compare(stored, wanted, SCIM_EVENT_PATCH,
                                           call->pool);
-    put_columns(account->columns, call, wanted, role);
+    scim_accounts_put_columns(account->columns, call, wanted, role);
     return NULL;
 }
 
@@ -802,7 +809,7 @@ static scim_error_t *try_to_delete(int *lost, scim_call_t *call, void *baton)
                                  call->pool);
     values[1] = account.id;
     values[2] = account.version;
-    put_events(values + 3, call, change);
+    scim_accounts_put_events(values + 3, call, change);
     SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_ACCOUNT_DELETE,
                          SCIM_VALUES(values)));
     *lost = scim_rows_count(rows) == 0;

@@ -364,6 +364,16 @@ export const messages = {
     "The role '{role}' is unknown, so the account is a GUEST. Map roles to ADMIN, USER or GUEST in the identity provider.": 'ロール「{role}」は存在しないため、アカウントは GUEST になりました。ID プロバイダーでロールを ADMIN、USER、GUEST のいずれかに対応付けてください。',
     "The role '{role}' is unknown, so the account is still {current}. Map roles to ADMIN, USER or GUEST in the identity provider.": 'ロール「{role}」は存在しないため、アカウントは {current} のままです。ID プロバイダーでロールを ADMIN、USER、GUEST のいずれかに対応付けてください。',
 
+    // Undo
+    'Say since when, for which account or group, or which change is to be undone.': '取り消す期間の開始、アカウントまたはグループ、または変更を指定してください。',
+    "'{name}' must be a date and time such as 2027-01-31T12:00:00Z.": '「{name}」には 2027-01-31T12:00:00Z のような日時を指定してください。',
+    "'until' must be after 'since'.": '「until」は「since」より後でなければなりません。',
+    'A kind of change must be create, change, delete, activate, deactivate, role or group.': '変更の種類は create、change、delete、activate、deactivate、role、group のいずれかでなければなりません。',
+    "'sequence' must be the sequence of a change.": '「sequence」には変更の番号を指定してください。',
+    "'after' must be 'next' of the page before.": '「after」には前のページの「next」を指定してください。',
+    'There is no account, group or change of that name or number.': 'その名前または番号のアカウント、グループ、変更はありません。',
+    'You cannot undo changes of your own account. Another administrator can.': '自分のアカウントの変更は取り消せません。別の管理者に依頼してください。',
+
     // The service
     'Authorization failure. invalid token.': 'トークンが無効です。',
     'The client has gone away.': 'クライアントが接続を切断しました。',

@@ -47,6 +47,20 @@ scim_error_t *scim_accounts_patch(cJSON **user, scim_call_t *call,
 scim_error_t *scim_accounts_make_eligible(scim_call_t *call, const char *id)
     SCIM_CHECKED;
 
+/* Parts of the statements that write accounts: the values of the columns, from
+ * resource and its role, and the parameters of :events (statements.sql). */
+#define SCIM_ACCOUNT_EVENT_VALUES 7
+void scim_accounts_put_columns(const char **values, scim_call_t *call,
+                               const cJSON *resource, const char *role);
+void scim_accounts_put_events(const char **values, scim_call_t *call,
+                              const scim_change_t *change);
+
+/* The role that the roles of resource, which was stored once, result in. */
+const char *scim_accounts_role(cJSON *resource, scim_call_t *call);
+
+/* Let manager.$ref follow from manager.value. */
+void scim_accounts_put_manager(scim_call_t *call, cJSON *resource);
+
 /* The User in one row of scim_account_columns that starts at column. */
 scim_error_t *scim_accounts_read(cJSON **user, scim_call_t *call,
                                  const scim_rows_t *rows, int row, int column)

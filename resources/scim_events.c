@@ -106,8 +106,9 @@ static const char *kinds_of(const cJSON *before, const cJSON *after,
     return scim_db_array(pool, kinds);
 }
 
-scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
-                                   const char *kind, apr_pool_t *pool)
+scim_change_t *scim_events_undo(const cJSON *before, const cJSON *after,
+                                const char *kind, const char *undoes,
+                                apr_pool_t *pool)
 {
     scim_change_t *change = apr_palloc(pool, sizeof(*change));
     cJSON *data = scim_json_own(cJSON_CreateObject(), pool);
@@ -122,6 +123,15 @@ scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
     }
     change->kinds = kinds_of(before, after, kind, pool);
     change->changed = scim_db_array(pool, found.names);
+    if (undoes) {
+        scim_json_put(data, "undoes", scim_json_raw(undoes));
+    }
     change->data = scim_json_print(data, pool);
     return change;
+}
+
+scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
+                                   const char *kind, apr_pool_t *pool)
+{
+    return scim_events_undo(before, after, kind, NULL, pool);
 }

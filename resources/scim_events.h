@@ -58,4 +58,10 @@ typedef struct {
 scim_change_t *scim_events_compare(const cJSON *before, const cJSON *after,
                                    const char *kind, apr_pool_t *pool);
 
+/* The same of a change that undoes others: data has "undoes", the array of
+ * their sequences, which is given as JSON text. */
+scim_change_t *scim_events_undo(const cJSON *before, const cJSON *after,
+                                const char *kind, const char *undoes,
+                                apr_pool_t *pool);
+
 #endif

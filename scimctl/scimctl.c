@@ -190,6 +190,7 @@ int main(int argc, const char *const *argv)
     run = apr_pcalloc(pool, sizeof(*run));
     run->pool = pool;
     run->options.domains = apr_array_make(pool, 2, sizeof(const char *));
+    run->options.kinds = apr_array_make(pool, 2, sizeof(const char *));
     command = scimctl_parse(run, &problem, &topic, argc, argv);
     if (problem) {
         return refuse_usage(run, problem, topic);

@@ -149,6 +149,24 @@ static const scimctl_option_t request_list_options[] = {
     END
 };
 
+static const scimctl_option_t undo_options[] = {
+    VALUE(since, "since", "TIME", 0, "what was changed from this day or time"
+          " on, such as 2027-01-31T12:00:00Z"),
+    VALUE(until, "until", "TIME", 0, "and before this one; otherwise now"),
+    VALUE(actor, "actor", "NAME", 0, "by this token, administrator or"
+          " operator, as activity list names them"),
+    VALUE(kinds, "kind", "KIND", SCIMCTL_REPEATED, "create, change, delete,"
+          " activate, deactivate, role, or group for all changes of groups;"
+          " several with commas"),
+    VALUE(account, "account", "USERNAME|GROUP|ID", 0,
+          "only this account or group"),
+    VALUE(sequence, "sequence", "N", 0, "the one change of this event"),
+    FLAG(dry_run, "dry-run", 'n', "print what would be done and change"
+         " nothing"),
+    YES,
+    END
+};
+
 static const scimctl_option_t event_purge_options[] = {
     VALUE(older_than, "older-than", "DAYS|TIME", SCIMCTL_REQUIRED,
           "the age in days, or a day or a time such as 2025-01-31T12:00:00Z"),
@@ -329,6 +347,10 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_request_list, SCIMCTL_NEEDS_TABLES,
       "List what the identity provider has sent, the latest first.",
       "request list acme --outcome read" },
+    { "undo", NULL, "KEY", undo_options,
+      scimctl_undo, SCIMCTL_NEEDS_TABLES,
+      "Make accounts and groups what they were before changes.",
+      "undo acme --since 2027-01-31 --actor \"Entra ID\" --dry-run" },
     { "event", "purge", "[KEY]", event_purge_options,
       scimctl_purge, SCIMCTL_NEEDS_TABLES,
       "Delete old events, but none that a relay has still to send.",

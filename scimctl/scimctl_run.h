@@ -50,6 +50,8 @@ typedef struct {
     const char *secret_file;
     const char *passwords;
     const char *httpd_max;
+    const char *sequence;
+    apr_array_header_t *kinds;
     apr_array_header_t *domains;
 } scimctl_options_t;
 
@@ -171,6 +173,7 @@ scimctl_command_fn scimctl_relay_skip;     /* relay skip */
 scimctl_command_fn scimctl_import;         /* account import */
 scimctl_command_fn scimctl_activity_list;  /* activity list */
 scimctl_command_fn scimctl_request_list;   /* request list */
+scimctl_command_fn scimctl_undo;           /* undo */
 scimctl_command_fn scimctl_group_list;     /* group list */
 scimctl_command_fn scimctl_group_show;     /* group show */
 scimctl_command_fn scimctl_group_members;  /* group members */

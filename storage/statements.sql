@@ -2058,7 +2058,7 @@ WHERE a.organization_id = $1::uuid
   AND a.user_name_key = scim.user_name_key($2);
 
 -- In both statements the columns of the account are the last parameters
--- (put_columns in scim_users.c).
+-- (scim_accounts_put_columns).
 
 -- No row if the userName is taken.
 -- name: ACCOUNT_INSERT
@@ -2101,6 +2101,18 @@ FOR NO KEY UPDATE
 -- fragment: own_locked_groups before 6
 SELECT WHERE false
 
+-- What an event says of an account that is deleted, besides its attributes, so
+-- that it can come back.
+-- fragment: kept_of_account
+jsonb_build_object('managed', a.managed, 'syncEligible', a.sync_eligible,
+                   'provisionedAt', a.provisioned_at, 'created', a.created_at)
+
+-- fragment: deletion_data
+jsonb_build_object('account', :kept_of_account,
+                   'groups', scim.groups_noted(a.organization_id, a.id))
+-- fragment: deletion_data before 6
+jsonb_build_object('account', :kept_of_account)
+
 -- Its groups are locked before it: a change of a group locks the group, then
 -- accounts.
 -- name: ACCOUNT_DELETE
@@ -2109,9 +2121,10 @@ gone AS (
     DELETE FROM scim.account a
     WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
       AND a.version = $3::bigint AND (SELECT count(*) FROM locked) >= 0
-    RETURNING a.organization_id, a.id, a.version
+    RETURNING a.organization_id, a.id, a.version,
+              $9::jsonb || :deletion_data AS data
 ),
-event AS (:events(gone, $4, $5, $6, $7, $8, $9, $10))
+event AS (:events(gone, $4, $5, $6, $7, $8, s.data, $10))
 SELECT id FROM gone;
 
 
@@ -2316,6 +2329,304 @@ CROSS JOIN LATERAL (
     CROSS JOIN wanted w) members
 WHERE counted.members <= $3::bigint
 ORDER BY g.place;
+
+
+-- Undo (resources/scim_undo.c)
+
+-- What people call the kind of an event; NULL: it cannot be undone.  The events
+-- before that of a group's deletion, with its members, are part of it.
+-- fragment: word_of(e)
+CASE WHEN :e.kind IN ('urn:ietf:params:scim:event:prov:patch:full',
+                      'urn:ietf:params:scim:event:prov:put:full')
+     THEN CASE WHEN :e.data ? 'deletion' THEN 'delete' ELSE 'change' END
+     WHEN :e.kind LIKE 'urn:mod_scim:event:role:%' THEN 'role'
+     ELSE (ARRAY['create', 'delete', 'activate', 'deactivate'])[array_position(
+         ARRAY['urn:ietf:params:scim:event:prov:create:full',
+               'urn:ietf:params:scim:event:prov:delete',
+               'urn:ietf:params:scim:event:prov:activate',
+               'urn:ietf:params:scim:event:prov:deactivate'], :e.kind)] END
+
+-- Whether e is an event of organization $1 from $2 until before $3, if they are
+-- given, by an actor called $4 (NULL: any), of the kinds $5 (NULL: all).  What
+-- undoes something is not undone itself unless that is what somebody points at.
+-- fragment: matching(e)
+(:e.occurred_at >= coalesce($2::timestamptz, '-infinity')
+ AND :e.occurred_at < coalesce($3::timestamptz, 'infinity')
+ AND ($4::text IS NULL OR scim.fold(:e.actor_name) = scim.fold($4))
+ AND :word_of(:e) IS NOT NULL
+ AND ($5::text[] IS NULL OR :word_of(:e) = ANY ($5::text[])
+      OR :e.resource_type = 'Group' AND 'group' = ANY ($5::text[]))
+ AND NOT :e.data ? 'undoes')
+
+-- The same, or, if $6 is the sequence of an event, whether e is of that change.
+-- fragment: chosen_to_undo(e)
+CASE WHEN $6::bigint IS NULL THEN :matching(:e)
+     ELSE :word_of(:e) IS NOT NULL
+          AND (:e.transaction_id, :e.version, :e.occurred_at)
+              = (SELECT p.transaction_id, p.version, p.occurred_at
+                 FROM scim.event p
+                 WHERE p.organization_id = $1::uuid
+                   AND p.sequence = $6::bigint) END
+
+-- Groups that were created go first, and deleted ones come back; then accounts,
+-- which return to them; then groups become what they were: pass is groups,
+-- accounts or members.
+-- fragment: in_pass(e, pass)
+(:pass = 'accounts') = (:e.account_id IS NOT NULL)
+AND (:e.account_id IS NOT NULL OR :e.resource_type = 'Group')
+AND (:pass = 'accounts'
+     OR (:pass = 'groups')
+        = (:e.kind IN ('urn:ietf:params:scim:event:prov:create:full',
+                       'urn:ietf:params:scim:event:prov:delete')))
+
+-- fragment: none_after(column)
+NOT EXISTS (SELECT FROM scim.event l
+            WHERE l.organization_id = $1::uuid AND l.:column = e.:column
+              AND l.sequence > e.sequence AND :in_pass(l, $6)
+              AND :matching(l))
+
+-- The accounts or groups that the matching events of pass $6 have changed, each
+-- at the last of them, the latest first; after that of sequence $7, at most $8.
+-- name: UNDO_RESOURCES :repeatable from 6
+SELECT :resource_type(e), coalesce(e.resource_id, e.account_id), e.sequence
+FROM scim.event e
+WHERE e.organization_id = $1::uuid
+  AND e.occurred_at >= coalesce($2::timestamptz, '-infinity')
+  AND e.occurred_at < coalesce($3::timestamptz, 'infinity')
+  AND (e.occurred_at, e.sequence)
+      < (coalesce((SELECT c.occurred_at FROM scim.event c
+                   WHERE c.organization_id = $1::uuid
+                     AND c.sequence = $7::bigint), 'infinity'),
+         coalesce($7::bigint, 9223372036854775807))
+  AND :in_pass(e, $6) AND :matching(e)
+  AND :none_after(account_id) AND :none_after(resource_id)
+ORDER BY e.occurred_at DESC, e.sequence DESC LIMIT $8::bigint;
+
+-- The accounts whose id or userName is $2, including deleted ones.
+-- fragment: named_accounts
+SELECT n.id FROM scim.account n
+WHERE n.organization_id = $1::uuid
+  AND n.user_name_key = scim.user_name_key($2)
+UNION
+SELECT d.account_id FROM :deletions
+  AND :deleted_name = scim.user_name_key($2)
+UNION
+SELECT :uuid($2)
+
+-- The accounts and groups that are, or were when they were deleted, called $2,
+-- and that of the event $3.
+-- name: UNDO_NAMED :repeatable from 6
+SELECT 'User', n.id FROM (:named_accounts) n
+WHERE EXISTS (SELECT FROM scim.event e
+              WHERE e.organization_id = $1::uuid AND e.account_id = n.id)
+UNION
+SELECT 'Group', n.id FROM (:named_groups) n
+WHERE EXISTS (SELECT FROM scim.event e
+              WHERE e.organization_id = $1::uuid AND e.resource_id = n.id)
+UNION
+SELECT :resource_type(e), coalesce(e.resource_id, e.account_id)
+FROM scim.event e
+WHERE e.organization_id = $1::uuid AND e.sequence = $3::bigint
+  AND (e.account_id IS NOT NULL OR e.resource_type = 'Group')
+LIMIT 100;
+
+-- The events of the account or group with the id $8, of type $7.
+-- fragment: events_of_one
+(SELECT u.* FROM scim.event u
+ WHERE $7 = 'User' AND u.organization_id = $1::uuid
+   AND u.account_id = $8::uuid
+ UNION ALL
+ SELECT u.* FROM scim.event u
+ WHERE $7 = 'Group' AND u.organization_id = $1::uuid
+   AND u.resource_id = $8::uuid)
+
+-- What of the events "live" concerns an account or a group: the values before
+-- the first event of each attribute; of a switch or a role, that alone.
+-- fragment: values_before
+(SELECT jsonb_object_agg(v.name, v.value)
+ FROM (SELECT DISTINCT ON (k.name) k.name, l.data -> 'before' -> k.name AS value
+       FROM live l
+       CROSS JOIN LATERAL (
+           SELECT jsonb_object_keys(coalesce(l.data -> 'before', '{}')
+                                    || coalesce(l.data -> 'after', '{}'))
+       ) k(name)
+       WHERE CASE l.word WHEN 'role' THEN k.name = 'roles'
+                         WHEN 'activate' THEN k.name = 'active'
+                         WHEN 'deactivate' THEN k.name = 'active'
+                         ELSE true END
+       ORDER BY k.name, l.sequence) v)
+
+-- The members that a group had before, or had not.
+-- fragment: members_before(was)
+(SELECT array_agg(m.id)
+ FROM (SELECT DISTINCT ON (d.id) d.id, d.was
+       FROM live l
+       CROSS JOIN LATERAL (
+           SELECT a.id, false FROM jsonb_array_elements_text(l.data -> 'added')
+               a(id)
+           UNION ALL
+           SELECT r.id, true
+           FROM jsonb_array_elements_text(l.data -> 'removed') r(id)) d(id, was)
+       ORDER BY d.id, l.sequence) m
+ WHERE m.was = :was)
+
+-- What undoing does to the account or group of type $7 with the id $8 in pass
+-- $9, with at most $10 of its events, the latest ones.
+--
+-- An event is dead if a later one undoes it, unless that is dead itself.
+-- Whoever else has changed the resource since stops the undoing: the last event
+-- after the first one that lives, that is not chosen, dead or of a chosen
+-- change, and does not just undo what came after that, or what is chosen.
+-- name: UNDO_PLAN :repeatable from 6
+WITH RECURSIVE first AS MATERIALIZED (
+    SELECT min(e.sequence) AS sequence FROM :events_of_one e
+    WHERE :chosen_to_undo(e)
+),
+near AS MATERIALIZED (
+    SELECT e.*, :chosen_to_undo(e) AS is_chosen, :word_of(e) AS word,
+           (e.transaction_id, e.version, e.occurred_at)::text AS change
+    FROM :events_of_one e
+    WHERE e.sequence >= (SELECT f.sequence FROM first f)
+),
+undoing AS MATERIALIZED (
+    SELECT row_number() OVER (ORDER BY n.sequence DESC) AS place, n.sequence,
+           ARRAY(SELECT u.value::bigint
+                 FROM jsonb_array_elements_text(n.data -> 'undoes') u) AS undone
+    FROM near n WHERE n.data ? 'undoes'
+),
+walk(place, dead) AS (
+    SELECT 0::bigint, '{}'::bigint[]
+    UNION ALL
+    SELECT u.place, CASE WHEN u.sequence = ANY (w.dead) THEN w.dead
+                         ELSE w.dead || u.undone END
+    FROM walk w JOIN undoing u ON u.place = w.place + 1
+),
+dead AS MATERIALIZED (
+    SELECT unnest(w.dead) AS sequence
+    FROM (SELECT * FROM walk ORDER BY place DESC LIMIT 1) w
+),
+alive AS MATERIALIZED (
+    SELECT n.* FROM near n
+    WHERE n.is_chosen
+      AND NOT EXISTS (SELECT FROM dead d WHERE d.sequence = n.sequence)
+),
+creation AS MATERIALIZED (
+    SELECT bool_or(e.word = 'create') AS is_one FROM alive e
+),
+live AS MATERIALIZED (
+    SELECT e.* FROM alive e
+    WHERE :in_pass(e, $9) OR (SELECT c.is_one FROM creation c)
+    ORDER BY e.sequence DESC LIMIT $10::bigint
+),
+deletion AS MATERIALIZED (
+    SELECT e.* FROM alive e
+    WHERE e.kind = 'urn:ietf:params:scim:event:prov:delete'
+    ORDER BY e.sequence DESC LIMIT 1
+),
+since AS MATERIALIZED (
+    SELECT n.* FROM near n
+    WHERE n.sequence >= (SELECT min(l.sequence) FROM live l)
+),
+other AS (
+    SELECT n.* FROM since n
+    WHERE NOT n.is_chosen
+      AND NOT EXISTS (SELECT FROM dead d WHERE d.sequence = n.sequence)
+      AND n.change NOT IN (SELECT l.change FROM live l)
+      AND (NOT n.data ? 'undoes'
+           OR EXISTS (SELECT FROM undoing u CROSS JOIN unnest(u.undone) x(sequence)
+                      WHERE u.sequence = n.sequence
+                        AND x.sequence < (SELECT min(l.sequence) FROM live l)
+                        AND NOT EXISTS (SELECT FROM scim.event e
+                                        WHERE e.organization_id = $1::uuid
+                                          AND e.sequence = x.sequence
+                                          AND :chosen_to_undo(e))))
+    ORDER BY n.sequence DESC LIMIT 1
+)
+SELECT (SELECT jsonb_agg(l.sequence ORDER BY l.sequence) FROM live l),
+       (SELECT count(*) > $10::bigint FROM alive e WHERE :in_pass(e, $9)),
+       (SELECT c.is_one FROM creation c),
+       d.sequence, d.data -> 'account', d.data -> 'groups',
+       coalesce(d.data ->> 'created', d.data #>> '{account,created}'),
+       :values_before, :members_before(true), :members_before(false),
+       o.actor_name, :timestamp(o.occurred_at), o.kind,
+       (SELECT max(s.version) FROM since s),
+       (SELECT $7 <> 'User'
+               OR count(DISTINCT s.version) = max(s.version) - min(s.version) + 1
+        FROM since s),
+       (SELECT coalesce(e.data #>> '{before,userName}',
+                        e.data #>> '{before,displayName}',
+                        e.data #>> '{after,userName}',
+                        e.data #>> '{after,displayName}')
+        FROM alive e
+        WHERE e.word IN ('create', 'delete') AND NOT e.data ? 'deletion'
+        ORDER BY e.sequence DESC LIMIT 1)
+FROM first f
+LEFT JOIN deletion d ON true
+LEFT JOIN other o ON true;
+
+-- The account that has the userName $7, unless it is the one with the id $8, or
+-- will be changed as well.
+-- name: UNDO_TAKEN :repeatable from 6
+SELECT a.id FROM scim.account a
+WHERE a.organization_id = $1::uuid
+  AND a.user_name_key = scim.user_name_key($7) AND a.id <> $8::uuid
+  AND NOT EXISTS (SELECT FROM scim.event e
+                  WHERE e.organization_id = $1::uuid AND e.account_id = a.id
+                    AND :chosen_to_undo(e));
+
+-- The time of the database, after which no change is undone.
+-- name: UNDO_BEGIN :repeatable
+SELECT :timestamp(now());
+
+-- fragment: undo_more(undoes)
+jsonb_build_object('undoes', :undoes::jsonb)
+
+-- The account with the id $17, after version $18, as $19 (data.account of the
+-- deletion) says; it returns to those of the groups $20 that are there.  How many
+-- they are, or no row if the userName, or the id, is taken.
+-- name: ACCOUNT_RESTORE from 6
+WITH created AS (
+    INSERT INTO scim.account AS a (
+        organization_id, id, version, managed, sync_eligible, provisioned_at,
+        created_at, role, active, attributes, :account_texts)
+    SELECT $1::uuid, $17::uuid, $18::bigint + 1,
+           coalesce(($19::jsonb ->> 'managed')::boolean, true),
+           coalesce(($19::jsonb ->> 'syncEligible')::boolean, true),
+           ($19::jsonb ->> 'provisionedAt')::timestamptz,
+           coalesce(($19::jsonb ->> 'created')::timestamptz, now()),
+           $9, $10::boolean, $11::jsonb, :account_values($12)
+    ON CONFLICT DO NOTHING
+    RETURNING a.organization_id, a.id, a.version
+),
+event AS (:events(created, $2, $3, $4, $5, $6, $7, $8) RETURNING true)
+SELECT scim.join_groups(c.organization_id, c.id, ARRAY(
+           SELECT g.id::uuid FROM jsonb_array_elements_text($20::jsonb) g(id)),
+           $3, $4::uuid, $5, :undo_more($21))
+FROM created c
+WHERE (SELECT count(*) FROM event) > 0;
+
+-- No row if the displayName, or the id, is taken.
+-- name: GROUP_RESTORE from 6
+SELECT g.joined
+FROM scim.restore_group($1::uuid, $2::uuid, $3::bigint + 1, $4, $5,
+         $6::timestamptz, ARRAY(SELECT p.id::uuid
+             FROM jsonb_array_elements_text($7::jsonb) p(id)),
+         $8, $9, $10::uuid, $11, :undo_more($12)) g(joined)
+WHERE g.joined IS NOT NULL;
+
+-- Its row is as in GROUP_DELETE.
+-- name: GROUP_UNDO from 6
+SELECT u.is_expected
+FROM scim.undo_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::uuid[],
+                     $7::uuid[], $8, $9::uuid, $10, :undo_more($11))
+    u(is_expected)
+WHERE u.is_expected IS NOT NULL;
+
+-- name: GROUP_UNDO_CREATION from 6
+SELECT d.is_expected
+FROM scim.delete_group($1::uuid, $2::uuid, $3::bigint,
+                       'urn:ietf:params:scim:event:prov:delete', $4, $5::uuid,
+                       $6, :undo_more($7)) d;
 
 
 -- Commits that are flushed together (scim_db_defer_flush)

@@ -79,6 +79,12 @@ sql(q{INSERT INTO scim.relay (name, history, transaction_id, sequence, refused, 
 sql(q{INSERT INTO scim.request (organization_id, occurred_at, token_id, actor_name, method, path, status, request_id, duration)
       VALUES ($1, now(), gen_random_uuid(), 'test', 'GET', '/x', 200, 'x', 1)}, $org->{id});
 
+my ($outer) = map { $_->{id} } grep { $_->{displayName} eq 'Outer' } @{ $org->get('/Groups?excludedAttributes=members')->{json}{Resources} };
+my $changed = $org->create;
+$org->patch_ops($changed->{id}, { op => 'replace', path => 'title', value => 'T' });
+$org->patch("/Groups/$outer", { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'externalId', value => 'p' },
+    { op => 'add', path => 'members', value => [{ value => $changed->{id} }] }, { op => 'remove', path => qq{members[value eq "$org->{issuer}"]} }] });
+
 Scim::Process::run([$program, @db, 'org', 'add', $new, '--domain', 'example.com']);
 Scim::Process::run([$program, @db, 'account', 'import', $new, "$csv"]);
 my $token;
@@ -94,6 +100,7 @@ my @runs = (
     ['account export', $new], ['account delete', $new, 'old@example.com', '--yes'],
     ['account forget', $new, 'boss@example.com', '--dry-run'], ['group list', $key], ['group show', $key, 'Outer'],
     ['group members', $key, 'Outer'], ['group delete', $key, 'Inner', '--yes'], ['activity list', $key], ['request list', $key], ['events', $key], ['relay list'],
+    (map { ['undo', $key, '--yes', '--since', '2020-01-01', '--kind', $_] } qw(create change delete)),
     ['event purge', '--older-than', 3000, '--dry-run'],
     ['db create', '--db', "host=$server->{pghost} dbname=scim user=postgres"], ['db status'], ['db upgrade', '--dry-run'], ['check'], ['relay skip', "json-$key"], ['help'],
 );

@@ -22,8 +22,8 @@ typedef struct {
     int managed;
 } state_t;
 
-static scim_error_t *read_state(state_t *state, scim_call_t *call,
-                                const char *id)
+static scim_error_t *read_account_state(state_t *state, scim_call_t *call,
+                                        const char *id)
 {
     const char *values[] = { call->principal->organization_id, id };
     scim_rows_t *rows;
@@ -79,9 +79,11 @@ static scim_error_t *check_owner(scim_undo_one_t *one, scim_call_t *call,
     return NULL;
 }
 
-static scim_error_t *undo_change(int *lost, scim_undo_one_t *one,
-                                 scim_call_t *call, const state_t *state,
-                                 const scim_undo_plan_t *plan, cJSON *wanted)
+static scim_error_t *undo_account_change(int *lost, scim_undo_one_t *one,
+                                         scim_call_t *call,
+                                         const state_t *state,
+                                         const scim_undo_plan_t *plan,
+                                         cJSON *wanted)
 {
     const char *values[3 + SCIM_ACCOUNT_EVENT_VALUES
                        + SCIM_ACCOUNT_COLUMN_VALUES] = {
@@ -115,9 +117,10 @@ static scim_error_t *undo_change(int *lost, scim_undo_one_t *one,
     return NULL;
 }
 
-static scim_error_t *undo_creation(int *lost, scim_undo_one_t *one,
-                                   scim_call_t *call, const state_t *state,
-                                   const scim_undo_plan_t *plan)
+static scim_error_t *undo_account_creation(int *lost, scim_undo_one_t *one,
+                                           scim_call_t *call,
+                                           const state_t *state,
+                                           const scim_undo_plan_t *plan)
 {
     const char *values[3 + SCIM_ACCOUNT_EVENT_VALUES] = {
         call->principal->organization_id, one->id, state->version
@@ -218,10 +221,10 @@ static scim_error_t *undo_account(int *lost, scim_undo_one_t *one,
     scim_undo_tell(one, plan, action, name ? name : plan->name);
     SCIM_ERR(check_rules(call, one, state));
     if (plan->is_creation) {
-        return undo_creation(lost, one, call, state, plan);
+        return undo_account_creation(lost, one, call, state, plan);
     }
     return state->resource
-           ? undo_change(lost, one, call, state, plan, wanted)
+           ? undo_account_change(lost, one, call, state, plan, wanted)
            : undo_deletion(one, call, plan, wanted);
 }
 
@@ -234,7 +237,7 @@ scim_error_t *scim_undo_account(int *lost, scim_call_t *call, void *baton)
     scim_error_t *error;
     state_t state;
 
-    SCIM_ERR(read_state(&state, call, one->id));
+    SCIM_ERR(read_account_state(&state, call, one->id));
     SCIM_ERR(scim_undo_plan(&plan, call, one));
     if (plan.count == 0 || (!state.resource && plan.is_creation)) {
         return NULL;

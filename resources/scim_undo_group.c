@@ -17,8 +17,8 @@ typedef struct {
     const char *name;
 } state_t;
 
-static scim_error_t *read_state(state_t *state, scim_call_t *call,
-                                const char *id)
+static scim_error_t *read_group_state(state_t *state, scim_call_t *call,
+                                      const char *id)
 {
     const char *values[] = { call->principal->organization_id, id };
     scim_rows_t *rows;
@@ -96,9 +96,10 @@ static scim_error_t *run(int *lost, scim_call_t *call,
     return NULL;
 }
 
-static scim_error_t *undo_creation(int *lost, scim_undo_one_t *one,
-                                   scim_call_t *call, const state_t *state,
-                                   const scim_undo_plan_t *plan)
+static scim_error_t *undo_group_creation(int *lost, scim_undo_one_t *one,
+                                         scim_call_t *call,
+                                         const state_t *state,
+                                         const scim_undo_plan_t *plan)
 {
     const scim_principal_t *actor = call->principal;
     const char *values[] = {
@@ -120,9 +121,10 @@ static const char *value_before(const cJSON *set, const char *name)
     return cJSON_IsNull(value) ? "" : cJSON_GetStringValue(value);
 }
 
-static scim_error_t *undo_change(int *lost, scim_undo_one_t *one,
-                                 scim_call_t *call, const state_t *state,
-                                 const scim_undo_plan_t *plan)
+static scim_error_t *undo_group_change(int *lost, scim_undo_one_t *one,
+                                       scim_call_t *call,
+                                       const state_t *state,
+                                       const scim_undo_plan_t *plan)
 {
     const scim_principal_t *actor = call->principal;
     const char *values[] = {
@@ -156,10 +158,11 @@ static scim_error_t *undo_group(int *lost, scim_undo_one_t *one,
                                 const scim_undo_plan_t *plan)
 {
     if (plan->is_creation) {
-        return undo_creation(lost, one, call, state, plan);
+        return undo_group_creation(lost, one, call, state, plan);
     }
-    return is_first_pass(one) ? restore(one, call, plan)
-                              : undo_change(lost, one, call, state, plan);
+    return is_first_pass(one)
+           ? restore(one, call, plan)
+           : undo_group_change(lost, one, call, state, plan);
 }
 
 /* Whether there is nothing to do in this pass: it goes or comes back in the
@@ -183,7 +186,7 @@ scim_error_t *scim_undo_group(int *lost, scim_call_t *call, void *baton)
     scim_error_t *error;
     state_t state;
 
-    SCIM_ERR(read_state(&state, call, one->id));
+    SCIM_ERR(read_group_state(&state, call, one->id));
     SCIM_ERR(scim_undo_plan(&plan, call, one));
     if (is_done(one, &state, &plan)
         || scim_undo_is_changed(one, lost, &plan, state.version,

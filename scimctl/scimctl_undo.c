@@ -113,7 +113,7 @@ static const char *left_text(const cJSON *entry, apr_pool_t *pool)
     return scim_json_text(left, "detail");
 }
 
-static void tell(undo_t *undo, const cJSON *entry, apr_pool_t *pool)
+static void tell_entry(undo_t *undo, const cJSON *entry, apr_pool_t *pool)
 {
     const char *name = scim_json_text(entry, "name");
     const char *type = scim_json_text(entry, "resourceType");
@@ -160,7 +160,7 @@ static scim_error_t *undo_all(undo_t *undo)
         SCIM_ERR(scim_undo_page(&page, &call, &filter, after,
                                 SCIM_UNDO_MAX_COUNT, undo->is_dry));
         cJSON_ArrayForEach(entry, scim_json_member(page, "resources")) {
-            tell(undo, entry, pool);
+            tell_entry(undo, entry, pool);
         }
         if (undo->table) {
             scimctl_table_print(undo->table);

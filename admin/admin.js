@@ -11,6 +11,7 @@ import {
     time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
+import { whySection } from './why.js';
 
 let settings;
 
@@ -221,6 +222,7 @@ async function provisioningPage() {
         ...tokenWarnings(tokens),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         healthSection(settings.enabled && tokens.some(isLive), () => document.querySelector('.next')?.remove()),
+        whySection(),
         h('section', {},
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', state.badge),

@@ -32,6 +32,7 @@ static struct {
     { "requests.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "guard.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "setup.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "why.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "health.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "kit.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "ja.js", "text/javascript; charset=utf-8", NULL, 0, NULL },

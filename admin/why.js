@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why somebody was not provisioned: what the page knows elsewhere, put together in
+// the order in which it has to be mended.  First what keeps everybody away, then what
+// is known of the person: their account, refused requests and what was ignored.  If
+// nothing is, the identity provider has never sent them.
+import { api, badge, button, guarded, h, query, t, time, translated } from './kit.js';
+
+const SHOWN = 5;    // accounts and entries of Activity
+
+// A cause: what is the case, and what to do.
+function cause(kind, what, ...todo) {
+    return h('li', { class: `cause ${kind}` }, h('p', {}, what), todo.length ? h('p', { class: 'soft' }, todo) : null);
+}
+
+function link(to, text) {
+    return h('a', { href: `#/${to}` }, text);
+}
+
+function isEnded(token) {
+    return token.deleted || token.state === 'expired';
+}
+
+// What keeps everybody away.
+function generalCauses(settings, tokens, health) {
+    const live = tokens.filter(token => !isEnded(token));
+    const ended = tokens.filter(isEnded).sort((a, b) => (b.lastUsed ?? '').localeCompare(a.lastUsed ?? ''))[0];
+    return [
+        settings.state === 'disabled' && cause('bad', t('User provisioning is off: every request is refused.'),
+            t('Select Manage above and switch it on. Then start provisioning in your identity provider again.')),
+        settings.state === 'paused' && cause('warn', t('User provisioning is paused: your identity provider is asked to try again later.'),
+            t('Select Manage above and switch it on.')),
+        !live.length && ended && cause('bad', ended.deleted
+            ? t('The token “{name}” was deleted, and there is no other one.', ended)
+            : t('The token “{name}” has ended ({time}), and there is no other one.', { name: ended.name, time: time(ended.expires) }),
+        t('Generate a token and enter it in your identity provider.')),
+        !tokens.length && cause('bad', t('There is no token, so your identity provider cannot sign in.'),
+            t('Generate a token and enter it in your identity provider.')),
+        live.length && health.waiting && cause('warn', t('Your identity provider has never sent a request.'),
+            t('Enter the SCIM URL and the token there, test the connection, and start provisioning.')),
+    ].filter(Boolean);
+}
+
+function nameOf(member) {
+    return link(`members/${member.id}`, member.displayName || member.userName);
+}
+
+function accountCause(member) {
+    if (member.label === 'unmanaged') {
+        return cause('bad', [nameOf(member), ': ', t('this account is not managed by your organization: its owner administers it.')],
+            t('Provisioning may not change it. Agree with its owner, and ask the operator of this server to make it a Managed Account.'));
+    }
+    if (member.label === 'ineligible') {
+        return cause('bad', [nameOf(member), ': ', t('this account was here before, and provisioning may not take it over yet.')],
+            t('Open the account and select “Make eligible”.'));
+    }
+    if (!member.active) {
+        return cause('warn', [nameOf(member), ': ', t('this account is deactivated.')],
+            t('The history of the account says when and by whom. If your identity provider did it, assign the person to the application there again.'));
+    }
+    return member.label === 'provisioned'
+        ? cause('good', [nameOf(member), ': ', t('this account is provisioned; the last change was on {time}.', { time: time(member.provisionedAt) })])
+        : cause('warn', [nameOf(member), ': ', t('this account is here, but your identity provider has never changed it.')],
+            t('If it should, assign the person to the application there, and compare the user name with the one here.'));
+}
+
+// What to do about a refused request: its reason mostly says it.
+function adviceFor(entry) {
+    if (/verified domain/.test(entry.detail)) {
+        return t('Correct the user name in your identity provider, or ask the operator of this server to add the domain.');
+    }
+    if (/safety limit/.test(entry.detail)) {
+        return t('If these changes are right, let them through on this page. If not, correct the mapping or the assignment in your identity provider first.');
+    }
+    return entry.status === 401 ? t('Generate a token and enter it in your identity provider.') : null;
+}
+
+function entryCause(entry) {
+    const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : entry.userName ?? '';
+    const isWarning = entry.outcome === 'warning';
+    const advice = isWarning ? null : adviceFor(entry);
+    return cause(isWarning ? 'warn' : 'bad',
+        [badge(isWarning ? t('Warning') : t('Refused ({status})', entry), isWarning ? 'warn' : 'bad'), ' ', time(entry.at), ' ', who, ': ', translated(entry.detail)],
+        ...(advice ? [advice] : []));
+}
+
+function neverSent(text) {
+    return cause('bad', t('Nobody called “{text}” is here, and no request about them was refused: your identity provider has never sent this person.', { text }),
+        t('Look there whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.'));
+}
+
+// The entries of Activity about whom the text means.
+async function entriesAbout(text, outcome) {
+    return (await api(`activity${query({ account: text, outcome, count: SHOWN })}`)).entries;
+}
+
+async function causesOf(text) {
+    const [settings, { tokens }, health, { members }, refused, warned] = await Promise.all([
+        api('settings'), api('tokens'), api('health'), api(`members${query({ search: text, count: SHOWN })}`),
+        entriesAbout(text, 'refused'), entriesAbout(text, 'warning'),
+    ]);
+    const own = [...members.map(accountCause), ...[...refused, ...warned].map(entryCause)];
+    return [...generalCauses(settings, tokens, health), ...(own.length ? own : [neverSent(text)])];
+}
+
+// The section of the first page that answers the question.
+function whySection() {
+    const result = h('div', { role: 'status' });
+    const input = h('input', { name: 'person', type: 'search', maxlength: 200, required: true });
+    const form = h('form', { class: 'row end', on: { submit: event => { event.preventDefault(); answer(); } } },
+        h('label', { class: 'grows' }, t('Name, user name or e-mail'), input), h('button', {}, t('Find out')));
+
+    function answer() {
+        const text = input.value.trim();
+        if (text) {
+            guarded(async () => {
+                const causes = await causesOf(text);
+                result.replaceChildren(h('ul', { class: 'causes' }, causes),
+                    h('p', {}, link(`activity${query({ account: text })}`, t('All about “{text}” in Activity', { text }))));
+            });
+        }
+    }
+
+    return h('section', {}, h('h2', {}, t('Why was somebody not provisioned?')), form, result);
+}
+
+export { whySection };

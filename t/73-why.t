@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# "Why was somebody not provisioned?" on the settings page: each usual cause is named
+# with what to do, to an administrator who has nothing but the page.
+use strict;
+use warnings;
+use utf8;
+use lib 't/lib';
+use Scim::Browser;
+use Scim::Test;
+
+sub expect {
+    my ($status, $answer, $what) = @_;
+    die "not so: $what: $answer->{status} $answer->{content}\n" if $answer->{status} != $status;
+}
+
+# An organization whose provider sends requests.
+sub connected {
+    my $org = organization(@_);
+    $org->create(displayName => 'Paula Provisioned', userName => "paula\@$org->{key}.example");
+    return $org;
+}
+
+my $org = connected(domains => ['acme.example', 'example.com']);
+sql(q{UPDATE scim.organization SET domains = domains || (key || '.example') WHERE id = $1}, $org->{id});
+expect(400, $org->post('/Users', { userName => 'dora@elsewhere.example', displayName => 'Dora Domain' }), 'a wrong domain is refused');
+sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, managed, sync_eligible, active)
+      VALUES ($1, 'uma@acme.example', 'Uma Unmanaged', false, true, true), ($1, 'ina@acme.example', 'Ina Ineligible', true, false, true),
+             ($1, 'leo@acme.example', 'Leo Left', true, true, false), ($1, 'mia@acme.example', 'Mia Managed', true, true, true)}, $org->{id});
+expect(201, $org->post('/Users', { userName => 'rolf@acme.example', displayName => 'Rolf Role', roles => [{ value => 'BOSS' }] }), 'an unknown role is ignored');
+my $gus = $org->create(userName => 'gus@acme.example', displayName => 'Gus Guarded');
+my $ada = $org->create(userName => 'ada@acme.example', displayName => 'Ada');
+$org->set_guard(1, undef);
+expect(200, $org->patch_ops($ada->{id}, { op => 'replace', path => 'active', value => FALSE }), 'one deactivation is within the limit');
+expect(403, $org->patch_ops($gus->{id}, { op => 'replace', path => 'active', value => FALSE }), 'the next one is above it');
+
+my $ended = connected();
+sql(q{UPDATE scim.token SET name = 'Entra ID', expires_at = now() - interval '1 day' WHERE organization_id = $1}, $ended->{id});
+my %other = (ended => $ended, off => connected(), waiting => organization(), tokenless => connected());
+sql('UPDATE scim.organization SET provisioning_enabled = false WHERE id = $1', $other{off}{id});
+sql('DELETE FROM scim.token WHERE organization_id = $1', $other{tokenless}{id});
+Scim::Server::wait_until('a request in the log of each', 20, sub {
+    (sql(q{SELECT count(DISTINCT organization_id) FROM scim.request WHERE organization_id IN ($1, $2, $3, $4)},
+         map { $_->{id} } $org, @other{qw(ended off tokenless)}))[0][0] == 4;
+});
+# The issuer speaks Japanese in one of them.
+sql(q{UPDATE scim.account SET preferred_language = 'ja' WHERE id = $1}, $other{off}{issuer});
+exit !Scim::Browser::run('why.mjs', url => server()->{url} . '/organizations/', user => $org->{issuer_name}, organization => $org->{key},
+    map { ($_ => $other{$_}{key}, "$_-user" => $other{$_}{issuer_name}) } keys %other);

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, given, launch, noViolations, open, test, visit } from './browser.mjs';
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+const base = given.url;
+
+// The first page of an organization, for an administrator.
+async function firstPage(organization, user, look = {}) {
+    given.url = `${base}${organization}/`;
+    const page = await open(browser, { user, ...look });
+    await visit(page, '#/');
+    return page;
+}
+
+async function ask(page, text, button = 'Find out') {
+    await page.locator('input[name=person]').fill(text);
+    await page.getByRole('button', { name: button, exact: true }).click();
+    await page.locator('.causes').waitFor();
+    return page.locator('.causes').innerText();
+}
+
+// Who is asked for, and what the answer has to name: the cause, and what to do.
+const PEOPLE = [
+    ['dora@elsewhere.example', [/not a verified domain/, /ask the operator of this server to add the domain/]],
+    ['uma@acme.example', [/its owner administers it/, /Agree with its owner/]],
+    ['ina@acme.example', [/may not take it over yet/, /Make eligible/]],
+    ['rolf@acme.example', [/The role 'BOSS' is unknown, so the account is a GUEST/, /Map roles to ADMIN, USER or GUEST/]],
+    ['gus@acme.example', [/The safety limit of this organization/, /let them through/]],
+    ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
+    ['mia@acme.example', [/your identity provider has never changed it/]],
+    [`paula@${given.organization}.example`, [/this account is provisioned/]],
+    ['nora.never@acme.example', [/never sent this person/, /assigned to the application/]],
+];
+
+test('each cause is named with what to do', async () => {
+    const page = await firstPage(given.organization, given.user);
+    for (const [person, expected] of PEOPLE) {
+        await page.reload();
+        const answer = await ask(page, person);
+        for (const part of expected) {
+            assert.match(answer, part, person);
+        }
+        assert.equal(/never sent this person/.test(answer), person.startsWith('nora'), `${person} was sent`);
+        await noViolations(page, person);
+    }
+    await page.getByRole('link', { name: 'in Activity' }).click();
+    await page.getByRole('heading', { name: 'Activity', level: 1 }).waitFor();
+    assert.equal(await page.locator('input[name=account]').inputValue(), 'nora.never@acme.example');
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+test('what keeps everybody away comes first', async () => {
+    const causes = [['ended', /^The token “Entra ID” has ended/], ['tokenless', /^(The token “test” was deleted|There is no token)/],
+        ['waiting', /^Your identity provider has never sent a request/]];
+    for (const [name, expected] of causes) {
+        const page = await firstPage(given[name], given[`${name}-user`], { width: 320 });
+        assert.match(await ask(page, 'somebody'), expected, name);
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(overflow <= 0, `${name} fits a phone`);
+        await page.context().close();
+    }
+});
+
+test('it is answered in Japanese, too', async () => {
+    const page = await firstPage(given.off, given['off-user'], { dark: true });
+    assert.match(await ask(page, 'nobody', '調べる'), /^プロビジョニングはオフです/);
+    await noViolations(page, 'Japanese');
+    await page.context().close();
+});

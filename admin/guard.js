@@ -10,8 +10,8 @@ function numbers(values) {
 function tripText({ guarded, limit, refused, since, lastRefused, token }) {
     const values = { token, ...numbers({ limit, refused }), since: time(since), lastRefused: time(lastRefused) };
     return guarded === 'members'
-        ? t('“{token}” wanted more than {limit} removals from groups in an hour. {refused} requests were refused since {since}, the last one {lastRefused}.', values)
-        : t('“{token}” wanted more than {limit} deactivations, deletions or downgrades to GUEST in an hour. {refused} requests were refused since {since}, the last one {lastRefused}.', values);
+        ? t('“{token}” wanted more than {limit} removals from groups in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values)
+        : t('“{token}” wanted more than {limit} deactivations, deletions or downgrades to GUEST in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values);
 }
 
 // show draws the page anew.
@@ -78,7 +78,7 @@ function section(guard, show) {
                 button(t('Change limit'), () => change(guard, show)))),
         isOpen ? h('p', { class: 'warn' }, t('Everything goes through until {time}.', { time: time(guard.openUntil) })) : null,
         hasLimit
-            ? h('p', {}, t('Within an hour, your identity provider may deactivate, delete or downgrade to GUEST {limit} accounts, and remove {limit} members from groups.', numbers({ limit: guard.limit })))
+            ? h('p', {}, t('Your identity provider may take away at most {limit} an hour: accounts that it deactivates, deletes or downgrades to GUEST, and as many members of groups.', numbers({ limit: guard.limit })))
             : h('p', { class: 'warn' }, t('There is no limit: a mistake in your identity provider can deactivate or delete all accounts at once.')),
         hasLimit && !isOpen
             ? h('p', { class: 'soft' }, t('In the last hour: {deactivations} deactivated, {deletions} deleted, {downgrades} downgraded, {removals} removed from groups.', numbers(guard.counted)))

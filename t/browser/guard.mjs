@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, given, launch, noViolations, open, picture, test } from './browser.mjs';
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+const HEADING = { en: 'The safety limit has stopped your identity provider', ja: '安全上限により ID プロバイダーの変更を止めました' };
+const section = (page, heading) => page.locator('section').filter({ has: page.getByRole('heading', { name: heading }) });
+
+async function first(user, url = given.url, options = {}) {
+    const page = await open(browser, { user, ...options });
+    await page.goto(url);
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    return page;
+}
+
+for (const [user, language] of [[given.user, 'en'], [given.japanese, 'ja']]) {
+    for (const dark of [false, true]) {
+        test(`what was refused is shown, and fits (${language}, ${dark ? 'dark' : 'light'})`, async () => {
+            const page = await first(user, given.url, { dark });
+            await page.getByRole('heading', { name: HEADING[language] }).waitFor();
+            for (const width of [320, 768, 1920]) {
+                await page.setViewportSize({ width, height: 900 });
+                const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+                assert.ok(overflow <= 0, `it fits ${width} px`);
+                await picture(page, `guard-${language}-${width}${dark ? '-dark' : ''}`);
+            }
+            await noViolations(page, 'the first page');
+            await page.getByRole('button', { name: language === 'ja' ? '上限を変更' : 'Change limit' }).click();
+            await page.getByRole('dialog').waitFor();
+            await noViolations(page, 'the dialog for the limit');
+            await picture(page, `guard-limit-${language}${dark ? '-dark' : ''}`);
+            await page.keyboard.press('Escape');
+            await page.getByRole('button', { name: language === 'ja' ? '許可する' : 'Let them through', exact: true }).click();
+            await page.getByRole('dialog').waitFor();
+            await noViolations(page, 'the dialog that opens it');
+            assert.deepEqual(page.complaints, []);
+            await page.context().close();
+        });
+    }
+}
+
+test('the notice says by whom, what, how often and since when; then it is let through', async () => {
+    const page = await first(given.user);
+    const notice = section(page, HEADING.en);
+    await notice.getByText(/^“Entrax+” wanted more than 2 deactivations, deletions or downgrades to GUEST in an hour. Refused since \w+ \d.*: 2, the last one \w+ \d/).waitFor();
+    await notice.getByText(/^“Entrax+” wanted more than 2 removals from groups in an hour. Refused since .*: 1, the last one/).waitFor();
+    const limit = section(page, /^Safety limit/);
+    await limit.getByText('reached').waitFor();
+    await limit.getByText('In the last hour: 0 deactivated, 2 deleted, 0 downgraded, 0 removed from groups.').waitFor();
+    await notice.getByRole('link', { name: 'Activity' }).click();
+    await page.getByText('The safety limit of this organization (2 deactivations, deletions or downgrades to GUEST an hour) is reached').first().waitFor();
+    await page.getByText('Safety limit reached').first().waitFor();
+    await page.getByText('More than 2 removals from groups in an hour').waitFor();
+    await page.getByRole('link', { name: 'User provisioning' }).click();
+    await notice.getByRole('button', { name: 'Let them through' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Let everything through' }).click();
+    await page.getByText('Your identity provider is let through for two hours.').waitFor();
+    await notice.waitFor({ state: 'detached' });
+    await limit.getByText(/^Everything goes through until \w+ \d/).waitFor();
+    await limit.getByText('open', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Activity' }).click();
+    await page.getByText('Let through for two hours').waitFor();
+    assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+test('the limit is changed, switched off and set again; what is wrong is said at the field', async () => {
+    const page = await first(given.other.user, given.other.url);
+    const limit = section(page, /^Safety limit/);
+    const dialog = page.getByRole('dialog');
+    const number = dialog.getByLabel('Accounts an hour', { exact: true });
+    await limit.getByRole('button', { name: 'Change limit' }).click();
+    assert.equal(await number.inputValue(), '2');
+    await number.fill('0');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByText('The number must be from 1 to 1000000.').waitFor();
+    assert.equal(await number.getAttribute('aria-invalid'), 'true');
+    await number.fill('');
+    await dialog.getByLabel('Percentage of the active accounts an hour').fill('500');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await dialog.getByText('The percentage must be from 1 to 100.').waitFor();
+    await dialog.getByLabel('Percentage of the active accounts an hour').fill('100');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('The safety limit is changed.').waitFor();
+    await limit.getByText(/may take away at most 8 an hour/).waitFor();
+    await section(page, HEADING.en).waitFor({ state: 'detached' });
+    await limit.getByRole('button', { name: 'Change limit' }).click();
+    await dialog.getByLabel('Percentage of the active accounts an hour').fill('');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await limit.getByText('There is no limit').waitFor();
+    await page.getByRole('link', { name: 'Activity' }).click();
+    await page.getByText('Safety limit changed').first().waitFor();
+    await page.getByText('guardPercent').first().waitFor();
+    await page.context().close();
+});
+
+test('without a limit the page says what that means; with one, it can be opened before it is reached', async () => {
+    const page = await first(given.none.user, given.none.url);
+    const limit = section(page, /^Safety limit/);
+    await limit.getByText('There is no limit: a mistake in your identity provider').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Let everything through' }).count(), 0);
+    await limit.getByRole('button', { name: 'Change limit' }).click();
+    await page.getByLabel('Accounts an hour', { exact: true }).fill('1234');
+    await page.keyboard.press('Enter');
+    await limit.getByText('at most 1,234 an hour').waitFor();
+    await limit.getByRole('button', { name: 'Let everything through' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Let everything through' }).click();
+    await limit.getByText('Everything goes through until').waitFor();
+    await page.context().close();
+});

@@ -77,6 +77,7 @@ sql(q{WITH a AS (INSERT INTO scim.account (organization_id, user_name, role) VAL
       INSERT INTO scim.token (organization_id, issuer, name, prefix, hash, expires_at)
       SELECT $1, id, 'late', 'scim_late', sha256('late'), now() + interval '1 second' FROM a}, $moved->{id});
 sql(q{SELECT pg_sleep(1.1); UPDATE scim.account SET role = 'GUEST' WHERE organization_id = $1 AND user_name = 'late@example.org'}, $moved->{id});
+sql(q{UPDATE scim.organization SET provisioned_read_only = true WHERE id = $1}, $moved->{id});
 my $reader = (map { JSON::PP::decode_json($_)->{position} } split /\n/, (scimctl('--json', 'events', 'moved'))[1])[3];
 
 # What clients see: status, headers and bodies, byte by byte

@@ -37,7 +37,6 @@ typedef enum { NOWHERE, HOME, AGAIN, SIGN_OUT } way_e;
 
 /* What a page says, as HTML. */
 typedef struct {
-    int status;
     const char *title;
     const char *text;
     const char *japanese;
@@ -45,12 +44,12 @@ typedef struct {
 } notice_t;
 
 static const notice_t not_secure = {
-    HTTP_FORBIDDEN, "TLS is required",
+    "TLS is required",
     "These settings are only served over TLS: open them with https://.",
     "この設定は https:// で開いてください。", NOWHERE
 };
 static const notice_t nobody = {
-    HTTP_FORBIDDEN, "No access",
+    "No access",
     "You are not signed in, and this server asks nobody to sign in here."
     " Please tell its operator: its error log says what is missing.",
     "サインインしていません。"
@@ -59,16 +58,16 @@ static const notice_t nobody = {
     "詳細はエラーログにあります。", NOWHERE
 };
 static const notice_t not_found = {
-    HTTP_NOT_FOUND, "Not found", SCIM_ADMIN_NOTHING_HERE,
+    "Not found", SCIM_ADMIN_NOTHING_HERE,
     "このアドレスには何もありません。", HOME
 };
 static const notice_t not_allowed = {
-    HTTP_METHOD_NOT_ALLOWED, "Not allowed",
+    "Not allowed",
     "This page is read-only; changes go through its API.",
     "このページは表示専用です。", HOME
 };
 static const notice_t not_now = {
-    HTTP_SERVICE_UNAVAILABLE, "Not available now",
+    "Not available now",
     "Please try again in a moment.",
     "しばらくしてからお試しください。", AGAIN
 };
@@ -81,7 +80,7 @@ static const char *shown(apr_pool_t *pool, const char *text)
 static notice_t no_access(request_rec *r, const char *organization)
 {
     const char *user = shown(r->pool, r->user);
-    notice_t notice = { HTTP_FORBIDDEN, "No access", NULL, NULL, SIGN_OUT };
+    notice_t notice = { "No access", NULL, NULL, SIGN_OUT };
 
     organization = shown(r->pool, organization ? organization : "?");
     notice.text = apr_psprintf(r->pool,
@@ -163,7 +162,7 @@ int scim_admin_closed_answer(request_rec *r, scim_error_kind_e kind,
         link_to(address, links[notice.way][1], r),
         "</section></main></body></html>\n", NULL);
 
-    r->status = notice.status;
+    r->status = scim_error_status(kind);
     scim_admin_page_headers(r, "no-store");
     apr_table_setn(r->headers_out, "Content-Security-Policy",
                    "default-src 'none'; style-src 'sha256-" STYLE_HASH "';"

@@ -82,6 +82,9 @@ for my $path (qw(api/settings api/tokens api/nothing admin.js nothing)) {
     is $elsewhere->{content} =~ s/$other->{key}/KEY/gr, $nowhere->{content} =~ s/nosuchorganization/KEY/gr, 'whether there is an organization or not';
     is $left->{content}, $nowhere->{content}, 'or only not this role in it' if $path =~ /^api/;
 }
+my $css = call(GET => 'admin.css')->{content};
+my %own = map { $_ => 1 } $css =~ /(--\w+: #\w+);/g;
+is_deeply [grep { !$own{$_} } map { s/:/: /r } $style =~ /(--\w+:#\w+)/g], [], 'its colours are those of the settings page';
 is call(GET => '', org => { key => '', issuer_name => 'x' })->{status}, 404, 'so is none';
 is call(GET => 'nope.txt')->{status}, 404, 'there are no other files';
 like call(GET => 'nope.txt')->{content}, qr{<a href="/organizations/$org->{key}/">Back to the settings</a>}, 'and the page for them leads back';

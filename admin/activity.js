@@ -4,6 +4,7 @@ import {
     api, badge, button, filters, guarded, h, leaves, numberText, query, remembered, select, t, table, time,
     translated,
 } from './kit.js';
+import { undoEntry, undoShown } from './undo.js';
 
 // Kinds of entries whose details are in another entry of the same change.
 const DERIVED = ['activate', 'deactivate'];
@@ -18,6 +19,9 @@ function whatHappened(entry) {
     }
     if (entry.outcome === 'warning') {
         return badge(t('Warning'), 'warn');
+    }
+    if (entry.data?.undoes) {
+        return badge(t('{count} undone', { count: numberText(entry.data.undoes) }), 'good');
     }
     const kind = kindOf(entry);
     const said = {
@@ -119,7 +123,7 @@ function activityTable(entries, isFiltered) {
     }
     return table('activity', t('Activity'), [t('Time'), t('What'), t('Account or group'), t('Details'), t('By')], entries.map(entry => {
         const row = [
-            time(entry.at), whatHappened(entry), subjectOf(entry), changesOf(entry), actorText(entry),
+            time(entry.at), whatHappened(entry), subjectOf(entry), [changesOf(entry), undoEntry(entry)], actorText(entry),
         ];
         row.class = kindOf(entry) === 'role:guest' ? 'stands-out' : null;
         return row;
@@ -171,7 +175,7 @@ async function activityPage() {
         h('h1', { tabindex: -1 }, t('Activity')),
         h('section', {},
             h('p', { class: 'soft' }, t('Changes by your identity provider and your administrators, refused requests with the reason, and warnings of what was sent but ignored. The latest 1000 refused requests, and the latest 1000 warnings, are kept for 30 days.')),
-            form, result),
+            form, undoShown(() => chosen), result),
     ];
 }
 

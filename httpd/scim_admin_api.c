@@ -23,6 +23,7 @@
 #include "resources/scim_members.h"
 #include "resources/scim_requests.h"
 #include "resources/scim_state.h"
+#include "resources/scim_undo.h"
 #include "rules/scim_shape.h"
 #include "scim_tokens.h"
 #include "values/scim_json.h"
@@ -531,6 +532,56 @@ static scim_error_t *get_health(scim_visit_t *v)
                                 v->r->pool);
 }
 
+/* Undo */
+
+static void add_kind(apr_array_header_t *kinds, const cJSON *word)
+{
+    const char *text = cJSON_GetStringValue(word);
+
+    APR_ARRAY_PUSH(kinds, const char *) = text ? text : "";
+}
+
+/* A word, or a list of words; whatever else it is, is no kind. */
+static const apr_array_header_t *kinds_of_body(const scim_visit_t *v)
+{
+    const cJSON *value = scim_json_member(v->body, "kind");
+    apr_array_header_t *kinds = apr_array_make(v->r->pool, 4,
+                                               sizeof(const char *));
+    const cJSON *word;
+
+    if (value && !cJSON_IsNull(value) && !cJSON_IsArray(value)) {
+        add_kind(kinds, value);
+        return kinds;
+    }
+    cJSON_ArrayForEach(word, value) {
+        add_kind(kinds, word);
+    }
+    return kinds;
+}
+
+static scim_error_t *post_undo(scim_visit_t *v)
+{
+    const cJSON *is_dry = scim_json_member(v->body, "dryRun");
+    scim_undo_filter_t filter;
+    const char *after;
+
+    SCIM_ERR(text_field(&filter.since, v, "since"));
+    SCIM_ERR(text_field(&filter.until, v, "until"));
+    SCIM_ERR(text_field(&filter.actor, v, "actor"));
+    filter.kinds = kinds_of_body(v);
+    SCIM_ERR(text_field(&filter.account, v, "account"));
+    SCIM_ERR(text_field(&filter.sequence, v, "sequence"));
+    SCIM_ERR(text_field(&after, v, "after"));
+    v->field = "dryRun";
+    if (!cJSON_IsBool(is_dry)) {
+        return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
+                          "'%s' must be true or false.", "dryRun");
+    }
+    v->field = NULL;
+    return scim_undo_page(&v->answer, &v->call, &filter, after,
+                          SCIM_UNDO_MAX_COUNT, cJSON_IsTrue(is_dry));
+}
+
 /* Routes */
 
 static const struct {
@@ -561,7 +612,8 @@ static const struct {
     { "api/activity.csv", 0, M_GET, export_activity },
     { "api/activity-actors", 0, M_GET, get_actors },
     { "api/requests", 0, M_GET, get_requests },
-    { "api/health", 0, M_GET, get_health }
+    { "api/health", 0, M_GET, get_health },
+    { "api/undo", 0, M_POST, post_undo }
 };
 #define ROUTES (sizeof(api_routes) / sizeof(*api_routes))
 

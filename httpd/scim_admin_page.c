@@ -28,6 +28,7 @@ static struct {
     { "admin.css", "text/css; charset=utf-8", NULL, 0, NULL },
     { "admin.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "activity.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
+    { "undo.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "groups.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "requests.js", "text/javascript; charset=utf-8", NULL, 0, NULL },
     { "guard.js", "text/javascript; charset=utf-8", NULL, 0, NULL },

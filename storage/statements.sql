@@ -735,12 +735,17 @@ jsonb_build_object(
             ON c.organization_id = e.organization_id AND c.id = m.id::uuid))
 
 -- The data of an event e for the activity: of a group, at most a thousand
--- members are in it.
+-- members are in it, and of what it undoes, and the groups that something was in
+-- when it was deleted, there may be as many.
 -- fragment: shown_data
-CASE WHEN e.resource_type = 'Group'
-     THEN e.data || jsonb_build_object('added', :some_members('added'),
-                                       'removed', :some_members('removed'))
-     ELSE e.data END
+CASE WHEN e.data ? 'undoes'
+     THEN e.data || jsonb_build_object('undoes',
+                        jsonb_array_length(e.data -> 'undoes'))
+     ELSE e.data END - 'groups'
+|| CASE WHEN e.resource_type = 'Group'
+        THEN jsonb_build_object('added', :some_members('added'),
+                                'removed', :some_members('removed'))
+        ELSE '{}' END
 -- fragment: shown_data before 6
 e.data
 

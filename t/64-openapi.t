@@ -72,6 +72,9 @@ call(GET => '/groups?count=1');
 call(GET => "/groups/$_"), call(GET => "/group-members/$_"), call(GET => "/group-children/$_"), call(GET => "/group-parents/$_") for @groups;
 call(GET => '/counts');
 call(GET => '/activity?count=3');
+call(POST => '/undo', body => { account => $user->{userName}, dryRun => JSON::PP::true });
+call(POST => '/undo', body => { since => '2020-01-01T00:00:00Z', dryRun => JSON::PP::true });
+call(POST => '/undo', body => { kind => 'nothing', dryRun => JSON::PP::true });
 call(GET => '/activity');
 Scim::Server::wait_until('a request in the log', 10, sub {
     (sql('SELECT count(*) FROM scim.request WHERE organization_id = $1', $org->{id}))[0][0] > 0;

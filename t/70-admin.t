@@ -44,7 +44,7 @@ like $r->{headers}{'content-security-policy'}, qr/frame-ancestors 'none'/, 'whic
 unlike $r->{content}, qr/<script(?![^>]* src=)|\son\w+=|\sstyle=/, 'and no inline script or style';
 unlike $r->{content}, qr{https?://}, 'and no other host';
 my $total = 0;
-for my $file ('', qw(admin.css admin.js activity.js groups.js guard.js health.js requests.js setup.js why.js kit.js ja.js icon.svg)) {
+for my $file ('', qw(admin.css admin.js activity.js groups.js guard.js health.js requests.js setup.js undo.js why.js kit.js ja.js icon.svg)) {
     my $got = call(GET => $file);
     is $got->{status}, 200, "file '$file'";
     $total += length $got->{content} if $file ne 'ja.js';

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import { after, before, given, launch, noViolations, open, picture, sql, test, visit } from './browser.mjs';
+
+let browser;
+before(async () => { browser = await launch(); });
+after(() => browser.close());
+
+const active = () => sql(`SELECT active FROM scim.account WHERE id = '${given.account}'`).trim();
+const dialog = page => page.getByRole('dialog');
+const undoing = page => dialog(page).getByRole('button', { name: /^(Undo|取り消す)$/ });
+
+async function openDialog(page, user, width = 1280) {
+    await visit(page, '#/activity');
+    await page.getByRole('row').filter({ hasText: user }).first().getByRole('button', { name: /^(Undo|取り消す)$/ }).click();
+    await dialog(page).getByText(/accounts and groups|アカウントとグループ/).first().waitFor();
+}
+
+for (const [width, dark] of [[1280, false], [320, true]]) {
+    test(`the preview of a change has no violation and fits ${width} px, in both languages`, async () => {
+        for (const user of [given.user, given.japanese]) {
+            const page = await open(browser, { user, width, dark });
+            await openDialog(page, 'gone@example.com');
+            await noViolations(page, `preview for ${user}`);
+            await picture(page, `undo-${width}-${user === given.user ? 'en' : 'ja'}`);
+            assert.ok(await page.evaluate(() => document.querySelector('dialog').scrollWidth <= document.querySelector('dialog').clientWidth), 'the dialog fits');
+            assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'the page fits');
+            assert.deepEqual(page.complaints, []);
+            await page.context().close();
+        }
+    });
+}
+
+test('one change is undone from its entry, after a preview', async () => {
+    const page = await open(browser, { user: given.user });
+    await openDialog(page, 'taro@example.com');
+    await dialog(page).getByText('1 accounts and groups would be as before, 0 would be left.').waitFor();
+    assert.match(await dialog(page).getByRole('row').nth(1).innerText(), /taro@example\.com\s+Becomes as before\s+active: true/);
+    assert.equal(active(), 'f', 'the preview changes nothing');
+    await undoing(page).click();
+    await dialog(page).getByText('1 accounts and groups are as before, 0 were left.').waitFor();
+    assert.equal(active(), 't');
+    await dialog(page).getByRole('button', { name: 'Done' }).click();
+    await page.getByText('2 undone').first().waitFor();
+    await page.context().close();
+});
+
+test('an undo can be undone by its own entry', async () => {
+    const page = await open(browser, { user: given.user });
+    await openDialog(page, 'taro@example.com');
+    await undoing(page).click();
+    await dialog(page).getByText('1 accounts and groups are as before').waitFor();
+    assert.equal(active(), 'f');
+    await page.context().close();
+});
+
+test('what somebody else has changed since is left, and it is said who', async () => {
+    const page = await open(browser, { user: given.user });
+    await openDialog(page, 'Wrong');
+    await dialog(page).getByText('0 accounts and groups would be as before, 1 would be left.').waitFor();
+    assert.match(await dialog(page).innerText(), /mine@example\.com\s+Left changed since by admin-/);
+    assert.equal(await undoing(page).isDisabled(), true);
+    await noViolations(page, 'nothing but what is left');
+    await page.context().close();
+});
+
+test('what the filter shows is undone since a time', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    await page.getByRole('button', { name: 'Undo what is shown' }).click();
+    await dialog(page).getByLabel('Since').fill(given.since.slice(0, 19));
+    await dialog(page).getByRole('button', { name: 'Preview' }).click();
+    await dialog(page).getByText(/would be left/).waitFor();
+    await noViolations(page, 'preview of many');
+    await undoing(page).click();
+    await dialog(page).getByText(/were left/).waitFor();
+    assert.match(await dialog(page).innerText(), /gone@example\.com\s+Comes back/);
+    assert.equal(sql(`SELECT count(*) FROM scim.account WHERE id = '${given.gone}'`).trim(), '1');
+    assert.equal(active(), 't');
+    await picture(page, 'undo-many');
+    await page.context().close();
+});
+
+test('a refusal is shown where somebody has asked', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    await page.getByLabel(/Account or group/).fill('nobody@example.com');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('No entries found.', { exact: false }).waitFor();
+    await page.getByRole('button', { name: 'Undo what is shown' }).click();
+    await dialog(page).getByRole('alert').filter({ hasText: 'There is no account, group or change of that name or number.' }).waitFor();
+    assert.equal(await undoing(page).isDisabled(), true);
+    await page.context().close();
+});

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Who writes the log of requests: in each of httpd's ways to work, to the end of a
+# process, through an absence of the database and a lock, and within its bounds.
+use strict;
+use warnings;
+use lib 't/lib';
+use File::Temp ();
+use Scim::Http;
+use Scim::Process;
+use Scim::Server;
+use Scim::Test;
+use Time::HiRes qw(sleep time);
+
+my $org;
+sub requests { return (sql('SELECT coalesce(sum(requests), 0) FROM scim.request WHERE organization_id = $1', $org->{id}))[0][0] }
+sub sums { return (sql('SELECT coalesce(sum(requests), 0) FROM scim.request_hour WHERE organization_id = $1', $org->{id}))[0][0] }
+sub in_log { my ($count, $what) = @_; return Scim::Server::wait_until($what, 15, sub { requests() == $count }) }
+
+my $database = own_server();    # it goes away
+my $conf = "StartServers 1\nServerLimit 1\nSCIMRateLimit 0\n<Location /scim>\nSetHandler scim\nRequire all granted\n</Location>\n";
+my $httpd;
+END { $httpd->stop if $httpd }
+
+sub start {
+    my ($mpm) = @_;
+    my $dir = File::Temp::tempdir("own-$mpm-XXXXXX", TMPDIR => 1, CLEANUP => 1);
+    $httpd = Scim::Server->new(dir => $dir, database => $database, mpm => $mpm, threads => $mpm eq 'prefork' ? 1 : 10, conf => $conf)->start;
+    return $org = organization(http => Scim::Http->new($httpd->{url}));
+}
+sub log_of_httpd { open my $in, '<', $httpd->{error_log} or die $!; local $/; return scalar <$in> }
+
+for my $mpm (qw(prefork worker event)) {
+    start($mpm);
+    $org->filter("userName eq \"$org->{issuer_name}\"") for 1 .. 5;
+    in_log(5, "$mpm: the requests");
+    pass "$mpm: requests are written while it runs";
+    $org->filter("userName eq \"$org->{issuer_name}\"") for 1 .. 5;
+    $httpd->run(0, Scim::Server::httpd_program(), '-f', $httpd->{conf_file}, '-k', 'graceful');
+    in_log(10, "$mpm: the requests of the process that ends");
+    pass "$mpm: what a process has at its end is written";
+    $org->get("/Users/$org->{issuer}") for 1 .. 5;
+    sleep 0.3;      # an answer is sent before the request is logged
+    my $start = time;
+    $httpd->stop_httpd;
+    cmp_ok time - $start, '<', 8, "$mpm: it ends soon";
+    is requests(), 15, "$mpm: and has written all when it is stopped";
+    is sums(), 15, "$mpm: the sums are the same";
+    unlike log_of_httpd(), qr/exit signal|SCIM0157/, "$mpm: without a word";
+}
+
+# The database goes, with requests in a batch
+start('event');
+$org->get("/Users/$org->{issuer}") for 1 .. 3;
+$database->stop_database;
+is $org->get('/Users?count=0')->{status}, 503, 'the database is away';
+sleep 2;
+$database->start_database;
+in_log(3, 'the requests before it went');
+is scalar(() = log_of_httpd() =~ /SCIM0157/g), 1, 'the log has one message of it';
+like log_of_httpd(), qr/SCIM0158: requests are written to the log of requests again; 0 are missing/, 'and one of its end';
+
+# Nobody waits for it
+my $locker = Scim::Process->start([$database->psql('-qAtX')], in => 'pipe', out => 'pipe');
+$locker->say(q{BEGIN; LOCK TABLE scim.request IN ACCESS EXCLUSIVE MODE; SELECT 'locked';});
+$locker->line;
+my $slowest = 0;
+for (1 .. 2200) {
+    my $began = time;
+    $org->post('/Users', {});
+    $slowest = time - $began if $slowest < time - $began;
+}
+cmp_ok $slowest, '<', 1.5, 'no request waits while the log cannot be written';
+$locker->stop;
+in_log(2203, 'all of them');
+cmp_ok + (sql(q{SELECT count(*) FROM scim.request WHERE organization_id = $1}, $org->{id}))[0][0], '<', 2200, 'refusals beyond a thousand in a batch are counted together';
+is sums(), 2203, 'and the sums have all of them';
+done_testing;

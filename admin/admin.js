@@ -254,6 +254,11 @@ const labels = () => [
     ['provisioned', t('Provisioned Managed Account')], ['managed', t('Managed Account')],
     ['ineligible', t('Managed Account, not eligible')], ['unmanaged', t('Unmanaged account')],
 ];
+const drifts = () => [
+    ['never', t('never provisioned')], ['notSeen', t('not asked for in 90 days')],
+    ['duplicates', t('same e-mail or external id twice')], ['inactiveMembers', t('inactive, in groups')],
+    ['domains', t('in no verified domain')],
+];
 const roles = [['ADMIN', 'ADMIN'], ['USER', 'USER'], ['GUEST', 'GUEST']];
 const labelText = label => labels().find(([value]) => value === label)[1];
 const labelKind = { provisioned: 'good', ineligible: 'warn' };
@@ -301,6 +306,7 @@ async function membersPage() {
         select('label', t('Label'), [...any, ...labels()], chosen.label),
         select('role', t('Role'), [...any, ...roles], chosen.role),
         select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], chosen.active),
+        select('drift', t('Drift'), [...any, ...drifts()], chosen.drift),
     ], data => {
         chosen = Object.fromEntries(data);
         place = {};

@@ -19,6 +19,7 @@
 #include "resources/scim_activity.h"
 #include "resources/scim_events.h"
 #include "resources/scim_group_view.h"
+#include "resources/scim_drift.h"
 #include "resources/scim_guard.h"
 #include "resources/scim_members.h"
 #include "resources/scim_requests.h"
@@ -360,7 +361,13 @@ static scim_error_t *get_members(scim_visit_t *v)
         page_parameter(v, "cursor"), 0
     };
 
+    const char *drift = page_parameter(v, "drift");
+
     SCIM_ERR(count_parameter(&query.count, v));
+    if (drift) {
+        return scim_drift_list(&v->answer, &v->call, drift, SCIM_DRIFT_DAYS,
+                               &query);
+    }
     return scim_members_list(&v->answer, &v->call, &query);
 }
 

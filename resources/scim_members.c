@@ -85,6 +85,15 @@ scim_error_t *scim_members_check_search(const char *search, apr_pool_t *pool)
            : NULL;
 }
 
+scim_error_t *scim_members_choose(const char *values[3],
+                                  const scim_members_query_t *query,
+                                  apr_pool_t *pool)
+{
+    SCIM_ERR(choose(&values[0], query->role, "role", scim_role_names, pool));
+    SCIM_ERR(choose(&values[1], query->active, "active", states, pool));
+    return choose(&values[2], query->label, "label", labels, pool);
+}
+
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
 {
@@ -92,11 +101,7 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                               apr_itoa(call->pool, query->count + 1) };
     scim_rows_t *rows;
 
-    SCIM_ERR(choose(&values[2], query->role, "role", scim_role_names,
-                    call->pool));
-    SCIM_ERR(choose(&values[3], query->active, "active", states,
-                    call->pool));
-    SCIM_ERR(choose(&values[4], query->label, "label", labels, call->pool));
+    SCIM_ERR(scim_members_choose(values + 2, query, call->pool));
     SCIM_ERR(scim_members_check_search(query->search, call->pool));
     values[query->search ? 6 : 5] = query->cursor ? query->cursor : "";
     if (query->search) {

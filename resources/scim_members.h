@@ -34,6 +34,12 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
     SCIM_CHECKED;
 
+/* The role, active and label of query as arrays for SQL: what is chosen, or all
+ * that there are.  SCIM_E_INVALID_VALUE for another one. */
+scim_error_t *scim_members_choose(const char *values[3],
+                                  const scim_members_query_t *query,
+                                  apr_pool_t *pool) SCIM_CHECKED;
+
 /* *page, of pool: {name: [...], "next": cursor} from rows of a cursor and an
  * object as JSON, or NULL; rows may have one more than count, which is how
  * many the page takes. */

@@ -62,29 +62,35 @@ scim_error_t *scim_names_check_roles(scim_call_t *call,
 
 /* Domains are compared as in DNS: by UTS 46, so that case and Unicode forms do
  * not matter. */
-static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
+int scim_names_is_verified(const scim_call_t *call, const char *user_name)
 {
-    const char *wanted = scim_text_domain(call->pool,
-                                          strrchr(user_name, '@') + 1);
+    const char *at = strrchr(user_name, '@');
+    const char *wanted = at ? scim_text_domain(call->pool, at + 1) : NULL;
     char *domains = apr_pstrdup(call->pool, call->principal->domains);
     char *state = NULL;
     const char *domain;
 
     if (!*domains) {
-        return NULL;
+        return 1;
     }
     for (domain = apr_strtok(domains, " ", &state); wanted && domain;
          domain = apr_strtok(NULL, " ", &state)) {
         const char *verified = scim_text_domain(call->pool, domain);
 
         if (verified && strcmp(wanted, verified) == 0) {
-            return NULL;
+            return 1;
         }
     }
-    return scim_error(call->pool, SCIM_E_INVALID_VALUE,
-                      "The domain of userName '%.120s' is not a verified"
-                      " domain of this organization (%.200s).", user_name,
-                      call->principal->domains);
+    return 0;
+}
+
+static scim_error_t *check_domain(scim_call_t *call, const char *user_name)
+{
+    return scim_names_is_verified(call, user_name) ? NULL
+        : scim_error(call->pool, SCIM_E_INVALID_VALUE,
+                     "The domain of userName '%.120s' is not a verified"
+                     " domain of this organization (%.200s).", user_name,
+                     call->principal->domains);
 }
 
 /* One @ with text on both sides, a dot in the domain or not, and no blank: all

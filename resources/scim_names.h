@@ -30,6 +30,10 @@ scim_error_t *scim_names_check_length(scim_call_t *call,
 scim_error_t *scim_names_check(scim_call_t *call, const cJSON *resource,
                                const cJSON *before) SCIM_CHECKED;
 
+/* Whether user_name is in a verified domain of the call's organization, or it
+ * has none. */
+int scim_names_is_verified(const scim_call_t *call, const char *user_name);
+
 /* Of that, what is said of displayName, which Groups have as well. */
 scim_error_t *scim_names_check_display_name(scim_call_t *call,
                                             const cJSON *resource,

@@ -10,7 +10,7 @@ _scimctl()
     # The words of the command; bash divides --name=value at "=".
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--older-than|--after|--url|--secret-file|--httpd-max)
+        --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--not-seen|--columns|--older-than|--after|--url|--secret-file|--httpd-max)
             ((i++))
             [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
         -* | =) ;;
@@ -28,7 +28,7 @@ _scimctl()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
-    --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--older-than|--after|--url|--secret-file|--httpd-max)
+    --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--not-seen|--columns|--older-than|--after|--url|--secret-file|--httpd-max)
         return ;;
     esac
 
@@ -84,6 +84,8 @@ _scimctl()
     'relay list') options='' ;;
     'relay skip') options='' ;;
     'undo '*) options='--since= --until= --actor= --kind= --account= --sequence= --dry-run --yes' ;;
+    'drift '*) options='--never --not-seen= --duplicates --inactive-members --domains' ;;
+    'compare '*) options='--key= --columns=' files=2 ;;
     'events '*) options='--follow --after=' ;;
     'relay '*) options='--url= --secret-file= --name= --after=' ;;
     'check '*) options='--httpd-max=' ;;
@@ -93,7 +95,7 @@ _scimctl()
         mapfile -t COMPREPLY < <(compgen -W "$options --db= --json --help --version" -- "$cur")
         [[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace 2>/dev/null
     elif [[ ${#words[@]} -eq 0 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity request undo event events relay check help' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W 'db org token account group activity request undo drift compare event events relay check help' -- "$cur")
     elif [[ ${#words[@]} -eq 1 && -n $names ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     elif [[ ${#words[@]} -eq ${files:-0} ]]; then

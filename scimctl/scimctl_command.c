@@ -167,6 +167,29 @@ static const scimctl_option_t undo_options[] = {
     END
 };
 
+static const scimctl_option_t drift_options[] = {
+    FLAG(never, "never", 0, "Managed Accounts that provisioning has never"
+         " changed"),
+    VALUE(not_seen, "not-seen", "DAYS", 0, "provisioned ones that the identity"
+          " provider has not asked for in so many days"),
+    FLAG(duplicates, "duplicates", 0, "accounts with the externalId or the"
+         " primary e-mail address of another one"),
+    FLAG(inactive_members, "inactive-members", 0, "inactive accounts that are"
+         " in groups"),
+    FLAG(unverified, "domains", 0, "accounts whose userName is in no verified"
+         " domain"),
+    END
+};
+
+static const scimctl_option_t compare_options[] = {
+    VALUE(key, "key", "ATTRIBUTE", SCIMCTL_REQUIRED,
+          "externalId or userName: what both have in common"),
+    VALUE(columns, "columns", "ATTRIBUTE=COLUMN,...", 0,
+          "which columns have userName, externalId, active and displayName;"
+          " otherwise those with usual names"),
+    END
+};
+
 static const scimctl_option_t event_purge_options[] = {
     VALUE(older_than, "older-than", "DAYS|TIME", SCIMCTL_REQUIRED,
           "the age in days, or a day or a time such as 2025-01-31T12:00:00Z"),
@@ -351,6 +374,14 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_undo, SCIMCTL_NEEDS_TABLES,
       "Make accounts and groups what they were before changes.",
       "undo acme --since 2027-01-31 --actor \"Entra ID\" --dry-run" },
+    { "drift", NULL, "KEY", drift_options,
+      scimctl_drift, SCIMCTL_NEEDS_TABLES,
+      "List accounts that are not as the identity provider would have them.",
+      "drift acme --never --not-seen 30" },
+    { "compare", NULL, "KEY FILE", compare_options,
+      scimctl_compare, SCIMCTL_NEEDS_TABLES,
+      "Compare accounts with a list of users; exit status 1 if they differ.",
+      "compare acme users.csv --key externalId" },
     { "event", "purge", "[KEY]", event_purge_options,
       scimctl_purge, SCIMCTL_NEEDS_TABLES,
       "Delete old events, but none that a relay has still to send.",
@@ -390,7 +421,7 @@ const scimctl_word_t scimctl_words[] = {
     { "GROUP", "a group: its id, externalId:VALUE, or its name in any case" },
     { "TOKEN", "a token: its id, name or prefix, as token list shows them" },
     { "DOMAIN", "a verified e-mail domain of the organization" },
-    { "FILE", "the name of a file; - is standard input" },
+    { "FILE", "the name of a CSV file; - is standard input" },
     { "NAME", "the name of a relay, as relay list shows it" },
     { "COMMAND", "the words of a command, or only the first one" },
     { NULL, NULL }

@@ -50,6 +50,12 @@ typedef struct {
     const char *secret_file;
     const char *passwords;
     const char *httpd_max;
+    int never;
+    int duplicates;
+    int inactive_members;
+    int unverified;
+    const char *not_seen;
+    const char *columns;
     const char *sequence;
     apr_array_header_t *kinds;
     apr_array_header_t *domains;
@@ -174,6 +180,8 @@ scimctl_command_fn scimctl_import;         /* account import */
 scimctl_command_fn scimctl_activity_list;  /* activity list */
 scimctl_command_fn scimctl_request_list;   /* request list */
 scimctl_command_fn scimctl_undo;           /* undo */
+scimctl_command_fn scimctl_drift;          /* drift */
+scimctl_command_fn scimctl_compare;        /* compare */
 scimctl_command_fn scimctl_group_list;     /* group list */
 scimctl_command_fn scimctl_group_show;     /* group show */
 scimctl_command_fn scimctl_group_members;  /* group members */

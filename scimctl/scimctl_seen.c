@@ -84,3 +84,9 @@ int scimctl_seen_add(scimctl_seen_t *seen, const char *text,
     }
     return 1;
 }
+
+int scimctl_seen_has(const scimctl_seen_t *seen, const char *text,
+                     apr_pool_t *pool)
+{
+    return *place_of(seen, key_of_text(text, pool)) != 0;
+}

@@ -13,4 +13,8 @@ scimctl_seen_t *scimctl_seen_begin(apr_pool_t *pool);
 int scimctl_seen_add(scimctl_seen_t *seen, const char *text,
                      apr_pool_t *pool);
 
+/* Whether text has occurred; the same memory. */
+int scimctl_seen_has(const scimctl_seen_t *seen, const char *text,
+                     apr_pool_t *pool);
+
 #endif

@@ -1422,14 +1422,16 @@ NULL
 -- fragment: label
 scim.account_label(a.managed, a.sync_eligible, a.provisioned_at)
 
+-- fragment: email_of(a)
+coalesce(jsonb_path_query_first(:a.attributes,
+             '$.emails[*] ? (@.primary == true).value') #>> '{}',
+         :a.attributes #>> '{emails,0,value}',
+         CASE WHEN :a.user_name LIKE '%@%' THEN :a.user_name END)
+
 -- fragment: member_json
 jsonb_build_object(
     'id', a.id, 'userName', a.user_name, 'displayName', a.display_name,
-    'email', coalesce(
-        jsonb_path_query_first(a.attributes,
-            '$.emails[*] ? (@.primary == true).value') #>> '{}',
-        a.attributes #>> '{emails,0,value}',
-        CASE WHEN a.user_name LIKE '%@%' THEN a.user_name END),
+    'email', :email_of(a),
     'role', a.role, 'active', a.active, 'label', :label,
     'provisionedAt', :timestamp(a.provisioned_at))
 
@@ -1497,6 +1499,122 @@ CROSS JOIN LATERAL (SELECT * FROM scim.account b
                     LIMIT 1) a
 WHERE a.user_name_key > $7
 ORDER BY a.user_name_key LIMIT $2::bigint;
+
+-- Drift: accounts that differ from what the identity provider would say, by
+-- userName (scim_drift.h).  A statement looks at the next $2 accounts behind $6,
+-- of the roles $3, states $4 and labels $5, whose names contain $8, if that is
+-- given, and shows the first $7 that it finds: what it costs does not depend on
+-- how many there are.  The last row has no member, but where the next look
+-- begins; NULL: nowhere.
+-- fragment: drift(scanned, finding)
+WITH scanned AS MATERIALIZED (:scanned),
+found AS MATERIALIZED (
+    SELECT a.user_name_key,
+           :member_json || jsonb_build_object('detail', f.detail) AS member
+    FROM scanned a CROSS JOIN LATERAL (SELECT :finding) f(detail)
+    WHERE f.detail IS NOT NULL AND a.role = ANY ($3::text[])
+      AND a.active = ANY ($4::boolean[]) AND :label = ANY ($5::text[])
+      AND ($8::text IS NULL
+           OR strpos(scim.fold(concat_ws(' ', a.display_name, a.user_name)),
+                     scim.fold($8)) > 0)
+    ORDER BY a.user_name_key LIMIT $7::bigint
+)
+SELECT l.key, l.member
+FROM (SELECT f.user_name_key, f.member FROM found f
+      UNION ALL
+      SELECT (SELECT max(s.user_name_key) FROM scanned s
+              HAVING count(*) = $2::bigint), NULL) l(key, member)
+ORDER BY l.member IS NULL, l.key
+
+-- fragment: in_order
+SELECT a.* FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.user_name_key > $6
+ORDER BY a.user_name_key LIMIT $2::bigint
+
+-- The same of some ranges of account_by_label.
+-- fragment: ranges_in_order(condition)
+:chosen_ranges(a.user_name_key > $6 AND :condition, a.*)
+ORDER BY p.user_name_key LIMIT $2::bigint
+
+-- Managed Accounts that provisioning has never created or changed.
+-- name: DRIFT_NEVER :repeatable
+:drift(:ranges_in_order(l.label <> 'provisioned' AND l.label <> 'unmanaged'),
+       :timestamp(a.created_at));
+
+-- Active ones that it has, but that the identity provider has neither asked for
+-- nor changed for $9 days.  Days are known since the tables have version 6.
+-- name: DRIFT_NOT_SEEN :repeatable from 6
+:drift(:ranges_in_order(s.active AND l.label = 'provisioned'),
+    (SELECT coalesce(k.seen_on::text, 'never')
+     FROM (SELECT (SELECT n.seen_on FROM scim.account_seen n
+                   WHERE n.organization_id = $1::uuid AND n.account_id = a.id),
+                  (SELECT max(v.applied_at) FROM scim.schema_version v
+                   WHERE v.version = 6)) k(seen_on, known_since)
+     WHERE coalesce(k.seen_on, greatest(a.updated_at, k.known_since)::date)
+           < current_date - $9::integer));
+
+-- fragment: others_with(condition)
+EXISTS (SELECT FROM scim.account b
+        WHERE b.organization_id = $1::uuid AND b.id <> a.id AND :condition)
+
+-- Accounts that have the externalId, or the primary e-mail address, of another
+-- one.
+-- name: DRIFT_DUPLICATES :repeatable
+:drift(:in_order, coalesce(
+    CASE WHEN a.external_id <> ''
+              AND :others_with(b.external_id = a.external_id)
+         THEN 'externalId ' || a.external_id END,
+    (SELECT 'emails ' || e.mail
+     FROM (SELECT :email_of(a)) e(mail)
+     WHERE e.mail <> ''
+       AND (:others_with(scim.fold_json(b.attributes) @> scim.fold_json(
+                jsonb_build_object('emails', jsonb_build_array(
+                    jsonb_build_object('value', e.mail))))
+                AND scim.fold(:email_of(b)) = scim.fold(e.mail))
+            OR :others_with(b.user_name_key = scim.user_name_key(e.mail)
+                            AND scim.fold(:email_of(b))
+                                = scim.fold(e.mail))))));
+
+-- Inactive ones that are directly in groups; counted up to :many.
+-- name: DRIFT_INACTIVE_MEMBERS :repeatable from 6
+:drift(:ranges_in_order(NOT s.active),
+    (SELECT nullif(count(*), 0)::text
+     FROM (SELECT FROM scim.membership m
+           WHERE m.organization_id = $1::uuid AND m.account_id = a.id
+           LIMIT :many) c));
+
+-- Accounts whose userName could not be given any more.
+-- name: DRIFT_DOMAINS :repeatable
+:drift(:in_order,
+    (SELECT d.name
+     FROM (SELECT lower(substring(a.user_name FROM '[^@]*$'))) d(name)
+     CROSS JOIN scim.organization o
+     WHERE o.id = $1::uuid AND cardinality(o.domains) > 0
+       AND d.name <> ALL (o.domains)));
+
+-- The accounts of which $2 has the externalId or, if $3, the userName, each with
+-- the one that it is: for "scimctl compare".
+-- name: COMPARED_ACCOUNTS :repeatable
+SELECT k.place, a.id, a.user_name, a.display_name, a.external_id, a.active
+FROM unnest($2::text[]) WITH ORDINALITY k(value, place)
+CROSS JOIN LATERAL (
+    (SELECT * FROM scim.account b
+     WHERE b.organization_id = $1::uuid AND NOT $3::boolean
+       AND b.external_id = k.value
+     ORDER BY b.external_id, b.id LIMIT 2)
+    UNION ALL
+    (SELECT * FROM scim.account b
+     WHERE b.organization_id = $1::uuid AND $3::boolean
+       AND b.user_name_key = scim.user_name_key(k.value))) a
+ORDER BY k.place, a.id;
+
+-- The next $3 accounts behind $2; user_name_key instead of a place.
+-- name: COMPARED_LIST :repeatable
+SELECT a.user_name_key, a.id, a.user_name, a.display_name, a.external_id,
+       a.active
+FROM scim.account a
+WHERE a.organization_id = $1::uuid AND a.user_name_key > $2
+ORDER BY a.user_name_key LIMIT $3::bigint;
 
 -- name: MEMBER :repeatable
 SELECT :account_columns, :member_json

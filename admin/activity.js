@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    api, badge, button, filters, guarded, h, leaves, numberText, query, remembered, select, t, table, time,
-    translated,
+    addressState, api, badge, button, filters, guarded, h, leaves, numberText, query, select, setAddressState, t, table,
+    time, translated,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
 
@@ -14,6 +14,9 @@ function kindOf(entry) {
 }
 
 function whatHappened(entry) {
+    if (entry.outcome === 'warning') {
+        return badge(t('Warning'), 'warn');
+    }
     if (entry.outcome === 'refused') {
         return badge(t('Refused ({status})', entry), 'bad');
     }
@@ -117,9 +120,9 @@ function actorText(entry) {
     return `${entry.actor} (${kinds[entry.actorKind]})`;
 }
 
-function activityTable(entries, isFiltered) {
+function activityTable(entries, none) {
     if (!entries.length) {
-        return h('p', {}, isFiltered ? t('No entries found. Search for an account by its whole e-mail address, for a group by its whole name, or for either by its id.') : t('No activity yet.'));
+        return h('p', {}, none);
     }
     return table('activity', t('Activity'), [t('Time'), t('What'), t('Account or group'), t('Details'), t('By')], entries.map(entry => {
         const row = [
@@ -130,52 +133,180 @@ function activityTable(entries, isFiltered) {
     }));
 }
 
-// The entries that the filters select, older ones on demand.  isSearch: whether
-// somebody has typed them.
-async function activityList(chosen, isSearch = false) {
-    const result = h('div', {});
-    let entries = [];
+// Lists
 
-    async function more(before) {
-        const page = await api(`activity${query({ ...chosen, before })}`);
-        entries = [...entries, ...page.entries];
-        result.replaceChildren(activityTable(entries, isSearch && Object.values(chosen).some(Boolean)),
-            page.next ? button(t('Older entries'), () => guarded(() => more(page.next))) : '');
+const ENTRIES = 50;      // of a page
+const ROUNDS = 10;       // answers for one page: each searches only so many events
+
+// A page of the entries that the filter chooses, before the sequence.
+async function load(chosen, before) {
+    const entries = [];
+    let page;
+    let rounds = 0;
+    do {
+        page = await api(`activity${query({ ...chosen, before, count: ENTRIES - entries.length })}`);
+        entries.push(...page.entries);
+        before = page.next;
+    } while (page.searchedTo && entries.length < ENTRIES && ++rounds < ROUNDS);
+    return { ...page, entries };
+}
+
+// The entries that the filter chooses, page by page, the latest first.  before: where
+// to begin; moved(before) is told where another page begins; above(page) makes what
+// stands above the entries; none says that there are none.
+async function activityList(chosen, { before = '', moved = () => {}, above = () => null, none = t('No activity yet.') } = {}) {
+    const result = h('div', {});
+    let asked = 0;
+
+    // The page before the last of these sequences; those of newer pages are before it.
+    async function show(places) {
+        const mine = ++asked;
+        result.setAttribute('aria-busy', 'true');
+        try {
+            const page = await load(chosen, places.at(-1));
+            if (mine === asked) {
+                draw(page, places);
+            }
+        } finally {
+            if (mine === asked) {
+                result.removeAttribute('aria-busy');
+            }
+        }
     }
 
-    await more();
+    function draw(page, places) {
+        const go = next => guarded(async () => {
+            await show(next);
+            moved(next.at(-1));
+            (result.closest('section')?.querySelector('h2') ?? document.querySelector('h1')).focus();
+        });
+        const missing = page.searchedTo ? t('Nothing was found since {time}.', { time: time(page.searchedTo) }) : none;
+        result.replaceChildren(...[above(page), activityTable(page.entries, missing),
+            h('div', { class: 'row' },
+                places.length > 1 ? button(t('Newer entries'), () => go(places.slice(0, -1)))
+                    : places[0] ? button(t('Latest entries'), () => go([''])) : null,
+                page.next ? button(page.searchedTo ? t('Search further back') : t('Older entries'), () => go([...places, page.next])) : null),
+        ].filter(Boolean));
+    }
+
+    await show([before]);
     return result;
+}
+
+// The page
+
+const DAY = 24 * 60 * 60 * 1000;
+
+// What the address asks for as the filter of the API: days are those of the browser,
+// and the last one is searched to its end.
+function filterOf({ account, actor, kind, since, until, last }) {
+    const instant = (day, days) => {
+        const date = new Date(`${day}T00:00:00`);
+        date.setDate(date.getDate() + days);
+        return Number.isNaN(date.valueOf()) ? day : date.toISOString();
+    };
+    return {
+        account, actor, kind,
+        since: last > 0 ? new Date(Date.now() - last * DAY).toISOString() : since && instant(since, 0),
+        until: until && instant(until, 1),
+    };
+}
+
+const kindChoices = () => [
+    ['', t('all')], ['created', t('Created')], ['changed', t('Changed')], ['deleted', t('Deleted')],
+    ['activated', t('Activated')], ['deactivated', t('Deactivated')], ['role', t('Role')],
+    ['guest', t('Downgraded to GUEST')], ['group', t('Group')], ['account', t('Account')], ['token', t('Token')],
+    ['organization', t('Organization')], ['guard', t('Safety limit')], ['refused', t('Refused')], ['warning', t('Warning')],
+];
+
+// Whom the text in the filter means; if there are several, each can be seen alone.
+function subjectsFound({ subjects = [], moreSubjects }, state) {
+    const nameOf = ({ name, displayName }) => displayName && displayName !== name ? `${displayName} (${name})` : name;
+    const link = subject => h('a', { href: `#/activity${query({ ...state, account: subject.id, before: '' })}` }, nameOf(subject));
+    if (subjects.length < 2) {
+        return subjects.length ? h('p', {}, t('Found: {name}', { name: nameOf(subjects[0]) })) : null;
+    }
+    return h('div', { class: 'found' },
+        h('p', {}, moreSubjects
+            ? t('More than {count} accounts and groups match. These were searched; choose one to see it alone:', { count: numberText(subjects.length) })
+            : t('{count} accounts and groups match. Choose one to see it alone:', { count: numberText(subjects.length) })),
+        h('ul', {}, subjects.map(subject => h('li', {}, link(subject)))));
+}
+
+// A last day is chosen, or days: whichever was chosen last counts.
+function settled(data, before) {
+    const chosen = { ...data, before: '' };
+    if (data.last && data.last !== (before.last ?? '')) {
+        return { ...chosen, since: '', until: '' };
+    }
+    return data.since !== (before.since ?? '') || data.until !== (before.until ?? '') ? { ...chosen, last: '' } : chosen;
 }
 
 async function activityPage() {
     const result = h('div', {});
-    let chosen = remembered.activity ?? {};
+    const links = h('div', { class: 'row end' });
+    let state = addressState();
     let asked = 0;
 
     async function list() {
         const mine = ++asked;
-        const found = await activityList(chosen, true);
-        if (mine === asked) {
-            remembered.activity = chosen;
-            result.replaceChildren(found);
+        const chosen = filterOf(state);
+        const isSearch = Object.values(chosen).some(Boolean);
+        result.setAttribute('aria-busy', 'true');
+        try {
+            const found = await activityList(chosen, {
+                before: state.before,
+                moved: before => { state = { ...state, before }; setAddressState(state); },
+                above: page => subjectsFound(page, state),
+                none: isSearch ? t('No entries found.') : t('No activity yet.'),
+            });
+            if (mine === asked) {
+                result.replaceChildren(found);
+                links.replaceChildren(...[
+                    isSearch ? button(t('Clear the filters'), clear) : null,
+                    h('a', { href: `api/activity.csv${query(chosen)}`, download: '' }, t('Export as CSV')),
+                    undoShown(() => filterOf(state)),
+                ].filter(Boolean));
+            }
+        } finally {
+            if (mine === asked) {
+                result.removeAttribute('aria-busy');
+            }
         }
     }
 
+    function choose(next) {
+        state = next;
+        setAddressState(state);
+        for (const name of ['account', 'actor', 'kind', 'last', 'since', 'until']) {
+            form.elements[name].value = state[name] ?? '';
+        }
+        return guarded(list);
+    }
+
+    async function clear() {
+        await choose({});
+        form.elements.account.focus();
+    }
+
+    const { actors } = await api('activity-actors');
+    const input = (name, label, attributes) => h('label', {}, label, h('input', { name, value: state[name], ...attributes }));
     const form = filters([
-        h('label', {}, t('Account or group: e-mail, name or id'), h('input', { name: 'account', type: 'search', value: chosen.account })),
-        select('outcome', t('Outcome'), [['', t('all')], ['changed', t('changed')], ['refused', t('refused')],
-            ['warning', t('with a warning')],
-            ['guest', t('downgraded to GUEST')]], chosen.outcome),
-    ], data => {
-        chosen = Object.fromEntries(data);
-        guarded(() => list());
-    });
+        input('account', t('Account or group'), { type: 'search', maxlength: 200 }),
+        input('actor', t('By'), { type: 'search', maxlength: 200, list: 'actors' }),
+        h('datalist', { id: 'actors' }, actors.map(value => h('option', { value }))),
+        select('kind', t('What'), kindChoices(), state.kind),
+        select('last', t('Period'), [['', t('any')], ['1', t('24 hours')], ['7', t('7 days')], ['30', t('30 days')]], state.last),
+        input('since', t('From'), { type: 'date' }), input('until', t('Until'), { type: 'date' }),
+    ], data => choose(settled(Object.fromEntries(data), state)));
     await list();
     return [
         h('h1', { tabindex: -1 }, t('Activity')),
         h('section', {},
             h('p', { class: 'soft' }, t('Changes by your identity provider and your administrators, refused requests with the reason, and warnings of what was sent but ignored. The latest 1000 refused requests, and the latest 1000 warnings, are kept for 30 days.')),
-            form, undoShown(() => chosen), result),
+            form,
+            h('p', { class: 'soft' }, t('People are found by a part of their name, userName or e-mail address, groups by a part of their name.')),
+            links, result),
     ];
 }
 

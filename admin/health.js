@@ -18,9 +18,9 @@ function ago(text) {
 
 // What is counted, in the order of the bars from below.
 const counted = () => [
-    ['changes', t('changes'), '#/activity?outcome=changed'],
-    ['warnings', t('warnings'), '#/activity?outcome=warning'],
-    ['refusals', t('refused requests'), '#/activity?outcome=refused'],
+    ['changes', t('changes'), '#/activity'],
+    ['warnings', t('warnings'), '#/activity?kind=warning'],
+    ['refusals', t('refused requests'), '#/activity?kind=refused'],
 ];
 
 const sum = (spans, name) => spans.reduce((total, span) => total + span[name], 0);

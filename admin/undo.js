@@ -114,14 +114,14 @@ function undoEntry(entry) {
 }
 
 // The button for what the filter shows: chosen() is {since, until, actor, kind,
-// account, outcome}.  Without a time or an account, it asks since when.
+// account}.  Without a time or an account, it asks since when.
 function undoShown(chosen) {
     return button(t('Undo what is shown'), () => {
-        const { since, until, actor, kind, account, outcome } = chosen();
+        const { since, until, actor, kind, account } = chosen();
         const word = kind && kindWord(kind);
         const filter = Object.fromEntries(Object.entries({ since, until, actor, kind: word, account }).filter(([, value]) => value));
         const title = t('Undo what is shown');
-        if (kind && !word || ['refused', 'guest', 'warning'].includes(outcome)) {
+        if (kind && !word) {
             ask({ title, action: t('Done'), submit: () => null,
                 content: [h('p', {}, t('These entries cannot be undone together. Choose others, or undo them one by one.'))] });
         } else if (since || account) {

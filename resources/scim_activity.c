@@ -160,6 +160,7 @@ static scim_error_t *take_walk(walk_t *walk, scim_db_t *db,
     last = scim_rows_count(walk->rows) - 1;
     walk->entries = last + 1;
     walk->came_to = NULL;
+    walk->at = NULL;
     if (last >= 0 && !scim_rows_value(walk->rows, last, COLUMN_ENTRY)) {
         walk->entries = last;
         walk->came_to = scim_rows_value(walk->rows, last, COLUMN_SEQUENCE);
@@ -175,19 +176,26 @@ static int is_further(const walk_t *a, const walk_t *b)
            || (b->came_to && apr_atoi64(a->came_to) < apr_atoi64(b->came_to));
 }
 
+/* Of several statements, each walks a little way before any goes on. */
 static scim_error_t *walk_best(walk_t *best, scim_db_t *db,
                                const scim_activity_filter_t *filter,
-                               const char *const *values)
+                               const char *before, int count,
+                               apr_pool_t *pool)
 {
-    int i;
+    static const int lengths[] = { SCIM_ACTIVITY_SHORT, SCIM_ACTIVITY_LONG };
+    const char *values[SCIM_ACTIVITY_VALUES];
+    int i = filter->count > 1 ? 0 : filter->count;
 
-    SCIM_ERR(take_walk(best, db, filter->statements[0], values));
-    for (i = 1; i < filter->count && best->came_to; i++) {
-        walk_t other;
+    *best = (walk_t) { NULL, 0, NULL, NULL };
+    for (; i < 2 * filter->count && !(best->rows && !best->came_to); i++) {
+        walk_t walk;
 
-        SCIM_ERR(take_walk(&other, db, filter->statements[i], values));
-        if (is_further(&other, best)) {
-            *best = other;
+        scim_activity_filter_values(values, filter, before, count,
+                                    lengths[i / filter->count], pool);
+        SCIM_ERR(take_walk(&walk, db,
+                           filter->statements[i % filter->count], values));
+        if (!best->rows || is_further(&walk, best)) {
+            *best = walk;
         }
     }
     return NULL;
@@ -218,7 +226,6 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
                                  const char *before, int count,
                                  apr_pool_t *pool)
 {
-    const char *values[SCIM_ACTIVITY_VALUES];
     cJSON *entries;
     walk_t walk;
     int i;
@@ -227,8 +234,7 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "'before' must be the sequence of an entry.");
     }
-    scim_activity_filter_values(values, filter, before, count + 1, pool);
-    SCIM_ERR(walk_best(&walk, db, filter, values));
+    SCIM_ERR(walk_best(&walk, db, filter, before, count + 1, pool));
     *list = scim_json_own(cJSON_CreateObject(), pool);
     entries = cJSON_AddArrayToObject(*list, "entries");
     for (i = 0; i < walk.entries && i < count; i++) {

@@ -61,12 +61,13 @@ scim_error_t *scim_activity_warned(scim_db_t *db,
                                    const scim_warning_t *warning,
                                    apr_pool_t *pool) SCIM_CHECKED;
 
-/* The entries that are wanted, as people say it; NULL: all.  A text that is not
- * allowed is SCIM_E_INVALID_VALUE. */
+/* The entries that are wanted, as people say it; NULL: all.  A text that is
+ * not allowed is SCIM_E_INVALID_VALUE. */
 typedef struct {
-    const char *account;         /* an account or a group: its id; its userName,
-                                  * e-mail address or displayName; if nothing
-                                  * is called so, a part of these */
+    const char *account;         /* an account or a group: its id; its
+                                  * userName, e-mail address or displayName;
+                                  * if nothing is called so, a part of
+                                  * these */
     const char *since;           /* a day or a time (xsd:dateTime) */
     const char *until;           /* the same; entries are before it */
     const char *actor;           /* who did it: a name or a part of one */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filters of the activity, see scim_activity_filter.h.
  *
- * Words become kinds of events and statuses of refusals, times become ranges of
- * sequences, and names become ids: at most SUBJECTS accounts and groups, so
+ * Words become kinds of events and statuses of refusals, times become ranges
+ * of sequences, and names become ids: at most SUBJECTS accounts and groups, so
  * that the walks of the statements are few.
  */
 #include "resources/scim_activity_filter.h"
@@ -16,7 +16,6 @@
 #include "values/scim_text.h"
 
 #define SUBJECTS 20              /* accounts and groups of one search */
-#define WALK 20000               /* events of one statement */
 #define MAX_SEARCH 200           /* characters */
 
 /* Kinds and outcomes */
@@ -42,8 +41,8 @@ static const char *const other_kinds[] = {
 
 #define OURS "urn:mod_scim:event:"
 
-/* The words of "kind", with the beginnings of their kinds.  What is about groups
- * is of all kinds, or of those that the other words say. */
+/* The words of "kind", with the beginnings of their kinds.  What is about
+ * groups is of all kinds, or of those that the other words say. */
 static const struct {
     const char *word;
     const char *kinds[2];
@@ -121,6 +120,9 @@ static scim_error_t *add_word(choice_t *choice, apr_array_header_t *kinds,
     if (words[i].type) {
         choice->type = words[i].type;
     }
+    else {
+        choice->kinds = kinds;
+    }
     return NULL;
 }
 
@@ -144,10 +146,7 @@ static scim_error_t *choose_words(choice_t *choice, const char *text,
     for (; word; word = apr_strtok(NULL, ", ", &last)) {
         SCIM_ERR(add_word(choice, kinds, word, pool));
     }
-    if (kinds->nelts > 0 || choice->refusals) {
-        choice->kinds = kinds;
-    }
-    else {
+    if (!choice->kinds) {
         choice->refusals = REFUSED | WARNING;
     }
     return NULL;
@@ -421,11 +420,11 @@ scim_error_t *scim_activity_choose(scim_activity_filter_t **filter,
 
 void scim_activity_filter_values(const char **values,
                                  const scim_activity_filter_t *filter,
-                                 const char *before, int count,
+                                 const char *before, int count, int length,
                                  apr_pool_t *pool)
 {
     const char *until = filter->values[SCIM_ACTIVITY_BEFORE];
-    int walk = WALK / (filter->ranges > 0 ? filter->ranges : 1);
+    int walk = length / (filter->ranges > 0 ? filter->ranges : 1);
 
     memcpy(values, filter->values, sizeof(filter->values));
     if (before && (!until || apr_atoi64(before) < apr_atoi64(until))) {

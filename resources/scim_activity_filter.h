@@ -28,10 +28,15 @@ struct scim_activity_filter_t {
     int has_more_subjects;
 };
 
-/* The values for count entries before a sequence, or NULL. */
+/* How many events a statement looks at. */
+#define SCIM_ACTIVITY_SHORT 1000
+#define SCIM_ACTIVITY_LONG 20000
+
+/* The values for count entries before a sequence, or NULL, of a walk of this
+ * length. */
 void scim_activity_filter_values(const char **values,
                                  const scim_activity_filter_t *filter,
-                                 const char *before, int count,
+                                 const char *before, int count, int length,
                                  apr_pool_t *pool);
 
 #endif

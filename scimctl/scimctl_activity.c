@@ -148,8 +148,9 @@ static void print_entry_json(const cJSON *entry, apr_pool_t *pool)
 
 /* Reading */
 
-/* The latest entries, at most count, down to the sequence floor; a page may end
- * before it is full.  *reached, if it is given: how far the first page came. */
+/* The latest entries, at most count, down to the sequence floor; a page may
+ * end before it is full.  *reached, if it is given: how far the first page
+ * came. */
 static scim_error_t *look(const cJSON **entries, apr_int64_t *reached,
                           scimctl_run_t *run,
                           const scim_activity_query_t *query, int count,

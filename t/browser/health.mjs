@@ -38,7 +38,7 @@ test('the first page says what was requested, changed, refused and lost, in word
     await card(page).getByText('Each number').first().click();
     assert.equal(await card(page).locator('table.spans').first().getByRole('row').count(), 1 + 16, 'and a row for each hour in which something was');
     assert.deepEqual(await card(page).locator('.of-refusals').allInnerTexts(), ['refused requests 32', 'refused requests 21']);
-    assert.equal(await card(page).getByRole('link', { name: 'warnings' }).first().getAttribute('href'), '#/activity?outcome=warning');
+    assert.equal(await card(page).getByRole('link', { name: 'warnings' }).first().getAttribute('href'), '#/activity?kind=warning');
     await card(page).getByRole('row', { name: /^Entra ID 3 minutes ago 2 hours ago / }).waitFor();
     await card(page).getByRole('row', { name: /^n+ never never / }).waitFor();
     assert.equal(await card(page).getByRole('link', { name: 'Accounts that provisioning has never touched: more than 10,000' }).getAttribute('href'), '#/members?drift=never');

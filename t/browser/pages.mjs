@@ -169,12 +169,12 @@ test('an edit of a provisioned account says that the next sync overwrites it', a
 test('a downgrade to GUEST stands out, and the refused request says why', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/activity');
-    await page.getByLabel('Outcome').selectOption('guest');
+    await page.getByLabel('What').selectOption('guest');
     const guest = page.locator('tr.stands-out').filter({ hasText: 'Downgraded to GUEST' });
     await guest.waitFor();
     await page.locator('tbody tr:only-child').waitFor();
-    await page.getByLabel('Outcome').selectOption('');
-    await page.getByLabel('Account').fill('TARO.YAMADA@example.com');
+    await page.getByLabel('What').selectOption('');
+    await page.getByRole('searchbox', { name: 'Account or group' }).fill('TARO.YAMADA@example.com');
     await page.keyboard.press('Enter');
     await page.getByText('Another account of this organization has the userName').waitFor();
     await page.context().close();
@@ -283,12 +283,16 @@ test('an answer that comes late does not take the place of a newer choice', asyn
     await page.context().close();
 });
 
-test('a filter that matches nothing says how to find somebody', async () => {
+test('a filter that matches nothing can be cleared', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/activity');
-    await page.getByLabel('Account').fill('taro');
+    const account = page.getByRole('searchbox', { name: 'Account or group' });
+    await account.fill('nobody at all');
     await page.keyboard.press('Enter');
-    await page.getByText('No entries found. Search for an account by its whole e-mail address, for a group by its whole name, or for either by its id.').waitFor();
+    await page.getByText('No entries found.').waitFor();
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    await page.locator('table.activity tbody tr').nth(2).waitFor();
+    assert.equal(await account.inputValue(), '');
     await page.context().close();
 });
 

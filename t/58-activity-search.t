@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+# The filters of Activity, on the settings API, as a CSV file and with scimctl: whom
+# a text means, who did it, what, and when, alone and together; and that none of them
+# reads more than its share of a large organization.
+use strict;
+use warnings;
+use utf8;
+use lib 't/lib';
+use MIME::Base64 ();
+use Time::HiRes ();
+use Scim::Process;
+use Scim::Test;
+
+my $LARGE = $ENV{SCIM_TEST_LARGE};
+own_server();           # its plans are read
+my $org = organization(domains => ['example.com']);
+my $WALK = 20_000;      # events of one answer
+
+sub scimctl { return Scim::Process::run([server()->scimctl(@_)]) }
+sub answer {
+    my ($path, $of) = @_;
+    $of //= $org;
+    return Scim::Test::http()->request(GET => "/organizations/$of->{key}/api/$path",
+        [Authorization => 'Basic ' . MIME::Base64::encode("$of->{issuer_name}:x", '')], undef);
+}
+sub query { my (%q) = @_; return join '&', map { "$_=" . uri($q{$_}) } sort keys %q }
+sub list {
+    my (%q) = @_;
+    my $r = answer('activity?' . query(%q));
+    $r->{status} == 200 or die "activity: $r->{status} $r->{content}";
+    return JSON::PP::decode_json($r->{content});
+}
+# What the entries are: the word of the kind, or the outcome, and whose.
+sub word { my ($entry) = @_; return ($entry->{kind} ? $entry->{kind} =~ s/.*:event:(?:prov:)?//r : $entry->{outcome}) . ' ' . ($entry->{userName} // $entry->{displayName} // '-') =~ s/\@.*//r }
+sub words { return [map { word($_) } @{ list(@_)->{entries} }] }
+sub moments { my ($entries) = @_; return map { $_->{at} } @$entries }
+
+# Anna's e-mail address is not her userName; Bert was deleted; nobody ever got in.
+my %user = map { $_->{userName} => $org->create(%$_) } (
+    { userName => 'a.yamada@example.com', displayName => 'Anna Yamada', name => { familyName => 'Yamada' }, emails => [{ value => 'anna@example.com', primary => TRUE }] },
+    { userName => 'bert@example.com', displayName => 'Bert Old' }, { userName => 'annabel@example.com', displayName => 'Annabel Lee' });
+my ($anna, $bert, $annabel) = map { $_->{id} } @user{map { "$_\@example.com" } qw(a.yamada bert annabel)};
+$org->delete("/Users/$bert");
+$org->post('/Users', { userName => 'stranger@elsewhere.example', displayName => 'S' });
+my $group = $org->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Tokyo Sales' })->{json}{id};
+$org->post('/Groups', { displayName => 'tokyo sales', members => 'x' });
+
+for my $case (['anna@example.com', ['User', $anna], 'an e-mail address that is no userName'], ['ANNA@example.com', ['User', $anna], 'in capitals'],
+              ['a.yamada@example.com', ['User', $anna], 'a userName'], ['yamada', ['User', $anna], 'a family name'], [$anna, ['User', $anna], 'an id'],
+              ['bert@example.com', ['User', $bert], 'the userName of somebody who was deleted'], ['ert o', ['User', $bert], 'a part of that name'], [$bert, ['User', $bert], 'the id of that account'],
+              ['Tokyo Sales', ['Group', $group], 'a group by its name'], ['okyo', ['Group', $group], 'and by a part of it'], [$group, ['Group', $group], 'and by its id']) {
+    my ($text, $whom, $name) = @$case;
+    my $list = list(account => $text);
+    is_deeply [map { [$_->{type}, $_->{id}] } @{ $list->{subjects} }], [$whom], "$name is found";
+    is_deeply [grep { $_->{outcome} eq 'changed' && $_->{resourceId} ne $whom->[1] } @{ $list->{entries} }], [], 'its changes, and no others';
+    cmp_ok scalar @{ $list->{entries} }, '>=', 1, 'which there are';
+}
+is_deeply [map { $_->{displayName} } @{ list(account => 'anna')->{subjects} }], ['Anna Yamada', 'Annabel Lee'], 'a part of two names means both';
+is_deeply words(account => 'anna'), ['create:full annabel', 'create:full a.yamada'], 'so both histories are listed';
+is_deeply words(account => 'stranger'), ['refused stranger'], 'a part of a userName that was refused';
+is_deeply list(account => 'nobody')->{subjects}, [], 'a text that means nobody';
+is_deeply words(account => 'nobody'), [], 'has no entries';
+is_deeply words(account => '%'), [], 'no character is a wildcard';
+sql(q{INSERT INTO scim.account (organization_id, user_name, display_name) SELECT $1, 'twin' || n || '@example.com', 'Twin' FROM generate_series(1, 25) n}, $org->{id});
+my $many = list(account => 'twin');
+is scalar @{ $many->{subjects} }, 20, 'of many, twenty are searched';
+ok $many->{moreSubjects}, 'and the answer says that there are more';
+ok !list(account => 'anna')->{moreSubjects}, 'unless there are not';
+
+# Kinds
+$org->patch_ops($anna, { op => 'replace', path => 'active', value => FALSE });
+$org->patch_ops($anna, { op => 'replace', path => 'active', value => TRUE });
+$org->patch_ops($anna, { op => 'replace', path => 'title', value => '=1+1' });
+$org->patch_ops($annabel, { op => 'replace', path => 'roles[primary eq "True"].value', value => 'ADMIN' });
+$org->patch_ops($annabel, { op => 'replace', path => 'roles[primary eq "True"].value', value => 'GUEST' });
+scimctl('org', $_, $org->{key}) for qw(disable enable);
+my $other = JSON::PP::decode_json(scimctl('--json', 'token', 'generate', $org->{key}, '--name', 'Second token', '--issuer', $org->{issuer_name})->{out});
+my %count = (created => 3 + 1, deleted => 1, activated => 1, deactivated => 1, role => 2, guest => 1, group => 2, token => 1, organization => 2, guard => 0, refused => 2, warning => 0, account => 0, changed => 5);
+for my $kind (sort keys %count) {
+    my @words = grep { !/twin/ } @{ words(kind => $kind) };
+    is scalar @words, $count{$kind}, "kind=$kind" or diag "@words";
+}
+is_deeply words(kind => 'deactivated,activated'), ['activate a.yamada', 'deactivate a.yamada'], 'two kinds';
+is_deeply words(kind => 'group,created'), ['create:full Tokyo Sales'], 'of groups, one kind';
+is_deeply words(kind => 'refused', account => 'stranger'), ['refused stranger'], 'kind and account';
+is_deeply words(kind => 'refused', outcome => 'changed'), [], 'kind and outcome that exclude each other';
+is_deeply words(kind => 'role,deleted', outcome => 'guest'), ['role:guest annabel'], 'and that do not';
+open my $feed, '<', 'docs/feed.md' or die $!;
+my ($kinds) = do { local $/; scalar <$feed> } =~ /^\| kind \|(.*?)\n\n/ms;
+for my $kind ($kinds =~ /(urn:[\w:]+)/g) {
+    sql(q{INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name) VALUES ($1, $2, 'operator', 'kinds')}, $org->{id}, $kind);
+}
+my $all = 0;
+$all += grep { $_->{actor} eq 'kinds' } @{ list(kind => $_, actor => 'kinds')->{entries} } for qw(created changed deleted activated deactivated role account token organization guard);
+is $all, scalar @{ list(actor => 'kinds')->{entries} }, 'each kind of docs/feed.md has one word';
+sql(q{DELETE FROM scim.event WHERE organization_id = $1 AND actor_name = 'kinds'}, $org->{id});
+
+# Actors
+is_deeply words(actor => 'second'), [], 'a token that has done nothing';
+$org->post('/Users', { schemas => [CORE], userName => 'by.second@example.com', displayName => 'S', roles => [{ value => 'USER', primary => TRUE }] }, token => $other->{token});
+is_deeply words(actor => 'SECOND tok'), ['create:full by.second'], 'a part of the name of a token';
+is_deeply [sort map { s/scimctl \(.*/scimctl/r } @{ JSON::PP::decode_json(answer('activity-actors')->{content})->{actors} }], ['Second token', 'scimctl', 'test'], 'all actors are listed, once each';
+is_deeply words(actor => 'scimctl', kind => 'token'), ['token:generate -'], 'an operator, and a kind';
+is_deeply words(actor => 'test', kind => 'deleted'), ['delete bert'], 'a token, and a kind';
+is_deeply words(actor => 'test', kind => 'refused', account => 'stranger'), ['refused stranger'], 'three filters';
+is_deeply words(actor => 'test', kind => 'changed', account => 'annabel'), [('patch:full annabel') x 2], 'and others';
+is_deeply words(actor => 'nobody'), [], 'somebody who does not exist';
+
+# Times.  A transaction may be long: its events have its beginning as their time.
+my $quiet = organization();
+my @at = map { "2026-03-0$_ 00:00Z" } 1 .. 9;
+sql(q{INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name, occurred_at) SELECT $1, 'urn:mod_scim:event:organization:change', 'operator', 'x', unnest($2::timestamptz[])}, $quiet->{id},
+    '{' . join(',', map { "\"$_\"" } @at[0 .. 3], '2026-03-05 00:09Z', '2026-03-05 00:00Z', @at[5 .. 8]) . '}');
+sql(q{INSERT INTO scim.refusal (organization_id, actor_name, method, path, status, detail, occurred_at) VALUES ($1, 'x', 'GET', '/x', 400, 'x', '2026-03-20Z'), ($1, 'x', 'GET', '/x', 400, 'x', '2026-03-21Z')}, $quiet->{id});
+sub days { my (%q) = @_; return join ' ', map { /-(\d\d)T/ } moments(JSON::PP::decode_json(answer('activity?' . query(%q), $quiet)->{content})->{entries}) }
+is days(), '21 20 09 08 07 06 05 05 04 03 02 01', 'all days';
+is days(since => '2026-03-08'), '21 20 09 08', 'since a day';
+is days(since => '2026-03-08T00:00:00.001Z'), '21 20 09', 'since a time';
+is days(until => '2026-03-03'), '02 01', 'until a day, which is not among them';
+is days(until => '2026-03-03T09:00:00+09:00'), '02 01', 'in another time zone';
+is days(since => '2026-03-05', until => '2026-03-06'), '05 05', 'what is out of order by minutes is among them';
+is days(since => '2026-03-05T00:05:00Z', until => '2026-03-05T00:10:00Z'), '05', 'to the minute';
+is days(since => '2026-03-21'), '21', 'refusals after the last change';
+is days(since => '2026-03-10', until => '2026-03-21'), '20', 'and between';
+is days(until => '2026-03-21'), '20 09 08 07 06 05 05 04 03 02 01', 'until one of them';
+is days(since => '2027-01-01'), '', 'the future';
+is days(until => '2000-01-01'), '', 'the past';
+is days(since => '2026-03-09', until => '2026-03-01'), '', 'an end before the beginning';
+is_deeply [map { JSON::PP::decode_json(answer('activity?since=2026-01-01', organization())->{content})->{entries} } 1], [[]], 'an organization without events';
+
+# Pages
+my (@pages, $before);
+do {
+    my $page = list(count => 3, defined $before ? (before => $before) : ());
+    push @pages, map { $_->{sequence} } @{ $page->{entries} };
+    $before = $page->{next};
+} while defined $before;
+is_deeply \@pages, [map { $_->{sequence} } @{ list(count => 200)->{entries} }], 'page by page, all entries come once';
+
+# What cannot be meant
+for my $wrong (['kind=nothing', qr/The kind 'nothing' is unknown/], ['kind=created,x', qr/'x' is unknown/], ['outcome=x', qr/changed, refused, warning or guest/], ['since=yesterday', qr/'since' must be a day or a time/],
+               ['until=2026-02-30', qr/'until' must be/], ['since=2026', qr/'since'/], ['before=x', qr/'before' must be/], ['before=' . '9' x 30, qr/'before'/], ['count=0', qr/'count' must be/],
+               ['account=' . 'x' x 201, qr/too long/], ['actor=' . 'x' x 201, qr/too long/], ['kind=' . 'x,' x 101, qr/too long/]) {
+    my ($query, $like) = @$wrong;
+    for my $path ('activity', 'activity.csv') {
+        next if $path =~ /csv/ && $query =~ /before|count/;
+        my $r = answer("$path?$query");
+        is $r->{status}, 400, "$path?" . substr $query, 0, 20;
+        like $r->{content}, $like, 'which says why';
+    }
+}
+is answer('activity?' . query(account => $_, actor => $_))->{status}, 200, 'strange text is only text' for "'", '"', '\\', '{}', "a\tb", 'あ', '%00', '--', '(';
+
+# CSV
+sub csv_lines {
+    my ($text) = @_;
+    my @rows;
+    while ($text =~ /\G((?:(?:"(?:[^"]|"")*"|[^",\r\n]*)(?:,|(?=\r\n)))+)\r\n/gc) {
+        my $line = $1;
+        push @rows, [map { s/^"(.*)"$/$1/s ? s/""/"/gr : $_ } $line =~ /("(?:[^"]|"")*"|[^",]*)(?:,|$)/g];
+    }
+    is substr($text, pos($text) // 0), '', 'the file has lines and nothing else';
+    return @rows;
+}
+my $csv = answer('activity.csv?' . query(account => 'anna@example.com'));
+is $csv->{status}, 200, 'a CSV file';
+like $csv->{headers}{'content-type'}, qr{^text/csv; charset=utf-8}, 'of this type';
+like $csv->{headers}{'content-disposition'}, qr/^attachment; filename="activity-$org->{key}\.csv"$/, 'to be saved';
+ok $csv->{content} =~ s/^\xEF\xBB\xBF//, 'spreadsheets are told that it is UTF-8';
+my ($heads, @lines) = csv_lines($csv->{content});
+is $heads->[0], 'sequence', 'it has heads';
+is_deeply [map { $_->[0] } @lines], [map { $_->{sequence} } @{ list(account => 'anna@example.com')->{entries} }], 'and a line for each entry';
+is_deeply [grep { @$_ < @$heads } @lines], [], 'with all columns';
+$org->create(userName => '=cmd@example.com', displayName => '+1');
+is_deeply [map { $_->[8] } (csv_lines(answer('activity.csv?account=%3Dcmd')->{content} =~ s/^\xEF\xBB\xBF//r))[1]], ["'=cmd\@example.com"], 'no field is a formula';
+my $foreign = organization();
+is answer('activity.csv', { %$foreign, issuer_name => $org->{issuer_name} })->{status}, 403, 'nobody exports what is of another organization';
+
+# scimctl means the same.
+sub printed { return [map { $_->{sequence} } @{ JSON::PP::decode_json(scimctl('--json', 'activity', 'list', $org->{key}, @_)->{out}) }] }
+for my $q ([account => 'anna'], [kind => 'role,deleted'], [actor => 'test', kind => 'changed'], [since => '2026-01-01', until => '2999-01-01', outcome => 'refused'], [until => '2026-01-01']) {
+    my %q = @$q;
+    is_deeply printed(map { ("--$_", $q{$_}) } sort keys %q), [map { 0 + $_->{sequence} } @{ list(%q)->{entries} }], 'scimctl activity list --' . join ' --', sort keys %q;
+}
+like scimctl('activity', 'list', $org->{key}, '--since', 'x')->{err}, qr/'since' must be a day or a time/, 'and refuses the same';
+
+# A large organization: an old token, then another, and few things of other people.
+my ($accounts, $events) = $LARGE ? (1_000_000, 5_000_000) : (2_000, 60_000);
+my $large = organization();
+sql_unchecked(<<'SQL', $large->{id}, $accounts);
+INSERT INTO scim.account (organization_id, user_name, display_name, attributes)
+SELECT $1, 'user' || n || '@example.com', (ARRAY['Taro', 'Hanako', 'Anna'])[1 + n % 3] || ' ' || n, jsonb_build_object('emails', jsonb_build_array(jsonb_build_object('value', 'mail' || n || '@example.com')))
+FROM generate_series(1, $2::int) n
+SQL
+sql(<<'SQL', $large->{id}, $events);
+BEGIN; ALTER TABLE scim.event DISABLE TRIGGER USER;
+INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version, occurred_at, data)
+SELECT $1, md5((n % 1000)::text)::uuid,
+       CASE WHEN n % 5 = 0 THEN 'urn:ietf:params:scim:event:prov:create:full' WHEN n % 5003 = 1 THEN 'urn:ietf:params:scim:event:prov:delete' WHEN n % 20011 = 2 THEN 'urn:mod_scim:event:role:guest'
+            ELSE 'urn:ietf:params:scim:event:prov:patch:full' END,
+       'token', CASE WHEN n % 10007 = 3 THEN 'administrator' WHEN n < $2::int / 2 THEN 'old' ELSE 'new' END, 1, now() - ($2::int - n) * interval '1 minute', jsonb_build_object('before', jsonb_build_object('userName', 'gone' || n))
+FROM generate_series(1, $2::int) n;
+ALTER TABLE scim.event ENABLE TRIGGER USER; COMMIT
+SQL
+sql('VACUUM ANALYZE scim.event');
+sql('ANALYZE scim.account');
+
+# How many events the plans of a request read at most, whatever they do with them; it
+# is sent often enough for generic plans.
+server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX',
+              map { ('-c', "ALTER SYSTEM SET auto_explain.log_$_") } 'analyze = on', 'timing = off');
+sub read_by {
+    my ($plan) = @_;
+    my $rows = 0;
+    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on event\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t +(?!->)[^\n]*)*)/g) {
+        my ($each, $loops, $more) = ($1, $2, $3);
+        $each += $1 if $more =~ /Rows Removed by Filter: (\d+)/;
+        $rows += $each * $loops;
+    }
+    return $rows;
+}
+sub cost {
+    my ($path) = @_;
+    my @plans = map { s/Query Text:.*//r } grep { /scim\.(?:event|account)\b/ && /Query Text/ } query_plans(sub { answer($path, $large) for 1 .. 7 });
+    ok @plans >= 7, "$path: its plans" or diag scalar @plans;
+    is_deeply [grep { /Seq Scan on (?:event|account|user_group)/ } @plans], [], 'read no table as a whole';
+    my ($most) = sort { $b <=> $a } map { read_by($_) } @plans;
+    return $most;
+}
+my $old = sql('SELECT 1') && (sql('SELECT now() - $1::int * interval \'1 minute\'', $events * 3 / 4))[0][0] =~ s/ /T/r =~ s/\+00$/Z/r;
+my %limit = (
+    '' => 60, 'actor=old' => 60, 'actor=administrator' => 60, 'actor=ad' => 60, 'kind=deleted' => 60, 'kind=guest,deleted' => 120, 'kind=changed' => 100, 'kind=group' => 1,
+    'kind=guest&actor=old' => 100, 'kind=refused' => 1, "until=$old" => 700, "since=$old&until=$old" => 700, "kind=deleted&until=$old" => 200, 'account=user77@example.com' => 60, 'account=mail77@example.com' => 60,
+    'account=nobody' => 2001, 'kind=token' => 2, 'actor=nobody' => 60,
+    'kind=changed&actor=administrator' => 100, 'kind=created&actor=administrator' => 1100,
+    # These walk.
+    'kind=changed&since=2999-01-01' => $WALK, "kind=created&until=$old&actor=new" => $WALK);
+for my $query (sort keys %limit) {
+    my $cost = cost("activity?$query");
+    cmp_ok $cost, '<=', $limit{$query}, "activity?$query reads no more events than that" and note $cost;
+}
+my $rare = JSON::PP::decode_json(answer("activity?kind=created&until=$old&actor=new", $large)->{content});
+is_deeply $rare->{entries}, [], 'what is rare is not searched to the end';
+ok $rare->{searchedTo} && $rare->{next}, 'but the answer says how far, and where to go on' if $events > 4 * $WALK;
+my ($rounds, $found, $next) = (0, 0, undef);
+do {
+    my $page = JSON::PP::decode_json(answer('activity?kind=changed,created,deleted&actor=administrator&since=2000-01-01&count=200' . (defined $next ? "&before=$next" : ''), $large)->{content});
+    $found += @{ $page->{entries} };
+    $next = $page->{next};
+} while defined $next && ++$rounds < 2 * $events / $WALK + 5;
+is $next, undef, 'going on comes to the end';
+is $found, (sql(q{SELECT count(*) FROM scim.event WHERE organization_id = $1 AND actor_name = 'administrator' AND kind ~ ':(create|patch|delete)'}, $large->{id}))[0][0], 'and finds all';
+if ($LARGE) {
+    for my $query (sort keys %limit) {
+        my $start = Time::HiRes::time();
+        answer("activity?$query", $large) for 1 .. 5;
+        cmp_ok my $ms = (Time::HiRes::time() - $start) * 200, '<', 100, "activity?$query takes less than 100 ms at a million accounts";
+        note sprintf '%.1f ms', $ms;
+    }
+}
+done_testing;

@@ -668,8 +668,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog,
     return status == OK && has_admin ? load_admin_files(pconf, s) : status;
 }
 
-/* Once for each start and restart.  With the version component, mod_info shows it,
- * as does the header Server with ServerTokens Full. */
+/* Once for each start and restart.  With the version component, mod_info shows
+ * it, as does the header Server with ServerTokens Full. */
 static int tell_version(apr_pool_t *pconf, apr_pool_t *plog,
                         apr_pool_t *ptemp, server_rec *s)
 {

@@ -582,7 +582,7 @@ static scim_error_t *post_undo(scim_visit_t *v)
     v->field = "dryRun";
     if (!cJSON_IsBool(is_dry)) {
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
-                          "'%s' must be true or false.", "dryRun");
+                          "'dryRun' must be true or false.");
     }
     v->field = NULL;
     return scim_undo_page(&v->answer, &v->call, &filter, after,

@@ -16,7 +16,7 @@ static int number_at_name(const cJSON *request, const char *name)
 }
 
 /* What it asked for: the filter, or what its body does. */
-static const char *details_of(const cJSON *request, apr_pool_t *pool)
+static const char *asked_text(const cJSON *request, apr_pool_t *pool)
 {
     const char *filter = scim_json_text(request, "filter");
     const char *text = filter ? filter : "";
@@ -64,7 +64,7 @@ static void print_requests(const cJSON *requests, apr_pool_t *pool)
         scimctl_table_cell(table, apr_itoa(pool, number_at_name(request,
                                                            "status")));
         scimctl_table_cell(table, duration_text(request, pool));
-        scimctl_table_cell(table, details_of(request, pool));
+        scimctl_table_cell(table, asked_text(request, pool));
     }
     scimctl_table_print(table);
 }

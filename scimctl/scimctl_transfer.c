@@ -34,8 +34,9 @@
 /* How often the progress is shown. */
 #define LINES_PER_SIGN 10000
 
-/* In this order: rows refer to those of earlier tables.  The log of requests
- * stays here: it says what was asked of this database, and only for days. */
+/* In this order: rows refer to those of earlier tables.  What the guard has
+ * counted and refused, and the log of requests, stay here: they say what was
+ * asked of this database, and are of use only for hours, or days. */
 static const struct {
     const char *table;
     scim_statement_e rows;

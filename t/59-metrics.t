@@ -115,6 +115,11 @@ is_counted(2, sub {
     sql('UPDATE scim.organization SET provisioning_enabled = true WHERE id = $1', $org->{id});
 }, { requests_to(Users => 'GET 403' => 1), requests_to(ServiceProviderConfig => 'GET 200' => 1), of('scim_refusals_total', 'reason', switched_off => 1) },
     'so does the switch');
+my @gone = map { $org->create } 1 .. 3;
+$org->set_guard(1);
+is_counted(3, sub { $org->delete("/Users/$_->{id}") for @gone },
+    { requests_to(Users => 'DELETE 204' => 1, 'DELETE 403' => 2), of('scim_refusals_total', 'reason', guard_accounts => 2), events(delete => 1),
+      of('scim_events_total', 'kind', 'urn:mod_scim:event:guard:trip' => 1) }, 'what the guard refuses, and that it has tripped');
 
 # The settings page
 sub settings {
@@ -189,6 +194,8 @@ my ($lag) = map { $after{$_} } grep { /^scim_relay_lag_seconds\{/ } keys %after;
 ok defined $lag && $lag > 0, 'and how far a relay is behind';
 ($lag) = grep { $_->{name} eq 'scim_relay_lag_seconds' } @{ Scim::Metrics::parsed($metrics->text) };
 is $lag->{metrics}[0]{labels}{name}, $relay, 'whose name may have any characters';
+
+is $after{'scim_guard_tripped{organization="acme"}'}, 1, 'and whose guard has tripped';
 
 # The document, with all lines
 $text = $metrics->text;

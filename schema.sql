@@ -2073,7 +2073,8 @@ CREATE OR REPLACE FUNCTION scim.is_importable(e scim.event) RETURNS boolean
     RETURN (e).history >= 0 AND jsonb_typeof((e).data) = 'object'
        AND NOT jsonb_path_exists((e).data, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")')
        AND NOT jsonb_path_exists((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed" || @.key == "groups" || @.key == "undoes").value.type() ? (@ != "array")')
-       AND NOT jsonb_path_exists((e).data, '$.undoes[*] ? (@.type() != "number" || @ < 1 || @ > 1000000000000000 || @.floor() != @)')
+       AND NOT jsonb_path_exists((e).data, '$.undoes[*].type() ? (@ != "number")')
+       AND NOT jsonb_path_exists((e).data, '$.undoes[*] ? (@ < 1 || @ > 1000000000000000 || @.floor() != @)')
        AND NOT EXISTS (SELECT FROM jsonb_path_query((e).data, '$.keyvalue() ? (@.key == "added" || @.key == "removed" || @.key == "groups").value[*]') member(id)
                        WHERE (id #>> '{}' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$') IS NOT TRUE);
 COMMENT ON FUNCTION scim.is_importable(scim.event) IS 'Whether the change feed and the activity can show this event';

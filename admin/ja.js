@@ -449,6 +449,7 @@ export const messages = {
     // Undo
     'Say since when, for which account or group, or which change is to be undone.': '取り消す期間の開始、アカウントまたはグループ、または変更を指定してください。',
     "'{name}' must be a date and time such as 2027-01-31T12:00:00Z.": '「{name}」には 2027-01-31T12:00:00Z のような日時を指定してください。',
+    "'dryRun' must be true or false.": '「dryRun」には true または false を指定してください。',
     "'until' must be after 'since'.": '「until」は「since」より後でなければなりません。',
     'A kind of change must be create, change, delete, activate, deactivate, role or group.': '変更の種類は create、change、delete、activate、deactivate、role、group のいずれかでなければなりません。',
     "'sequence' must be the sequence of a change.": '「sequence」には変更の番号を指定してください。',

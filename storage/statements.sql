@@ -2491,6 +2491,10 @@ CASE WHEN $6::bigint IS NULL THEN :matching(:e)
                  WHERE p.organization_id = $1::uuid
                    AND p.sequence = $6::bigint) END
 
+-- The change that an event is of.
+-- fragment: change_of(e)
+(:e.transaction_id, :e.version, :e.occurred_at)::text
+
 -- Groups that were created go first, and deleted ones come back; then accounts,
 -- which return to them; then groups become what they were: pass is groups,
 -- accounts or members.
@@ -2607,7 +2611,7 @@ WITH RECURSIVE first AS MATERIALIZED (
 ),
 near AS MATERIALIZED (
     SELECT e.*, :chosen_to_undo(e) AS is_chosen, :word_of(e) AS word,
-           (e.transaction_id, e.version, e.occurred_at)::text AS change
+           :change_of(e) AS change
     FROM :events_of_one e
     WHERE e.sequence >= (SELECT f.sequence FROM first f)
 ),
@@ -2662,7 +2666,9 @@ other AS (
                         AND NOT EXISTS (SELECT FROM scim.event e
                                         WHERE e.organization_id = $1::uuid
                                           AND e.sequence = x.sequence
-                                          AND :chosen_to_undo(e))))
+                                          AND (:chosen_to_undo(e)
+                                               OR :change_of(e) IN (
+                                                   SELECT l.change FROM live l)))))
     ORDER BY n.sequence DESC LIMIT 1
 )
 SELECT (SELECT jsonb_agg(l.sequence ORDER BY l.sequence) FROM live l),

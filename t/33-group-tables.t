@@ -217,10 +217,14 @@ like said(statement('GROUP_BY_ID', $org->{id}, $group))->{answer},
 # Deletion
 said(change($rival, name => 'Rivals', add => [$people[0], $lower]));
 answer_is(delete_group($rival, 1), 'f', 'a group is not deleted on condition of another version');
+my $created = (sql('SELECT to_json(created_at) #>> $2::text[] FROM scim.user_group WHERE id = $1', $rival, '{}'))[0][0];
+my @parents = map { $_->[0] } sql('SELECT group_id FROM scim.subgroup WHERE child_id = $1', $rival);
 answer_is(delete_group($rival, 2), 't', 'on condition of this one it is');
 is_deeply last_event($rival), { kind => 'delete', version => 2, attributes => 'displayName',
-    data => { before => { displayName => 'Rivals' }, after => {}, members => 2 } },
-    'and the event tells how many members it had';
+    data => { before => { displayName => 'Rivals' }, after => {}, members => 2, groups => \@parents, created => $created } },
+    'and the event tells how many members it had, and what it takes to bring it back';
+is_deeply [sql(q{SELECT version, attributes, data FROM scim.event WHERE resource_id = $1 AND data ? 'deletion'}, $rival)],
+    [[2, '{members}', sprintf '{"removed": ["%s", "%s"], "deletion": true}', sort $people[0], $lower]], 'before it, one has the members';
 answer_is(delete_group($rival), '', 'one that is gone is no row');
 
 # Versions, whoever writes

@@ -1284,13 +1284,18 @@ LEFT JOIN LATERAL (SELECT * FROM scim.account b
                    LIMIT 1) a ON true
 ORDER BY r.occurred_at DESC, r.sequence DESC;
 
+-- Accounts that provisioning has not changed are looked at up to this number.
+-- fragment: untouched_most
+2000
+
 -- The number of managed accounts of organization $1 that provisioning has never
--- asked for, found or changed, among the first :many that it has not changed;
--- and whether there are more than those.
+-- asked for, found or changed, among the first :untouched_most that it has not changed;
+-- and whether there are more than those.  Only account_by_label has the order, so
+-- that the planner does not look for few accounts among all.
 -- fragment: never_touched
-SELECT count(*) FILTER (WHERE c.number <= :many AND s.account_id IS NULL)
+SELECT count(*) FILTER (WHERE c.number <= :untouched_most AND s.account_id IS NULL)
            AS number,
-       count(*) > :many AS is_more
+       count(*) > :untouched_most AS is_more
 FROM (SELECT a.organization_id, a.id, row_number() OVER () AS number
       FROM unnest(ARRAY['managed', 'ineligible']) l(label)
       CROSS JOIN unnest(ARRAY['ADMIN', 'USER', 'GUEST']) r(role)
@@ -1302,8 +1307,8 @@ FROM (SELECT a.organization_id, a.id, row_number() OVER () AS number
                             AND b.role = r.role AND b.active = s.active
                             AND scim.account_label(b.managed, b.sync_eligible,
                                                    b.provisioned_at) = l.label
-                          LIMIT :many + 1) a
-      LIMIT :many + 1) c
+                          ORDER BY b.user_name_key LIMIT :untouched_most + 1) a
+      LIMIT :untouched_most + 1) c
 LEFT JOIN LATERAL (SELECT * FROM scim.account_seen n
                    WHERE n.organization_id = c.organization_id
                      AND n.account_id = c.id LIMIT 1) s ON true

@@ -178,4 +178,10 @@ Scim::Server::wait_until('old rows to go', 12, sub {
 });
 pass 'about five thousand are kept';
 
+# What pages ask for is read from indexes, in their order.
+my @plans = query_plans(sub { call($_) for 'requests', 'requests?outcome=refused&token=test', 'health' });
+my @own = grep { /scim\.request\b/ } @plans;
+is scalar(@own), 3, 'a list, a choice and the health are a statement each';
+unlike join('', @own), qr/Seq Scan/, 'none reads a table whole';
+like $own[2], qr/using account_by_label/, 'accounts are counted by an index that has them in order';
 done_testing;

@@ -89,7 +89,7 @@ static scim_error_t *add_member(page_t *page, const char *text)
 /* The last row says where the look ended, unless there are as many before it
  * as were wanted: then more may have been found.  One member more than the
  * page takes says that there are more. */
-static scim_error_t *look(page_t *page)
+static scim_error_t *look_further(page_t *page)
 {
     const char *last = page->values[5];
     int wanted = page->count - page->found + 1;
@@ -117,7 +117,7 @@ static scim_error_t *fill_members(page_t *page)
     apr_time_t began = scim_clock_now();
 
     do {
-        SCIM_ERR(look(page));
+        SCIM_ERR(look_further(page));
         page->values[5] = page->next;
     } while (page->next && page->found < page->count
              && scim_clock_now() - began < LONG_ENOUGH);

@@ -34,8 +34,8 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
     SCIM_CHECKED;
 
-/* The role, active and label of query as arrays for SQL: what is chosen, or all
- * that there are.  SCIM_E_INVALID_VALUE for another one. */
+/* The role, active and label of query as arrays for SQL: what is chosen, or
+ * all that there are.  SCIM_E_INVALID_VALUE for another one. */
 scim_error_t *scim_members_choose(const char *values[3],
                                   const scim_members_query_t *query,
                                   apr_pool_t *pool) SCIM_CHECKED;

@@ -138,7 +138,7 @@ static scim_error_t *field_named(int *field, const compare_t *compare,
 }
 
 /* userName=Login,active=Enabled */
-static scim_error_t *read_columns(compare_t *compare)
+static scim_error_t *find_columns(compare_t *compare)
 {
     const char *text = compare->run->options.columns;
     char *copy = apr_pstrdup(compare->run->pool, text ? text : "");
@@ -220,7 +220,7 @@ static scim_error_t *read_first_line(compare_t *compare)
 /* Records */
 
 /* By what it is known that two keys are the same. */
-static const char *key_of(const compare_t *compare, const char *text)
+static const char *compared_key(const compare_t *compare, const char *text)
 {
     return compare->key == USER_NAME
            ? scim_text_user_name_key(compare->pool, text) : text;
@@ -244,7 +244,7 @@ static const char *record_flaw(compare_t *compare, record_t *record)
         return apr_psprintf(compare->pool, "there is no %s",
                             field_names[compare->key]);
     }
-    if (!scimctl_seen_add(compare->seen, key_of(compare, key),
+    if (!scimctl_seen_add(compare->seen, compared_key(compare, key),
                           compare->pool)) {
         return apr_psprintf(compare->pool, "the file has the %s '%.120s' more"
                             " than once", field_names[compare->key], key);
@@ -404,7 +404,8 @@ static void find_elsewhere(compare_t *compare, const scim_rows_t *rows)
     for (row = 0; row < scim_rows_count(rows); row++) {
         const char *key = scim_rows_value(rows, row, column);
 
-        if (!key || !scimctl_seen_has(compare->seen, key_of(compare, key),
+        if (!key || !scimctl_seen_has(compare->seen,
+                                      compared_key(compare, key),
                                       compare->pool)) {
             print_difference(compare, "notThere", NULL, rows, row, NULL,
                              scim_rows_true(rows, row, HERE_ACTIVE)
@@ -472,7 +473,7 @@ static scim_error_t *begin_compare(compare_t *compare, scimctl_run_t *run)
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "--key must be userName or externalId.");
     }
-    SCIM_ERR(read_columns(compare));
+    SCIM_ERR(find_columns(compare));
     rv = strcmp(compare->file, "-") == 0
          ? apr_file_open_stdin(&file, run->pool)
          : apr_file_open(&file, compare->file, APR_FOPEN_READ, 0, run->pool);

@@ -83,7 +83,7 @@ function doing(health) {
         h('div', { class: 'figures' },
             figure(t('The last 24 hours'), health.hours, span => time(span.hour), t('From')),
             figure(t('The last 7 days'), health.days, span => time(span.from), t('From'))),
-        health.tokens.length > 1 ? tokenTable(health.tokens) : null,
+        health.tokens.length > 1 ? h('details', {}, h('summary', {}, t('Each token')), tokenTable(health.tokens)) : null,
         neverTouched(health),
     ].filter(Boolean);
 }

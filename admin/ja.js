@@ -66,6 +66,7 @@ export default {
     'Make eligible': '対象にする',
     'Accounts that provisioning has never touched: {count}': 'プロビジョニングで一度も扱われていないアカウント: {count}',
     'Each number': '数値の一覧',
+    'Each token': 'トークンごと',
     'From': '開始',
     'How provisioning is doing': 'プロビジョニングの状況',
     'Last request': '最後の要求',

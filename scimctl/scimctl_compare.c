@@ -283,7 +283,7 @@ static void begin_records(compare_t *compare)
     compare->count = 0;
 }
 
-static void read_batch(compare_t *compare)
+static void read_some_lines(compare_t *compare)
 {
     apr_array_header_t *fields;
     const char *problem;
@@ -383,7 +383,7 @@ static scim_error_t *compare_file(compare_t *compare)
     char reason[120];
 
     do {
-        read_batch(compare);
+        read_some_lines(compare);
         SCIM_ERR(compare_batch(compare));
         end_records(compare);
     } while (compare->count == BATCH);

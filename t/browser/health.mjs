@@ -39,6 +39,7 @@ test('the first page says what was requested, changed, refused and lost, in word
     assert.equal(await card(page).locator('table.spans').first().getByRole('row').count(), 1 + 16, 'and a row for each hour in which something was');
     assert.deepEqual(await card(page).locator('.of-refusals').allInnerTexts(), ['refused requests 32', 'refused requests 21']);
     assert.equal(await card(page).getByRole('link', { name: 'warnings' }).first().getAttribute('href'), '#/activity?kind=warning');
+    await card(page).getByText('Each token').click();
     await card(page).getByRole('row', { name: /^Entra ID 3 minutes ago 2 hours ago / }).waitFor();
     await card(page).getByRole('row', { name: /^n+ never never / }).waitFor();
     assert.equal(await card(page).getByRole('link', { name: 'Accounts that provisioning has never touched: more than 10,000' }).getAttribute('href'), '#/members?drift=never');
@@ -53,6 +54,9 @@ for (const [user, language] of [[given.user, 'en'], [given.japanese, 'ja']]) {
             await withHealth(page, busy);
             await visit(page, '#/');
             await card(page).getByRole('img').first().waitFor();
+            for (const summary of await card(page).locator('summary').all()) {
+                await summary.click();
+            }
             for (const width of [1920, 1280, 1024, 800, 768, 700, 640, 390, 320]) {
                 await page.setViewportSize({ width, height: 800 });
                 const out = await page.evaluate(() => [...document.querySelectorAll('.health *')]
@@ -73,7 +77,7 @@ test('nothing has happened: the card says so without an empty table', async () =
         hours: busy.hours.map(({ hour }) => ({ hour, ...counts(0, 0, 0, 0) })), days: busy.days.map(({ from }) => ({ from, ...counts(0, 0, 0, 0) })) });
     await visit(page, '#/');
     await card(page).getByText('changes 0').first().waitFor();
-    assert.equal(await card(page).locator('details').count(), 0);
+    assert.equal(await card(page).locator('.figure details').count(), 0);
     assert.equal(await card(page).getByText('never touched').count(), 0);
     await page.context().close();
 });

@@ -172,6 +172,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         -- The members page: any choice of role, state and label is a few ranges
         -- of this index, each in the order of userName.
         ('account_by_label', 'scim.account', '(organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key)'),
+        ('account_search', 'scim.account', 'USING gin (organization_id, (scim.search_grams(scim.search_text(user_name, display_name, attributes)) COLLATE "C"))'),
         ('user_group_external_id', 'scim.user_group', '(organization_id, external_id, id)'),
         ('user_group_created', 'scim.user_group', '(organization_id, created_at, id)'),
         ('user_group_updated', 'scim.user_group', '(organization_id, updated_at, id)'),
@@ -602,6 +603,210 @@ CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, sync_eligible boo
     RETURN CASE WHEN NOT managed THEN 'unmanaged' WHEN NOT sync_eligible THEN 'ineligible'
            WHEN provisioned_at IS NULL THEN 'managed' ELSE 'provisioned' END;
 COMMENT ON FUNCTION scim.account_label(boolean, boolean, timestamptz) IS 'unmanaged, ineligible (Managed Account that provisioning may not take over), managed (Managed Account) or provisioned (Provisioned Managed Account)';
+
+-- The search for members, by any words or parts of words, as an inverted index of
+-- trigrams.  It is not that of pg_trgm, which knows as letters what the locale of the
+-- database knows (none but ASCII for C), and has to look at the text of each row
+-- that it finds.
+--
+-- Words are folded, and stand behind two blanks each, so that "  ya" is the
+-- beginning of one; what is between the words of names and addresses is a blank.
+CREATE OR REPLACE FUNCTION scim.search_words(value text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
+BEGIN
+    RETURN pg_catalog.replace(pg_catalog.translate(scim.user_name_key(value), '.@_-,()"[]', '          '), ' ', '  ');
+END
+$$;
+COMMENT ON FUNCTION scim.search_words(text) IS 'The words of a text as they are searched for, each behind two blanks but for the first';
+
+-- Names that are there twice cost twice when a row is written.
+CREATE OR REPLACE FUNCTION scim.search_text(user_name text, display_name text, attributes jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    name CONSTANT text := pg_catalog.concat_ws(' ', attributes OPERATOR(pg_catalog.#>>) '{name,givenName}', attributes OPERATOR(pg_catalog.#>>) '{name,familyName}');
+    emails CONSTANT text := pg_catalog.jsonb_path_query_array(attributes, '$.emails[*].value')::pg_catalog.text;
+BEGIN
+    RETURN pg_catalog.concat('  ', scim.search_words(pg_catalog."left"(pg_catalog.concat_ws(' ', display_name, user_name,
+        CASE WHEN name OPERATOR(pg_catalog.=) display_name THEN NULL ELSE name END, attributes OPERATOR(pg_catalog.#>>) '{nickName}',
+        CASE WHEN emails OPERATOR(pg_catalog.=) pg_catalog.concat('["', user_name, '"]') THEN NULL ELSE emails END), 2000)));
+END
+$$;
+COMMENT ON FUNCTION scim.search_text(text, text, jsonb) IS 'The words by which the settings page finds an account: of displayName, userName, given and family name, nickName and e-mail addresses';
+
+-- In scripts that write no blanks, which are behind U+2E80, a word may have one or
+-- two characters and be within another one.  The cost leads the planner to the index.
+CREATE OR REPLACE FUNCTION scim.search_grams(value text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 100000 AS $$
+DECLARE
+    only_ascii CONSTANT boolean := pg_catalog.octet_length(value) OPERATOR(pg_catalog.=) pg_catalog.char_length(value);
+    blanks text := '';
+    word text;
+    gram text;
+    grams text[] := '{}';
+BEGIN
+    FOREACH word IN ARRAY pg_catalog.string_to_array(value, '  ') LOOP
+        word := pg_catalog.concat(blanks, word);
+        blanks := '  ';
+        FOR n IN 1 .. pg_catalog.char_length(word) LOOP
+            gram := pg_catalog.substr(word, n, 3);
+            IF pg_catalog.char_length(gram) OPERATOR(pg_catalog.=) 3 THEN
+                grams := pg_catalog.array_append(grams, gram);
+            END IF;
+            CONTINUE WHEN only_ascii OR gram COLLATE pg_catalog."C" OPERATOR(pg_catalog.<) U&'\2E80';
+            grams := pg_catalog.array_append(pg_catalog.array_append(grams, pg_catalog."left"(gram, 1)), pg_catalog."left"(gram, 2));
+        END LOOP;
+    END LOOP;
+    RETURN grams;
+END
+$$;
+COMMENT ON FUNCTION scim.search_grams(text) IS 'The trigrams of scim.search_text, and single characters and pairs of scripts without blanks; indexed, so that containment finds parts of words';
+
+-- Words of three and more characters are found anywhere, shorter ones at the
+-- beginning of a word.
+CREATE OR REPLACE FUNCTION scim.search_for(search text, OUT patterns text[], OUT grams text[])
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT array_agg(DISTINCT '%' || replace(replace(p.part, '\', '\\'), '%', '\%') || '%'), array_agg(DISTINCT g.gram)
+    FROM (SELECT CASE WHEN char_length(w.word) < 3 AND w.word COLLATE "C" < U&'\2E80' THEN '  ' ELSE '' END || w.word AS part
+          FROM (SELECT trim(scim.search_words(typed)) AS word FROM string_to_table(scim.user_name_key(search), ' ') typed) w
+          WHERE w.word <> '') p
+    CROSS JOIN unnest(scim.search_grams(p.part)) g(gram);
+END;
+COMMENT ON FUNCTION scim.search_for(text) IS 'What scim.search_text of an account must be LIKE, and its trigrams, to be found by what somebody has typed; NULL: there is no word in it';
+
+-- A choice of members as SQL for the two functions below, whose parameters are $1
+-- organization, $2 roles, $3 states of active, $4 labels (with a search, NULL for all
+-- of them), and of a search $5 patterns, $6 trigrams and $7 the accounts that are found
+-- by a whole id or externalId.  candidates are rows by one index, with all that are
+-- chosen and found among them.  What is before OFFSET 0 is planned for all its rows:
+-- for the first rows in an order, the planner would rather read the whole organization
+-- in that order.
+CREATE OR REPLACE FUNCTION scim.member_conditions(is_search boolean, named uuid[], OUT candidates text, OUT is_chosen text, OUT is_found text)
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT CASE WHEN is_search THEN
+               '(SELECT * FROM scim.account a WHERE a.organization_id = $1'
+               ' AND (scim.search_grams(scim.search_text(a.user_name, a.display_name, a.attributes)) COLLATE "C") @> $6'
+               || CASE WHEN cardinality(named) > 0 THEN
+                      ' UNION ALL SELECT * FROM scim.account a WHERE a.organization_id = $1 AND a.id = ANY ($7)'
+                      ' AND (scim.search_text(a.user_name, a.display_name, a.attributes) LIKE ALL ($5)) IS NOT TRUE' ELSE '' END
+               || ' OFFSET 0) a'
+           ELSE
+               'unnest($2) r(role) CROSS JOIN unnest($3) s(active) CROSS JOIN unnest($4) l(label)'
+               ' CROSS JOIN LATERAL (SELECT * FROM scim.account b WHERE b.organization_id = $1 AND b.role = r.role AND b.active = s.active'
+               ' AND scim.account_label(b.managed, b.sync_eligible, b.provisioned_at) = l.label OFFSET 0) a' END,
+           '($2 IS NULL OR a.role = ANY ($2)) AND ($3 IS NULL OR a.active = ANY ($3))'
+           ' AND ($4 IS NULL OR scim.account_label(a.managed, a.sync_eligible, a.provisioned_at) = ANY ($4))',
+           CASE WHEN is_search THEN
+               '(a.id = ANY ($7) OR a.user_name_key LIKE ALL ($5)'
+               ' OR scim.search_text(a.user_name, a.display_name, a.attributes) LIKE ALL ($5))'
+           ELSE 'true' END;
+END;
+COMMENT ON FUNCTION scim.member_conditions(boolean, uuid[]) IS 'Parts of the statements of scim.find_members and scim.count_members';
+
+-- The accounts that a search finds by what is no part of a name.
+CREATE OR REPLACE FUNCTION scim.members_named(organization uuid, search text) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN ARRAY(SELECT a.id FROM scim.account a WHERE a.organization_id = organization AND a.external_id = search LIMIT 100)
+        || CASE WHEN search ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN ARRAY[search::uuid] END;
+END
+$$;
+COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this whole externalId or id, at most 101';
+
+-- A choice of members in an order, from a place in it on: key and id are this place,
+-- those of the last one of the page before.  key is NULL for accounts without a
+-- displayName, which are the last ones by name.
+--
+-- What is common is found by reading the organization in the order of the list.  If
+-- the page is not full after a number of rows, what is sought is rare there, and
+-- taken from an index and sorted.
+CREATE OR REPLACE FUNCTION scim.find_members(organization uuid, roles text[], states boolean[], labels text[], search text,
+                                             sort text, is_descending boolean, after_key text, after_id uuid, most integer)
+    RETURNS TABLE (key text, id uuid)
+    LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    by_time CONSTANT boolean := sort IN ('created', 'lastModified');
+    value CONSTANT text := CASE sort WHEN 'displayName' THEN '(scim.fold(a.display_name) COLLATE "C")' WHEN 'created' THEN 'a.created_at'
+                                     WHEN 'lastModified' THEN 'a.updated_at' ELSE 'a.user_name_key' END;
+    direction CONSTANT text := CASE WHEN is_descending THEN 'DESC' ELSE 'ASC' END;
+    sections CONSTANT boolean[] := CASE WHEN sort <> 'displayName' THEN '{t}' WHEN is_descending THEN '{f,t}' ELSE '{t,f}' END::boolean[];
+    wanted CONSTANT record := scim.search_for(search);
+    named CONSTANT uuid[] := scim.members_named(organization, search);
+    chosen CONSTANT record := scim.member_conditions(search IS NOT NULL, named);
+    has_value boolean;
+    key_text CONSTANT text := CASE WHEN by_time THEN format('(extract(epoch FROM %s) * 1000)::bigint::text', value) ELSE value END;
+    condition text;
+    ordered text;
+    statement text;
+    is_walk boolean;
+    rows_wanted bigint;
+    rows_read bigint;
+    found record;
+BEGIN
+    FOREACH has_value IN ARRAY sections LOOP
+        CONTINUE WHEN after_id IS NOT NULL AND has_value <> (after_key IS NOT NULL);
+        condition := format(CASE
+            WHEN NOT has_value THEN '%1$s IS NULL AND ($9 IS NULL OR a.id %2$s $9)'
+            WHEN by_time THEN '($9 IS NULL OR (%1$s, a.id) %2$s (timestamptz ''epoch'' + $8::bigint * interval ''1 millisecond'', $9))'
+            WHEN sort = 'displayName' THEN '%1$s IS NOT NULL AND ($9 IS NULL OR (%1$s, a.id) %2$s ($8, $9))'
+            ELSE '($9 IS NULL OR %1$s %2$s $8)' END, value, CASE WHEN is_descending THEN '<' ELSE '>' END);
+        ordered := format('%s ORDER BY %s LIMIT $10', condition,
+            CASE WHEN NOT has_value THEN format('a.id %s', direction)
+                 WHEN value = 'a.user_name_key' THEN format('%s %s', value, direction)
+                 ELSE format('%s %2$s, a.id %2$s', value, direction) END);
+        statement := format('SELECT %s AS key, a.id, %s AND %s AS is_one FROM scim.account a WHERE a.organization_id = $1 AND %s',
+                            key_text, chosen.is_chosen, chosen.is_found, ordered);
+        rows_wanted := 1000;
+        is_walk := true;
+        LOOP
+            rows_read := 0;
+            FOR found IN EXECUTE statement
+                USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, after_key, after_id, rows_wanted
+            LOOP
+                rows_read := rows_read + 1;
+                after_key := found.key;
+                after_id := found.id;
+                IF found.is_one THEN
+                    key := found.key;
+                    id := found.id;
+                    RETURN NEXT;
+                    most := most - 1;
+                    IF most = 0 THEN
+                        RETURN;
+                    END IF;
+                END IF;
+            END LOOP;
+            EXIT WHEN rows_read < rows_wanted;
+            -- Some that have all trigrams of a word do not have the word; after a
+            -- thousand of these, ever more are read.
+            rows_wanted := CASE WHEN is_walk THEN rows_wanted ELSE 10 * rows_wanted END;
+            is_walk := false;
+            statement := format('SELECT f.key, f.id, (SELECT %s FROM scim.account a WHERE a.organization_id = $1 AND a.id = f.id) AS is_one'
+                                ' FROM (SELECT %s AS key, a.id FROM %s WHERE %s AND %s) f',
+                                chosen.is_found, key_text, chosen.candidates, chosen.is_chosen, ordered);
+        END LOOP;
+        after_id := NULL;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer) IS 'Members of some roles, states and labels that a search finds (NULL: all), by userName, displayName, created or lastModified, after the one with this key and id';
+
+CREATE OR REPLACE FUNCTION scim.count_members(organization uuid, roles text[], states boolean[], labels text[], search text, most integer) RETURNS integer
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    wanted CONSTANT record := scim.search_for(search);
+    named CONSTANT uuid[] := scim.members_named(organization, search);
+    chosen CONSTANT record := scim.member_conditions(search IS NOT NULL, named);
+    result integer;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s WHERE %s AND %s LIMIT $8) a', chosen.candidates, chosen.is_chosen, chosen.is_found)
+    INTO result
+    USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, most;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION scim.count_members(uuid, text[], boolean[], text[], text, integer) IS 'How many members scim.find_members finds, counted up to most';
 
 CREATE TABLE IF NOT EXISTS scim.token (
     organization_id  uuid NOT NULL REFERENCES scim.organization,

@@ -130,7 +130,7 @@ static scim_error_t *read_input(scim_visit_t *v)
     static const char *const wanted[] = {
         "search", "role", "active", "label", "cursor", "count", "outcome",
         "account", "before", "drift", "token", "since", "until", "actor",
-        "kind", NULL
+        "kind", "sort", "order", "back", NULL
     };
     const char *type = apr_table_get(v->r->headers_in, "Content-Type");
     int method = v->r->method_number;

@@ -353,13 +353,26 @@ static scim_error_t *count_parameter(int *count, scim_visit_t *v)
     return NULL;
 }
 
-static scim_error_t *get_members(scim_visit_t *v)
+static scim_members_query_t member_query(const scim_visit_t *v)
 {
     scim_members_query_t query = {
         typed_parameter(v, "search"), page_parameter(v, "role"),
         page_parameter(v, "active"), page_parameter(v, "label"),
-        page_parameter(v, "cursor"), 0
+        page_parameter(v, "sort"), page_parameter(v, "order"),
+        page_parameter(v, "cursor"), 0, 0
     };
+    const char *back = page_parameter(v, "back");
+
+    if (back) {
+        query.cursor = back;
+        query.is_back = 1;
+    }
+    return query;
+}
+
+static scim_error_t *get_members(scim_visit_t *v)
+{
+    scim_members_query_t query = member_query(v);
 
     const char *drift = page_parameter(v, "drift");
 
@@ -369,6 +382,69 @@ static scim_error_t *get_members(scim_visit_t *v)
                                &query);
     }
     return scim_members_list(&v->answer, &v->call, &query);
+}
+
+static scim_error_t *get_member_total(scim_visit_t *v)
+{
+    scim_members_query_t query = member_query(v);
+
+    return scim_members_total(&v->answer, &v->call, &query);
+}
+
+#define MEMBERS_OF_LINES 500
+
+/* A place in the members that are exported. */
+typedef struct {
+    scim_call_t call;
+    scim_members_query_t query;
+    apr_pool_t *cursors;         /* which that of query is in */
+    int has_head;
+    int is_end;
+} members_place_t;
+
+static scim_error_t *next_members(const char **text, int *rows, void *baton,
+                                  scim_db_t *db, apr_pool_t *pool)
+{
+    members_place_t *place = baton;
+    apr_array_header_t *lines = apr_array_make(pool, MEMBERS_OF_LINES + 1,
+                                               sizeof(char *));
+    const cJSON *member;
+    const char *next;
+    cJSON *list;
+
+    *text = NULL;
+    if (place->is_end) {
+        return NULL;
+    }
+    place->call.db = db;
+    place->call.pool = pool;
+    SCIM_ERR(scim_members_list(&list, &place->call, &place->query));
+    if (!place->has_head) {
+        APR_ARRAY_PUSH(lines, const char *) = scim_members_csv_head(pool);
+        place->has_head = 1;
+    }
+    cJSON_ArrayForEach(member, scim_json_member(list, "members")) {
+        APR_ARRAY_PUSH(lines, const char *) = scim_members_csv_line(member,
+                                                                    pool);
+        (*rows)++;
+    }
+    next = scim_json_text(list, "next");
+    place->is_end = !next;
+    apr_pool_clear(place->cursors);
+    place->query.cursor = next ? apr_pstrdup(place->cursors, next) : NULL;
+    *text = apr_array_pstrcat(pool, lines, '\0');
+    return NULL;
+}
+
+static scim_error_t *export_members(scim_visit_t *v)
+{
+    members_place_t place = { v->call, member_query(v), NULL, 0, 0 };
+
+    place.query.cursor = NULL;
+    place.query.is_back = 0;
+    place.query.count = MEMBERS_OF_LINES;
+    apr_pool_create(&place.cursors, v->r->pool);
+    return scim_admin_export(v, "members", next_members, &place);
 }
 
 static scim_error_t *get_member(scim_visit_t *v)
@@ -606,6 +682,8 @@ static const struct {
     { "api/tokens", 0, M_POST, post_token },
     { "api/tokens", 1, M_DELETE, delete_token },
     { "api/members", 0, M_GET, get_members },
+    { "api/members.csv", 0, M_GET, export_members },
+    { "api/member-total", 0, M_GET, get_member_total },
     { "api/members", 1, M_GET, get_member },
     { "api/members", 1, M_PATCH, patch_member },
     { "api/member-groups", 1, M_GET, get_member_groups },

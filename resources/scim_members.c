@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Members for the settings page, see scim_members.h.
  *
- * A list has one statement for each kind of search, over the ranges of an
- * index that the chosen roles, states and labels are.  A member is edited by a
+ * A list by userName is read from the ranges of an index that the chosen
+ * roles, states and labels are; for a search and for other orders there is
+ * scim.find_members (schema.sql).  A cursor is the id of a member, a colon and
+ * the key that the list is sorted by; without a colon, it has none.  A member is edited by a
  * PATCH of the User, made of what was entered, so all of its rules hold here
  * as well.
  */
 #include "resources/scim_members.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "values/scim_csv.h"
 #include "values/scim_json.h"
 #include "values/scim_bounds.h"
 #include "values/scim_text.h"
@@ -26,6 +30,22 @@
 static const char *const states[] = { "true", "false", NULL };
 static const char *const labels[] = { "provisioned", "managed", "ineligible",
                                       "unmanaged", NULL };
+
+/* The orders of a list, the first by default; which of them are by time, so
+ * that the key of a place is a number of milliseconds. */
+static const struct {
+    const char *name;
+    int is_by_time;
+} sorts[] = {
+    { "userName", 0 }, { "displayName", 0 },
+    { "created", 1 }, { "lastModified", 1 }
+};
+#define SORTS (sizeof(sorts) / sizeof(*sorts))
+#define BY_USER_NAME 0
+
+#define UUID_LENGTH 36
+#define LAST_KEY "\xF4\x8F\xBF\xBF"      /* behind all userNames */
+#define MAX_TIME APR_INT64_C(1000000000000000) /* ms: the year 33658 */
 
 static scim_error_t *choose(const char **array, const char *wanted,
                             const char *name, const char *const *choices,
@@ -94,24 +114,234 @@ scim_error_t *scim_members_choose(const char *values[3],
     return choose(&values[2], query->label, "label", labels, pool);
 }
 
+/* A place between two members: the last one before it. */
+typedef struct {
+    const char *key;             /* by which it is sorted, or NULL */
+    const char *id;              /* NULL: the beginning */
+} spot_t;
+
+static scim_error_t *read_cursor(spot_t *place, const char *cursor,
+                                apr_size_t sort, apr_pool_t *pool)
+{
+    apr_int64_t time = 0;
+
+    place->key = place->id = NULL;
+    if (!cursor) {
+        return NULL;
+    }
+    place->id = apr_pstrndup(pool, cursor, UUID_LENGTH);
+    if (scim_text_is_uuid(place->id) && cursor[UUID_LENGTH] == ':') {
+        place->key = cursor + UUID_LENGTH + 1;
+    }
+    if (!scim_text_is_uuid(place->id)
+        || (!place->key && (cursor[UUID_LENGTH] || sort == BY_USER_NAME
+                            || sorts[sort].is_by_time))
+        || (sorts[sort].is_by_time
+            && (!scim_text_integer(place->key, &time)
+                || time < -MAX_TIME || time > MAX_TIME))) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "The cursor is not one of this list.");
+    }
+    return NULL;
+}
+
+/* What a query asks for, as values of its statements. */
+typedef struct {
+    apr_size_t sort;
+    const char *roles;
+    const char *states;
+    const char *labels;
+    spot_t place;
+} choice_t;
+
+/* A search takes no choice as NULL, which saves a comparison for each row. */
+static scim_error_t *read_choices(choice_t *choice,
+                                  const scim_members_query_t *query,
+                                  apr_pool_t *pool)
+{
+    int names_all = query->search == NULL;
+
+    SCIM_ERR(scim_members_check_search(query->search, pool));
+    choice->roles = choice->states = choice->labels = NULL;
+    if (names_all || query->role) {
+        SCIM_ERR(choose(&choice->roles, query->role, "role", scim_role_names,
+                        pool));
+    }
+    if (names_all || query->active) {
+        SCIM_ERR(choose(&choice->states, query->active, "active", states,
+                        pool));
+    }
+    return names_all || query->label
+           ? choose(&choice->labels, query->label, "label", labels, pool)
+           : NULL;
+}
+
+static scim_error_t *read_order(choice_t *choice, int *is_descending,
+                                const scim_members_query_t *query,
+                                apr_pool_t *pool)
+{
+    choice->sort = BY_USER_NAME;
+    while (query->sort && choice->sort < SORTS
+           && strcmp(query->sort, sorts[choice->sort].name) != 0) {
+        choice->sort++;
+    }
+    if (choice->sort == SORTS) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "Invalid value '%.20s' for %s.", query->sort,
+                          "sort");
+    }
+    *is_descending = query->order && strcmp(query->order, "descending") == 0;
+    if (query->order && !*is_descending
+        && strcmp(query->order, "ascending") != 0) {
+        return scim_error(pool, SCIM_E_INVALID_VALUE,
+                          "Invalid value '%.20s' for %s.", query->order,
+                          "order");
+    }
+    if (query->is_back) {
+        *is_descending = !*is_descending;
+    }
+    return NULL;
+}
+
+/* The rows of a page and one more, from its place on in one direction. */
+static scim_error_t *find_rows(scim_rows_t **rows, scim_call_t *call,
+                               const scim_members_query_t *query,
+                               const choice_t *choice, int is_descending)
+{
+    const char *first = is_descending ? LAST_KEY : "";
+    const char *key = choice->place.key;
+    const char *values[] = {
+        call->principal->organization_id,
+        apr_itoa(call->pool, query->count + 1), choice->roles, choice->states,
+        choice->labels, query->search, sorts[choice->sort].name,
+        is_descending ? "true" : "false", key, choice->place.id
+    };
+
+    if (query->search || choice->sort != BY_USER_NAME) {
+        return scim_db_run(rows, call->db, SCIM_SQL_MEMBER_FIND,
+                           SCIM_VALUES(values));
+    }
+    values[5] = key ? key : first;
+    return scim_db_run(rows, call->db,
+                       is_descending ? SCIM_SQL_MEMBER_LIST_BACK
+                                     : SCIM_SQL_MEMBER_LIST, 6, values);
+}
+
+static void put_cursor(cJSON *list, const char *name, const scim_rows_t *rows,
+                       int row, apr_pool_t *pool)
+{
+    const char *key = scim_rows_value(rows, row, 0);
+
+    scim_json_put_text(list, name,
+                       apr_pstrcat(pool, scim_rows_value(rows, row, 1),
+                                   key ? ":" : "", key, NULL));
+}
+
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
 {
-    const char *values[7] = { call->principal->organization_id,
-                              apr_itoa(call->pool, query->count + 1) };
+    apr_pool_t *pool = call->pool;
+    choice_t choice;
     scim_rows_t *rows;
+    int is_descending, has_more, count, i;
+    cJSON *members;
 
-    SCIM_ERR(scim_members_choose(values + 2, query, call->pool));
-    SCIM_ERR(scim_members_check_search(query->search, call->pool));
-    values[query->search ? 6 : 5] = query->cursor ? query->cursor : "";
-    if (query->search) {
-        values[5] = query->search;
+    SCIM_ERR(read_choices(&choice, query, pool));
+    SCIM_ERR(read_order(&choice, &is_descending, query, pool));
+    SCIM_ERR(read_cursor(&choice.place, query->cursor, choice.sort, pool));
+    SCIM_ERR(find_rows(&rows, call, query, &choice, is_descending));
+    *list = scim_json_own(cJSON_CreateObject(), pool);
+    members = cJSON_AddArrayToObject(*list, "members");
+    has_more = scim_rows_count(rows) > query->count;
+    count = has_more ? query->count : scim_rows_count(rows);
+    for (i = 0; i < count; i++) {
+        cJSON *member;
+
+        SCIM_ERR(parse(&member, rows, query->is_back ? count - 1 - i : i, 2,
+                       pool));
+        cJSON_AddItemToArray(members, cJSON_Duplicate(member, 1));
     }
-    SCIM_ERR(scim_db_run(&rows, call->db,
-                         query->search ? SCIM_SQL_MEMBER_SEARCH
-                                       : SCIM_SQL_MEMBER_LIST,
-                         query->search ? 7 : 6, values));
-    return scim_members_page(list, "members", rows, query->count, call->pool);
+    if (count > 0 && (query->is_back || has_more)) {
+        put_cursor(*list, "next", rows, query->is_back ? 0 : count - 1, pool);
+    }
+    if (count > 0 && (query->is_back ? has_more : query->cursor != NULL)) {
+        put_cursor(*list, "previous", rows, query->is_back ? count - 1 : 0,
+                   pool);
+    }
+    return NULL;
+}
+
+scim_error_t *scim_members_total(cJSON **total, scim_call_t *call,
+                                 const scim_members_query_t *query)
+{
+    const char *values[5] = { call->principal->organization_id };
+    choice_t choice;
+    scim_rows_t *rows;
+    int found;
+
+    SCIM_ERR(read_choices(&choice, query, call->pool));
+    values[1] = choice.roles;
+    values[2] = choice.states;
+    values[3] = choice.labels;
+    values[4] = query->search;
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_MEMBER_TOTAL,
+                         SCIM_VALUES(values)));
+    found = atoi(scim_rows_value(rows, 0, 0));
+    *total = scim_json_own(cJSON_CreateObject(), call->pool);
+    cJSON_AddNumberToObject(*total, "total",
+                            found > SCIM_MANY ? SCIM_MANY : found);
+    cJSON_AddBoolToObject(*total, "totalIsMore", found > SCIM_MANY);
+    return NULL;
+}
+
+/* The columns of a file of members: a member of the object, or one of the
+ * object in it. */
+static const struct {
+    const char *name;
+    const char *outer;
+    const char *inner;
+} csv_columns[] = {
+    { "id", NULL, "id" },
+    { "userName", NULL, "userName" },
+    { "displayName", NULL, "displayName" },
+    { "email", NULL, "email" },
+    { "role", NULL, "role" },
+    { "active", NULL, "active" },
+    { "label", NULL, "label" },
+    { "lastSync", "lastSync", "at" },
+    { "lastSyncToken", "lastSync", "token" },
+    { "manager", "manager", "userName" },
+    { "created", NULL, "created" },
+    { "lastModified", NULL, "lastModified" }
+};
+#define CSV_COLUMNS (sizeof(csv_columns) / sizeof(*csv_columns))
+
+const char *scim_members_csv_head(apr_pool_t *pool)
+{
+    const char *fields[CSV_COLUMNS];
+    apr_size_t i;
+
+    for (i = 0; i < CSV_COLUMNS; i++) {
+        fields[i] = csv_columns[i].name;
+    }
+    return scim_csv_line(fields, CSV_COLUMNS, pool);
+}
+
+const char *scim_members_csv_line(const cJSON *member, apr_pool_t *pool)
+{
+    const char *fields[CSV_COLUMNS];
+    apr_size_t i;
+
+    for (i = 0; i < CSV_COLUMNS; i++) {
+        const cJSON *object = csv_columns[i].outer
+            ? scim_json_member(member, csv_columns[i].outer) : member;
+        const cJSON *value = scim_json_member(object, csv_columns[i].inner);
+
+        fields[i] = cJSON_IsBool(value)
+                    ? (cJSON_IsTrue(value) ? "true" : "false")
+                    : cJSON_GetStringValue(value);
+    }
+    return scim_csv_line(fields, CSV_COLUMNS, pool);
 }
 
 scim_error_t *scim_members_count(cJSON **counts, scim_call_t *call)

@@ -16,20 +16,27 @@
 /* The members that are wanted.  Any text that is not listed here is
  * SCIM_E_INVALID_VALUE. */
 typedef struct {
-    const char *search;          /* the beginning of a userName or
-                                  * displayName, a whole e-mail address, given
-                                  * or family name, externalId or id; or
+    const char *search;          /* words that displayName, userName, given or
+                                  * family name, nickName or e-mail addresses
+                                  * contain (of one or two letters: begin
+                                  * with), a whole externalId or id; or
                                   * NULL */
     const char *role;            /* ADMIN, USER, GUEST, or NULL for all */
     const char *active;          /* true, false, or NULL */
     const char *label;           /* provisioned, managed (but not provisioned),
                                   * unmanaged, ineligible, or NULL */
-    const char *cursor;          /* where the previous page ended, or NULL */
+    const char *sort;            /* userName, displayName, created,
+                                  * lastModified; NULL: userName */
+    const char *order;           /* ascending, descending; NULL: ascending */
+    const char *cursor;          /* where another page begins, or NULL */
+    int is_back;                 /* the page ends at cursor (without one, at
+                                  * the end of the list) */
     int count;
 } scim_members_query_t;
 
-/* *list, of the call's pool: {"members": [...], "next": cursor}, by userName.
- * next is absent at the end. */
+/* *list, of the call's pool: {"members": [...], "next": cursor, "previous":
+ * cursor}.  next is absent at the end; previous, for is_back, is absent at
+ * the beginning. */
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
     SCIM_CHECKED;
@@ -39,6 +46,16 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
 scim_error_t *scim_members_choose(const char *values[3],
                                   const scim_members_query_t *query,
                                   apr_pool_t *pool) SCIM_CHECKED;
+
+/* *total: {"total": how many members search, role, active and label choose,
+ * counted up to SCIM_MANY, "totalIsMore": whether there are more}. */
+scim_error_t *scim_members_total(cJSON **total, scim_call_t *call,
+                                 const scim_members_query_t *query)
+    SCIM_CHECKED;
+
+/* The first line of a file of members, and that of a member of a list. */
+const char *scim_members_csv_head(apr_pool_t *pool);
+const char *scim_members_csv_line(const cJSON *member, apr_pool_t *pool);
 
 /* *page, of pool: {name: [...], "next": cursor} from rows of a cursor and an
  * object as JSON, or NULL; rows may have one more than count, which is how

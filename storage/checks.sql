@@ -270,7 +270,8 @@ SELECT :listed(m.name)
 FROM (SELECT w.name
       FROM unnest(ARRAY[
           'account_by_attribute', 'account_by_label', 'account_created',
-          'account_display_name', 'account_external_id', 'account_updated',
+          'account_display_name', 'account_external_id', 'account_search',
+          'account_updated',
           'event_account', 'event_actor', 'event_deleted', 'event_feed',
           'event_group', 'event_kind', 'event_own_feed', 'event_resource',
           'event_time', 'membership_account', 'refusal_warned',

@@ -979,6 +979,10 @@ LIMIT 21
 
 -- Accounts that $2 is a part of.
 -- fragment: searched_accounts
+SELECT f.id
+FROM scim.find_members($1::uuid, NULL, NULL, NULL, $2, 'userName', false, NULL,
+                       NULL, 21) f
+-- fragment: searched_accounts before 6
 :accounts_with(n.user_name_key, scim.user_name_key($2))
 UNION
 :accounts_with((scim.fold(n.display_name) COLLATE "C"), scim.fold($2))
@@ -1440,9 +1444,40 @@ jsonb_build_object(
     'role', a.role, 'active', a.active, 'label', :label,
     'provisionedAt', :timestamp(a.provisioned_at))
 
--- The members of organization $1 that are chosen by $3 roles, $4 states of
--- active and $5 labels: one range of account_by_label for each choice.
--- fragment: chosen_ranges(condition, columns)
+-- The latest change by a token, among the latest changes.
+-- fragment: last_sync
+(SELECT jsonb_build_object('at', :timestamp(e.occurred_at),
+                           'token', e.actor_name)
+ FROM (SELECT * FROM scim.event c
+       WHERE c.organization_id = a.organization_id AND c.account_id = a.id
+       ORDER BY c.sequence DESC LIMIT 50) e
+ WHERE e.actor_kind = 'token' ORDER BY e.sequence DESC LIMIT 1)
+
+-- fragment: manager_of
+(SELECT jsonb_build_object('id', m.id, 'userName', m.user_name,
+                           'displayName', m.display_name)
+ FROM scim.account m
+ WHERE m.organization_id = a.organization_id AND m.id = :uuid(
+     (a.attributes #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')))
+
+-- fragment: listed_member_json
+:member_json || jsonb_build_object(
+    'created', :timestamp(a.created_at),
+    'lastModified', :timestamp(a.updated_at), 'lastSync', :last_sync,
+    'manager', :manager_of)
+
+-- The members that are found, in the order of their place.
+-- fragment: shown_members(found)
+SELECT f.key, f.id, :listed_member_json
+FROM (:found) f
+CROSS JOIN LATERAL (SELECT * FROM scim.account b
+                    WHERE b.organization_id = $1::uuid AND b.id = f.id
+                    LIMIT 1) a
+ORDER BY f.place
+
+-- The first $2 accounts of organization $1 that are chosen by $3 roles, $4 states
+-- of active and $5 labels: one range of account_by_label for each choice.
+-- fragment: chosen_ranges(direction, condition, columns)
 SELECT p.*
 FROM unnest($3::text[]) r(role)
 CROSS JOIN unnest($4::boolean[]) s(active)
@@ -1451,59 +1486,31 @@ CROSS JOIN LATERAL (
     SELECT :columns FROM scim.account a
     WHERE a.organization_id = $1::uuid AND a.role = r.role
       AND a.active = s.active AND :label = l.label AND :condition
-    ORDER BY a.user_name_key LIMIT $2::bigint) p
+    ORDER BY a.user_name_key :direction LIMIT $2::bigint) p
+ORDER BY p.user_name_key :direction LIMIT $2::bigint
 
--- The same choice among members that an index finds; the limit bounds the
--- cost.  A condition that is a range ends with ORDER BY its index: otherwise
--- the planner may read the whole table.
--- fragment: chosen_among(condition)
-SELECT a.id
-FROM (SELECT * FROM scim.account a
-      WHERE a.organization_id = $1::uuid AND :condition
-      LIMIT 2000) a
-WHERE a.role = ANY ((SELECT $3::text[])::text[]) AND a.active = ANY ($4::boolean[])
-  AND :label = ANY ($5::text[])
+-- Those from $6 on, as members that are found.
+-- fragment: chosen_members(condition, direction)
+SELECT c.user_name_key AS key, c.id,
+       row_number() OVER (ORDER BY c.user_name_key :direction) AS place
+FROM (:chosen_ranges(:direction, :condition, a.user_name_key, a.id)) c
 
 -- name: MEMBER_LIST :repeatable
-:chosen_ranges(a.user_name_key > $6, a.user_name_key, :member_json)
-ORDER BY p.user_name_key LIMIT $2::bigint;
+:shown_members(:chosen_members(a.user_name_key > $6, ASC));
 
--- fragment: has_name(part)
-scim.fold_json(a.attributes) @> scim.fold_json(
-    jsonb_build_object('name', jsonb_build_object(:part, $6::text)))
+-- name: MEMBER_LIST_BACK :repeatable
+:shown_members(:chosen_members(a.user_name_key < $6, DESC));
 
--- name: MEMBER_SEARCH :repeatable
-WITH found AS (
-    :chosen_ranges(a.user_name_key > $7
-                   AND a.user_name_key >= scim.user_name_key($6)
-                   AND a.user_name_key
-                       < scim.user_name_key($6) || chr(1114111),
-                   a.id)
-    UNION
-    :chosen_among(scim.fold(a.display_name) COLLATE "C" >= scim.fold($6)
-                  AND scim.fold(a.display_name) COLLATE "C"
-                      < scim.fold($6) || chr(1114111)
-                  ORDER BY scim.fold(a.display_name) COLLATE "C")
-    UNION
-    :chosen_among(:has_name('familyName'))
-    UNION
-    :chosen_among(:has_name('givenName'))
-    UNION
-    :chosen_among(scim.fold_json(a.attributes) @> scim.fold_json(
-        jsonb_build_object('emails', jsonb_build_array(
-            jsonb_build_object('value', $6::text)))))
-    UNION
-    :chosen_among(a.external_id = $6)
-    UNION
-    :chosen_among(a.id = :uuid($6))
-)
-SELECT a.user_name_key, :member_json
-FROM found f
-CROSS JOIN LATERAL (SELECT * FROM scim.account b
-                    WHERE b.organization_id = $1::uuid AND b.id = f.id
-                    LIMIT 1) a
-WHERE a.user_name_key > $7
-ORDER BY a.user_name_key LIMIT $2::bigint;
+-- name: MEMBER_FIND :repeatable from 6
+:shown_members(SELECT c.*
+               FROM scim.find_members($1::uuid, $3::text[], $4::boolean[],
+                                      $5::text[], $6, $7, $8::boolean, $9,
+                                      $10::uuid, $2::integer)
+                    WITH ORDINALITY c(key, id, place));
+
+-- name: MEMBER_TOTAL :repeatable from 6
+SELECT scim.count_members($1::uuid, $2::text[], $3::boolean[], $4::text[],
+                          $5, :many + 1);
 
 -- Drift: accounts that differ from what the identity provider would say, by
 -- userName (scim_drift.h).  A statement looks at the next $2 accounts behind $6,
@@ -1538,8 +1545,7 @@ ORDER BY a.user_name_key LIMIT $2::bigint
 
 -- The same of some ranges of account_by_label.
 -- fragment: ranges_in_order(condition)
-:chosen_ranges(a.user_name_key > $6 AND :condition, a.*)
-ORDER BY p.user_name_key LIMIT $2::bigint
+:chosen_ranges(ASC, a.user_name_key > $6 AND :condition, a.*)
 
 -- Managed Accounts that provisioning has never created or changed.
 -- name: DRIFT_NEVER :repeatable
@@ -1622,7 +1628,7 @@ WHERE a.organization_id = $1::uuid AND a.user_name_key > $2
 ORDER BY a.user_name_key LIMIT $3::bigint;
 
 -- name: MEMBER :repeatable
-SELECT :account_columns, :member_json
+SELECT :account_columns, :listed_member_json
 FROM scim.account a
 WHERE a.organization_id = $1::uuid AND a.id = $2::uuid;
 

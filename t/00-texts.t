@@ -104,7 +104,6 @@ for my $file ('docs/scimctl.md', 'docs/settings.md') {
     like content($file), qr/Refused requests\s+and\s+warnings\s+are kept\s+for\s+$days\s+days,\s+the\s+latest\s+$bound{SCIM_REFUSALS_KEPT}\s+of\s+each\./,
         "$file tells which refusals are kept";
 }
-my ($found) = content('storage/statements.sql') =~ /^-- fragment: chosen_among\b.*?\bLIMIT (\d+)/ms;
-like content('docs/settings.md'), qr/If more than $found accounts match\s+a name, it finds $found\./,
-    'docs/settings.md tells how many members a search finds';
+my ($many) = content('storage/statements.sql') =~ /^-- fragment: many\n(\d+)/m;
+like content('docs/settings.md'), qr/how many these are, counted up to $many;/, 'docs/settings.md tells how far members are counted';
 done_testing;

@@ -64,6 +64,8 @@ call(GET => '/tokens');
 call(DELETE => "/tokens/$token->{id}");
 call(DELETE => "/tokens/$token->{id}");
 call(GET => '/members?count=1');
+call(GET => '/members?search=a&sort=displayName&order=descending');
+call(GET => '/member-total?search=a');
 call(GET => "/members/$user->{id}");
 call(PATCH => "/members/$user->{id}", body => { displayName => 'Changed', role => 'GUEST', active => JSON::PP::false });
 call(PATCH => "/members/$user->{id}", body => { role => 'BOSS' });

@@ -23,9 +23,6 @@ function whatHappened(entry) {
     if (entry.outcome === 'warning') {
         return badge(t('Warning'), 'warn');
     }
-    if (entry.data?.undoes) {
-        return badge(t('{count} undone', { count: numberText(entry.data.undoes) }), 'good');
-    }
     const kind = kindOf(entry);
     const said = {
         'create:full': t('Created'), 'patch:full': t('Changed'), 'put:full': t('Replaced'), 'delete': t('Deleted'),
@@ -40,7 +37,9 @@ function whatHappened(entry) {
         'guard:change': t('Safety limit changed'), 'organization:change': t('Organization changed'),
         'organization:import': t('Organization imported'), 'organization:delete': t('Organization deleted'),
     };
-    return badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : kind === 'guard:trip' ? 'bad' : '');
+    const what = badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : kind === 'guard:trip' ? 'bad' : '');
+    const undone = entry.data?.undoes;
+    return undone ? [what, ' ', badge(t('{count} undone', { count: numberText(undone) }), 'good')] : what;
 }
 
 function valueText(value) {

@@ -24,6 +24,9 @@
 #define MAX_EVENTS "1000"
 #define ALL_EVENTS "1000000000"
 
+/* A version that is older than its last event so often is no race. */
+#define MAX_RACES 20
+
 const char *const scim_undo_kinds[] = {
     "create", "change", "delete", "activate", "deactivate", "role", "group",
     NULL
@@ -132,16 +135,16 @@ int scim_undo_is_changed(scim_undo_one_t *one, int *lost,
 {
     static const char forget[] = "urn:mod_scim:event:account:forget";
     int is_user = strcmp(one->type, "User") == 0;
-    int is_later = is_user && version
-                   && apr_atoi64(version) > apr_atoi64(plan->version);
+    int is_known = !is_user || !version
+                   || apr_atoi64(version) == apr_atoi64(plan->version);
     cJSON *left;
 
-    if (is_user && version
-        && apr_atoi64(version) < apr_atoi64(plan->version)) {
+    if (!is_known && apr_atoi64(version) < apr_atoi64(plan->version)
+        && one->races++ < MAX_RACES) {
         *lost = 1;
         return 0;
     }
-    if (!plan->other_actor && !is_later && plan->is_whole) {
+    if (!plan->other_actor && is_known && plan->is_whole) {
         return 0;
     }
     scim_undo_tell(one, plan, "change", name);
@@ -303,7 +306,7 @@ static scim_error_t *undo_one(work_t *work, int pass, const char *type,
                               const char *id)
 {
     scim_undo_one_t one = { work->filter, type, id, passes[pass].name,
-                            work->is_dry, NULL, 0 };
+                            work->is_dry, NULL, 0, 0 };
     cJSON *entry = NULL;
 
     do {

@@ -24,6 +24,7 @@ typedef struct {
     int is_dry;
     cJSON *entry;                /* what was done, a root; NULL: nothing */
     int has_more;                /* older events are still to be undone */
+    int races;                   /* lost so far */
 } scim_undo_one_t;
 
 /* What undoing would do.  NULL: nothing, none. */
@@ -61,8 +62,8 @@ void scim_undo_leave(scim_undo_one_t *one, const char *reason,
                      const char *detail);
 
 /* Whether somebody else has changed what exists at version (NULL: does not
- * exist) since; the entry says so.  *lost: it was changed just now, so that
- * the plan is too old. */
+ * exist) since; the entry says so.  *lost: it was changed just now, after it
+ * was read. */
 int scim_undo_is_changed(scim_undo_one_t *one, int *lost,
                          const scim_undo_plan_t *plan, const char *version,
                          const char *name);

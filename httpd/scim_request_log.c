@@ -277,13 +277,25 @@ void scim_request_log_describe(const scim_exchange_t *x,
 
 /* Batches; the caller holds the mutex */
 
+/* A pool whose memory goes back to the system with it: batches have all
+ * sizes. */
+static apr_pool_t *make_pool(void)
+{
+    apr_allocator_t *allocator;
+    apr_pool_t *pool;
+
+    apr_allocator_create(&allocator);
+    apr_allocator_max_free_set(allocator, 1);
+    apr_pool_create_ex(&pool, NULL, NULL, allocator);
+    apr_allocator_owner_set(allocator, pool);
+    return pool;
+}
+
 static batch_t *make_batch(void)
 {
-    apr_pool_t *pool;
-    batch_t *batch;
+    apr_pool_t *pool = make_pool();
+    batch_t *batch = apr_pcalloc(pool, sizeof(*batch));
 
-    apr_pool_create(&pool, NULL);
-    batch = apr_pcalloc(pool, sizeof(*batch));
     batch->pool = pool;
     batch->by_key = apr_hash_make(pool);
     batch->requests = apr_array_make(pool, 64, sizeof(scim_request_t *));
@@ -564,11 +576,9 @@ static scim_error_t *write_within(scim_request_log_t *log,
 static void write_unwritten(scim_request_log_t *log,
                             apr_interval_time_t patience)
 {
-    const scim_error_t *error;
-    apr_pool_t *pool;
+    apr_pool_t *pool = make_pool();
+    const scim_error_t *error = write_within(log, patience, pool);
 
-    apr_pool_create(&pool, NULL);
-    error = write_within(log, patience, pool);
     if (!error) {
         tell_success(log);
     }
@@ -585,11 +595,10 @@ static void write_unwritten(scim_request_log_t *log,
 /* Rows of organizations that send no requests any more have to go as well. */
 static void sweep(scim_request_log_t *log)
 {
-    apr_pool_t *pool;
+    apr_pool_t *pool = make_pool();
     scim_db_t *db;
     int has_more = 0;
 
-    apr_pool_create(&pool, NULL);
     scim_db_allow(pool, PATIENCE, NULL, NULL);
     if (!scim_db_borrow(&db, log->connections, pool)) {
         if (scim_requests_sweep(&has_more, db)) {

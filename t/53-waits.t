@@ -17,6 +17,8 @@ my $httpd = Scim::Server->new(dir => File::Temp::tempdir('scim-waits-XXXXXX', TM
     dbd_max => 8, conf => Scim::Test::locations() . <<"CONF");
 DBDParams "host=127.0.0.1 port=@{[$proxy->port]} dbname=scim user=scim connect_timeout=2 sslmode=disable"
 SCIMDatabaseTimeout $TIMEOUT
+# Sessions that wait for locks are counted: those of requests alone.
+SCIMRequestLog Off
 StartServers 1
 ServerLimit 1
 MaxRequestWorkers 25

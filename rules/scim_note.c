@@ -61,7 +61,7 @@ apr_array_header_t *scim_note_list(apr_pool_t *pool)
 }
 
 /* name with "..." for what is in brackets: "emails[...].x". */
-static const char *without_filter(const char *name, apr_pool_t *pool)
+static const char *without_brackets(const char *name, apr_pool_t *pool)
 {
     const char *begin = strchr(name, '[');
     const char *end = begin ? strrchr(begin, ']') : NULL;
@@ -81,7 +81,7 @@ static const char *name_of(scim_note_kind_e kind, const char *name,
         text = apr_pstrdup(pool, name);
     }
     else {
-        name = without_filter(name, pool);
+        name = without_brackets(name, pool);
         text = apr_pstrndup(pool, name, most);
     }
     scim_text_mend(text);

@@ -116,7 +116,7 @@ static void print_difference(compare_t *compare, const char *what,
     print_cells(compare, cells, sizeof(cells) / sizeof(*cells));
 }
 
-static void report(compare_t *compare, int line, const char *problem)
+static void say_problem(compare_t *compare, int line, const char *problem)
 {
     compare->problems++;
     scimctl_say(compare->pool, "%s:%d: %s", compare->file, line, problem);
@@ -138,7 +138,7 @@ static scim_error_t *field_named(int *field, const compare_t *compare,
 }
 
 /* userName=Login,active=Enabled */
-static scim_error_t *find_columns(compare_t *compare)
+static scim_error_t *read_named_columns(compare_t *compare)
 {
     const char *text = compare->run->options.columns;
     char *copy = apr_pstrdup(compare->run->pool, text ? text : "");
@@ -283,7 +283,7 @@ static void begin_records(compare_t *compare)
     compare->count = 0;
 }
 
-static void read_some_lines(compare_t *compare)
+static void read_records(compare_t *compare)
 {
     apr_array_header_t *fields;
     const char *problem;
@@ -298,7 +298,7 @@ static void read_some_lines(compare_t *compare)
         record->line = line;
         problem = problem ? problem : read_record(compare, record, fields);
         if (problem) {
-            report(compare, line, problem);
+            say_problem(compare, line, problem);
         }
         else {
             compare->count++;
@@ -383,7 +383,7 @@ static scim_error_t *compare_file(compare_t *compare)
     char reason[120];
 
     do {
-        read_some_lines(compare);
+        read_records(compare);
         SCIM_ERR(compare_batch(compare));
         end_records(compare);
     } while (compare->count == BATCH);
@@ -473,7 +473,7 @@ static scim_error_t *begin_compare(compare_t *compare, scimctl_run_t *run)
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "--key must be userName or externalId.");
     }
-    SCIM_ERR(find_columns(compare));
+    SCIM_ERR(read_named_columns(compare));
     rv = strcmp(compare->file, "-") == 0
          ? apr_file_open_stdin(&file, run->pool)
          : apr_file_open(&file, compare->file, APR_FOPEN_READ, 0, run->pool);

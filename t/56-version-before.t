@@ -94,7 +94,7 @@ sub story {
     $tell->('without it', $org->get('/Users?count=1', token => $token->{token}));
     $tell->("settings $_", api($org, 'settings', 'PUT', qq({"enabled": $_}))) for 'false', 'true';
     $tell->("page $_", api($org, $_)) for 'settings', 'members', 'members?search=anna&role=USER', 'members?search=dor', "members/$user->{id}", "member-groups/$user->{id}", 'counts', 'activity', 'activity?outcome=changed&count=3',
-        'activity?outcome=refused', 'activity?outcome=guest', 'activity?account=anna@example.com', 'activity?account=ben@example.com', 'activity?account=ann', 'activity?account=dor',
+        'activity?outcome=refused', 'activity?outcome=warning', 'activity?outcome=guest', 'members?drift=never', 'members?drift=duplicates', 'members?drift=domains', 'activity?account=anna@example.com', 'activity?account=ben@example.com', 'activity?account=ann', 'activity?account=dor',
         'activity?actor=tes&kind=created,role&since=2020-01-01', 'activity?kind=token,organization', 'activity?kind=changed&actor=test', 'activity?until=2020-01-01', "activity?account=$user->{id}&outcome=changed";
     $tell->("gate $_->[0] $_->[1]", gate($_->[0], $_->[1])) for map { my $who = $_; map { [$who, $_] } qw(account role told) } 'anna@example.com', 'dora@example.com', 'nobody@example.com';
     Scim::Server::write_file("$server->{dir}/people.csv", "userName,displayName\nhugo\@example.com,Hugo\n");

@@ -20,6 +20,7 @@ my $user = $org->create(userName => 'taro.yamada@example.com', displayName => 'T
 my $changed = $org->create(userName => 'zora.much@example.com', displayName => 'Zora Much', emails => [{ value => 'zora@example.com', type => 'work' }]);
 $org->patch_ops($changed->{id}, { op => 'replace', path => 'title', value => "Title $_" }) for 1 .. 55;
 $org->patch_ops($changed->{id}, { op => 'replace', path => 'emails[value eq "zora@example.com"].type', value => 'home' });
+$org->create(userName => 'uwe.boss@example.com', displayName => 'Uwe Boss', favouriteColour => 'red', roles => [{ value => 'BOSS', primary => TRUE }]);
 my $hostile = $org->create(displayName => '<img src=x onerror=document.title="owned">', title => '"><script>document.title="owned"</script>');
 $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'Engineer' });
 $org->patch_ops($user->{id}, { op => 'replace', path => 'roles[primary eq "True"].value', value => 'GUEST' });

@@ -180,6 +180,36 @@ test('a downgrade to GUEST stands out, and the refused request says why', async 
     await page.context().close();
 });
 
+test('a warning says what was lost and what to do, in both languages', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    await page.getByLabel('Outcome').selectOption('warning');
+    const row = page.getByRole('row').filter({ hasText: "The role 'BOSS' is unknown, so the account is a GUEST. Map roles to ADMIN, USER or GUEST in the identity provider." });
+    await row.getByText('Warning', { exact: true }).waitFor();
+    await row.getByRole('link', { name: 'uwe.boss@example.com' }).waitFor();
+    await page.getByText("The attribute 'favouriteColour' is not part of the schema and was ignored.").waitFor();
+    assert.equal(await page.getByText('Created', { exact: true }).count(), 0, 'and nothing else is shown');
+    await noViolations(page, 'warnings');
+    await page.context().close();
+    const japanese = await open(browser, { user: given.japanese });
+    await visit(japanese, '#/activity');
+    await japanese.getByLabel('結果').selectOption('warning');
+    await japanese.getByText('ロール「BOSS」は存在しないため、アカウントは GUEST になりました。').waitFor();
+    await japanese.context().close();
+});
+
+test('members that differ from the identity provider can be chosen', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members');
+    await page.getByLabel('Drift').selectOption('never');
+    await page.getByText('Olga Dorn').waitFor();
+    await page.getByText('Taro Yamada').waitFor({ state: 'detached' });
+    await page.getByLabel('Drift').selectOption('domains');
+    await page.getByText('No members found.').waitFor();
+    await noViolations(page, 'drift');
+    await page.context().close();
+});
+
 test('an account that is gone and a page that is not are messages', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/');

@@ -220,6 +220,7 @@ static scim_call_t call_in(apr_pool_t *pool, unsigned mode)
                          .notes = make_notes(pool) };
 
     call.refusals = apr_array_make(pool, 4, sizeof(scim_refusal_t));
+    call.warnings = apr_array_make(pool, 4, sizeof(scim_warning_t));
     return call;
 }
 

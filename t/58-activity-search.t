@@ -6,6 +6,8 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use IO::Select;
+use IO::Socket::INET;
 use MIME::Base64 ();
 use Time::HiRes ();
 use Scim::Process;
@@ -250,6 +252,43 @@ do {
 } while defined $next && ++$rounds < 2 * $events / $WALK + 5;
 is $next, undef, 'going on comes to the end';
 is $found, (sql(q{SELECT count(*) FROM scim.event WHERE organization_id = $1 AND actor_name = 'administrator' AND kind ~ ':(create|patch|delete)'}, $large->{id}))[0][0], 'and finds all';
+
+# An export is streamed: with all of them, memory is not that of all, and no
+# connection is held for a client that does not read.
+sub memory { return (map { /^VmHWM:\s+(\d+)/ ? $1 / 1024 : () } do { open my $in, '<', "/proc/$_[0]/status" or return; <$in> })[0] }
+sub children { my $httpd = server()->httpd_pid; return split ' ', do { open my $in, '<', "/proc/$httpd/task/$httpd/children" or die $!; scalar(<$in>) // '' } }
+sub export {
+    my ($read) = @_;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => server()->{port}, Timeout => 10) or die $!;
+    print $socket "GET /organizations/$large->{key}/api/activity.csv HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Basic " . MIME::Base64::encode("$large->{issuer_name}:x", '') . "\r\n\r\n";
+    return $read->($socket);
+}
+sub rest {
+    my ($socket) = @_;
+    my ($length, $tail) = (0, '');
+    while (IO::Select->new($socket)->can_read(20)) {
+        my $got = sysread $socket, my $bytes, 65536;
+        last if !$got;
+        $length += $got;
+        $tail = substr $tail . $bytes, -8;
+    }
+    return ($length, $tail);
+}
+my %peak = map { $_ => memory($_) } children();
+my ($length, $tail) = export(\&rest);
+cmp_ok $length, '>', 100 * $events, 'all events are exported';
+like $tail, qr/\r\n0\r\n\r\n$/, 'to the end of the message';
+is_deeply [grep { $_ > 30 } map { (memory($_) // 0) - ($peak{$_} // 1000) } children()], [], 'in the memory of a few';
+export(sub {
+    my ($socket) = @_;
+    sysread $socket, my $beginning, 4096;
+    ok Scim::Process::until_true(10, sub { !(sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'scim' AND state <> 'idle'}))[0][0] }), 'a client that does not read holds no statement';
+    server()->stop_database;
+    my ($length, $tail) = rest($socket);
+    unlike $tail, qr/\r\n0\r\n\r\n$/, 'an export that cannot go on does not end like a whole one';
+    like error_log(), qr{SCIM0001: 503 }, 'and the log says so';
+    server()->start_database;
+});
 if ($LARGE) {
     for my $query (sort keys %limit) {
         my $start = Time::HiRes::time();

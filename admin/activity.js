@@ -243,7 +243,7 @@ function settled(data, before) {
 
 async function activityPage() {
     const result = h('div', {});
-    const links = h('div', { class: 'row end' });
+    const links = h('div', { class: 'row below' });
     let state = addressState();
     let asked = 0;
 

@@ -1001,7 +1001,8 @@ UNION
          AND e.resource_type IS NULL
        ORDER BY e.kind COLLATE "C" DESC, e.sequence DESC LIMIT 2000) d
  WHERE strpos(scim.fold(concat_ws(' ', d.data #>> '{before,userName}',
-                                  d.data #>> '{before,displayName}')),
+                                  d.data #>> '{before,displayName}',
+                                  d.data #>> '{before,emails}')),
               scim.fold($2)) > 0 :some)
 -- fragment: deleted_accounts before 6
 (SELECT NULL::uuid WHERE false)

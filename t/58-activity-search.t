@@ -40,7 +40,7 @@ sub moments { my ($entries) = @_; return map { $_->{at} } @$entries }
 # Anna's e-mail address is not her userName; Bert was deleted; nobody ever got in.
 my %user = map { $_->{userName} => $org->create(%$_) } (
     { userName => 'a.yamada@example.com', displayName => 'Anna Yamada', name => { familyName => 'Yamada' }, emails => [{ value => 'anna@example.com', primary => TRUE }] },
-    { userName => 'bert@example.com', displayName => 'Bert Old' }, { userName => 'annabel@example.com', displayName => 'Annabel Lee' });
+    { userName => 'bert@example.com', displayName => 'Bert Old', emails => [{ value => 'b.old@example.com', primary => TRUE }] }, { userName => 'annabel@example.com', displayName => 'Annabel Lee' });
 my ($anna, $bert, $annabel) = map { $_->{id} } @user{map { "$_\@example.com" } qw(a.yamada bert annabel)};
 $org->delete("/Users/$bert");
 $org->post('/Users', { userName => 'stranger@elsewhere.example', displayName => 'S' });
@@ -49,7 +49,7 @@ $org->post('/Groups', { displayName => 'tokyo sales', members => 'x' });
 
 for my $case (['anna@example.com', ['User', $anna], 'an e-mail address that is no userName'], ['ANNA@example.com', ['User', $anna], 'in capitals'],
               ['a.yamada@example.com', ['User', $anna], 'a userName'], ['yamada', ['User', $anna], 'a family name'], [$anna, ['User', $anna], 'an id'],
-              ['bert@example.com', ['User', $bert], 'the userName of somebody who was deleted'], ['ert o', ['User', $bert], 'a part of that name'], [$bert, ['User', $bert], 'the id of that account'],
+              ['bert@example.com', ['User', $bert], 'the userName of somebody who was deleted'], ['ert o', ['User', $bert], 'a part of that name'], ['b.old@example.com', ['User', $bert], 'that e-mail address'], [$bert, ['User', $bert], 'the id of that account'],
               ['Tokyo Sales', ['Group', $group], 'a group by its name'], ['okyo', ['Group', $group], 'and by a part of it'], [$group, ['Group', $group], 'and by its id']) {
     my ($text, $whom, $name) = @$case;
     my $list = list(account => $text);

@@ -37,7 +37,17 @@ test('a USER signs in and is told that the page is not for him', async () => {
     const page = await open(browser);
     await signIn(page, settings, 'taro');
     await page.getByRole('heading', { name: 'No access' }).waitFor();
-    await page.getByText(given.user).waitFor();
+    assert.deepEqual(await page.getByText(given.user).count(), 2, 'in both languages');
+});
+
+test('Sign out leads to the identity provider, by the module that signed people in', async () => {
+    const page = await open(browser);
+    await signIn(page, settings, 'admin');
+    const out = page.getByRole('link', { name: 'Sign out' });
+    assert.equal(await out.evaluate(link => link.href), `${given.url}/mellon/logout?ReturnTo=/`);
+    const asked = page.waitForRequest(request => new URL(request.url()).searchParams.has('SAMLRequest') && !request.url().startsWith(given.url));
+    await out.click();
+    assert.match((await asked).url(), /logout/i);
 });
 
 test('the application behind the same sign-in is told who it is, and by nobody else', async () => {

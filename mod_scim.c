@@ -31,6 +31,7 @@
 #include "httpd/scim_door.h"
 #include "httpd/scim_endpoints.h"
 #include "values/scim_error.h"
+#include "httpd/scim_errands.h"
 #include "httpd/scim_gate.h"
 #include "httpd/scim_headers.h"
 #include "httpd/scim_health.h"
@@ -299,13 +300,20 @@ static scim_error_t *check_token(const scim_principal_t **principal,
 {
     const char *secret = ap_is_initial_req(r) ? scim_http_bearer(r) : NULL;
     scim_limits_lookup_t lookup;
+    scim_error_t *error;
 
     if (!secret || !scim_tokens_is_possible(secret)) {
         scim_limits_no_token(r, target->organization);
         return unauthorized(r);
     }
     SCIM_ERR(scim_limits_start(&lookup, r, target->organization, secret));
-    return scim_limits_end(&lookup, find_principal(principal, r, target));
+    error = find_principal(principal, r, target);
+    if (error && error->kind == SCIM_E_UNAUTHORIZED) {
+        scim_errands_refused(scim_config_of_server(r->server)->errands, r,
+                             target->organization, secret,
+                             r->uri + strlen(target->prefix));
+    }
+    return scim_limits_end(&lookup, error);
 }
 
 /* The value of the label resource: a name that is known at the start, never
@@ -608,7 +616,9 @@ static const struct {
 static int handle_request(request_rec *r)
 {
     const char *handler = scim_door_handler(r->handler);
+    scim_errands_t *errands = scim_config_of_server(r->server)->errands;
     apr_size_t i = 0;
+    int status;
 
     if (!handler) {
         return DECLINED;
@@ -624,7 +634,11 @@ static int handle_request(request_rec *r)
     while (strcmp(services[i].handler, handler) != 0) {
         i++;
     }
-    return services[i].serve(r);
+    status = services[i].serve(r);
+    if (errands) {
+        scim_errands_hourly(errands);
+    }
+    return status;
 }
 
 /* Hooks */
@@ -715,6 +729,9 @@ static void make_connections(apr_pool_t *pool, server_rec *s,
                           ? scim_request_log_make(pool, s,
                                                   config->connections)
                           : NULL;
+    config->errands = uses_database ? scim_errands_make(pool, s,
+                                                        config->connections)
+                                    : NULL;
 }
 
 static void init_child(apr_pool_t *pool, server_rec *main_server)
@@ -734,6 +751,7 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
             config->connections = main_config->connections;
             config->probe = main_config->probe;
             config->request_log = main_config->request_log;
+            config->errands = main_config->errands;
         }
     }
     scim_gate_init_child(pool, main_server);

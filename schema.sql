@@ -60,7 +60,7 @@ $$;
 -- may know whether they exist.
 CREATE OR REPLACE FUNCTION pg_temp.tables() RETURNS TABLE (name text, relation regclass) LANGUAGE sql AS $$
     SELECT t.name, (SELECT c.oid FROM pg_class c WHERE c.relname = t.name AND c.relnamespace = to_regnamespace('scim'))::regclass
-    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'relay', 'guard_count', 'guard_trip', 'request', 'request_hour', 'account_seen', 'schema_version'])
+    FROM unnest(ARRAY['user_group', 'account', 'membership', 'subgroup', 'event', 'token', 'organization', 'refusal', 'deleted_token', 'relay', 'guard_count', 'guard_trip', 'request', 'request_hour', 'account_seen', 'schema_version'])
          WITH ORDINALITY t(name, place)
     ORDER BY t.place
 $$;
@@ -90,6 +90,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         -- Two random UUIDs have 244 random bits.
         ('organization', 'cursor_key', 'bytea NOT NULL DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, ''-'', ''''), ''hex'')'
          ' CHECK (length(cursor_key) >= 32)'),
+        ('token', 'noticed', 'smallint'),
+        ('token', 'refused_at', 'timestamptz(3)'),
         ('organization', 'provisioning_paused', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'has_groups', 'boolean NOT NULL DEFAULT false'),
         ('organization', 'provisioned_read_only', 'boolean NOT NULL DEFAULT false'),
@@ -117,6 +119,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' EXECUTE FUNCTION scim.forget_seen()'),
             ('CREATE TRIGGER token_needs_admin BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token FOR EACH ROW'
              ' EXECUTE FUNCTION scim.token_needs_admin()'),
+            ('CREATE TRIGGER token_keep_deleted AFTER DELETE ON scim.token FOR EACH ROW EXECUTE FUNCTION scim.keep_deleted_token()'),
             ('CREATE TRIGGER event_before_insert BEFORE INSERT ON scim.event FOR EACH ROW EXECUTE FUNCTION scim.event_before_insert()'),
             ('CREATE TRIGGER token_revocation_delete BEFORE DELETE ON scim.token FOR EACH ROW'
              ' WHEN (OLD.expires_at IS NULL OR OLD.expires_at > now()) EXECUTE FUNCTION scim.revocation_waits()'),
@@ -1087,6 +1090,26 @@ $$;
 REVOKE ALL ON FUNCTION scim.forget_seen() FROM PUBLIC;
 COMMENT ON FUNCTION scim.forget_seen() IS 'Deletes from scim.account_seen the accounts that are deleted';
 
+-- Tokens that were deleted, to tell whoever still uses one by its name.
+CREATE TABLE IF NOT EXISTS scim.deleted_token (
+    organization_id  uuid NOT NULL REFERENCES scim.organization,
+    id               uuid NOT NULL,
+    name             text NOT NULL,
+    prefix           text NOT NULL,
+    hash             bytea NOT NULL,
+    deleted_at       timestamptz(3) NOT NULL DEFAULT now(),
+    refused_at       timestamptz(3),
+    PRIMARY KEY (organization_id, id)
+);
+CALL pg_temp.comment('TABLE scim.deleted_token', 'Tokens that were deleted: the latest hundred of an organization, for 90 days');
+CALL pg_temp.comment('COLUMN scim.deleted_token.organization_id', 'The organization');
+CALL pg_temp.comment('COLUMN scim.deleted_token.id', 'Id of the token');
+CALL pg_temp.comment('COLUMN scim.deleted_token.name', 'Its name');
+CALL pg_temp.comment('COLUMN scim.deleted_token.prefix', 'Its first characters');
+CALL pg_temp.comment('COLUMN scim.deleted_token.hash', 'Its SHA-256');
+CALL pg_temp.comment('COLUMN scim.deleted_token.deleted_at', 'When it was deleted');
+CALL pg_temp.comment('COLUMN scim.deleted_token.refused_at', 'When a request with it was last refused, to the minute');
+
 -- An account's id has a column of its own, in which all events and refusals before
 -- version 6 have it, and which says that the resource is a User.  Both tables are
 -- read through this, with coalesce(resource_id, account_id).
@@ -1236,6 +1259,25 @@ END
 $$;
 REVOKE ALL ON FUNCTION scim.token_needs_admin() FROM PUBLIC;
 COMMENT ON FUNCTION scim.token_needs_admin() IS 'A token is issued by an active ADMIN (SQLSTATE SC002)';
+
+-- It runs as the owner: whoever deletes an account deletes the tokens that it has
+-- issued.
+CREATE OR REPLACE FUNCTION scim.keep_deleted_token() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO scim.deleted_token (organization_id, id, name, prefix, hash)
+    VALUES (OLD.organization_id, OLD.id, OLD.name, OLD.prefix, OLD.hash)
+    ON CONFLICT (organization_id, id) DO UPDATE
+    SET name = EXCLUDED.name, prefix = EXCLUDED.prefix, hash = EXCLUDED.hash, deleted_at = now(), refused_at = NULL;
+    DELETE FROM scim.deleted_token d
+    WHERE d.organization_id = OLD.organization_id
+      AND d.id IN (SELECT k.id FROM scim.deleted_token k WHERE k.organization_id = OLD.organization_id
+                   ORDER BY k.deleted_at DESC, k.id OFFSET 100);
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.keep_deleted_token() FROM PUBLIC;
+COMMENT ON FUNCTION scim.keep_deleted_token() IS 'Keeps what tells whoever still uses a deleted token which one it is; of an organization, the latest hundred';
 
 -- Revocation is a barrier.  Everything written in the name of a token has an
 -- event, whose trigger checks token and switch again.  A revocation waits until
@@ -2089,6 +2131,8 @@ END
 $$;
 CALL pg_temp.comment('COLUMN scim.schema_version.needs', 'The oldest version whose modules work with this one; NULL: this one');
 CALL pg_temp.comment('COLUMN scim.schema_version.applied_by', 'The role that applied it; NULL: not known');
+CALL pg_temp.comment('COLUMN scim.token.noticed', 'How many days before its end the last event told that it ends soon: 30, 7 or 1; NULL: none has');
+CALL pg_temp.comment('COLUMN scim.token.refused_at', 'When a request with it was last refused because it has expired, to the minute');
 CALL pg_temp.comment('COLUMN scim.organization.provisioning_paused', 'Whether SCIM requests that would be served are answered with 503, so that clients try again');
 CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has been a group: others are not asked for the groups of each account');
 CALL pg_temp.comment('COLUMN scim.organization.provisioned_read_only', 'Whether administrators cannot edit provisioned accounts on the settings page');
@@ -2450,7 +2494,8 @@ DECLARE
     reader CONSTANT text[] := ARRAY[
         'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.guard_count, scim.guard_trip, scim.request, scim.request_hour, scim.account_seen, scim.schema_version, scim.member, scim.group_member',
         'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at, guard_number, guard_percent, guard_open_until) ON scim.organization',
-        'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at) ON scim.token'];
+        'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at, noticed, refused_at) ON scim.token',
+        'SELECT (organization_id, id, name, prefix, deleted_at, refused_at) ON scim.deleted_token'];
     role record;
     privilege text;
     given text;
@@ -2463,7 +2508,8 @@ BEGIN
                 'SELECT, UPDATE (provisioning_enabled, provisioning_paused, provisioned_read_only, guard_number, guard_percent, guard_open_until) ON scim.organization',
                 'SELECT, INSERT, UPDATE, DELETE ON scim.account, scim.user_group',
                 'SELECT, INSERT, DELETE ON scim.membership, scim.subgroup',
-                'SELECT, INSERT, DELETE, UPDATE (last_used_at) ON scim.token',
+                'SELECT, INSERT, DELETE, UPDATE (last_used_at, noticed, refused_at) ON scim.token',
+                'SELECT, DELETE, UPDATE (refused_at) ON scim.deleted_token',
                 'SELECT, INSERT (organization_id, account_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data) ON scim.event',
                 'SELECT, INSERT, DELETE ON scim.refusal, scim.request',
                 'SELECT, INSERT, UPDATE, DELETE ON scim.guard_count, scim.guard_trip, scim.request_hour, scim.account_seen',

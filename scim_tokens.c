@@ -39,8 +39,7 @@ int scim_tokens_is_possible(const char *secret)
            && strspn(secret + prefix, "0123456789abcdef") == 2 * SECRET_BYTES;
 }
 
-/* The SHA-256 of secret as the text of a bytea; NULL if libcrypto fails. */
-static const char *hash_of_token(const char *secret, apr_pool_t *pool)
+const char *scim_tokens_hash(const char *secret, apr_pool_t *pool)
 {
     const char *hash = scim_digest_hex(secret, SCIM_DIGEST_BYTES, pool);
 
@@ -92,7 +91,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     const char *values[2] = { key };
     scim_rows_t *rows;
 
-    values[1] = hash_of_token(secret, pool);
+    values[1] = scim_tokens_hash(secret, pool);
     if (!values[1]) {
         return scim_error_caused(pool, SCIM_E_INTERNAL,
                                  "The token cannot be checked.",
@@ -180,7 +179,7 @@ scim_error_t *scim_tokens_generate(const char **secret, const char **id,
                        apr_pescape_hex(pool, random, sizeof(random), 0),
                        NULL);
     values[3] = apr_pstrmemdup(pool, made, VISIBLE_LENGTH);
-    values[4] = hash_of_token(made, pool);
+    values[4] = scim_tokens_hash(made, pool);
     values[5] = *expires_at;
     values[6] = actor->actor_kind;
     values[7] = actor->actor_id;

@@ -34,6 +34,10 @@ typedef struct {
 /* Whether secret has the form of a token; any other is not looked up. */
 int scim_tokens_is_possible(const char *secret);
 
+/* The SHA-256 of secret as the text of a bytea, by which the database knows
+ * the token; NULL if libcrypto fails. */
+const char *scim_tokens_hash(const char *secret, apr_pool_t *pool);
+
 /* The principal of secret in the organization called key: one statement.  An
  * unknown organization and an unknown, foreign or expired token are all the
  * same SCIM_E_UNAUTHORIZED.  The use of the token is recorded at most once a

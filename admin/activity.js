@@ -33,6 +33,7 @@ function whatHappened(entry) {
         'provisioning:disable': t('Provisioning switched off'),
         'provisioning:pause': t('Provisioning paused'), 'provisioning:resume': t('Provisioning resumed'),
         'token:generate': t('Token generated'), 'token:delete': t('Token deleted'),
+        'token:expiring': t('Token ends soon'),
         'guard:trip': t('Safety limit reached'), 'guard:open': t('Let through for two hours'),
         'guard:change': t('Safety limit changed'), 'organization:change': t('Organization changed'),
         'organization:import': t('Organization imported'), 'organization:delete': t('Organization deleted'),

@@ -130,10 +130,17 @@ function isLive({ state }) {
     return state === 'valid' || state === 'ending';
 }
 
-// What has to be done about tokens before they end.
+// What has to be done about tokens: those that are used in vain, and those that end.
 function tokenWarnings(tokens) {
-    return tokens.filter(({ state }) => state === 'ending').map(token =>
+    const inVain = tokens.filter(({ refused }) => refused).map(token => {
+        const values = { ...token, time: time(token.refused) };
+        return h('p', { class: 'bad' }, token.deleted
+            ? t('Your identity provider still uses the deleted token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.', values)
+            : t('Your identity provider still uses the expired token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.', values));
+    });
+    const ending = tokens.filter(({ state }) => state === 'ending').map(token =>
         h('p', { class: 'warn' }, t('The token “{name}” ends: {time}. Generate another one, enter it in the identity provider, then delete this one.', { name: token.name, time: time(token.expires) })));
+    return [...inVain, ...ending];
 }
 
 // The next step, for administrators who are new here, and a button that does it.
@@ -211,7 +218,8 @@ function readOnlySection() {
 }
 
 async function provisioningPage() {
-    const [fresh, { tokens }] = await Promise.all([api('settings'), api('tokens')]);
+    const [fresh, { tokens: all }] = await Promise.all([api('settings'), api('tokens')]);
+    const tokens = all.filter(token => !token.deleted);
     settings = fresh;
     const next = nextStep(tokens);
     const state = stateTexts()[settings.state];
@@ -219,7 +227,7 @@ async function provisioningPage() {
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
         guardBanner,
-        ...tokenWarnings(tokens),
+        ...tokenWarnings(all),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         healthSection(settings.enabled && tokens.some(isLive), () => document.querySelector('.next')?.remove()),
         whySection(),

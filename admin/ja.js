@@ -51,6 +51,8 @@ export default {
     'Issuer': '発行者',
     'Its owner administers this account. Neither you nor provisioning can change it.': 'このアカウントは本人が管理しています。管理者もプロビジョニングも変更できません。',
     'Label': 'ラベル',
+    'Your identity provider still uses the deleted token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.': 'ID プロバイダーは削除されたトークン「{name}」（{prefix}…）をまだ使っており（最終: {time}）、拒否されています。新しいトークンを生成して ID プロバイダーに入力してください。',
+    'Your identity provider still uses the expired token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.': 'ID プロバイダーは期限切れのトークン「{name}」（{prefix}…）をまだ使っており（最終: {time}）、拒否されています。新しいトークンを生成して ID プロバイダーに入力してください。',
     'Last day': '有効期限の日',
     'It ends': '有効期限',
     'in a year': '1 年後',
@@ -187,6 +189,7 @@ export default {
     'Time': '日時',
     'Token': 'トークン',
     'Token deleted': 'トークンを削除',
+    'Token ends soon': 'トークンの有効期限が近い',
     'Token generated': 'トークンを生成',
     'Tokens': 'トークン',
     'Unmanaged account': '管理対象外アカウント',
@@ -459,6 +462,8 @@ export const messages = {
     'You cannot undo changes of your own account. Another administrator can.': '自分のアカウントの変更は取り消せません。別の管理者に依頼してください。',
 
     // The service
+    "The token '{name}' was deleted, and the identity provider still uses it. Generate a new one and enter it in the identity provider.": 'ID プロバイダーは、削除されたトークン「{name}」をまだ使っています。新しいトークンを生成して ID プロバイダーに入力してください。',
+    "The token '{name}' has expired, and the identity provider still uses it. Generate a new one and enter it in the identity provider.": 'ID プロバイダーは、期限切れのトークン「{name}」をまだ使っています。新しいトークンを生成して ID プロバイダーに入力してください。',
     'Authorization failure. invalid token.': 'トークンが無効です。',
     'The client has gone away.': 'クライアントが接続を切断しました。',
     'The database cannot be reached at the moment. Please try again.': '現在データベースに接続できません。もう一度お試しください。',

@@ -242,21 +242,25 @@ static scim_error_t *post_guard(scim_visit_t *v)
 
 /* Tokens */
 
-/* Columns of TOKEN_LIST; behind them are the days that are left. */
-#define TOKEN_TEXTS 8
-
-static void put_days_left(cJSON *token, const char *days)
+static void put_token_facts(cJSON *token, const char *days,
+                            const char *deleted_at)
 {
     if (days) {
         scim_json_put(token, "daysLeft", cJSON_CreateNumber(atoi(days)));
     }
+    scim_json_put(token, "deleted", cJSON_CreateBool(deleted_at != NULL));
 }
 
 static scim_error_t *get_tokens(scim_visit_t *v)
 {
-    static const char *const names[] = { "id", "name", "prefix", "issuer",
-                                         "created", "expires", "lastUsed",
-                                         "state" };
+    static const struct {
+        const char *name;
+        int column;
+    } texts[] = {
+        { "id", 0 }, { "name", 1 }, { "prefix", 2 }, { "issuer", 3 },
+        { "created", 4 }, { "expires", 5 }, { "lastUsed", 6 }, { "state", 7 },
+        { "refused", 9 }, { "deletedAt", 10 }
+    };
     const char *values[] = { v->call.principal->organization_id };
     scim_rows_t *rows;
     cJSON *tokens;
@@ -268,13 +272,14 @@ static scim_error_t *get_tokens(scim_visit_t *v)
     tokens = cJSON_AddArrayToObject(v->answer, "tokens");
     for (i = 0; i < scim_rows_count(rows); i++) {
         cJSON *token = cJSON_CreateObject();
-        int column;
+        apr_size_t j;
 
-        for (column = 0; column < TOKEN_TEXTS; column++) {
-            scim_json_put_text(token, names[column],
-                               scim_rows_value(rows, i, column));
+        for (j = 0; j < sizeof(texts) / sizeof(*texts); j++) {
+            scim_json_put_text(token, texts[j].name,
+                               scim_rows_value(rows, i, texts[j].column));
         }
-        put_days_left(token, scim_rows_value(rows, i, column));
+        put_token_facts(token, scim_rows_value(rows, i, 8),
+                        scim_rows_value(rows, i, 10));
         cJSON_AddItemToArray(tokens, token);
     }
     return NULL;

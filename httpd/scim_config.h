@@ -96,6 +96,7 @@ typedef struct {
     struct scim_probe_t *probe;  /* of connections, or NULL without a
                                   * database */
     struct scim_request_log_t *request_log; /* the same */
+    struct scim_errands_t *errands; /* the same */
 } scim_server_config_t;
 
 extern module AP_MODULE_DECLARE_DATA scim_module;

@@ -36,9 +36,11 @@
 #define SCIM_EVENT_GUARD      "urn:mod_scim:event:guard:change"
 #define SCIM_EVENT_ORGANIZATION "urn:mod_scim:event:organization:change"
 
+#define SCIM_EVENT_TOKEN_ENDS "urn:mod_scim:event:token:expiring"
+
 /* The kinds of events that httpd writes; none is part of another one. */
 extern const char *const scim_event_kinds[];
-#define SCIM_EVENT_KINDS 20
+#define SCIM_EVENT_KINDS 21
 
 /* Tell the counters that events of these kinds, in any form, were written. */
 void scim_events_tell(const scim_db_t *db, const char *kinds);

@@ -4,9 +4,9 @@
  * A list by userName is read from the ranges of an index that the chosen
  * roles, states and labels are; for a search and for other orders there is
  * scim.find_members (schema.sql).  A cursor is the id of a member, a colon and
- * the key that the list is sorted by; without a colon, it has none.  A member is edited by a
- * PATCH of the User, made of what was entered, so all of its rules hold here
- * as well.
+ * the key that the list is sorted by; without a colon, it has none.  A member
+ * is edited by a PATCH of the User, made of what was entered, so all of its
+ * rules hold here as well.
  */
 #include "resources/scim_members.h"
 
@@ -120,7 +120,7 @@ typedef struct {
     const char *id;              /* NULL: the beginning */
 } spot_t;
 
-static scim_error_t *read_cursor(spot_t *place, const char *cursor,
+static scim_error_t *read_spot(spot_t *place, const char *cursor,
                                 apr_size_t sort, apr_pool_t *pool)
 {
     apr_int64_t time = 0;
@@ -248,7 +248,7 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
 
     SCIM_ERR(read_choices(&choice, query, pool));
     SCIM_ERR(read_order(&choice, &is_descending, query, pool));
-    SCIM_ERR(read_cursor(&choice.place, query->cursor, choice.sort, pool));
+    SCIM_ERR(read_spot(&choice.place, query->cursor, choice.sort, pool));
     SCIM_ERR(find_rows(&rows, call, query, &choice, is_descending));
     *list = scim_json_own(cJSON_CreateObject(), pool);
     members = cJSON_AddArrayToObject(*list, "members");

@@ -23,6 +23,7 @@ static const scimctl_column_t token_columns[] = {
     { "LAST USED", "lastUsed", 6, SCIMCTL_TEXT },
     { "STATE", "state", 7, SCIMCTL_TEXT },
     { "DAYS LEFT", "daysLeft", 8, SCIMCTL_NUMBER },
+    { "REFUSED", "refused", 9, SCIMCTL_TEXT },
     { NULL, NULL, 0, SCIMCTL_TEXT }
 };
 
@@ -109,12 +110,14 @@ scim_error_t *scimctl_token_list(scimctl_run_t *run)
     return NULL;
 }
 
-/* Whether a row of TOKEN_LIST is a token of this id, name or prefix. */
+/* Whether a row of TOKEN_LIST is a token of this id, name or prefix, which can
+ * be deleted: what was deleted is listed, too. */
 static int is_called(const scim_rows_t *rows, int row, const char *text)
 {
-    return strcmp(scim_rows_value(rows, row, 0), text) == 0
-           || strcmp(scim_rows_value(rows, row, 1), text) == 0
-           || strcmp(scim_rows_value(rows, row, 2), text) == 0;
+    return strcmp(scim_rows_value(rows, row, 7), "deleted") != 0
+           && (strcmp(scim_rows_value(rows, row, 0), text) == 0
+               || strcmp(scim_rows_value(rows, row, 1), text) == 0
+               || strcmp(scim_rows_value(rows, row, 2), text) == 0);
 }
 
 /* The id of the one token that the second argument means. */

@@ -47,7 +47,8 @@ static const struct {
     { "subgroup", SCIM_SQL_EXPORT_SUBGROUPS },
     { "token", SCIM_SQL_EXPORT_TOKENS },
     { "event", SCIM_SQL_EXPORT_EVENTS },
-    { "refusal", SCIM_SQL_EXPORT_REFUSALS }
+    { "refusal", SCIM_SQL_EXPORT_REFUSALS },
+    { "deleted_token", SCIM_SQL_EXPORT_DELETED_TOKENS }
 };
 #define TABLES ((int) (sizeof(tables) / sizeof(*tables)))
 

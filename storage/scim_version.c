@@ -18,9 +18,9 @@ static const char question[] =
     " JOIN pg_catalog.pg_class c ON c.oid = i.indrelid"
     " WHERE i.indisprimary"
     " AND c.relnamespace = 'scim'::pg_catalog.regnamespace"
-    " AND c.relname IN ('account', 'account_seen', 'event', 'guard_count',"
-    " 'guard_trip', 'membership', 'organization', 'refusal', 'relay',"
-    " 'request', 'request_hour', 'schema_version', 'subgroup', 'token',"
+    " AND c.relname IN ('account', 'account_seen', 'deleted_token', 'event',"
+    " 'guard_count', 'guard_trip', 'membership', 'organization', 'refusal',"
+    " 'relay', 'request', 'request_hour', 'schema_version', 'subgroup', 'token',"
     " 'user_group')),"
     " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_trigger t"
     " JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid"
@@ -29,7 +29,8 @@ static const char question[] =
     " 'account_keep_token_issuer_delete',"
     " 'account_keep_token_issuer_update', 'membership_delete',"
     " 'membership_insert', 'subgroup_delete', 'subgroup_insert',"
-    " 'subgroup_nesting', 'token_needs_admin', 'user_group_before_write',"
+    " 'subgroup_nesting', 'token_keep_deleted', 'token_needs_admin',"
+    " 'user_group_before_write',"
     " 'user_group_insert'))"
     " FROM scim.schema_version v ORDER BY v.version DESC LIMIT 1";
 
@@ -42,7 +43,7 @@ static const struct {
     int keys;
     int triggers;
 } complete[] = {
-    { 6, 15, 12 }, { 5, 7, 4 }
+    { 6, 16, 13 }, { 5, 7, 4 }
 };
 
 static scim_error_t *unfit(const char *cause, apr_pool_t *pool)

@@ -178,15 +178,96 @@ event AS (:own_event(made, 'urn:mod_scim:event:token:generate', $7, $8, $9,
                      :token_data))
 SELECT id, :timestamp(expires_at) FROM made;
 
--- name: TOKEN_LIST :repeatable
+-- fragment: listed_tokens(refused_at)
 SELECT t.id, t.name, t.prefix, a.user_name, :timestamp(t.created_at),
-       :timestamp(t.expires_at), :timestamp(t.last_used_at), :token_state,
-       :token_days_left
+       :timestamp(t.expires_at), :timestamp(t.last_used_at),
+       :token_state AS state, :token_days_left, :timestamp(:refused_at),
+       NULL AS deleted_at, t.created_at AS place
 FROM scim.token t
 JOIN scim.account a
     ON a.organization_id = t.organization_id AND a.id = t.issuer
 WHERE t.organization_id = $1::uuid
-ORDER BY t.created_at, t.id;
+
+-- An identity provider that is refused tries again once a day at least.
+-- fragment: is_still_used(refused_at)
+:refused_at > now() - interval '2 days'
+
+-- Deleted tokens only while somebody uses them.
+-- name: TOKEN_LIST :repeatable
+SELECT l.* FROM (
+    :listed_tokens(CASE WHEN :is_still_used(t.refused_at) THEN t.refused_at END)
+    UNION ALL
+    SELECT d.id, d.name, d.prefix, NULL, NULL, NULL, NULL, 'deleted', NULL,
+           :timestamp(d.refused_at), :timestamp(d.deleted_at), d.deleted_at
+    FROM scim.deleted_token d
+    WHERE d.organization_id = $1::uuid AND :is_still_used(d.refused_at)) l
+ORDER BY l.state = 'deleted', l.place, l.id;
+
+-- name: TOKEN_LIST before 6
+SELECT l.* FROM (:listed_tokens(NULL::timestamptz)) l ORDER BY l.place, l.id;
+
+-- A request with the token whose hash is $2 was refused: if the organization with
+-- the key $1 had such a token, that it is used is noted, at most once a minute,
+-- and the row has its name, what has become of it, and whether Activity has told
+-- it within an hour.  Otherwise nothing is written.
+-- fragment: refused_now(relation, state)
+UPDATE scim.:relation t SET refused_at = now()
+FROM scim.organization o
+WHERE o.key = $1 AND t.organization_id = o.id AND t.hash = $2::bytea
+  AND coalesce(t.refused_at < now() - interval '1 minute', true)
+  AND :state
+
+-- name: TOKEN_REFUSED from 6
+WITH expired AS (
+    :refused_now(token, t.expires_at <= now())
+    RETURNING t.organization_id, t.name, 'expired' AS state
+),
+deleted AS (
+    :refused_now(deleted_token, t.deleted_at > now() - interval '90 days')
+    RETURNING t.organization_id, t.name, 'deleted' AS state
+)
+SELECT u.organization_id, u.name, u.state,
+       EXISTS (SELECT FROM scim.refusal r
+               WHERE r.organization_id = u.organization_id AND r.status = 401
+                 AND r.actor_name = u.name
+                 AND r.occurred_at > now() - interval '1 hour')
+FROM (SELECT * FROM expired UNION ALL SELECT * FROM deleted) u;
+
+-- The number of days before a token's end of which administrators are told.
+-- fragment: token_notice
+CASE WHEN t.expires_at <= now() + interval '1 day' THEN 1
+     WHEN t.expires_at <= now() + interval '7 days' THEN 7
+     WHEN t.expires_at <= now() + interval '30 days' THEN 30 END
+
+-- Each notice is given once, whoever asks: the row of the token is locked, and
+-- looked at again when it was.  A token whose end was put off is noticed anew.
+-- The row has the number of events.
+-- name: TOKEN_NOTICE from 6
+WITH old AS (
+    DELETE FROM scim.deleted_token
+    WHERE deleted_at < now() - interval '90 days'
+),
+due AS MATERIALIZED (
+    SELECT t.organization_id, t.id, t.noticed, :token_notice AS days
+    FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
+    WHERE o.provisioning_enabled AND t.expires_at > now()
+      AND t.noticed IS DISTINCT FROM :token_notice
+    LIMIT 1000
+    FOR NO KEY UPDATE OF t SKIP LOCKED
+),
+noted AS (
+    UPDATE scim.token t SET noticed = d.days FROM due d
+    WHERE t.organization_id = d.organization_id AND t.id = d.id
+    RETURNING t.organization_id, t.id, t.name, t.prefix, t.expires_at, d.days,
+              coalesce(d.days < d.noticed, d.days IS NOT NULL
+                                           AND d.noticed IS NULL) AS is_news
+),
+news AS (SELECT * FROM noted n WHERE n.is_news),
+event AS (:own_event(news, 'urn:mod_scim:event:token:expiring', 'operator',
+                     NULL, 'mod_scim',
+                     :token_data || jsonb_build_object(
+                         'expires', :timestamp(s.expires_at), 'days', s.days)))
+SELECT count(*) FROM news;
 
 -- name: TOKEN_DELETE
 WITH gone AS (
@@ -360,6 +441,10 @@ SELECT count(*) FROM gone
 -- name: DELETE_TOKENS
 :delete_some(token);
 
+-- After the tokens and the accounts, whose deletion makes these.
+-- name: DELETE_DELETED_TOKENS from 6
+:delete_some(deleted_token);
+
 -- name: DELETE_MEMBERSHIPS from 6
 :delete_some(membership);
 
@@ -530,6 +615,9 @@ WHERE o.id = $1::uuid;
 
 -- name: EXPORT_TOKENS :repeatable
 :exported_rows('token', token, r.id);
+
+-- name: EXPORT_DELETED_TOKENS :repeatable from 6
+:exported_rows('deleted_token', deleted_token, r.id);
 
 -- name: EXPORT_EVENTS :repeatable
 :exported_rows('event', event, r.sequence);

@@ -70,6 +70,26 @@ for (const [left, user, badge, todo] of [['29 days 12 hours', given.user, 'ends 
     });
 }
 
+test('a deleted or expired token that is still used is named, in both languages, and not in the table', async () => {
+    sql(`INSERT INTO scim.deleted_token (organization_id, id, name, prefix, hash, refused_at)
+         VALUES ('${given.organization}', gen_random_uuid(), 'Old Entra ID', 'scim_0a1b2c', sha256('x'), now())`);
+    leave('-1 hour');
+    sql(`UPDATE scim.token SET name = 'Worn out', refused_at = now() WHERE id = '${given.token}'`);
+    for (const [user, ...texts] of [[given.user, /still uses the deleted token “Old Entra ID”/, /still uses the expired token “Worn out”/],
+        [given.japanese, /削除されたトークン「Old Entra ID」/, /期限切れのトークン「Worn out」/]]) {
+        const page = await open(browser, { user });
+        await visit(page, '#/');
+        for (const text of texts) {
+            await page.getByText(text).waitFor();
+        }
+        assert.equal(await page.getByRole('rowheader').getByText('Old Entra ID').count(), 0);
+        await noViolations(page, 'tokens that are used in vain');
+        await page.context().close();
+    }
+    sql(`DELETE FROM scim.deleted_token WHERE organization_id = '${given.organization}'`);
+    sql(`UPDATE scim.token SET refused_at = NULL WHERE id = '${given.token}'`);
+});
+
 test('one that has more time has neither', async () => {
     leave('31 days');
     const page = await open(browser, { user: given.user });

@@ -23,7 +23,7 @@ scim_error_t *scim_guard_get(cJSON **guard, scim_db_t *db,
     SCIM_CHECKED;
 
 /* Set the greater of number and percent of the active accounts as the limit,
- * each NULL or the text of a number that scim_guard_check has accepted. */
+ * each NULL or the text of a number that the functions below accept. */
 scim_error_t *scim_guard_set(scim_db_t *db, const scim_principal_t *actor,
                              const char *number, const char *percent)
     SCIM_CHECKED;

@@ -1924,7 +1924,7 @@ BEGIN
         VALUES (organization, 'Group', deleted, kind, actor_kind, actor, actor_name,
                 ARRAY(SELECT n.name FROM jsonb_object_keys(document) n(name) ORDER BY n.name COLLATE "C"), before.version,
                 jsonb_build_object('before', document, 'after', '{}'::jsonb, 'members', cardinality(members), 'groups', parents,
-                                   'created', before.created_at) || more);
+                                   'created', to_char(before.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) || more);
     END IF;
     RETURN NEXT;
 END

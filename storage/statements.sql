@@ -835,7 +835,7 @@ CASE WHEN e.data ? 'undoes'
                                 'removed', :some_members('removed'))
         ELSE '{}' END
 -- fragment: shown_data before 6
-e.data
+e.data - 'groups'
 
 -- The account and the group of an entry e.  Behind a LIMIT, they are looked up,
 -- whatever number of entries the planner expects.
@@ -2328,13 +2328,14 @@ SELECT WHERE false
 -- that it can come back.
 -- fragment: kept_of_account
 jsonb_build_object('managed', a.managed, 'syncEligible', a.sync_eligible,
-                   'provisionedAt', a.provisioned_at, 'created', a.created_at)
+                   'provisionedAt', :timestamp(a.provisioned_at),
+                   'created', :timestamp(a.created_at))
 
 -- fragment: deletion_data
 jsonb_build_object('account', :kept_of_account,
                    'groups', scim.groups_noted(a.organization_id, a.id))
 -- fragment: deletion_data before 6
-jsonb_build_object('account', :kept_of_account)
+jsonb_build_object('account', :kept_of_account, 'groups', '[]'::jsonb)
 
 -- Its groups are locked before it: a change of a group locks the group, then
 -- accounts.

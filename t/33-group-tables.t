@@ -217,7 +217,7 @@ like said(statement('GROUP_BY_ID', $org->{id}, $group))->{answer},
 # Deletion
 said(change($rival, name => 'Rivals', add => [$people[0], $lower]));
 answer_is(delete_group($rival, 1), 'f', 'a group is not deleted on condition of another version');
-my $created = (sql('SELECT to_json(created_at) #>> $2::text[] FROM scim.user_group WHERE id = $1', $rival, '{}'))[0][0];
+my $created = (sql(q{SELECT to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') FROM scim.user_group WHERE id = $1}, $rival))[0][0];
 my @parents = map { $_->[0] } sql('SELECT group_id FROM scim.subgroup WHERE child_id = $1', $rival);
 answer_is(delete_group($rival, 2), 't', 'on condition of this one it is');
 is_deeply last_event($rival), { kind => 'delete', version => 2, attributes => 'displayName',

@@ -491,6 +491,14 @@ static void drop_unwritten(scim_request_log_t *log)
     log->unwritten = NULL;
 }
 
+/* Accounts of a batch that is dropped have to be seen again. */
+static void forget_marks(scim_request_log_t *log)
+{
+    apr_thread_mutex_lock(log->mutex);
+    memset(log->slots, 0, SLOTS * sizeof(*log->slots));
+    apr_thread_mutex_unlock(log->mutex);
+}
+
 static void take_batch(scim_request_log_t *log)
 {
     apr_thread_mutex_lock(log->mutex);
@@ -566,6 +574,7 @@ static scim_error_t *write_within(scim_request_log_t *log,
 
     scim_db_allow(pool, patience, NULL, NULL);
     SCIM_ERR(scim_db_borrow(&db, log->connections, pool));
+    scim_pool_hold(log->connections);
     error = write_requests(log, db, pool);
     scim_db_return(db);
     return error;
@@ -585,8 +594,12 @@ static void write_unwritten(scim_request_log_t *log,
     else if (error->kind != SCIM_E_OUTDATED) {
         tell_failure(log, error);
     }
-    if (!error || (error->kind != SCIM_E_UNAVAILABLE
-                   && error->kind != SCIM_E_UNFIT)) {
+    if (!error) {
+        drop_unwritten(log);
+    }
+    else if (error->kind != SCIM_E_UNAVAILABLE
+             && error->kind != SCIM_E_UNFIT) {
+        forget_marks(log);
         drop_unwritten(log);
     }
     apr_pool_destroy(pool);
@@ -601,6 +614,7 @@ static void sweep(scim_request_log_t *log)
 
     scim_db_allow(pool, PATIENCE, NULL, NULL);
     if (!scim_db_borrow(&db, log->connections, pool)) {
+        scim_pool_hold(log->connections);
         if (scim_requests_sweep(&has_more, db)) {
             has_more = 0;
         }

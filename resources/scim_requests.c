@@ -168,7 +168,7 @@ static scim_error_t *read_instant(const char **text, const char *name,
 
 /* The end of an entry, "1764187200123-45", becomes two numbers. */
 static scim_error_t *read_end(const char **at, const char **sequence,
-                                const char *before, apr_pool_t *pool)
+                              const char *before, apr_pool_t *pool)
 {
     apr_size_t length;
 

@@ -40,6 +40,7 @@ struct scim_pool_t {
     apr_thread_cond_t *changed;
     int is_busy;                 /* a thread is in mod_dbd */
     apr_time_t again;            /* when PostgreSQL may have room again */
+    apr_time_t held;             /* until then, the only one is waited for */
     int lent;
     int most_lent;               /* since the start */
     apr_uint32_t *shown;         /* the same for others, or NULL */
@@ -99,6 +100,15 @@ int scim_pool_is_idle(scim_pool_t *pool)
     return is_idle;
 }
 
+void scim_pool_hold(scim_pool_t *pool)
+{
+    apr_thread_mutex_lock(pool->mutex);
+    if (pool->lent == 1 && pool->most_lent == 1) {
+        pool->held = scim_clock_now() + OPEN_AGAIN;
+    }
+    apr_thread_mutex_unlock(pool->mutex);
+}
+
 int scim_pool_is_unprepared(const scim_pool_t *pool)
 {
     return pool->is_unprepared;
@@ -128,6 +138,9 @@ void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
 static void count_lent(scim_pool_t *from, int more)
 {
     from->lent += more;
+    if (from->lent == 0) {
+        from->held = 0;
+    }
     if (from->lent > from->most_lent) {
         from->most_lent = from->lent;
     }
@@ -206,8 +219,8 @@ static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
     while (from->count == 0) {
         apr_time_t now = scim_clock_now();
 
-        if (!from->is_busy && now >= from->again && (!is_refused
-                                                     || now < end)) {
+        if (!from->is_busy && now >= from->again && now >= from->held
+            && (!is_refused || now < end)) {
             dbd = open_one(from);
             if (dbd || (!from->again && from->lent == 0)) {
                 return dbd;

@@ -48,6 +48,15 @@ for my $mpm (qw(prefork worker event)) {
     unlike log_of_httpd(), qr/exit signal|SCIM0157/, "$mpm: without a word";
 }
 
+# While a batch is written, requests wait for the connection
+start('prefork');
+sub connections { return (sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'scim'}))[0][0] }
+$org->get('/Users?count=0');
+my ($first, $until) = (connections(), time + 3);
+$org->get('/Users?count=0') while time < $until;
+is connections(), $first, 'the process of prefork opens no other one';
+$httpd->stop_httpd;
+
 # The database goes, with requests in a batch
 start('event');
 $org->get("/Users/$org->{issuer}") for 1 .. 3;

@@ -329,8 +329,7 @@ static void compare_record(compare_t *compare, const record_t *record,
                          record->fields[ACTIVE], NULL);
     }
     else if (count > 1) {
-        print_difference(compare, "duplicate", record, rows, row, NULL,
-                         record->fields[compare->key]);
+        print_difference(compare, "duplicate", record, NULL, 0, NULL, NULL);
     }
     else {
         compare_field(compare, record, ACTIVE, rows, row,

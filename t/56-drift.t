@@ -161,7 +161,7 @@ sub compare {
 my $entra = "\x{FEFF}userPrincipalName,displayName,surname,mail,givenName,id,userType,accountEnabled\r\n"
     . qq{anna\@example.com,Anna,x,y,z,e1,Member,True\r\nben\@example.com,"Ben, Jr.",x,y,z,e2,Member,TRUE\r\ncarl\@example.com,Carl,,,,e3,,True\r\nfritz\@example.com,Fritz,,,,e6,,False\r\nemil\@example.com,Emil,,,,e5,,\r\n};
 ($status, my $differences, $err) = compare($entra, '--key', 'externalId');
-is_deeply $differences, ['displayName ben@example.com e2 Ben, Jr. Ben', 'active carl@example.com e3 true false', 'notHere fritz@example.com e6 false -', 'duplicate emil@example.com e5 - e5',
+is_deeply $differences, ['displayName ben@example.com e2 Ben, Jr. Ben', 'active carl@example.com e3 true false', 'notHere fritz@example.com e6 false -', 'duplicate emil@example.com e5 - -',
                          'notThere dora@example.com - - true'], "a file of Entra ID: what differs, who is only there, who is only here";
 is $status, 1, 'the exit status is 1';
 like $err, qr/5 difference\(s\), 0 bad line\(s\)/, 'with their number';

@@ -959,12 +959,13 @@ SELECT t.sequence, NULL,
 FROM came_to t WHERE t.sequence IS NOT NULL
 ORDER BY 1 DESC, 3 NULLS FIRST
 
--- The walk through all events.
--- fragment: whole_walk
-:walk((VALUES (1)) r(id), true, e.sequence DESC)
+-- The walk through all events.  A prepared statement has its name from its text,
+-- so each statement calls the row otherwise.
+-- fragment: whole_walk(row)
+:walk((VALUES (1)) r(:row), true, e.sequence DESC)
 
 -- name: ACTIVITY :repeatable
-:activity(:whole_walk);
+:activity(:whole_walk(id));
 
 -- With BETWEEN and this order, no index but the one that is meant fits.
 -- name: ACTIVITY_OF_RESOURCES :repeatable
@@ -983,7 +984,7 @@ ORDER BY 1 DESC, 3 NULLS FIRST
                 e.kind COLLATE "C" BETWEEN r.kind AND r.kind AND :kind_is_rare,
                 e.kind COLLATE "C" DESC, e.sequence DESC));
 -- name: ACTIVITY_OF_KINDS before 6
-:activity(:whole_walk);
+:activity(:whole_walk(kind));
 
 -- The kinds that the index event_kind has: the others are most of all events.
 -- fragment: kind_is_rare
@@ -995,13 +996,13 @@ AND e.kind <> 'urn:ietf:params:scim:event:prov:put:full'
                 e.actor_name COLLATE "C" BETWEEN r.name AND r.name,
                 e.actor_name COLLATE "C" DESC, e.sequence DESC));
 -- name: ACTIVITY_OF_ACTORS before 6
-:activity(:whole_walk);
+:activity(:whole_walk(name));
 
 -- name: ACTIVITY_OF_GROUPS :repeatable
 :activity(:walk((VALUES (1)) r(id), e.resource_type = 'Group',
                 e.sequence DESC));
 -- name: ACTIVITY_OF_GROUPS before 6
-:activity(:whole_walk);
+:activity(:whole_walk(resource));
 
 -- The sequences that the times from $2 to before $3 can have: from, below.  They
 -- are searched by halves, as the events of an organization are in the order of

@@ -18,6 +18,8 @@ async function visit(page, organization, hash) {
     await page.goto('about:blank');
     await page.goto(`${organization.url}${hash}`);
     await page.locator('h1').waitFor();
+    await page.waitForLoadState('networkidle');
+    await page.evaluate(() => document.querySelectorAll('details').forEach(details => { details.open = true; }));
     await page.locator('table').first().waitFor();
 }
 

@@ -217,9 +217,13 @@ static scim_error_t *find_rows(scim_rows_t **rows, scim_call_t *call,
         is_descending ? "true" : "false", key, choice->place.id
     };
 
-    if (query->search || choice->sort != BY_USER_NAME) {
+    if (choice->sort != BY_USER_NAME || (query->search && is_descending)) {
         return scim_db_run(rows, call->db, SCIM_SQL_MEMBER_FIND,
                            SCIM_VALUES(values));
+    }
+    if (query->search) {
+        values[6] = key;
+        return scim_db_run(rows, call->db, SCIM_SQL_MEMBER_SEARCH, 7, values);
     }
     values[5] = key ? key : first;
     return scim_db_run(rows, call->db,

@@ -1591,12 +1591,53 @@ FROM (:chosen_ranges(:direction, :condition, a.user_name_key, a.id)) c
 -- name: MEMBER_LIST_BACK :repeatable
 :shown_members(:chosen_members(a.user_name_key < $6, DESC));
 
+-- fragment: members_found(sort, is_descending, key, id)
+SELECT c.*
+FROM scim.find_members($1::uuid, $3::text[], $4::boolean[], $5::text[], $6,
+                       :sort, :is_descending, :key, :id, $2::integer)
+     WITH ORDINALITY c(key, id, place)
+
+-- Without an index of words, a search finds the beginnings of two names.
+-- fragment: chosen_among(condition)
+SELECT a.id, a.user_name_key
+FROM (SELECT * FROM scim.account a
+      WHERE a.organization_id = $1::uuid AND :condition
+      LIMIT 2000) a
+WHERE ($3::text[] IS NULL OR a.role = ANY ($3::text[]))
+  AND ($4::boolean[] IS NULL OR a.active = ANY ($4::boolean[]))
+  AND ($5::text[] IS NULL OR :label = ANY ($5::text[]))
+  AND a.user_name_key > coalesce($7, '')
+
+-- A search by userName.  $7 is the key of the place; the id does not count then.
+-- name: MEMBER_SEARCH :repeatable
+:shown_members(:members_found('userName', false, $7,
+                              CASE WHEN $7::text IS NOT NULL
+                                   THEN $1::uuid END));
+
+-- name: MEMBER_SEARCH before 6
+:shown_members(SELECT b.user_name_key AS key, b.id,
+                      row_number() OVER (ORDER BY b.user_name_key) AS place
+               FROM (SELECT * FROM (
+                   :chosen_among(a.user_name_key >= scim.user_name_key($6)
+                                 AND a.user_name_key
+                                     < scim.user_name_key($6) || chr(1114111)
+                                 AND a.user_name_key > coalesce($7, '')
+                                 ORDER BY a.user_name_key)
+                   UNION
+                   :chosen_among(scim.fold(a.display_name) COLLATE "C"
+                                     >= scim.fold($6)
+                                 AND scim.fold(a.display_name) COLLATE "C"
+                                     < scim.fold($6) || chr(1114111)
+                                 ORDER BY scim.fold(a.display_name)
+                                          COLLATE "C")
+                   UNION
+                   :chosen_among(a.external_id = $6)
+                   UNION
+                   :chosen_among(a.id = :uuid($6))) f
+                   ORDER BY f.user_name_key LIMIT $2::bigint) b);
+
 -- name: MEMBER_FIND :repeatable from 6
-:shown_members(SELECT c.*
-               FROM scim.find_members($1::uuid, $3::text[], $4::boolean[],
-                                      $5::text[], $6, $7, $8::boolean, $9,
-                                      $10::uuid, $2::integer)
-                    WITH ORDINALITY c(key, id, place));
+:shown_members(:members_found($7, $8::boolean, $9, $10::uuid));
 
 -- name: MEMBER_TOTAL :repeatable from 6
 SELECT scim.count_members($1::uuid, $2::text[], $3::boolean[], $4::text[],

@@ -6,9 +6,9 @@ import { guardParts } from './guard.js';
 import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
-    Refused, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h, leaves,
-    paged, problemBox, query, remembered, say, secretField, select, stateBadge, t, table,
-    time, whileBusy,
+    Refused, addressState, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
+    leaves, numberText, problemBox, query, say, secretField, select, setAddressState, sortHead, stateBadge, t, table, time,
+    whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
 import { whySection } from './why.js';
@@ -271,59 +271,135 @@ const roles = [['ADMIN', 'ADMIN'], ['USER', 'USER'], ['GUEST', 'GUEST']];
 const labelText = label => labels().find(([value]) => value === label)[1];
 const labelKind = { provisioned: 'good', ineligible: 'warn' };
 
+// Each number leads to the members that it counts.
 function countsLine({ seats, inactive, roles: byRole, labels: byLabel }) {
-    const count = (text, number) => h('li', {}, h('b', {}, String(number)), ' ', text);
+    const count = (text, number, chosen) => h('li', {},
+        h('a', { href: `#/members${query(chosen)}` }, h('b', {}, numberText(number)), ' ', text));
     return h('ul', { class: 'counts changes' },
-        count(t('seats'), seats), roles.map(([role]) => count(role, byRole[role])),
-        labels().filter(([label]) => byLabel[label]).map(([label, text]) => count(text, byLabel[label])),
-        count(t('inactive (no seat)'), inactive));
+        count(t('seats'), seats, { active: 'true' }),
+        roles.map(([role]) => count(role, byRole[role], { role, active: 'true' })),
+        labels().filter(([label]) => byLabel[label]).map(([label, text]) => count(text, byLabel[label], { label, active: 'true' })),
+        count(t('inactive (no seat)'), inactive, { active: 'false' }));
+}
+
+function lastSync({ lastSync: sync }) {
+    return sync ? [time(sync.at), h('div', { class: 'soft one-line', title: sync.token }, sync.token)] : t('never');
 }
 
 function memberRow(member) {
     return [
         h('a', { href: `#/members/${member.id}` }, member.displayName || member.userName),
-        member.email ?? '',
+        [member.userName, member.email && member.email !== member.userName ? h('div', { class: 'soft' }, member.email) : null].filter(Boolean),
         member.role,
         stateBadge(member.active),
-        badge(labelText(member.label), labelKind[member.label]),
+        [badge(labelText(member.label), labelKind[member.label]), member.detail ? h('div', { class: 'soft' }, member.detail) : null].filter(Boolean),
+        lastSync(member),
     ];
 }
+
+const MEMBERS_OF_PAGE = 50;
+const sorts = () => [
+    ['', t('User name')], ['displayName', t('Name')], ['lastModified', t('Last change')], ['created', t('Created')],
+];
+
+// 0: a place in the list whose number is not known.
+function pageNumber({ page, cursor, back }) {
+    return cursor || back ? Number(page) || 0 : 1;
+}
+
+// "51-100 of 9,037"; total is null while it is not known.
+function positionText(state, shown, total) {
+    const first = (pageNumber(state) - 1) * MEMBERS_OF_PAGE + 1;
+    const range = first > 0 ? t('{first}–{last}', { first: numberText(first), last: numberText(first + shown - 1) }) : '';
+    const count = total && (total.totalIsMore ? t('more than {count}', { count: numberText(total.total) }) : numberText(total.total));
+    return range && count ? t('{range} of {count}', { range, count }) : range || count || '';
+}
+
+// Where the list of members was last, for the way back from a member.
+let membersAddress = '#/members';
 
 async function membersPage() {
     const result = h('div', {});
     const counts = h('div', {});
     const any = [['', t('all')]];
-    let { chosen = {}, ...place } = remembered.members ?? {};
+    let state = addressState();
     let asked = 0;
 
-    async function list() {
-        const mine = ++asked;
-        const found = await paged(cursor => api(`members${query({ ...chosen, cursor })}`),
-            page => page.members.length
-                ? table('members', t('Members'), [t('Name'), t('E-mail'), t('Role'), t('State'), t('Label')], page.members.map(memberRow))
-                : h('p', {}, t('No members found.')),
-            null, place);
-        if (mine === asked) {
-            remembered.members = Object.assign(place, { chosen });
-            result.replaceChildren(found);
-        }
+    function membersTable(members) {
+        const head = (text, name) => sortHead(text, (state.sort ?? '') === name ? state.order || 'ascending' : undefined,
+            order => go({ ...chosen(), sort: name, order }));
+        return table('members', t('Members'), [head(t('Name'), 'displayName'), head(t('User name'), ''), t('Role'),
+            t('State'), t('Label'), t('Last sync')], members.map(memberRow));
     }
 
+    // What is chosen, without the place in the list.
+    function chosen() {
+        const { cursor, back, page, ...rest } = state;
+        return rest;
+    }
+
+    function pageButtons({ next, previous }) {
+        const number = pageNumber(state);
+        const to = change => ({ ...chosen(), ...change, page: number ? String(number + (change.back ? -1 : 1)) : '' });
+        return h('div', { class: 'row' },
+            previous ? button(t('Previous page'), () => turn(number === 2 ? chosen() : to({ back: previous }))) : null,
+            next ? button(t('Next page'), () => turn(to({ cursor: next }))) : null);
+    }
+
+    function drawn(page) {
+        if (!page.members.length && page.next) {
+            return [h('p', {}, t('Nobody among the accounts that were looked at. Go on with the next page.')), pageButtons(page)];
+        }
+        if (!page.members.length) {
+            return [h('p', {}, t('Nobody is found.')), button(t('Clear the filters'), () => { location.hash = '#/members'; })];
+        }
+        return [
+            h('div', { class: 'row spread' }, h('span', { class: 'position' }, positionText(state, page.members.length, null)),
+                state.drift ? null : h('a', { href: `api/members.csv${query(chosen())}`, download: true }, t('Export as CSV'))),
+            membersTable(page.members), pageButtons(page),
+        ];
+    }
+
+    async function list(wanted) {
+        const mine = ++asked;
+        const { sort, order, page: number, cursor, back, ...filter } = wanted;
+        const total = filter.drift ? Promise.resolve(null) : api(`member-total${query(filter)}`).catch(() => null);
+        const page = await whileBusy(result, api(`members${query({ ...filter, sort, order, cursor, back, count: MEMBERS_OF_PAGE })}`));
+        if (mine !== asked || location.hash.split('?')[0] !== '#/members') {
+            return;
+        }
+        state = wanted;
+        setAddressState(state);
+        membersAddress = location.hash;
+        form.elements.sort.value = state.sort ?? '';
+        result.replaceChildren(...drawn(page));
+        total.then(known => {
+            const position = result.querySelector('.position');
+            if (mine === asked && position) {
+                position.textContent = positionText(state, page.members.length, known);
+            }
+        });
+    }
+
+    const go = wanted => guarded(() => list(wanted));
+    const turn = wanted => guarded(async () => { await list(wanted); document.querySelector('h1').focus(); });
     const form = filters([
-        h('label', {}, t('Search: name or e-mail'), h('input', { name: 'search', type: 'search', maxlength: 60, value: chosen.search, 'aria-describedby': 'search-help' })),
-        select('label', t('Label'), [...any, ...labels()], chosen.label),
-        select('role', t('Role'), [...any, ...roles], chosen.role),
-        select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], chosen.active),
-        select('drift', t('Drift'), [...any, ...drifts()], chosen.drift),
+        h('label', {}, t('Search: name or e-mail'), h('input', { name: 'search', type: 'search', maxlength: 200, value: state.search, 'aria-describedby': 'search-help' })),
+        select('label', t('Label'), [...any, ...labels()], state.label),
+        select('role', t('Role'), [...any, ...roles], state.role),
+        select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], state.active),
+        select('sort', t('Sorted by'), sorts(), state.sort),
+        select('drift', t('Drift'), [...any, ...drifts()], state.drift),
     ], data => {
-        chosen = Object.fromEntries(data);
-        place = {};
-        guarded(list);
+        const fields = Object.fromEntries(data);
+        const order = fields.sort === (state.sort ?? '') ? state.order
+            : ['created', 'lastModified'].includes(fields.sort) ? 'descending' : '';
+        go({ ...fields, order });
     });
-    await list();
+    await list(state);
     api('counts').then(found => counts.replaceChildren(countsLine(found))).catch(() => {});
     return [h('h1', { tabindex: -1 }, t('Members')), h('section', {}, counts, form,
-        h('p', { class: 'soft', id: 'search-help' }, t('The search finds the beginning of a name or user name, and a whole family name, given name, e-mail address, external id or id.')), result)];
+        h('p', { class: 'soft', id: 'search-help' }, t('The search finds whoever has all the words, or parts of words, in the name, user name or e-mail addresses. One or two letters are found at the beginning of a word, an external id and an id as a whole.')), result)];
 }
 
 // One member
@@ -365,14 +441,45 @@ const labelHelp = () => ({
     unmanaged: t('Its owner administers this account. Neither you nor provisioning can change it.'),
 });
 
+// Attributes of a User in words; elements of a list are "E-mail 2, type".
+const attributeWords = () => ({
+    id: t('Id'), externalId: t('External id'), userName: t('User name'), displayName: t('Name'), nickName: t('Nickname'),
+    'name.givenName': t('Given name'), 'name.familyName': t('Family name'), 'name.middleName': t('Middle name'),
+    'name.formatted': t('Full name'), title: t('Title'), userType: t('User type'), active: t('State'),
+    preferredLanguage: t('Language'), locale: t('Locale'), timezone: t('Time zone'), profileUrl: t('Profile'),
+    emails: t('E-mail'), phoneNumbers: t('Phone'), addresses: t('Address'), roles: t('Role'),
+    'enterprise.department': t('Department'), 'enterprise.division': t('Division'), 'enterprise.organization': t('Company'),
+    'enterprise.costCenter': t('Cost center'), 'enterprise.employeeNumber': t('Employee number'), 'enterprise.manager': t('Manager'),
+    'meta.created': t('Created'), 'meta.lastModified': t('Last change'),
+    type: t('type'), primary: t('primary'), display: t('display name'), country: t('country'), formatted: t('as a whole'),
+    locality: t('city'), postalCode: t('postal code'), region: t('region'), streetAddress: t('street'),
+});
+
+function attributeText(path) {
+    const words = attributeWords();
+    const [, list, number, part] = /^(\w+)\[(\d+)\](?:\.(\w+))?$/.exec(path) ?? [];
+    if (!list) {
+        return words[path] ?? path;
+    }
+    return [`${words[list] ?? list}${number === '1' ? '' : ` ${number}`}`, part === 'value' ? null : words[part] ?? part].filter(Boolean).join(', ');
+}
+
+function attributeRows({ manager, user: { meta, schemas, ...rest } }) {
+    const isManager = ([path]) => path.startsWith('enterprise.manager.');
+    const attributes = leaves(rest).filter(leaf => !(manager && isManager(leaf))).sort(([a], [b]) => a.includes('.') - b.includes('.'));
+    return [
+        ...attributes.map(([path, value]) => [path, path === 'active' ? stateBadge(value === 'true') : value]),
+        ...manager ? [['enterprise.manager', h('a', { href: `#/members/${manager.id}` }, manager.displayName || manager.userName)]] : [],
+        ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
+    ].map(([path, value]) => [h('span', { title: path }, attributeText(path)), value]);
+}
+
 async function memberPage(id) {
     const [fresh, member, groups, history] = await Promise.all([api('settings'), api(`members/${id}`), groupsOfMember(id), activityList({ account: id })]);
     settings = fresh;
     const isReadOnly = settings.provisionedReadOnly && member.label === 'provisioned';
-    const { meta, schemas, ...rest } = member.user;
-    const attributes = leaves(rest).sort(([a], [b]) => a.includes('.') - b.includes('.'));
     return [
-        h('p', { class: 'up' }, h('a', { href: '#/members' }, `← ${t('Members')}`)),
+        h('p', { class: 'up' }, h('a', { href: membersAddress }, `← ${t('Members')}`)),
         h('h1', { tabindex: -1 }, member.displayName || member.userName),
         h('section', {},
             h('div', { class: 'row spread' },
@@ -383,11 +490,10 @@ async function memberPage(id) {
                         ? button(t('Make eligible'), () => guarded(() => makeEligible(member)), 'main') : null,
                     member.label !== 'unmanaged' && !isReadOnly ? button(t('Edit'), () => edit(member)) : null)),
             h('p', { class: 'soft' }, labelHelp()[member.label]),
-            isReadOnly ? h('p', {}, t('It is read-only here. Change it in your identity provider; the next sync brings the change here.')) : null),
+            isReadOnly ? h('p', {}, t('It is read-only here. Change it in your identity provider; the next sync brings the change here.')) : null,
+            member.lastSync ? h('p', {}, t('Last sync: {at} by “{token}”.', { at: time(member.lastSync.at), token: member.lastSync.token })) : null),
         h('section', {}, h('h2', {}, t('Attributes')),
-            table('attributes', t('Attributes'), [t('Attribute'), t('Value')], [
-                ...attributes, ['meta.created', time(meta.created)], ['meta.lastModified', time(meta.lastModified)],
-            ].map(([name, value]) => [h('code', {}, name), value]))),
+            table('attributes', t('Attributes'), [t('Attribute'), t('Value')], attributeRows(member))),
         groups,
         h('section', {}, h('h2', {}, t('History')), history),
     ];

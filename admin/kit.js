@@ -111,16 +111,27 @@ function badge(text, kind = '') {
 }
 
 // A table that becomes a list where the window is narrow.  name: its class, by
-// which the style sheet gives the columns their widths; rows: arrays of cells,
-// the first one naming the row; a row may have a class.
+// which the style sheet gives the columns their widths; heads: texts, or {text,
+// content, sort: its aria-sort} (sortHead); rows: arrays of cells, the first one
+// naming the row; a row may have a class.
 function table(name, caption, heads, rows) {
     return h('table', { role: 'table', class: name, 'aria-label': caption },
         h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
-            heads.map(head => h('th', { scope: 'col', role: 'columnheader' }, head)))),
+            heads.map(head => h('th', { scope: 'col', role: 'columnheader', 'aria-sort': head.sort }, head.content ?? head)))),
         h('tbody', { role: 'rowgroup' }, rows.map(row => h('tr', { role: 'row', class: row.class },
             row.map((cell, i) => i === 0
                 ? h('th', { scope: 'row', role: 'rowheader' }, cell)
-                : h('td', { role: 'cell', 'data-label': heads[i] }, cell))))));
+                : h('td', { role: 'cell', 'data-label': heads[i].text ?? heads[i] }, cell))))));
+}
+
+// The head of a column by which the list is sorted when it is chosen: ascending, or
+// the other way round if it is already.  order: ascending, descending, or undefined
+// while the list is sorted by something else.  Where the window is narrow, heads are
+// not seen, and the list is sorted by a field above it.
+function sortHead(text, order, choose) {
+    const arrow = { ascending: ' ▲', descending: ' ▼' }[order] ?? '';
+    const turn = button([text, h('span', { 'aria-hidden': 'true' }, arrow)], () => choose(order === 'ascending' ? 'descending' : 'ascending'), 'sort');
+    return { text, sort: order, content: [turn, h('span', { class: 'narrow' }, text)] };
 }
 
 // In a dialog, the message must be within it: the page behind cannot be seen or heard.
@@ -406,6 +417,6 @@ async function guarded(work) {
 
 export {
     Refused, addressState, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
-    leaves, listHeading, numberText, paged, problemBox, query, remembered, say, secretField, select, setAddressState,
+    leaves, listHeading, numberText, paged, problemBox, query, remembered, say, secretField, select, setAddressState, sortHead,
     stateBadge, t, table, time, translated, whileBusy,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { PAGES, after, before, dialogs, given, launch, noViolations, open, picture, sql, test, visit } from './browser.mjs';
 
 let browser;
@@ -134,7 +135,56 @@ test('members are found, chosen and paged', async () => {
     await page.getByLabel('State').selectOption('false');
     await row(/Lea Weggel/).waitFor();
     await page.getByLabel('Role').selectOption('ADMIN');
-    await page.getByText('No members found.').waitFor();
+    await page.getByText('Nobody is found.').waitFor();
+    await page.getByRole('button', { name: 'Clear the filters' }).click();
+    await row(/Administrator/).waitFor();
+    assert.equal(await page.getByLabel('Role').inputValue(), '');
+    await page.context().close();
+});
+
+test('the address holds search, filters, order and page of the members', async () => {
+    const page = await open(browser, { user: given.user });
+    const names = () => page.locator('table.members tbody th').allTextContents();
+    await visit(page, '#/members');
+    const position = page.locator('.position');
+    await position.getByText(/^1–50 of \d+$/).waitFor();
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await position.getByText(/^51–\d+ of \d+$/).waitFor();
+    const second = await names();
+    await page.reload();
+    await position.getByText(/^51–\d+ of \d+$/).waitFor();
+    assert.deepEqual(await names(), second, 'a reload shows the same page');
+    await page.getByRole('button', { name: 'Previous page' }).click();
+    await position.getByText(/^1–50 of/).waitFor();
+    await page.getByRole('button', { name: /^Name/ }).click();
+    await page.locator('th[aria-sort=ascending]').filter({ hasText: /^Name/ }).waitFor();
+    const ascending = await names();
+    assert.deepEqual(ascending, [...ascending].sort((a, b) => a.toLowerCase() < b.toLowerCase() ? -1 : 1), 'sorted by name');
+    await page.getByRole('button', { name: /^Name/ }).click();
+    await page.locator('th[aria-sort=descending]').waitFor();
+    assert.notDeepEqual(await names(), ascending);
+    await page.getByLabel('Search').fill('yamada');
+    await page.keyboard.press('Enter');
+    await position.getByText('1–1 of 1').waitFor();
+    assert.match(page.url(), /#\/members\?search=yamada&sort=displayName&order=descending$/);
+    await page.getByRole('link', { name: 'Taro Yamada' }).click();
+    await page.getByRole('link', { name: '← Members' }).click();
+    await position.getByText('1–1 of 1').waitFor();
+    assert.equal(await page.getByLabel('Search').inputValue(), 'yamada', 'the way back leads to what was searched');
+    await page.locator('.counts').getByRole('link', { name: /ADMIN/ }).click();
+    await page.getByRole('row', { name: /Administrator/ }).waitFor();
+    assert.equal(await page.getByLabel('Role').inputValue(), 'ADMIN', 'a count leads to what it counts');
+    await page.context().close();
+});
+
+test('the members that are shown are exported', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members?search=yamada');
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as CSV' }).click()]);
+    const lines = (await readFile(await download.path(), 'utf8')).split('\r\n');
+    assert.match(lines[0], /^\uFEFFid,userName,displayName,email,role,active,label,lastSync,lastSyncToken,manager,created,lastModified$/);
+    assert.match(lines[1], /Taro Yamada/);
+    assert.equal(lines.length, 3);
     await page.context().close();
 });
 

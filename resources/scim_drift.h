@@ -25,7 +25,7 @@ extern const char *const scim_drift_checks[];
 #define SCIM_DRIFT_MAX_DAYS 36500
 
 /* *list, of the call's pool, as scim_members_list makes it, of the members of
- * query that check finds, each with the text "detail": when it was made, the
+ * query that check finds, each with the text "detail": the day it was made, the
  * last day or "never", the attribute and its value, the number of groups, the
  * domain.  It ends after about a second: a page may have less than query's
  * count, or nothing, and "next" all the same.  query's search finds a part of

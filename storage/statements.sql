@@ -1681,7 +1681,7 @@ ORDER BY a.user_name_key LIMIT $2::bigint
 -- Managed Accounts that provisioning has never created or changed.
 -- name: DRIFT_NEVER :repeatable
 :drift(:ranges_in_order(l.label <> 'provisioned' AND l.label <> 'unmanaged'),
-       :timestamp(a.created_at));
+       (a.created_at AT TIME ZONE 'UTC')::date::text);
 
 -- Active ones that it has, but that the identity provider has neither asked for
 -- nor changed for $9 days.  Days are known since the tables have version 6.

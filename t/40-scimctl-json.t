@@ -46,8 +46,8 @@ sub check {
     my ($command, @arguments) = @_;
     my $done = Scim::Process::run([$program, @db, '--json', split(/ /, $command), @arguments], input => $input);
     my $is = $documented{$command} or return fail "docs/scimctl.md has the JSON of $command";
-    # A check may find something.
-    cmp_ok $done->{status}, '<=', $command eq 'check' ? 1 : 0, "$command --json" or diag $done->{err};
+    # These may find something.
+    cmp_ok $done->{status}, '<=', $command =~ /^(?:check|compare)$/ ? 1 : 0, "$command --json" or diag $done->{err};
     my $value = $is->{form} eq 'lines' ? [map { JSON::PP::decode_json($_) } split /\n/, $done->{out}] : JSON::PP::decode_json($done->{out});
     is type_of($value), $is->{form} eq 'object' ? 'object' : 'array', "$command prints what is documented: $is->{form}";
     my @objects = $is->{form} eq 'object' ? $value : @$value;
@@ -95,6 +95,7 @@ my @runs = (
     ['org delete', "$new-3", '--yes'], ['token generate', $key, '--issuer', $org->{issuer_name}, '--name', 'json', '--days', 1],
     ['token list', $key], ['token delete', $key, sub { $token->{id} }], ['account list', $new],
     ['account import', $new, "$csv", '--update'],
+    ['drift', $new], ['compare', $new, "$csv", '--key', 'externalId'],
     ['account show', $new, 'old@example.com'], ['account eligible', $new, 'old@example.com'], ['account set', $new, 'old@example.com', 'title=T'],
     ['account deactivate', $new, 'old@example.com'], ['account activate', $new, 'old@example.com'],
     ['account export', $new], ['account delete', $new, 'old@example.com', '--yes'],

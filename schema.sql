@@ -1719,6 +1719,12 @@ CREATE OR REPLACE FUNCTION scim.group_document(g scim.user_group) RETURNS jsonb
     RETURN jsonb_strip_nulls(jsonb_build_object('displayName', (g).display_name, 'externalId', (g).external_id));
 COMMENT ON FUNCTION scim.group_document(scim.user_group) IS 'The SCIM attributes of a group, without its members; of NULL, none';
 
+-- The first databases of version 6 have these without the last parameter, and a call
+-- would fit both.
+DROP FUNCTION IF EXISTS scim.note_group_change(scim.user_group, scim.user_group, uuid[], uuid[], text, text, uuid, text);
+DROP FUNCTION IF EXISTS scim.change_group(uuid, uuid, bigint, text, text, boolean, uuid[], uuid[], text, text, uuid, text);
+DROP FUNCTION IF EXISTS scim.delete_group(uuid, uuid, bigint, text, text, uuid, text);
+
 -- A change has as many events as it needs for a thousand members in each.
 CREATE OR REPLACE FUNCTION scim.note_group_change(old_group scim.user_group, new_group scim.user_group, added uuid[], removed uuid[],
                                                   kind text, actor_kind text, actor uuid, actor_name text, more jsonb DEFAULT '{}') RETURNS void

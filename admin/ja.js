@@ -312,7 +312,8 @@ export default {
     'Nobody called “{text}” is here, and no request about them was refused: your identity provider has never sent this person.': '「{text}」に当たる人はここになく、拒否された要求もありません。ID プロバイダーからこの人の情報は一度も送られていません。',
     'Look there whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.': 'ID プロバイダー側で、本人がアプリケーションに割り当てられているか、割り当ての条件で除外されていないか、次の同期がいつかを確認してください。Entra ID は 40 分ごとに同期します。「オンデマンドでプロビジョニング」を使うとすぐに送られます。',
     'All about “{text}” in Activity': '「{text}」についてのアクティビティ',
-    'Name, user name or e-mail': '名前、ユーザー名またはメールアドレス',
+    'Person': '対象者',
+    'Enter a name, a user name or an e-mail address.': '名前、ユーザー名、またはメールアドレスを入力してください。',
     'Find out': '調べる',
     'Why was somebody not provisioned?': 'プロビジョニングされなかった理由を調べる',
 

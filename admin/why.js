@@ -105,9 +105,9 @@ async function causesOf(text) {
 // The section of the first page that answers the question.
 function whySection() {
     const result = h('div', { role: 'status' });
-    const input = h('input', { name: 'person', type: 'search', maxlength: 200, required: true });
+    const input = h('input', { name: 'person', type: 'search', maxlength: 200, required: true, 'aria-describedby': 'person-help' });
     const form = h('form', { class: 'row end', on: { submit: event => { event.preventDefault(); answer(); } } },
-        h('label', { class: 'grows' }, t('Name, user name or e-mail'), input), h('button', {}, t('Find out')));
+        h('label', { class: 'grows' }, t('Person'), input), h('button', {}, t('Find out')));
 
     function answer() {
         const text = input.value.trim();
@@ -120,7 +120,8 @@ function whySection() {
         }
     }
 
-    return h('section', {}, h('h2', {}, t('Why was somebody not provisioned?')), form, result);
+    return h('section', {}, h('h2', {}, t('Why was somebody not provisioned?')), form,
+        h('p', { class: 'soft', id: 'person-help' }, t('Enter a name, a user name or an e-mail address.')), result);
 }
 
 export { whySection };

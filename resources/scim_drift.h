@@ -25,9 +25,9 @@ extern const char *const scim_drift_checks[];
 #define SCIM_DRIFT_MAX_DAYS 36500
 
 /* *list, of the call's pool, as scim_members_list makes it, of the members of
- * query that check finds, each with the text "detail": the day it was made, the
- * last day or "never", the attribute and its value, the number of groups, the
- * domain.  It ends after about a second: a page may have less than query's
+ * query that check finds, each with the text "detail": the day it was made,
+ * the last day or "never", the attribute and its value, the number of groups,
+ * the domain.  It ends after about a second: a page may have less than query's
  * count, or nothing, and "next" all the same.  query's search finds a part of
  * a userName or displayName.  An unknown check is SCIM_E_INVALID_VALUE. */
 scim_error_t *scim_drift_list(cJSON **list, scim_call_t *call,

@@ -19,7 +19,7 @@ my %proof;
 sub prove {
     my ($name, $limit, $text) = @_;
     local $ENV{SCIM_TEST_LIMIT} = $limit;
-    local $ENV{SCIM_TEST_NAMES};
+    local @ENV{qw(SCIM_TEST_NAMES SCIM_TEST_SAID)};
     Scim::Server::write_file("$dir/$name.t", "use strict;\nuse warnings;\nuse Test::More;\n$text");
     $proof{$name} = Scim::Process->start(['prove', '--exec', 'script/test-file', "$dir/$name.t"],
                                          out => "$dir/$name.said", err => 'out');

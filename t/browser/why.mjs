@@ -32,7 +32,7 @@ const PEOPLE = [
     ['gus@acme.example', [/The safety limit of this organization/, /let them through/]],
     ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
     ['mia@acme.example', [/your identity provider has never changed it/]],
-    [`paula@${given.organization}.example`, [/this account is provisioned/]],
+    ['paula@example.com', [/this account is provisioned/]],
     ['nora.never@acme.example', [/never sent this person/, /assigned to the application/]],
 ];
 

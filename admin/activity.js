@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    addressState, api, badge, button, filters, guarded, h, leaves, numberText, query, select, setAddressState, t, table,
+    addressState, api, attributeText, badge, button, filters, guarded, h, leaves, numberText, query, select, setAddressState, t, table,
     time, translated,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
@@ -67,7 +67,7 @@ function changeLines(attribute, before, after, isNew) {
     if (!differing(old, now).length) {
         [old, now] = [parts(before[attribute], attribute), parts(after[attribute], attribute)];
     }
-    return differing(old, now).map(path => h('li', {}, h('b', {}, path), ': ',
+    return differing(old, now).map(path => h('li', {}, h('b', { title: path }, attributeText(path)), ': ',
         isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
 }
 

@@ -6,7 +6,7 @@ import { guardParts } from './guard.js';
 import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
-    Refused, addressState, api, ask, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
+    Refused, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
     leaves, numberText, problemBox, query, say, secretField, select, setAddressState, sortHead, stateBadge, t, table, time,
     whileBusy,
 } from './kit.js';
@@ -440,29 +440,6 @@ const labelHelp = () => ({
     ineligible: t('Your identity provider may not change this account yet. Make it eligible, or edit it, to allow this.'),
     unmanaged: t('Its owner administers this account. Neither you nor provisioning can change it.'),
 });
-
-// Attributes of a User in words; elements of a list are "E-mail 2, type".
-const attributeWords = () => ({
-    id: t('Id'), externalId: t('External id'), userName: t('User name'), displayName: t('Name'), nickName: t('Nickname'),
-    'name.givenName': t('Given name'), 'name.familyName': t('Family name'), 'name.middleName': t('Middle name'),
-    'name.formatted': t('Full name'), title: t('Title'), userType: t('User type'), active: t('State'),
-    preferredLanguage: t('Language'), locale: t('Locale'), timezone: t('Time zone'), profileUrl: t('Profile'),
-    emails: t('E-mail'), phoneNumbers: t('Phone'), addresses: t('Address'), roles: t('Role'),
-    'enterprise.department': t('Department'), 'enterprise.division': t('Division'), 'enterprise.organization': t('Company'),
-    'enterprise.costCenter': t('Cost center'), 'enterprise.employeeNumber': t('Employee number'), 'enterprise.manager': t('Manager'),
-    'meta.created': t('Created'), 'meta.lastModified': t('Last change'),
-    type: t('type'), primary: t('primary'), display: t('display name'), country: t('country'), formatted: t('as a whole'),
-    locality: t('city'), postalCode: t('postal code'), region: t('region'), streetAddress: t('street'),
-});
-
-function attributeText(path) {
-    const words = attributeWords();
-    const [, list, number, part] = /^(\w+)\[(\d+)\](?:\.(\w+))?$/.exec(path) ?? [];
-    if (!list) {
-        return words[path] ?? path;
-    }
-    return [`${words[list] ?? list}${number === '1' ? '' : ` ${number}`}`, part === 'value' ? null : words[part] ?? part].filter(Boolean).join(', ');
-}
 
 function attributeRows({ manager, user: { meta, schemas, ...rest } }) {
     const isManager = ([path]) => path.startsWith('enterprise.manager.');

@@ -59,7 +59,7 @@ function banner(guard, show) {
         guard.trips.map(trip => h('p', {}, tripText(trip))),
         h('p', { class: 'soft' }, t('Everything else goes on. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.')),
         h('div', { class: 'row' }, button(t('Let them through'), () => open(show), 'main'),
-            h('a', { href: '#/activity' }, t('Activity'))));
+            h('a', { href: '#/activity?kind=refused' }, t('Activity'))));
 }
 
 function stateOf(guard) {

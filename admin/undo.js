@@ -2,7 +2,7 @@
 // Undo: accounts and groups become what they were before a change, or before those
 // that a filter shows.  The server works page by page, and the dialog goes on for as
 // long as it is open.
-import { api, ask, badge, button, field, h, leaves, numberText, t, table, time, translated } from './kit.js';
+import { api, ask, attributeText, badge, button, field, h, leaves, numberText, t, table, time, translated } from './kit.js';
 
 // The words that the server knows, and those of the filter of Activity.
 const KINDS = ['create', 'change', 'delete', 'activate', 'deactivate', 'role', 'group'];
@@ -32,7 +32,7 @@ function valueLines(entry) {
     return h('ul', { class: 'changes' },
         Object.entries(entry.set ?? {}).flatMap(([name, value]) => leaves({ [name]: value })
             .filter(([path]) => !path.endsWith('$ref'))
-            .map(([path, text]) => line(path, value === null ? t('(nothing)') : text))),
+            .map(([path, text]) => line(attributeText(path), value === null ? t('(nothing)') : text))),
         numbers.filter(([name]) => entry[name]).map(([name, text]) => line(text, numberText(entry[name]))));
 }
 

@@ -684,6 +684,31 @@ COMMENT ON FUNCTION scim.search_for(text) IS 'What scim.search_text of an accoun
 -- chosen and found among them.  What is before OFFSET 0 is planned for all its rows:
 -- for the first rows in an order, the planner would rather read the whole organization
 -- in that order.
+-- One range of account_by_label for each choice.
+CREATE OR REPLACE FUNCTION scim.member_ranges() RETURNS text
+    LANGUAGE sql IMMUTABLE
+    RETURN '(SELECT c.* FROM unnest(coalesce($2, ''{ADMIN,USER,GUEST}'')) r(role) CROSS JOIN unnest(coalesce($3, ''{t,f}'')) s(active)'
+           ' CROSS JOIN unnest(coalesce($4, ''{unmanaged,ineligible,managed,provisioned}'')) l(label)'
+           ' CROSS JOIN LATERAL (SELECT * FROM scim.account b WHERE b.organization_id = $1 AND b.role = r.role AND b.active = s.active'
+           ' AND scim.account_label(b.managed, b.sync_eligible, b.provisioned_at) = l.label OFFSET 0) c)';
+COMMENT ON FUNCTION scim.member_ranges() IS 'The accounts of organization $1 that are of the roles $2, states $3 and labels $4 (NULL: any), as part of a statement';
+
+-- However many a search finds, they are looked for among those that are chosen if
+-- these are few.
+CREATE OR REPLACE FUNCTION scim.member_choice_is_small(organization uuid, roles text[], states boolean[], labels text[]) RETURNS boolean
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    number bigint := NULL;
+BEGIN
+    IF roles IS NOT NULL OR states IS NOT NULL OR labels IS NOT NULL THEN
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s c LIMIT 3001) c', scim.member_ranges())
+        INTO number USING organization, roles, states, labels;
+    END IF;
+    RETURN coalesce(number <= 3000, false);
+END
+$$;
+COMMENT ON FUNCTION scim.member_choice_is_small(uuid, text[], boolean[], text[]) IS 'Whether at most 3000 accounts are of some of these roles, states and labels';
+
 CREATE OR REPLACE FUNCTION scim.member_conditions(is_search boolean, named uuid[], OUT candidates text, OUT is_chosen text, OUT is_found text)
     LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
@@ -694,10 +719,7 @@ BEGIN ATOMIC
                       ' UNION ALL SELECT * FROM scim.account a WHERE a.organization_id = $1 AND a.id = ANY ($7)'
                       ' AND (scim.search_text(a.user_name, a.display_name, a.attributes) LIKE ALL ($5)) IS NOT TRUE' ELSE '' END
                || ' OFFSET 0) a'
-           ELSE
-               'unnest($2) r(role) CROSS JOIN unnest($3) s(active) CROSS JOIN unnest($4) l(label)'
-               ' CROSS JOIN LATERAL (SELECT * FROM scim.account b WHERE b.organization_id = $1 AND b.role = r.role AND b.active = s.active'
-               ' AND scim.account_label(b.managed, b.sync_eligible, b.provisioned_at) = l.label OFFSET 0) a' END,
+           ELSE scim.member_ranges() || ' a' END,
            '($2 IS NULL OR a.role = ANY ($2)) AND ($3 IS NULL OR a.active = ANY ($3))'
            ' AND ($4 IS NULL OR scim.account_label(a.managed, a.sync_eligible, a.provisioned_at) = ANY ($4))',
            CASE WHEN is_search THEN
@@ -723,7 +745,7 @@ COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this wh
 --
 -- What is common is found by reading the organization in the order of the list.  If
 -- the page is not full after a number of rows, what is sought is rare there, and
--- taken from an index and sorted.
+-- taken from an index and sorted.  A small choice is read and sorted as a whole.
 CREATE OR REPLACE FUNCTION scim.find_members(organization uuid, roles text[], states boolean[], labels text[], search text,
                                              sort text, is_descending boolean, after_key text, after_id uuid, most integer)
     RETURNS TABLE (key text, id uuid)
@@ -736,7 +758,9 @@ DECLARE
     sections CONSTANT boolean[] := CASE WHEN sort <> 'displayName' THEN '{t}' WHEN is_descending THEN '{f,t}' ELSE '{t,f}' END::boolean[];
     wanted CONSTANT record := scim.search_for(search);
     named CONSTANT uuid[] := scim.members_named(organization, search);
-    chosen CONSTANT record := scim.member_conditions(search IS NOT NULL, named);
+    chosen record := scim.member_conditions(search IS NOT NULL, named);
+    has_choice CONSTANT boolean := roles IS NOT NULL OR states IS NOT NULL OR labels IS NOT NULL;
+    is_small CONSTANT boolean := search IS NOT NULL AND scim.member_choice_is_small(organization, roles, states, labels);
     has_value boolean;
     key_text CONSTANT text := CASE WHEN by_time THEN format('(extract(epoch FROM %s) * 1000)::bigint::text', value) ELSE value END;
     condition text;
@@ -747,6 +771,9 @@ DECLARE
     rows_read bigint;
     found record;
 BEGIN
+    IF is_small THEN
+        chosen.candidates := scim.member_ranges() || ' a';
+    END IF;
     FOREACH has_value IN ARRAY sections LOOP
         CONTINUE WHEN after_id IS NOT NULL AND has_value <> (after_key IS NOT NULL);
         condition := format(CASE
@@ -758,9 +785,10 @@ BEGIN
             CASE WHEN NOT has_value THEN format('a.id %s', direction)
                  WHEN value = 'a.user_name_key' THEN format('%s %s', value, direction)
                  ELSE format('%s %2$s, a.id %2$s', value, direction) END);
-        statement := format('SELECT %s AS key, a.id, %s AND %s AS is_one FROM scim.account a WHERE a.organization_id = $1 AND %s',
-                            key_text, chosen.is_chosen, chosen.is_found, ordered);
-        rows_wanted := 1000;
+        statement := format('SELECT %s AS key, a.id, %s AND %s AS is_one FROM %s WHERE a.organization_id = $1 AND %s',
+                            key_text, chosen.is_chosen, chosen.is_found, CASE WHEN is_small THEN chosen.candidates ELSE 'scim.account a' END, ordered);
+        -- Those that are not chosen are passed quickly.
+        rows_wanted := CASE WHEN search IS NOT NULL AND has_choice THEN 20000 ELSE 1000 END;
         is_walk := true;
         LOOP
             rows_read := 0;
@@ -800,9 +828,12 @@ CREATE OR REPLACE FUNCTION scim.count_members(organization uuid, roles text[], s
 DECLARE
     wanted CONSTANT record := scim.search_for(search);
     named CONSTANT uuid[] := scim.members_named(organization, search);
-    chosen CONSTANT record := scim.member_conditions(search IS NOT NULL, named);
+    chosen record := scim.member_conditions(search IS NOT NULL, named);
     result integer;
 BEGIN
+    IF search IS NOT NULL AND scim.member_choice_is_small(organization, roles, states, labels) THEN
+        chosen.candidates := scim.member_ranges() || ' a';
+    END IF;
     EXECUTE format('SELECT count(*) FROM (SELECT FROM %s WHERE %s AND %s LIMIT $8) a', chosen.candidates, chosen.is_chosen, chosen.is_found)
     INTO result
     USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, most;

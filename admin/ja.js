@@ -98,13 +98,15 @@ export default {
     'It is read-only here. Change it in your identity provider; the next sync brings the change here.': 'このページでは変更できません。ID プロバイダーで変更してください。次回の同期で反映されます。',
     'Let it deactivate people who leave, not delete them, and try it with one person first.': '退職者は削除ではなく無効化し、まず 1 人で試してください。',
     'Mappings > Groups: Enabled is No, unless you want groups. Then match them by externalId, from objectId.': '「マッピング」> Groups: グループが不要なら「有効」を「いいえ」にします。使う場合は objectId から externalId へマッピングし、externalId で照合します。',
-    'Mappings > Users: userPrincipalName to userName, which is the matching attribute; objectId to externalId; and the expression SingleAppRoleAssignment([appRoleAssignments]) to roles[primary eq "True"].value. Keep displayName and active.': '「マッピング」> Users: userPrincipalName を userName（照合に使う属性）へ、objectId を externalId へ、式 SingleAppRoleAssignment([appRoleAssignments]) を roles[primary eq "True"].value へマッピングします。displayName と active は残します。',
+    'Mappings > Users: userPrincipalName to userName, which is the matching attribute; objectId to externalId; and the expression SingleAppRoleAssignment([appRoleAssignments]) to roles[primary eq "True"].value. Keep displayName and active.':
+        '「マッピング」> Users: userPrincipalName を userName（照合に使う属性）へ、objectId を externalId へ、式 SingleAppRoleAssignment([appRoleAssignments]) を roles[primary eq "True"].value へマッピングします。displayName と active は残します。',
     'Only your identity provider changes them. Other accounts can be edited on this page.': '変更できるのは ID プロバイダーだけです。ほかのアカウントはこのページで編集できます。',
     'Or sign in again in a new tab, then repeat this here.': 'または、新しいタブでサインインしてから、ここでもう一度実行してください。',
     'Parameters: SCIM Username is Email. Add the parameter “role”, included in user provisioning, which rules fill with ADMIN, USER or GUEST.': 'Parameters: SCIM Username を Email にします。パラメーター「role」を追加してユーザープロビジョニングに含め、ルールで ADMIN、USER、GUEST を設定します。',
     'Provision on demand for one person, then Start provisioning. A cycle runs about every 40 minutes.': '「オンデマンドでプロビジョニング」で 1 人を試してから「プロビジョニングの開始」を選びます。同期は約 40 分ごとに実行されます。',
     'Provisioned accounts': 'プロビジョニング済みアカウント',
-    'Provisioning > Integration: the SCIM URL is the SCIM connector base URL, userName the Unique identifier field for users. Choose Import New Users and Profile Updates, Push New Users and Push Profile Updates, and Push Groups if you want groups.': 'Provisioning > Integration: SCIM connector base URL に SCIM URL、Unique identifier field for users に userName を入力し、Import New Users and Profile Updates、Push New Users、Push Profile Updates を選びます。グループを使う場合は Push Groups も選びます。',
+    'Provisioning > Integration: the SCIM URL is the SCIM connector base URL, userName the Unique identifier field for users. Choose Import New Users and Profile Updates, Push New Users and Push Profile Updates, and Push Groups if you want groups.':
+        'Provisioning > Integration: SCIM connector base URL に SCIM URL、Unique identifier field for users に userName を入力し、Import New Users and Profile Updates、Push New Users、Push Profile Updates を選びます。グループを使う場合は Push Groups も選びます。',
     'Provisioning > New configuration: the SCIM URL for Microsoft Entra ID is the Tenant URL, the token the Secret token. Test Connection.': '「プロビジョニング」>「新しい構成」: 「テナント URL」に Microsoft Entra ID 用の SCIM URL、「シークレット トークン」にトークンを入力し、「テスト接続」を実行します。',
     'Provisioning > To App: Create Users, Update User Attributes and Deactivate Users. Sign On > Application username format: Email.': 'Provisioning > To App で Create Users、Update User Attributes、Deactivate Users を有効にします。Sign On > Application username format は Email にします。',
     'Read-only on this page': 'このページでは変更できないようにする',
@@ -168,7 +170,8 @@ export default {
     'Search: name': '検索（名前）',
     'Search: name or e-mail': '検索（名前・メール）',
     'Settings': '設定',
-    'Several tokens may be valid at the same time: generate the new one, enter it in the identity provider, then delete the old one. While a token is valid, its issuer stays an active administrator.': '複数のトークンを同時に有効にできます。新しいトークンを生成して ID プロバイダーに入力してから、古いトークンを削除してください。トークンが有効な間、発行者は有効な管理者のままでなければなりません。',
+    'Several tokens may be valid at the same time: generate the new one, enter it in the identity provider, then delete the old one. While a token is valid, its issuer stays an active administrator.':
+        '複数のトークンを同時に有効にできます。新しいトークンを生成して ID プロバイダーに入力してから、古いトークンを削除してください。トークンが有効な間、発行者は有効な管理者のままでなければなりません。',
     'Signed in as {name}': '{name} としてサインイン中',
     'Single sign-on (SAML or OpenID Connect) does not protect this page.': 'このページはシングルサインオン（SAML または OpenID Connect）で保護されていません。',
     'State': '状態',
@@ -200,7 +203,8 @@ export default {
     'paused': '一時停止中',
     'Switch off': 'オフにする',
     'Switch user provisioning off?': 'ユーザープロビジョニングをオフにしますか？',
-    'While it is paused, nothing is changed: requests are put off, and your identity provider tries again by itself. Pause for some hours, for example to correct its settings; after that it may stop trying.': '一時停止の間は何も変更されません。要求は保留され、ID プロバイダーが自動的に再試行します。設定を直す間など、数時間までにしてください。それ以上続くと、ID プロバイダーが再試行をやめることがあります。',
+    'While it is paused, nothing is changed: requests are put off, and your identity provider tries again by itself. Pause for some hours, for example to correct its settings; after that it may stop trying.':
+        '一時停止の間は何も変更されません。要求は保留され、ID プロバイダーが自動的に再試行します。設定を直す間など、数時間までにしてください。それ以上続くと、ID プロバイダーが再試行をやめることがあります。',
     'While it is off, requests are refused.': 'オフの間、要求は拒否されます。',
     'Accounts, groups and tokens stay as they are, and nobody loses access. Who leaves from now on keeps access until you deactivate the account on the page Members.': 'アカウント、グループ、トークンはそのまま残り、アクセスできなくなる人はいません。今後退職する人は、「メンバー」のページでアカウントを無効にするまでアクセスできます。',
     'Changes by your identity provider are refused, and it may put the job into quarantine; Entra ID stops it for good after four weeks. For a short interruption, pause instead.': 'ID プロバイダーからの変更は拒否され、ジョブが検疫状態になることがあります。Entra ID は 4 週間後にジョブを停止します。短い中断には、一時停止を使ってください。',
@@ -208,7 +212,8 @@ export default {
     'User provisioning is on.': 'ユーザープロビジョニングはオンです。',
     'Value': '値',
     'What': '内容',
-    'Changes by your identity provider and your administrators, refused requests with the reason, and warnings of what was sent but ignored. The latest 1000 refused requests, and the latest 1000 warnings, are kept for 30 days.': 'ID プロバイダーと管理者が行ったこと、拒否された要求とその理由、および送られたのに無視された内容の警告です。拒否された要求と警告は、それぞれ直近 1000 件を 30 日間保存します。',
+    'Changes by your identity provider and your administrators, refused requests with the reason, and warnings of what was sent but ignored. The latest 1000 refused requests, and the latest 1000 warnings, are kept for 30 days.':
+        'ID プロバイダーと管理者が行ったこと、拒否された要求とその理由、および送られたのに無視された内容の警告です。拒否された要求と警告は、それぞれ直近 1000 件を 30 日間保存します。',
     'While it is on, your identity provider creates, updates, deactivates and deletes the Managed Accounts of this organization.': 'オンの間、ID プロバイダーがこの組織の管理対象アカウントを作成、更新、無効化、削除します。',
     'You did not sign in by single sign-on (SAML or OpenID Connect). Without it provisioning cannot be switched on.': 'シングルサインオン（SAML または OpenID Connect）でサインインしていません。シングルサインオンなしではプロビジョニングをオンにできません。',
     'You signed in by {way}: single sign-on protects this page.': '{way} でサインインしています。このページはシングルサインオンで保護されています。',
@@ -247,7 +252,8 @@ export default {
     'The safety limit has stopped your identity provider': '安全上限により ID プロバイダーの変更を止めました',
     '“{token}” wanted more than {limit} deactivations, deletions or downgrades to GUEST in an hour. Refused since {since}: {refused}, the last one {lastRefused}.': '「{token}」が 1 時間に {limit} 件を超える無効化、削除、または GUEST への降格を行おうとしました。{since} から {refused} 件の要求を拒否しています（最後の拒否: {lastRefused}）。',
     '“{token}” wanted more than {limit} removals from groups in an hour. Refused since {since}: {refused}, the last one {lastRefused}.': '「{token}」が 1 時間に {limit} 件を超えるグループからの削除を行おうとしました。{since} から {refused} 件の要求を拒否しています（最後の拒否: {lastRefused}）。',
-    'Everything else goes on. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.': 'それ以外の変更は通常どおり行われます。拒否された内容はアクティビティで確認してください。誤りであれば ID プロバイダー側で修正してください。正しい変更であれば許可してください。ID プロバイダーは自動的に再試行します。',
+    'Everything else goes on. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.':
+        'それ以外の変更は通常どおり行われます。拒否された内容はアクティビティで確認してください。誤りであれば ID プロバイダー側で修正してください。正しい変更であれば許可してください。ID プロバイダーは自動的に再試行します。',
     'Let them through': '許可する',
     'Let everything through': 'すべて許可する',
     'For two hours, your identity provider may deactivate, delete and downgrade any number of accounts, and remove any number of members from groups. Then the limit counts anew.': '今から 2 時間、ID プロバイダーはアカウントの無効化、削除、降格とグループからの削除を件数の制限なく行えます。その後は、あらためて数え直します。',
@@ -284,7 +290,8 @@ export default {
     'Requests': '要求',
     'seven days': '7 日間',
     'What it asked for': '要求の内容',
-    'What your identity provider has sent with a valid token: about the latest 5000 requests of seven days, a few seconds after they came. Values are not stored: “…” stands for them. Equal requests within a second are one line.': 'ID プロバイダーが有効なトークンで送った要求です。7 日間の最新の約 5000 件を、受信から数秒後に表示します。値は保存せず「…」で示します。1 秒以内の同じ要求は 1 行にまとめます。',
+    'What your identity provider has sent with a valid token: about the latest 5000 requests of seven days, a few seconds after they came. Values are not stored: “…” stands for them. Equal requests within a second are one line.':
+        'ID プロバイダーが有効なトークンで送った要求です。7 日間の最新の約 5000 件を、受信から数秒後に表示します。値は保存せず「…」で示します。1 秒以内の同じ要求は 1 行にまとめます。',
     'Your identity provider has not sent any request within seven days. Check the SCIM URL and the token there, and whether its provisioning is started.': 'ID プロバイダーからの要求は 7 日間ありません。ID プロバイダー側で SCIM URL とトークン、プロビジョニングが開始されているかを確認してください。',
 
     // Why somebody was not provisioned
@@ -310,7 +317,8 @@ export default {
     'Correct the user name in your identity provider, or ask the operator of this server to add the domain.': 'ID プロバイダーでユーザー名を直すか、このサーバーの運用担当者にドメインの追加を依頼してください。',
     'If these changes are right, let them through on this page. If not, correct the mapping or the assignment in your identity provider first.': '正しい変更であれば、このページで許可してください。誤りであれば、先に ID プロバイダーのマッピングまたは割り当てを直してください。',
     'Nobody called “{text}” is here, and no request about them was refused: your identity provider has never sent this person.': '「{text}」に当たる人はここになく、拒否された要求もありません。ID プロバイダーからこの人の情報は一度も送られていません。',
-    'Look there whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.': 'ID プロバイダー側で、本人がアプリケーションに割り当てられているか、割り当ての条件で除外されていないか、次の同期がいつかを確認してください。Entra ID は 40 分ごとに同期します。「オンデマンドでプロビジョニング」を使うとすぐに送られます。',
+    'Look there whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.':
+        'ID プロバイダー側で、本人がアプリケーションに割り当てられているか、割り当ての条件で除外されていないか、次の同期がいつかを確認してください。Entra ID は 40 分ごとに同期します。「オンデマンドでプロビジョニング」を使うとすぐに送られます。',
     'All about “{text}” in Activity': '「{text}」についてのアクティビティ',
     'Person': '対象者',
     'Enter a name, a user name or an e-mail address.': '名前、ユーザー名、またはメールアドレスを入力してください。',
@@ -375,7 +383,8 @@ export default {
     'Last sync': '最終同期',
     'Last sync: {at} by “{token}”.': '最終同期: {at}（「{token}」による）。',
     'Sorted by': '並べ替え',
-    'The search finds whoever has all the words, or parts of words, in the name, user name or e-mail addresses. One or two letters are found at the beginning of a word, an external id and an id as a whole.': '名前、ユーザー名、メールアドレスのどこかに、入力した語をすべて含むメンバーを検索します。1〜2 文字の英数字は語の先頭と、外部 ID と ID は全体と一致する必要があります。',
+    'The search finds whoever has all the words, or parts of words, in the name, user name or e-mail addresses. One or two letters are found at the beginning of a word, an external id and an id as a whole.':
+        '名前、ユーザー名、メールアドレスのどこかに、入力した語をすべて含むメンバーを検索します。1〜2 文字の英数字は語の先頭と、外部 ID と ID は全体と一致する必要があります。',
     'Id': 'ID',
     'External id': '外部 ID',
     'Nickname': 'ニックネーム',
@@ -460,7 +469,8 @@ export const messages = {
     "Attribute 'members' has an element without a value.": '属性「members」に value のない要素があります。',
     "Attribute 'members' has ids that do not exist: {ids}.": '属性「members」に存在しない ID があります: {ids}。',
     "Members can be selected by eq on value or $ref only, not by '{filter}'.": 'メンバーは value または $ref の eq でのみ選択できます。「{filter}」では選択できません。',
-    'The answer would have more than {count} members of groups. Ask for groups with excludedAttributes=members, and for the members of one by GET /Users?filter=groups.value eq "{id}"&cursor=': '応答に含まれるグループのメンバーが {count} 件を超えます。グループは excludedAttributes=members を付けて取得し、1 つのグループのメンバーは GET /Users?filter=groups.value eq "{id}"&cursor= で取得してください。',
+    'The answer would have more than {count} members of groups. Ask for groups with excludedAttributes=members, and for the members of one by GET /Users?filter=groups.value eq "{id}"&cursor=':
+        '応答に含まれるグループのメンバーが {count} 件を超えます。グループは excludedAttributes=members を付けて取得し、1 つのグループのメンバーは GET /Users?filter=groups.value eq "{id}"&cursor= で取得してください。',
     "operation must be add or delete, not '{value}'.": 'operation には add または delete を指定してください。「{value}」は使えません。',
     'Another account of this organization has this userName already.': 'この組織には、同じ userName のアカウントがすでにあります。',
     "Another account of this organization has the userName '{name}' already.": 'この組織には、userName が「{name}」のアカウントがすでにあります。',
@@ -472,7 +482,8 @@ export const messages = {
     'The resource is at version {version}.': 'リソースの現在のバージョンは {version} です。',
     "There is no {type} with the id '{id}'.": 'ID が「{id}」の {type} は存在しません。',
     'This account is provisioned, and this organization has made such accounts read-only here. Change it in your identity provider; the next sync brings the change here.': 'このアカウントはプロビジョニング済みで、この組織ではここでは変更できません。ID プロバイダーで変更してください。次回の同期で反映されます。',
-    'This account generated a SCIM token that is still valid, so it cannot be deleted, deactivated or lose the role ADMIN. An administrator must first delete that token or let another administrator generate one.': 'このアカウントが生成した SCIM トークンがまだ有効なため、削除、無効化、ADMIN ロールの変更はできません。先にそのトークンを削除するか、別の管理者がトークンを生成してください。',
+    'This account generated a SCIM token that is still valid, so it cannot be deleted, deactivated or lose the role ADMIN. An administrator must first delete that token or let another administrator generate one.':
+        'このアカウントが生成した SCIM トークンがまだ有効なため、削除、無効化、ADMIN ロールの変更はできません。先にそのトークンを削除するか、別の管理者がトークンを生成してください。',
     'The safety limit of this organization ({limit} deactivations, deletions or downgrades to GUEST an hour) is reached: an administrator must let them through on the settings page.': 'この組織の安全上限（1 時間あたり無効化、削除、GUEST への降格 {limit} 件）に達しました。管理者が設定ページで許可する必要があります。',
     'The safety limit of this organization ({limit} removals from groups an hour) is reached: an administrator must let them through on the settings page.': 'この組織の安全上限（1 時間あたりグループからの削除 {limit} 件）に達しました。管理者が設定ページで許可する必要があります。',
     'This account is the last active administrator of the organization, so it cannot be deleted, deactivated or lose the role ADMIN. Another account must first get this role.': 'このアカウントは組織の最後の有効な管理者なので、削除、無効化、ADMIN ロールの取り消しはできません。先に別のアカウントへ ADMIN ロールを付与してください。',

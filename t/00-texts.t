@@ -19,7 +19,7 @@ sub content {
 my $page = join '', map { content($_) } grep { !m{/ja\.js} } glob 'admin/*.js';
 my %used = map { $_ => 1 } $page =~ /\bt\('((?:[^'\\]|\\.)*)'/g;
 my ($texts, $messages) = content('admin/ja.js') =~ m{(.*)^export const messages(.*)}ms;
-my %translated = map { $_ => 1 } $texts =~ /^    '((?:[^'\\]|\\.)*)': '[^']/mg;
+my %translated = map { $_ => 1 } $texts =~ /^    '((?:[^'\\]|\\.)*)':\s+'[^']/mg;
 is_deeply [grep { !$translated{$_} } sort keys %used], [], 'every text of the page has a translation';
 is_deeply [grep { !$used{$_} } sort keys %translated], [], 'every translation is of a text of the page';
 
@@ -36,7 +36,7 @@ my %sent = map { $_ => 1 } $details->texts;
 cmp_ok scalar keys %sent, '>', 150, 'there are many';
 ok delete $sent{$_}, "$_ is one of them" for @elsewhere;
 my @messages;
-while ($messages =~ /^    (?:'((?:[^'\\]|\\.)*)'|"([^"]*)"): '([^']+)',$/mg) {
+while ($messages =~ /^    (?:'((?:[^'\\]|\\.)*)'|"([^"]*)"):\s+'([^']+)',$/mg) {
     push @messages, { english => $1 // $2, translation => $3 };
 }
 my @english = map { $_->{english} } @messages;

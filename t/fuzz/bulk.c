@@ -17,6 +17,7 @@ static void fuzz_allow_again(scim_db_t *db);
 static scim_error_t *fuzz_flush(scim_db_t *db);
 
 #include "../../resources/scim_bulk.c"
+#include "../../resources/scim_warnings.c"
 #include "../../resources/scim_bulk_message.c"
 
 #include "fuzz.h"

@@ -626,8 +626,8 @@ COMMENT ON FUNCTION scim.search_words(text) IS 'The words of a text as they are 
 CREATE OR REPLACE FUNCTION scim.search_text(user_name text, display_name text, attributes jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE
-    name CONSTANT text := pg_catalog.concat_ws(' ', attributes OPERATOR(pg_catalog.#>>) '{name,givenName}', attributes OPERATOR(pg_catalog.#>>) '{name,familyName}');
-    emails CONSTANT text := pg_catalog.jsonb_path_query_array(attributes, '$.emails[*].value')::pg_catalog.text;
+    name CONSTANT pg_catalog.text := pg_catalog.concat_ws(' ', attributes OPERATOR(pg_catalog.#>>) '{name,givenName}', attributes OPERATOR(pg_catalog.#>>) '{name,familyName}');
+    emails CONSTANT pg_catalog.text := pg_catalog.jsonb_path_query_array(attributes, '$.emails[*].value')::pg_catalog.text;
 BEGIN
     RETURN pg_catalog.concat('  ', scim.search_words(pg_catalog."left"(pg_catalog.concat_ws(' ', display_name, user_name,
         CASE WHEN name OPERATOR(pg_catalog.=) display_name THEN NULL ELSE name END, attributes OPERATOR(pg_catalog.#>>) '{nickName}',
@@ -642,10 +642,10 @@ CREATE OR REPLACE FUNCTION scim.search_grams(value text) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 100000 AS $$
 DECLARE
     only_ascii CONSTANT boolean := pg_catalog.octet_length(value) OPERATOR(pg_catalog.=) pg_catalog.char_length(value);
-    blanks text := '';
-    word text;
-    gram text;
-    grams text[] := '{}';
+    blanks pg_catalog.text := '';
+    word pg_catalog.text;
+    gram pg_catalog.text;
+    grams pg_catalog.text[] := '{}';
 BEGIN
     FOREACH word IN ARRAY pg_catalog.string_to_array(value, '  ') LOOP
         word := pg_catalog.concat(blanks, word);

@@ -130,10 +130,11 @@ like $event->{actor}, qr/^scimctl \(\w+\)$/, 'by name';
 like out('activity', 'list', $key, '--account', $sales),
     qr/group Sales & Co +prov:delete +displayName, externalId, 3 members$/m,
     'activity shows it, with the number of its members';
-my ($feed) = grep { ($_->{resourceId} // '') eq $sales } map { JSON::PP->new->decode($_) } split /\n/, out('--json',
+my ($lost, $feed) = grep { ($_->{resourceId} // '') eq $sales } map { JSON::PP->new->decode($_) } split /\n/, out('--json',
     'events', $key);
 is_deeply [@$feed{qw(kind resourceType displayName accountId)}, $feed->{data}{members}], [$event->{kind}, 'Group',
     'Sales & Co', undef, 3], 'and so does the feed';
+is scalar @{ $lost->{data}{removed} }, 3, 'after an event with its members';
 
 # Names that could do harm
 sql(q{BEGIN; ALTER TABLE scim.user_group DISABLE TRIGGER USER; INSERT INTO scim.user_group (organization_id,

@@ -8,7 +8,9 @@ use Scim::Test;
 
 # Its children serve no other test, and their few threads soon have served every kind
 # of request.
-own_server(threads => 2);
+# The log of requests keeps those of the last second or two in memory, so it has a
+# Location of its own.
+own_server(threads => 2, conf => "SCIMRequestLog Off\n<Location /open>\nSCIMRequestLog On\n</Location>\n");
 my $org = organization();
 my $user = $org->create(emails => [{ value => 'a@b.c', type => 'work' }]);
 my $ROUND = 500;
@@ -70,6 +72,20 @@ for my $name (sort keys %request) {
     cmp_ok $growth[-1] * 1024, '<', $ROUND * $BYTES, "$name: requests leave no memory behind"
         or diag "kB in each $ROUND: @growth";
 }
+
+# What the log of requests keeps is written by then.
+sub memory_after_log { Scim::Process::until_true(2.5, sub { 0 }); return memory() }
+my $logged = organization(profile => 'open');
+my $written = $logged->create;
+my @growth;
+do {
+    my $before = memory_after_log();
+    $logged->patch_ops($written->{id}, { op => 'replace', path => 'title', value => "T$_" }) for 1 .. 2 * $ROUND;
+    push @growth, growth($before, memory_after_log());
+} until $growth[-1] * 1024 < 2 * $ROUND * $BYTES || @growth == 6;
+cmp_ok $growth[-1] * 1024, '<', 2 * $ROUND * $BYTES, 'and so do requests that are logged' or diag "kB in each @{[2 * $ROUND]}: @growth";
+is +(sql('SELECT sum(requests) FROM scim.request WHERE organization_id = $1', $logged->{id}))[0][0], 1 + 2 * $ROUND * @growth, 'all of which are';
+
 for my $name (sort keys %hostile) {
     my $before = memory();
     my $r = $hostile{$name}->();

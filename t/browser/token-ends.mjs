@@ -18,7 +18,9 @@ async function generate(page, name, choose = async () => {}) {
     await dialog(page).getByText('It will not be shown again').waitFor();
     const said = await dialog(page).getByText(/^It ends|^It does not end/).innerText();
     await noViolations(page, name);
+    await dialog(page).getByRole('button', { name: 'Copy: Token' }).click();
     await dialog(page).getByRole('button', { name: 'Done' }).click();
+    await dialog(page).waitFor({ state: 'detached' });
     return said;
 }
 

@@ -166,7 +166,7 @@ test('Disable: requests are refused with 403', async () => {
 
 test('the refused request is in Activity', async () => {
     await page.getByRole('link', { name: 'Activity' }).click();
-    await page.getByLabel('Outcome').selectOption('refused');
+    await page.getByLabel('What').selectOption('refused');
     await page.getByRole('row').filter({ hasText: 'Refused (403)' }).first().waitFor();
     await page.getByText('User provisioning is disabled').first().waitFor();
 });

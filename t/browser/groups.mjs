@@ -97,11 +97,12 @@ test('a group has its members page by page, its groups, those that it is in, and
     await page.context().close();
 });
 
-test('nothing about a group can be changed', async () => {
+test('nothing about a group can be changed, but what was done can be undone', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, `#/groups/${given.sales}`);
     await section(page, 'History').getByRole('row').first().waitFor();
-    assert.deepEqual(await page.locator('main').getByRole('button').allInnerTexts(), ['Next page']);
+    assert.deepEqual(await page.locator('main').getByRole('button').allInnerTexts(), ['Next page', 'Undo', 'Undo', 'Undo']);
+    assert.equal(await section(page, 'History').getByRole('button', { name: 'Undo' }).count(), 3);
     assert.equal(await page.locator('main input').count(), 0);
     await page.getByText('They cannot be changed here.').waitFor();
     await page.context().close();
@@ -140,7 +141,7 @@ test('Activity shows changes and refusals of groups, and finds them by name', as
     const page = await open(browser, { user: given.user });
     await visit(page, '#/activity');
     await row(page, /Refused \(400\) Group Sales PATCH/).waitFor();
-    await row(page, /Deleted Group Old Team .*It had 7 members\. Entra ID/).waitFor();
+    await row(page, /Deleted Group Old Team .*It had 7 members\. Undo Entra ID/).waitFor();
     await page.getByLabel('Account or group').fill('sales');
     await page.keyboard.press('Enter');
     await row(page, /Old Team/).waitFor({ state: 'detached' });

@@ -35,7 +35,7 @@ test('one change is undone from its entry, after a preview', async () => {
     const page = await open(browser, { user: given.user });
     await openDialog(page, 'taro@example.com');
     await dialog(page).getByText('1 accounts and groups would be as before, 0 would be left.').waitFor();
-    assert.match(await dialog(page).getByRole('row').nth(1).innerText(), /taro@example\.com\s+Becomes as before\s+active: true/);
+    assert.match(await dialog(page).getByRole('row').nth(1).innerText(), /taro@example\.com\s+Becomes as before\s+State: true/);
     assert.equal(active(), 'f', 'the preview changes nothing');
     await undoing(page).click();
     await dialog(page).getByText('1 accounts and groups are as before, 0 were left.').waitFor();

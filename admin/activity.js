@@ -20,9 +20,6 @@ function whatHappened(entry) {
     if (entry.outcome === 'refused') {
         return badge(t('Refused ({status})', entry), 'bad');
     }
-    if (entry.outcome === 'warning') {
-        return badge(t('Warning'), 'warn');
-    }
     const kind = kindOf(entry);
     const said = {
         'create:full': t('Created'), 'patch:full': t('Changed'), 'put:full': t('Replaced'), 'delete': t('Deleted'),

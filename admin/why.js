@@ -120,7 +120,7 @@ function whySection() {
         }
     }
 
-    return h('section', {}, h('h2', {}, t('Why was somebody not provisioned?')), form,
+    return h('section', { class: 'why' }, h('h2', {}, t('Why was somebody not provisioned?')), form,
         h('p', { class: 'soft', id: 'person-help' }, t('Enter a name, a user name or an e-mail address.')), result);
 }
 

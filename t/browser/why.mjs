@@ -72,3 +72,18 @@ test('it is answered in Japanese, too', async () => {
     await noViolations(page, 'Japanese');
     await page.context().close();
 });
+
+test('paper has the answer if there is one, and never the question', async () => {
+    const page = await firstPage(given.organization, given.user);
+    const heading = page.getByRole('heading', { name: 'Why was somebody not provisioned?' });
+    await heading.waitFor();
+    await page.emulateMedia({ media: 'print' });
+    assert.equal(await heading.isVisible(), false, 'an empty section is not printed');
+    await page.emulateMedia({ media: 'screen' });
+    assert.match(await ask(page, 'uma@acme.example'), /its owner administers it/);
+    await page.emulateMedia({ media: 'print' });
+    assert.equal(await page.locator('.causes').isVisible(), true);
+    assert.equal(await page.locator('input[name=person]').isVisible(), false);
+    assert.equal(await page.getByText('Enter a name, a user name or an e-mail address.').isVisible(), false);
+    await page.context().close();
+});

@@ -66,12 +66,13 @@ function brokenWords(page) {
     }));
 }
 
-// The buttons of the first page that open a dialog: all but those that copy.
+// The buttons of the first page that open a dialog: all but those that copy, or send a
+// form.
 async function openers(page, organization) {
     await visit(page, organization, '#/');
     const count = await page.locator('main button').count();
-    const copies = await page.locator('main button').evaluateAll(buttons => buttons.map(button => Boolean(button.closest('.copy'))));
-    return [...Array(count).keys()].filter(i => !copies[i]).map(i => ['#/', i]);
+    const others = await page.locator('main button').evaluateAll(buttons => buttons.map(button => Boolean(button.closest('.copy, form'))));
+    return [...Array(count).keys()].filter(i => !others[i]).map(i => ['#/', i]);
 }
 
 for (const language of ['english', 'japanese']) {

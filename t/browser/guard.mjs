@@ -52,6 +52,8 @@ test('the notice says by whom, what, how often and since when; then it is let th
     await limit.getByText('In the last hour: 0 deactivated, 2 deleted, 0 downgraded, 0 removed from groups.').waitFor();
     await notice.getByRole('link', { name: 'Activity' }).click();
     await page.getByText('The safety limit of this organization (2 deactivations, deletions or downgrades to GUEST an hour) is reached').first().waitFor();
+    assert.equal(await page.getByLabel('What').inputValue(), 'refused', 'the link shows what was refused');
+    await page.getByLabel('What').selectOption('guard');
     await page.getByText('Safety limit reached').first().waitFor();
     await page.getByText('More than 2 removals from groups in an hour').waitFor();
     await page.getByRole('link', { name: 'User provisioning' }).click();

@@ -33,7 +33,6 @@ typedef struct {
 /* Kinds of events that are not written by httpd. */
 static const char *const other_kinds[] = {
     "urn:mod_scim:event:account:forget",
-    "urn:mod_scim:event:organization:change",
     "urn:mod_scim:event:organization:import",
     "urn:mod_scim:event:organization:delete"
 };

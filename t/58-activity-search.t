@@ -214,7 +214,7 @@ server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'post
 sub read_by {
     my ($plan) = @_;
     my $rows = 0;
-    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on event\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t +(?!->)[^\n]*)*)/g) {
+    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on event\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t ++(?!->)[^\n]*)*)/g) {
         my ($each, $loops, $more) = ($1, $2, $3);
         $each += $1 if $more =~ /Rows Removed by Filter: (\d+)/;
         $rows += $each * $loops;

@@ -58,10 +58,14 @@ sub alike {
 
 # What the version before could do: pairs of what was done and what came of it.
 # Only the new tables have a place for the note that a deleted token is still used,
-# which is made after the answer.
+# which is made after the answer.  A process drops it while it does another errand:
+# then it is used once more, as it would be.
 sub forget_note {
+    my ($use) = @_;
     return if !(sql(q{SELECT to_regclass('scim.deleted_token')}))[0][0];
-    Scim::Server::wait_until('the deleted token is noted', 10, sub { (sql('SELECT count(*) FROM scim.refusal WHERE status = 401'))[0][0] });
+    my $is_noted = sub { (sql('SELECT count(*) FROM scim.refusal WHERE status = 401'))[0][0] };
+    Scim::Process::until_true(3, $is_noted) or $use->() for 1 .. 3;
+    Scim::Server::wait_until('the deleted token is noted', 10, $is_noted);
     sql('DELETE FROM scim.refusal WHERE status = 401');
     sql('UPDATE scim.deleted_token SET refused_at = NULL');
     return;
@@ -101,8 +105,9 @@ sub story {
     $token = JSON::PP::decode_json($token->{content});
     $tell->('with it', $org->get('/Users?count=1', token => $token->{token}));
     $tell->('delete it', api($org, "tokens/$token->{id}", 'DELETE'));
-    $tell->('without it', $org->get('/Users?count=1', token => $token->{token}));
-    forget_note();
+    my $use = sub { $org->get('/Users?count=1', token => $token->{token}) };
+    $tell->('without it', $use->());
+    forget_note($use);
     $tell->("settings $_", api($org, 'settings', 'PUT', qq({"enabled": $_}))) for 'false', 'true';
     $tell->("page $_", api($org, $_)) for 'settings', 'members', 'members?search=anna&role=USER', 'members?search=dor', "members/$user->{id}", "member-groups/$user->{id}", 'counts', 'activity', 'activity?outcome=changed&count=3',
         'activity?outcome=refused', 'activity?outcome=warning', 'activity?outcome=guest', 'members?drift=never', 'members?drift=duplicates', 'members?drift=domains', 'activity?account=anna@example.com', 'activity?account=ben@example.com', 'activity?account=ann', 'activity?account=dor',

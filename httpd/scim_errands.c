@@ -42,7 +42,7 @@ static scim_error_t *do_errand(scim_errands_t *errands)
     scim_error_t *error;
     scim_db_t *db;
 
-    scim_db_allow(errands->pool, PATIENCE, NULL, NULL);
+    scim_db_allow_spare(errands->pool, PATIENCE);
     SCIM_ERR(scim_db_borrow(&db, errands->connections, errands->pool));
     error = errands->refused
         ? scim_token_notes_refused(db, errands->refused, errands->pool)

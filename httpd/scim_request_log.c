@@ -572,9 +572,8 @@ static scim_error_t *write_within(scim_request_log_t *log,
     scim_error_t *error;
     scim_db_t *db;
 
-    scim_db_allow(pool, patience, NULL, NULL);
+    scim_db_allow_spare(pool, patience);
     SCIM_ERR(scim_db_borrow(&db, log->connections, pool));
-    scim_pool_hold(log->connections);
     error = write_requests(log, db, pool);
     scim_db_return(db);
     return error;
@@ -612,9 +611,8 @@ static void sweep(scim_request_log_t *log)
     scim_db_t *db;
     int has_more = 0;
 
-    scim_db_allow(pool, PATIENCE, NULL, NULL);
+    scim_db_allow_spare(pool, PATIENCE);
     if (!scim_db_borrow(&db, log->connections, pool)) {
-        scim_pool_hold(log->connections);
         if (scim_requests_sweep(&has_more, db)) {
             has_more = 0;
         }

@@ -78,6 +78,11 @@ typedef struct scim_rows_t scim_rows_t;
 void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
                    scim_is_gone_fn *is_gone, void *baton);
 
+/* The same for what is no request: of the connections, it uses one that is
+ * open and that no request needs, unless there has never been one, and
+ * requests wait for it a moment rather than open one more. */
+void scim_db_allow_spare(apr_pool_t *pool, apr_interval_time_t most);
+
 /* Give the next statements the whole time again, unless a wait has already
  * failed.  db comes from scim_db_within; if a wait of db fails, so do those of
  * the original. */

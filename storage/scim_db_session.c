@@ -174,6 +174,12 @@ void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
     }
 }
 
+void scim_db_allow_spare(apr_pool_t *pool, apr_interval_time_t most)
+{
+    scim_db_allow(pool, most, NULL, NULL);
+    patience_of(pool)->is_spare = 1;
+}
+
 void scim_db_allow_again(scim_db_t *db)
 {
     scim_patience_t *renewed = apr_pmemdup(db->pool, db->patience,

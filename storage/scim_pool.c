@@ -100,15 +100,6 @@ int scim_pool_is_idle(scim_pool_t *pool)
     return is_idle;
 }
 
-void scim_pool_hold(scim_pool_t *pool)
-{
-    apr_thread_mutex_lock(pool->mutex);
-    if (pool->lent == 1 && pool->most_lent == 1) {
-        pool->held = scim_clock_now() + OPEN_AGAIN;
-    }
-    apr_thread_mutex_unlock(pool->mutex);
-}
-
 int scim_pool_is_unprepared(const scim_pool_t *pool)
 {
     return pool->is_unprepared;
@@ -209,9 +200,17 @@ static void wait_for_change(scim_pool_t *from, apr_interval_time_t most)
     from->waiting--;
 }
 
+/* Whether mod_dbd may be asked, which opens one if none is left. */
+static int may_open(const scim_pool_t *from, apr_time_t now, int is_spare)
+{
+    return !from->is_busy && now >= from->again && now >= from->held
+           && !(is_spare && from->most_lent > 0
+                && from->lent >= from->most_lent);
+}
+
 /* If PostgreSQL has no room for one more connection, wait for one that is lent
  * or that another process closes.  The first attempt may take any time. */
-static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
+static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end, int is_spare)
 {
     int is_refused = 0;
     ap_dbd_t *dbd;
@@ -219,8 +218,7 @@ static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
     while (from->count == 0) {
         apr_time_t now = scim_clock_now();
 
-        if (!from->is_busy && now >= from->again && now >= from->held
-            && (!is_refused || now < end)) {
+        if (may_open(from, now, is_spare) && (!is_refused || now < end)) {
             dbd = open_one(from);
             if (dbd || (!from->again && from->lent == 0)) {
                 return dbd;
@@ -238,13 +236,17 @@ static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end)
     return from->returned[--from->count];
 }
 
-static ap_dbd_t *take_connection(scim_pool_t *from, apr_time_t end)
+static ap_dbd_t *take_connection(scim_pool_t *from, apr_time_t end,
+                                 int is_spare)
 {
     ap_dbd_t *dbd;
 
     apr_thread_mutex_lock(from->mutex);
-    dbd = find_one(from, end);
+    dbd = find_one(from, end, is_spare);
     count_lent(from, dbd != NULL);
+    if (dbd && is_spare && from->lent == 1 && from->most_lent == 1) {
+        from->held = scim_clock_now() + OPEN_AGAIN;
+    }
     put_away(from);
     apr_thread_mutex_unlock(from->mutex);
     return dbd;
@@ -254,6 +256,7 @@ static void return_connection(scim_pool_t *from, ap_dbd_t *dbd)
 {
     apr_thread_mutex_lock(from->mutex);
     count_lent(from, -1);
+    from->held = 0;
     from->returned[from->count++] = dbd;
     if (from->waiting > 0) {
         apr_thread_cond_broadcast(from->changed);
@@ -264,9 +267,10 @@ static void return_connection(scim_pool_t *from, ap_dbd_t *dbd)
 
 /* For a request that already has a place. */
 static scim_error_t *take_in_place(ap_dbd_t **dbd, scim_pool_t *from,
-                                   apr_time_t end, apr_pool_t *pool)
+                                   apr_time_t end, int is_spare,
+                                   apr_pool_t *pool)
 {
-    *dbd = take_connection(from, end);
+    *dbd = take_connection(from, end, is_spare);
     if (!*dbd) {
         return scim_error_caused(pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
                                  "mod_dbd gave no connection");
@@ -282,7 +286,8 @@ static scim_error_t *take_in_place(ap_dbd_t **dbd, scim_pool_t *from,
 
 static scim_error_t *take_dbd(ap_dbd_t **dbd, scim_pool_t *from,
                               const char *organization,
-                              apr_interval_time_t most, apr_pool_t *pool)
+                              apr_interval_time_t most, int is_spare,
+                              apr_pool_t *pool)
 {
     apr_time_t end = scim_clock_now() + most;
     scim_error_t *error;
@@ -295,7 +300,7 @@ static scim_error_t *take_dbd(ap_dbd_t **dbd, scim_pool_t *from,
                                  " (DBDMax; one organization can use half of"
                                  " it, or an eighth while another is active)");
     }
-    error = take_in_place(dbd, from, end, pool);
+    error = take_in_place(dbd, from, end, is_spare, pool);
     if (error) {
         scim_places_leave(from->places, organization);
     }
@@ -325,7 +330,8 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
     scim_error_t *error;
     ap_dbd_t *dbd = NULL;
 
-    error = take_dbd(&dbd, from, organization, time_to_wait(patience), pool);
+    error = take_dbd(&dbd, from, organization, time_to_wait(patience),
+                     patience->is_spare, pool);
     scim_wait_spend(patience, begin);
     trace.took -= patience->left;
     trace.is_success = !error;

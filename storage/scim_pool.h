@@ -66,11 +66,6 @@ int scim_pool_is_unprepared(const scim_pool_t *pool);
  * one can probably be borrowed that is open and that no request waits for. */
 int scim_pool_is_idle(scim_pool_t *pool);
 
-/* Called by who has borrowed one for a moment, and not for a request: if
- * there has never been another one, as in httpd's prefork, requests wait for
- * it up to 0.2 s rather than open one more. */
-void scim_pool_hold(scim_pool_t *pool);
-
 /* Called before the first connection: add each connection to *lent while it
  * is lent; NULL: do not. */
 void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent);

@@ -32,6 +32,8 @@ struct scim_patience_t {
     apr_interval_time_t most;
     apr_interval_time_t left;    /* 0: it does not wait any more */
     scim_wait_end_e end;         /* the reason */
+    int is_spare;                /* nobody waits for the answer: rather wait
+                                  * than open one more connection */
     scim_is_gone_fn *is_gone;    /* NULL: it never is */
     void *baton;
     scim_patience_t *whole;      /* this is a part of it, or NULL; it ends with

@@ -17,6 +17,7 @@ sub sums { return (sql('SELECT coalesce(sum(requests), 0) FROM scim.request_hour
 sub in_log { my ($count, $what) = @_; return Scim::Server::wait_until($what, 15, sub { requests() == $count }) }
 
 my $database = own_server();    # it goes away
+$database->stop_httpd;          # which would have connections, too
 my $conf = "StartServers 1\nServerLimit 1\nSCIMRateLimit 0\n<Location /scim>\nSetHandler scim\nRequire all granted\n</Location>\n";
 my $httpd;
 END { $httpd->stop if $httpd }
@@ -49,9 +50,11 @@ for my $mpm (qw(prefork worker event)) {
 }
 
 # While a batch is written, requests wait for the connection
-start('prefork');
 sub connections { return (sql(q{SELECT count(*) FROM pg_stat_activity WHERE usename = 'scim'}))[0][0] }
+Scim::Server::wait_until('the connections of the ones before to go', 10, sub { connections() == 0 });
+start('prefork');
 $org->get('/Users?count=0');
+sleep 1;        # the first request of a process has its errands done (scim_errands.h)
 my ($first, $until) = (connections(), time + 3);
 $org->get('/Users?count=0') while time < $until;
 is connections(), $first, 'the process of prefork opens no other one';

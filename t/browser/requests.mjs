@@ -34,7 +34,7 @@ for (const [user, language] of [[given.user, 'en'], [given.japanese, 'ja']]) {
 test('a request says when, what it asked for, of whom, and what came of it', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/');
-    await page.getByRole('link', { name: 'Requests' }).click();
+    await page.getByRole('link', { name: 'Requests', exact: true }).click();
     await page.getByRole('heading', { level: 1, name: 'Requests' }).waitFor();
     await row(page, /GET \/Users 1,234 times userName eq "…" Read 1.2 ms Microsoft Entra ID$/).waitFor();
     await row(page, /PATCH \/Users\/\S+ n+@example.com replace active add emails\[type eq "…"\].value replace department Changed Partly ignored/).waitFor();

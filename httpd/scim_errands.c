@@ -4,7 +4,6 @@
 #include "httpd/scim_errands.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
@@ -16,6 +15,7 @@
 #include "scim_tokens.h"
 #include "values/scim_clock.h"
 #include "values/scim_text.h"
+#include "values/scim_thread.h"
 
 #define PATIENCE apr_time_from_sec(2)
 #define BETWEEN_NOTICES apr_time_from_sec(3600)
@@ -84,20 +84,6 @@ static void *run_errand(void *errands_)
     return NULL;
 }
 
-/* Signals are for httpd's own threads. */
-static int start_errand_thread(scim_errands_t *errands)
-{
-    sigset_t all;
-    sigset_t before;
-    int failure;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failure = pthread_create(&errands->thread, NULL, run_errand, errands);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !failure;
-}
-
 /* Starting */
 
 static void join_errand_thread(scim_errands_t *errands)
@@ -134,7 +120,7 @@ static int start_errand(scim_errands_t *errands,
         errands->refused = refused ? copy_of_refused(refused, errands->pool)
                                    : NULL;
         starts = errands->runs = errands->has_thread
-               = start_errand_thread(errands);
+               = scim_thread_start(&errands->thread, run_errand, errands);
         if (!starts) {
             apr_pool_destroy(errands->pool);
         }

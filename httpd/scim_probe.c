@@ -9,7 +9,6 @@
 #include "httpd/scim_probe.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
@@ -20,6 +19,7 @@
 #include "httpd/scim_log.h"
 #include "storage/scim_version.h"
 #include "values/scim_clock.h"
+#include "values/scim_thread.h"
 
 #define ANSWER_WITHIN apr_time_from_sec(1)
 #define ANSWER_HOLDS apr_time_from_sec(1)
@@ -177,20 +177,6 @@ static void *run_probe(void *probe_)
     return NULL;
 }
 
-/* Signals are for httpd's own threads. */
-static int start_probe_thread(scim_probe_t *probe)
-{
-    sigset_t all;
-    sigset_t before;
-    int failure;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failure = pthread_create(&probe->thread, NULL, run_probe, probe);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !failure;
-}
-
 /* Asking; the caller holds the mutex */
 
 static void join_thread(scim_probe_t *probe)
@@ -220,7 +206,7 @@ static void start_probe(scim_probe_t *probe, scim_probe_fn *more,
     if (is_due) {
         probe->asked_at = now;
     }
-    probe->has_thread = start_probe_thread(probe);
+    probe->has_thread = scim_thread_start(&probe->thread, run_probe, probe);
     if (!probe->has_thread) {
         probe->runs = 0;
     }

@@ -34,6 +34,7 @@
 #include "values/scim_clock.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
+#include "values/scim_thread.h"
 
 #define RECORD "mod_scim request"
 
@@ -680,19 +681,6 @@ static void *run_request_log(void *log_)
 
 /* Start and end */
 
-/* Signals are for httpd's own threads. */
-static void start_request_log(scim_request_log_t *log)
-{
-    sigset_t all;
-    sigset_t before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    log->has_thread = !pthread_create(&log->thread, NULL, run_request_log,
-                                      log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
 /* mod_dbd's connections must outlast the thread.  But httpd's prefork may end
  * the process in the middle of a request that holds what the thread needs. */
 static apr_status_t end_request_log(void *log_)
@@ -739,7 +727,8 @@ scim_request_log_t *scim_request_log_make(apr_pool_t *pool, server_rec *s,
                               apr_pool_cleanup_null);
     apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     apr_thread_cond_create(&made->changed, pool);
-    start_request_log(made);
+    made->has_thread = scim_thread_start(&made->thread, run_request_log,
+                                         made);
     apr_pool_pre_cleanup_register(pool, made, end_request_log);
     return made->slots && made->has_thread ? made : NULL;
 }

@@ -18,6 +18,7 @@
 #include <libpq-fe.h>
 
 #include "values/scim_clock.h"
+#include "values/scim_thread.h"
 
 #define LOOK_AROUND apr_time_from_msec(500) /* is the client gone? */
 #define MAX_CANCELS 64           /* that wait to be sent; more are dropped */
@@ -128,7 +129,7 @@ static int start_canceller(void)
 {
     pthread_t thread;
 
-    if (pthread_create(&thread, NULL, cancel_all, NULL) != 0) {
+    if (!scim_thread_start(&thread, cancel_all, NULL)) {
         return 0;
     }
     pthread_detach(thread);

@@ -23,15 +23,11 @@ static const char *role_of(const cJSON *user)
 static void print_accounts(scimctl_run_t *run, const cJSON *users,
                            apr_int64_t total)
 {
-    scimctl_table_t *table = scimctl_table_make(run->pool);
     static const char *const heads[] = { "USERNAME", "DISPLAYNAME", "ROLE",
                                          "ACTIVE", "ID", NULL };
+    scimctl_table_t *table = scimctl_table_make(heads, run->pool);
     const cJSON *user;
-    int i;
 
-    for (i = 0; heads[i]; i++) {
-        scimctl_table_head(table, heads[i]);
-    }
     cJSON_ArrayForEach(user, users) {
         int active = cJSON_IsTrue(scim_json_member(user, "active"));
 

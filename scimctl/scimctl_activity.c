@@ -88,13 +88,8 @@ static scimctl_table_t *make_activity_table(apr_pool_t *pool)
 {
     static const char *const heads[] = { "TIME", "ACTOR", "ABOUT", "WHAT",
                                          "DETAIL", NULL };
-    scimctl_table_t *table = scimctl_table_make(pool);
-    int i;
 
-    for (i = 0; heads[i]; i++) {
-        scimctl_table_head(table, heads[i]);
-    }
-    return table;
+    return scimctl_table_make(heads, pool);
 }
 
 static void put_cells(scimctl_table_t *table, const cJSON *entry,

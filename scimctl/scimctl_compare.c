@@ -445,13 +445,8 @@ static scimctl_table_t *make_table_of(apr_pool_t *pool)
     static const char *const heads[] = { "DIFFERENCE", "USERNAME",
                                          "EXTERNALID", "THERE", "HERE", "ID",
                                          NULL };
-    scimctl_table_t *table = scimctl_table_make(pool);
-    int i;
 
-    for (i = 0; heads[i]; i++) {
-        scimctl_table_head(table, heads[i]);
-    }
-    return table;
+    return scimctl_table_make(heads, pool);
 }
 
 static scim_error_t *begin_compare(compare_t *compare, scimctl_run_t *run)

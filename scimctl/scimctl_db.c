@@ -97,15 +97,13 @@ static scim_error_t *advise_upgrade(const scimctl_run_t *run,
 /* Who may not read the versions does not see which steps are missing. */
 static void print_steps(const scimctl_run_t *run, const cJSON *state)
 {
-    scimctl_table_t *table = scimctl_table_make(run->pool);
+    static const char *const heads[] = { "STEP", "APPLIED", "BY",
+                                         "WHAT IT BRINGS", NULL };
+    scimctl_table_t *table = scimctl_table_make(heads, run->pool);
     const char *otherwise = scim_json_text(state, "owner")
         && !number_text(run, state, "version") ? "?" : "missing";
     const cJSON *step;
 
-    scimctl_table_head(table, "STEP");
-    scimctl_table_head(table, "APPLIED");
-    scimctl_table_head(table, "BY");
-    scimctl_table_head(table, "WHAT IT BRINGS");
     cJSON_ArrayForEach(step, scim_json_member(state, "steps")) {
         const char *at = scim_json_text(step, "appliedAt");
 

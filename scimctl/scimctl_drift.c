@@ -113,13 +113,8 @@ static scimctl_table_t *make_drift_table(apr_pool_t *pool)
     static const char *const heads[] = { "CHECK", "USERNAME", "DISPLAYNAME",
                                          "ACTIVE", "LABEL", "DETAIL", "ID",
                                          NULL };
-    scimctl_table_t *table = scimctl_table_make(pool);
-    int i;
 
-    for (i = 0; heads[i]; i++) {
-        scimctl_table_head(table, heads[i]);
-    }
-    return table;
+    return scimctl_table_make(heads, pool);
 }
 
 static scim_error_t *read_days(drift_t *drift)

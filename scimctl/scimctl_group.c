@@ -71,7 +71,7 @@ static const char *member_cell(const cJSON *object, const char *name,
 
 static scimctl_table_t *make_table(const listing_t *listing, apr_pool_t *pool)
 {
-    scimctl_table_t *table = scimctl_table_make(pool);
+    scimctl_table_t *table = scimctl_table_make(NULL, pool);
     int i;
 
     for (i = 0; i < listing->count; i++) {

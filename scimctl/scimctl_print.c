@@ -199,7 +199,7 @@ void scimctl_print_rows(const scim_rows_t *rows,
                         const scimctl_column_t *columns, int json,
                         apr_pool_t *pool)
 {
-    scimctl_table_t *table = scimctl_table_make(pool);
+    scimctl_table_t *table = scimctl_table_make(NULL, pool);
     const scimctl_column_t *c;
     int i;
 

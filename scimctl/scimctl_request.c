@@ -50,13 +50,9 @@ static void print_requests(const cJSON *requests, apr_pool_t *pool)
 {
     static const char *const heads[] = { "TIME", "TOKEN", "REQUEST", "STATUS",
                                          "DURATION", "DETAIL", NULL };
-    scimctl_table_t *table = scimctl_table_make(pool);
+    scimctl_table_t *table = scimctl_table_make(heads, pool);
     const cJSON *request;
-    int i;
 
-    for (i = 0; heads[i]; i++) {
-        scimctl_table_head(table, heads[i]);
-    }
     cJSON_ArrayForEach(request, requests) {
         scimctl_table_cell(table, scim_json_text(request, "at"));
         scimctl_table_cell(table, scim_json_text(request, "token"));

@@ -33,12 +33,16 @@ struct scimctl_table_t {
     int has_heads;               /* they are printed */
 };
 
-scimctl_table_t *scimctl_table_make(apr_pool_t *pool)
+scimctl_table_t *scimctl_table_make(const char *const *heads,
+                                    apr_pool_t *pool)
 {
     scimctl_table_t *table = apr_pcalloc(pool, sizeof(*table));
 
     apr_pool_create(&table->pool, pool);
     table->cells = apr_array_make(pool, 64, sizeof(const char *));
+    for (; heads && *heads; heads++) {
+        scimctl_table_head(table, *heads);
+    }
     return table;
 }
 

@@ -14,7 +14,10 @@
 
 typedef struct scimctl_table_t scimctl_table_t;
 
-scimctl_table_t *scimctl_table_make(apr_pool_t *pool);
+/* A table, of pool, with the columns heads, which ends with NULL; heads itself
+ * may be NULL. */
+scimctl_table_t *scimctl_table_make(const char *const *heads,
+                                    apr_pool_t *pool);
 
 /* Add a column, before the first cell. */
 void scimctl_table_head(scimctl_table_t *table, const char *head);

@@ -199,13 +199,9 @@ static scim_error_t *ask_first(undo_t *undo)
 static void make_undo_table(undo_t *undo)
 {
     static const char *const heads[] = { "ACCOUNT OR GROUP", "WHAT", "SET",
-                                         "LEFT BECAUSE" };
-    apr_size_t i;
+                                         "LEFT BECAUSE", NULL };
 
-    undo->table = scimctl_table_make(undo->run->pool);
-    for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
-        scimctl_table_head(undo->table, heads[i]);
-    }
+    undo->table = scimctl_table_make(heads, undo->run->pool);
 }
 
 scim_error_t *scimctl_undo(scimctl_run_t *run)

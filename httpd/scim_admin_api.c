@@ -378,7 +378,6 @@ static scim_members_query_t member_query(const scim_visit_t *v)
 static scim_error_t *get_members(scim_visit_t *v)
 {
     scim_members_query_t query = member_query(v);
-
     const char *drift = page_parameter(v, "drift");
 
     SCIM_ERR(count_parameter(&query.count, v));
@@ -403,7 +402,6 @@ typedef struct {
     scim_call_t call;
     scim_members_query_t query;
     apr_pool_t *cursors;         /* which that of query is in */
-    int has_head;
     int is_end;
 } members_place_t;
 
@@ -411,9 +409,6 @@ static scim_error_t *next_members(const char **text, int *rows, void *baton,
                                   scim_db_t *db, apr_pool_t *pool)
 {
     members_place_t *place = baton;
-    apr_array_header_t *lines = apr_array_make(pool, MEMBERS_OF_LINES + 1,
-                                               sizeof(char *));
-    const cJSON *member;
     const char *next;
     cJSON *list;
 
@@ -424,26 +419,19 @@ static scim_error_t *next_members(const char **text, int *rows, void *baton,
     place->call.db = db;
     place->call.pool = pool;
     SCIM_ERR(scim_members_list(&list, &place->call, &place->query));
-    if (!place->has_head) {
-        APR_ARRAY_PUSH(lines, const char *) = scim_members_csv_head(pool);
-        place->has_head = 1;
-    }
-    cJSON_ArrayForEach(member, scim_json_member(list, "members")) {
-        APR_ARRAY_PUSH(lines, const char *) = scim_members_csv_line(member,
-                                                                    pool);
-        (*rows)++;
-    }
+    *text = scim_admin_lines(list, "members", place->query.cursor ? NULL
+                             : scim_members_csv_head(pool),
+                             scim_members_csv_line, rows, pool);
     next = scim_json_text(list, "next");
     place->is_end = !next;
     apr_pool_clear(place->cursors);
     place->query.cursor = next ? apr_pstrdup(place->cursors, next) : NULL;
-    *text = apr_array_pstrcat(pool, lines, '\0');
     return NULL;
 }
 
 static scim_error_t *export_members(scim_visit_t *v)
 {
-    members_place_t place = { v->call, member_query(v), NULL, 0, 0 };
+    members_place_t place = { v->call, member_query(v), NULL, 0 };
 
     place.query.cursor = NULL;
     place.query.is_back = 0;
@@ -561,9 +549,6 @@ static scim_error_t *next_lines(const char **text, int *rows, void *baton,
                                 scim_db_t *db, apr_pool_t *pool)
 {
     activity_place_t *place = baton;
-    apr_array_header_t *lines = apr_array_make(pool, ENTRIES_OF_LINES + 1,
-                                               sizeof(char *));
-    const cJSON *entry;
     const char *next;
     cJSON *list;
 
@@ -571,21 +556,15 @@ static scim_error_t *next_lines(const char **text, int *rows, void *baton,
     if (place->is_end) {
         return NULL;
     }
-    if (!place->before) {
-        APR_ARRAY_PUSH(lines, const char *) = scim_activity_csv_head(pool);
-    }
     SCIM_ERR(scim_activity_list(&list, db, place->filter, place->before,
                                 ENTRIES_OF_LINES, pool));
-    cJSON_ArrayForEach(entry, scim_json_member(list, "entries")) {
-        APR_ARRAY_PUSH(lines, const char *) = scim_activity_csv_line(entry,
-                                                                     pool);
-        (*rows)++;
-    }
+    *text = scim_admin_lines(list, "entries", place->before ? NULL
+                             : scim_activity_csv_head(pool),
+                             scim_activity_csv_line, rows, pool);
     next = scim_json_text(list, "next");
     place->is_end = !next;
     place->before = place->sequence;
     apr_cpystrn(place->sequence, next ? next : "", sizeof(place->sequence));
-    *text = apr_array_pstrcat(pool, lines, '\0');
     return NULL;
 }
 

@@ -11,9 +11,32 @@
 
 #include "httpd/scim_admin_page.h"
 #include "httpd/scim_http.h"
+#include "values/scim_json.h"
 
 /* By this, spreadsheets know that the file is UTF-8. */
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
+
+const char *scim_admin_lines(const cJSON *list, const char *name,
+                             const char *head,
+                             const char *(*line)(const cJSON *object,
+                                                 apr_pool_t *pool),
+                             int *rows, apr_pool_t *pool)
+{
+    const cJSON *objects = scim_json_member(list, name);
+    apr_array_header_t *lines = apr_array_make(pool,
+                                               cJSON_GetArraySize(objects) + 1,
+                                               sizeof(const char *));
+    const cJSON *object;
+
+    if (head) {
+        APR_ARRAY_PUSH(lines, const char *) = head;
+    }
+    cJSON_ArrayForEach(object, objects) {
+        APR_ARRAY_PUSH(lines, const char *) = line(object, pool);
+        (*rows)++;
+    }
+    return apr_array_pstrcat(pool, lines, '\0');
+}
 
 static scim_error_t *read_lines(const char **text, int *rows, scim_visit_t *v,
                                 scim_admin_lines_fn *next, void *baton,

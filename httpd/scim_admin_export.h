@@ -13,6 +13,14 @@ typedef scim_error_t *scim_admin_lines_fn(const char **text, int *rows,
                                           void *baton, scim_db_t *db,
                                           apr_pool_t *pool);
 
+/* The lines of the objects in the array name of list as one text, in pool,
+ * behind head unless that is NULL; *rows is raised by their number. */
+const char *scim_admin_lines(const cJSON *list, const char *name,
+                             const char *head,
+                             const char *(*line)(const cJSON *object,
+                                                 apr_pool_t *pool),
+                             int *rows, apr_pool_t *pool);
+
 /* Answer with what next returns until it is NULL, as the file NAME-KEY.csv, at
  * most SCIM_EXPORT_MAX rows and a few more.  The connection of v is returned;
  * each call of next has one of its own, and none is held while the client is

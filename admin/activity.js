@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    addressState, api, attributeText, badge, button, filters, guarded, h, leaves, numberText, query, select, setAddressState, t, table,
-    time, translated,
+    addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, select,
+    setAddressState, t, table, time, translated, whileBusy,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
 
 // Kinds of entries whose details are in another entry of the same change.
 const DERIVED = ['activate', 'deactivate'];
-
-function kindOf(entry) {
-    return entry.kind?.replace(/^.*:event:(prov:)?/, '');
-}
 
 function whatHappened(entry) {
     if (entry.outcome === 'warning') {
@@ -158,16 +154,9 @@ async function activityList(chosen, { before = '', moved = () => {}, above = () 
     // The page before the last of these sequences; those of newer pages are before it.
     async function show(places) {
         const mine = ++asked;
-        result.setAttribute('aria-busy', 'true');
-        try {
-            const page = await load(chosen, places.at(-1));
-            if (mine === asked) {
-                draw(page, places);
-            }
-        } finally {
-            if (mine === asked) {
-                result.removeAttribute('aria-busy');
-            }
+        const page = await whileBusy(result, load(chosen, places.at(-1)));
+        if (mine === asked) {
+            draw(page, places);
         }
     }
 
@@ -243,38 +232,32 @@ async function activityPage() {
     const result = h('div', {});
     const links = h('div', { class: 'row below' });
     let state = addressState();
+    let subjects = [];
     let asked = 0;
 
     async function list() {
         const mine = ++asked;
         const chosen = filterOf(state);
         const isSearch = Object.values(chosen).some(Boolean);
-        result.setAttribute('aria-busy', 'true');
-        try {
-            const found = await activityList(chosen, {
-                before: state.before,
-                moved: before => { state = { ...state, before }; setAddressState(state); },
-                above: page => subjectsFound(page, state),
-                none: isSearch ? t('No entries found.') : t('No activity yet.'),
-            });
-            if (mine === asked) {
-                result.replaceChildren(found);
-                links.replaceChildren(...[
-                    isSearch ? button(t('Clear the filters'), clear) : null,
-                    h('a', { href: `api/activity.csv${query(chosen)}`, download: '' }, t('Export as CSV')),
-                    undoShown(() => filterOf(state)),
-                ].filter(Boolean));
-            }
-        } finally {
-            if (mine === asked) {
-                result.removeAttribute('aria-busy');
-            }
+        const found = await whileBusy(result, activityList(chosen, {
+            before: state.before,
+            moved: before => { state = { ...state, before }; setAddressState('#/activity', state); },
+            above: page => { subjects = page.subjects ?? []; return subjectsFound(page, state); },
+            none: isSearch ? t('No entries found.') : t('No activity yet.'),
+        }));
+        if (mine === asked) {
+            result.replaceChildren(found);
+            links.replaceChildren(...[
+                isSearch ? button(t('Clear the filters'), clear) : null,
+                h('a', { href: `api/activity.csv${query(chosen)}`, download: '' }, t('Export as CSV')),
+                undoShown(() => filterOf(state), { actors, subjects: () => subjects }),
+            ].filter(Boolean));
         }
     }
 
     function choose(next) {
         state = next;
-        setAddressState(state);
+        setAddressState('#/activity', state);
         for (const name of ['account', 'actor', 'kind', 'last', 'since', 'until']) {
             form.elements[name].value = state[name] ?? '';
         }

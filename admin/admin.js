@@ -6,9 +6,9 @@ import { guardParts } from './guard.js';
 import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
-    Refused, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
-    leaves, numberText, problemBox, query, say, secretField, select, setAddressState, sortHead, stateBadge, t, table, time,
-    whileBusy,
+    Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
+    field, filters, guarded, h, isLive, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
+    setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
 import { whySection } from './why.js';
@@ -124,10 +124,6 @@ function deleteToken(token) {
             say(t('The token is deleted.'));
         },
     });
-}
-
-function isLive({ state }) {
-    return state === 'valid' || state === 'ending';
 }
 
 // What has to be done about tokens: those that are used in vain, and those that end.
@@ -311,7 +307,7 @@ function pageNumber({ page, cursor, back }) {
 function positionText(state, shown, total) {
     const first = (pageNumber(state) - 1) * MEMBERS_OF_PAGE + 1;
     const range = first > 0 ? t('{first}–{last}', { first: numberText(first), last: numberText(first + shown - 1) }) : '';
-    const count = total && (total.totalIsMore ? t('more than {count}', { count: numberText(total.total) }) : numberText(total.total));
+    const count = total && countText(total.total, total.totalIsMore);
     return range && count ? t('{range} of {count}', { range, count }) : range || count || '';
 }
 
@@ -365,11 +361,11 @@ async function membersPage() {
         const { sort, order, page: number, cursor, back, ...filter } = wanted;
         const total = filter.drift ? Promise.resolve(null) : api(`member-total${query(filter)}`).catch(() => null);
         const page = await whileBusy(result, api(`members${query({ ...filter, sort, order, cursor, back, count: MEMBERS_OF_PAGE })}`));
-        if (mine !== asked || location.hash.split('?')[0] !== '#/members') {
+        if (mine !== asked || addressPage() !== '#/members') {
             return;
         }
         state = wanted;
-        setAddressState(state);
+        setAddressState('#/members', state);
         membersAddress = location.hash;
         form.elements.sort.value = state.sort ?? '';
         result.replaceChildren(...drawn(page));
@@ -472,7 +468,7 @@ async function memberPage(id) {
         h('section', {}, h('h2', {}, t('Attributes')),
             table('attributes', t('Attributes'), [t('Attribute'), t('Value')], attributeRows(member))),
         groups,
-        h('section', {}, h('h2', {}, t('History')), history),
+        h('section', {}, listHeading(t('History')), history),
     ];
 }
 
@@ -506,11 +502,17 @@ let shown = 0;
 
 async function show() {
     const mine = ++shown;
-    const [address] = location.hash.split('?');
-    const [match, page, current] = pages.map(([pattern, ...rest]) => [address.match(pattern), ...rest])
+    const [match, page, current] = pages.map(([pattern, ...rest]) => [addressPage().match(pattern), ...rest])
         .find(([found]) => found);
     showHeader(current);
-    const content = await whileBusy(document.getElementById('main'), page(...match.slice(1)));
+    let content;
+    try {
+        content = await whileBusy(document.getElementById('main'), page(...match.slice(1)));
+    } catch (problem) {
+        if (mine === shown) {
+            throw problem;
+        }
+    }
     if (mine !== shown) {
         return;
     }

@@ -3,15 +3,11 @@
 // and those of a member.
 import { activityList } from './activity.js';
 import {
-    api, filters, guarded, h, listHeading, numberText, paged, query, remembered, stateBadge, t, table, time,
+    api, countText, filters, guarded, h, listHeading, paged, query, remembered, stateBadge, t, table, time,
 } from './kit.js';
 
-function countText(count, isMore) {
-    return isMore ? t('more than {count}', { count: numberText(count) }) : numberText(count);
-}
-
 const onlyThere = () => h('p', { class: 'soft' },
-    t('Your identity provider creates, changes and deletes groups. They cannot be changed here.'));
+    t('Your identity provider creates, changes and deletes groups. They cannot be edited here; what was changed can be undone under History and in Activity.'));
 
 function groupRow(group) {
     return [
@@ -107,7 +103,7 @@ async function groupPage(id) {
                 group.hasMoreMembers ? t('There are so many that they are not sorted by name. The page of a member shows all groups of the member.') : null),
             members),
         children, parents,
-        h('section', {}, h('h2', {}, t('History')), history),
+        h('section', {}, listHeading(t('History')), history),
     ];
 }
 

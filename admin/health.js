@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How provisioning is doing: the last request and change of each token, how much
 // was changed, refused and lost in the last days, and the wait for the first request.
-import { api, h, numberText, t, table, time } from './kit.js';
+import { api, countText, h, numberText, t, table, time } from './kit.js';
 
 // Seconds between two looks at whether the identity provider has connected.
 const POLL = 5;
@@ -69,9 +69,8 @@ function tokenTable(tokens) {
 }
 
 function neverTouched({ neverTouched: number, moreNeverTouched: isMore }) {
-    const count = numberText(number);
     return number ? h('p', {}, h('a', { href: '#/members?drift=never' },
-        t('Accounts that provisioning has never touched: {count}', { count: isMore ? t('more than {count}', { count }) : count }))) : null;
+        t('Accounts that provisioning has never touched: {count}', { count: countText(number, isMore) }))) : null;
 }
 
 function doing(health) {

@@ -55,6 +55,11 @@ function numberText(value) {
     return new Intl.NumberFormat(document.documentElement.lang).format(value);
 }
 
+// A number that was counted only up to a bound.
+function countText(count, isMore) {
+    return isMore ? t('more than {count}', { count: numberText(count) }) : numberText(count);
+}
+
 // Elements
 
 // h('a', {href, class, on: {click}}, ...children): an element; null children
@@ -224,8 +229,16 @@ function addressState() {
 
 // Replace what the address asks for, so that a reload, the button Back and a link
 // that is sent show the same; empty values are left out.  Nothing is shown anew.
-function setAddressState(state) {
-    history.replaceState(history.state, '', (location.hash.split('?')[0] || '#/') + query(state));
+// An answer that comes when another page is shown does not write that one's address.
+function setAddressState(page, state) {
+    if (addressPage() === page) {
+        history.replaceState(history.state, '', page + query(state));
+    }
+}
+
+// The page of the address, such as #/members.
+function addressPage() {
+    return location.hash.split('?')[0] || '#/';
 }
 
 // Dialogs
@@ -396,6 +409,17 @@ function leaves(value, path = '') {
     });
 }
 
+// Entries and tokens
+
+// The kind of an event without what they all begin with.
+function kindOf(entry) {
+    return entry.kind?.replace(/^.*:event:(prov:)?/, '');
+}
+
+function isLive({ state }) {
+    return state === 'valid' || state === 'ending';
+}
+
 // Attributes
 
 // Attributes of a User in words; elements of a list are "E-mail 2, type".
@@ -432,16 +456,19 @@ function problemBox(problem) {
 }
 
 async function guarded(work) {
+    const page = addressPage();
     document.querySelectorAll('main > p.bad').forEach(old => old.remove());
     try {
         await work();
     } catch (problem) {
-        document.getElementById('main').prepend(problemBox(problem));
+        if (addressPage() === page) {
+            document.getElementById('main').prepend(problemBox(problem));
+        }
     }
 }
 
 export {
-    Refused, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, field, filters, guarded, h,
-    leaves, listHeading, numberText, paged, problemBox, query, remembered, say, secretField, select, setAddressState, sortHead,
-    stateBadge, t, table, time, translated, whileBusy,
+    Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
+    field, filters, guarded, h, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, remembered, say,
+    secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, whileBusy,
 };

@@ -73,7 +73,8 @@ async function requestList({ period, ...chosen }) {
 
 async function requestsPage() {
     const result = h('div', {});
-    const { tokens } = await api('health');
+    // They are of the tables of the newer version.
+    const { tokens } = await api('health').catch(() => ({ tokens: [] }));
     let chosen = addressState();
     let latest = 0;
 
@@ -81,7 +82,7 @@ async function requestsPage() {
         const mine = ++latest;
         const found = await requestList(chosen);
         if (mine === latest) {
-            setAddressState(chosen);
+            setAddressState('#/requests', chosen);
             result.replaceChildren(found);
         }
     }
@@ -90,7 +91,7 @@ async function requestsPage() {
     const form = filters([
         select('outcome', t('Outcome'), [['', t('all')], ['changed', t('changed')], ['refused', t('refused')],
             ['read', t('read, or no change')]], chosen.outcome),
-        select('period', t('Time'), [['', t('seven days')], ['day', t('a day')], ['hour', t('an hour')]], chosen.period),
+        select('period', t('Period'), [['', t('seven days')], ['day', t('a day')], ['hour', t('an hour')]], chosen.period),
         select('token', t('Token'), [['', t('all')], ...names.map(name => [name, name])], chosen.token),
     ], data => {
         chosen = Object.fromEntries(data);

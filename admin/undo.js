@@ -2,7 +2,9 @@
 // Undo: accounts and groups become what they were before a change, or before those
 // that a filter shows.  The server works page by page, and the dialog goes on for as
 // long as it is open.
-import { api, ask, attributeText, badge, button, field, h, leaves, numberText, t, table, time, translated } from './kit.js';
+import {
+    api, ask, attributeText, badge, button, field, h, kindOf, leaves, numberText, t, table, time, translated,
+} from './kit.js';
 
 // The words that the server knows, and those of the filter of Activity.
 const KINDS = ['create', 'change', 'delete', 'activate', 'deactivate', 'role', 'group'];
@@ -91,7 +93,7 @@ async function openUndo(title, filter) {
     const send = dialog.querySelector('.buttons button:last-child');
     dialog.addEventListener('close', () => {
         if (isChanged) {
-            window.dispatchEvent(new HashChangeEvent('hashchange'));
+            document.dispatchEvent(new Event('stale'));
         }
     });
     send.disabled = true;
@@ -108,20 +110,33 @@ async function openUndo(title, filter) {
 
 // The button of one entry of Activity; null if it cannot be undone.
 function undoEntry(entry) {
-    const kind = entry.kind?.replace(/^.*:event:(prov:)?/, '');
-    return entry.outcome === 'changed' && entry.resourceId && UNDOABLE.test(kind)
-        ? button(t('Undo'), () => openUndo(t('Undo this change'), { sequence: entry.sequence }), 'small') : null;
+    if (entry.outcome !== 'changed' || !entry.resourceId || !UNDOABLE.test(kindOf(entry))) {
+        return null;
+    }
+    const undo = button(t('Undo'), () => openUndo(t('Undo this change'), { sequence: entry.sequence }), 'small');
+    undo.setAttribute('aria-label', `${t('Undo')}: ${entry.displayName ?? entry.userName ?? entry.resourceId}, ${time(entry.at)}`);
+    return undo;
+}
+
+// The one of names that Activity finds by a part of it; undefined: none, or several.
+function nameMeant(part, names) {
+    const wanted = part.toLowerCase();
+    const found = names.filter(name => name.toLowerCase().includes(wanted));
+    return names.find(name => name.toLowerCase() === wanted) ?? (found.length === 1 ? found[0] : undefined);
 }
 
 // The button for what the filter shows: chosen() is {since, until, actor, kind,
-// account}.  Without a time or an account, it asks since when.
-function undoShown(chosen) {
+// account}, actors has the names of all who have changed anything, and subjects()
+// those whom the account means.  Without a time or an account, it asks since when.
+function undoShown(chosen, { actors, subjects }) {
     return button(t('Undo what is shown'), () => {
-        const { since, until, actor, kind, account } = chosen();
-        const word = kind && kindWord(kind);
-        const filter = Object.fromEntries(Object.entries({ since, until, actor, kind: word, account }).filter(([, value]) => value));
+        const { since, until, ...shown } = chosen();
+        const kind = shown.kind && kindWord(shown.kind);
+        const actor = shown.actor && nameMeant(shown.actor, actors);
+        const account = shown.account && subjects().length === 1 ? subjects()[0].id : undefined;
+        const filter = Object.fromEntries(Object.entries({ since, until, actor, kind, account }).filter(([, value]) => value));
         const title = t('Undo what is shown');
-        if (kind && !word) {
+        if (shown.kind && !kind || shown.actor && !actor || shown.account && !account) {
             ask({ title, action: t('Done'), submit: () => null,
                 content: [h('p', {}, t('These entries cannot be undone together. Choose others, or undo them one by one.'))] });
         } else if (since || account) {

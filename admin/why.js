@@ -3,7 +3,7 @@
 // the order in which it has to be mended.  First what keeps everybody away, then what
 // is known of the person: their account, refused requests and what was ignored.  If
 // nothing is, the identity provider has never sent them.
-import { api, badge, button, guarded, h, query, t, time, translated } from './kit.js';
+import { api, badge, guarded, h, isLive, query, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;    // accounts and entries of Activity
 
@@ -16,19 +16,15 @@ function link(to, text) {
     return h('a', { href: `#/${to}` }, text);
 }
 
-function isEnded(token) {
-    return token.deleted || token.state === 'expired';
-}
-
 // What keeps everybody away.
 function generalCauses(settings, tokens, health) {
-    const live = tokens.filter(token => !isEnded(token));
-    const ended = tokens.filter(isEnded).sort((a, b) => (b.lastUsed ?? '').localeCompare(a.lastUsed ?? ''))[0];
+    const live = tokens.filter(isLive);
+    const ended = tokens.filter(token => !isLive(token)).sort((a, b) => (b.lastUsed ?? '').localeCompare(a.lastUsed ?? ''))[0];
     return [
         settings.state === 'disabled' && cause('bad', t('User provisioning is off: every request is refused.'),
-            t('Select Manage above and switch it on. Then start provisioning in your identity provider again.')),
+            t('Select Manage below and switch it on. Then start provisioning in your identity provider again.')),
         settings.state === 'paused' && cause('warn', t('User provisioning is paused: your identity provider is asked to try again later.'),
-            t('Select Manage above and switch it on.')),
+            t('Select Manage below and switch it on.')),
         !live.length && ended && cause('bad', ended.deleted
             ? t('The token “{name}” was deleted, and there is no other one.', ended)
             : t('The token “{name}” has ended ({time}), and there is no other one.', { name: ended.name, time: time(ended.expires) }),
@@ -83,6 +79,11 @@ function entryCause(entry) {
         ...(advice ? [advice] : []));
 }
 
+function isGone(text) {
+    return cause('warn', t('“{text}” was here and is not any more: the account was deleted or has another name now.', { text }),
+        t('Activity says when and by whom. If the person should be here, assign them to the application in your identity provider again.'));
+}
+
 function neverSent(text) {
     return cause('bad', t('Nobody called “{text}” is here, and no request about them was refused: your identity provider has never sent this person.', { text }),
         t('Look there whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.'));
@@ -94,12 +95,15 @@ async function entriesAbout(text, outcome) {
 }
 
 async function causesOf(text) {
-    const [settings, { tokens }, health, { members }, refused, warned] = await Promise.all([
-        api('settings'), api('tokens'), api('health'), api(`members${query({ search: text, count: SHOWN })}`),
-        entriesAbout(text, 'refused'), entriesAbout(text, 'warning'),
+    // Tables of the version before have no health.
+    const [settings, { tokens }, health, { members }, refused, warned, changed] = await Promise.all([
+        api('settings'), api('tokens'), api('health').catch(() => ({})), api(`members${query({ search: text, count: SHOWN })}`),
+        entriesAbout(text, 'refused'), entriesAbout(text, 'warning'), entriesAbout(text, 'changed'),
     ]);
     const own = [...members.map(accountCause), ...[...refused, ...warned].map(entryCause)];
-    return [...generalCauses(settings, tokens, health), ...(own.length ? own : [neverSent(text)])];
+    const wasHere = changed.some(({ resourceType }) => resourceType !== 'Group');
+    const otherwise = wasHere ? isGone(text) : neverSent(text);
+    return [...generalCauses(settings, tokens, health), ...(own.length ? own : [otherwise])];
 }
 
 // The section of the first page that answers the question.
@@ -109,11 +113,17 @@ function whySection() {
     const form = h('form', { class: 'row end', on: { submit: event => { event.preventDefault(); answer(); } } },
         h('label', { class: 'grows' }, t('Person'), input), h('button', {}, t('Find out')));
 
+    let asked = 0;
+
     function answer() {
         const text = input.value.trim();
         if (text) {
             guarded(async () => {
-                const causes = await causesOf(text);
+                const mine = ++asked;
+                const causes = await whileBusy(result, causesOf(text));
+                if (mine !== asked) {
+                    return;
+                }
                 result.replaceChildren(h('ul', { class: 'causes' }, causes),
                     h('p', {}, link(`activity${query({ account: text })}`, t('All about “{text}” in Activity', { text }))));
             });

@@ -28,6 +28,8 @@ sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, manage
 expect(201, $org->post('/Users', { userName => 'rolf@acme.example', displayName => 'Rolf Role', roles => [{ value => 'BOSS' }] }), 'an unknown role is ignored');
 my $gus = $org->create(userName => 'gus@acme.example', displayName => 'Gus Guarded');
 my $ada = $org->create(userName => 'ada@acme.example', displayName => 'Ada');
+my $gone = $org->create(userName => 'gone@acme.example', displayName => 'Gina Gone');
+expect(204, $org->delete("/Users/$gone->{id}"), 'who has left is deleted');
 $org->set_guard(1, undef);
 expect(200, $org->patch_ops($ada->{id}, { op => 'replace', path => 'active', value => FALSE }), 'one deactivation is within the limit');
 expect(403, $org->patch_ops($gus->{id}, { op => 'replace', path => 'active', value => FALSE }), 'the next one is above it');

@@ -104,7 +104,7 @@ test('nothing about a group can be changed, but what was done can be undone', as
     assert.deepEqual(await page.locator('main').getByRole('button').allInnerTexts(), ['Next page', 'Undo', 'Undo', 'Undo']);
     assert.equal(await section(page, 'History').getByRole('button', { name: 'Undo' }).count(), 3);
     assert.equal(await page.locator('main input').count(), 0);
-    await page.getByText('They cannot be changed here.').waitFor();
+    await page.getByText('They cannot be edited here').waitFor();
     await page.context().close();
 });
 

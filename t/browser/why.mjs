@@ -33,6 +33,7 @@ const PEOPLE = [
     ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
     ['mia@acme.example', [/your identity provider has never changed it/]],
     ['paula@example.com', [/this account is provisioned/]],
+    ['gone@acme.example', [/was here and is not any more/, /assign them to the application in your identity provider again/]],
     ['nora.never@acme.example', [/never sent this person/, /assigned to the application/]],
 ];
 

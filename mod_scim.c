@@ -311,7 +311,7 @@ static scim_error_t *check_token(const scim_principal_t **principal,
     if (error && error->kind == SCIM_E_UNAUTHORIZED) {
         scim_errands_refused(scim_config_of_server(r->server)->errands, r,
                              target->organization, secret,
-                             r->uri + strlen(target->prefix));
+                             scim_door_below(r));
     }
     return scim_limits_end(&lookup, error);
 }

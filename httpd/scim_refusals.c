@@ -13,6 +13,7 @@
 #include <http_log.h>
 
 #include "httpd/scim_counters.h"
+#include "httpd/scim_door.h"
 #include "httpd/scim_http.h"
 #include "httpd/scim_log.h"
 #include "resources/scim_activity.h"
@@ -110,7 +111,7 @@ static const char *mended_path(const scim_exchange_t *x, const char *operation)
         ? apr_pstrcat(x->r->pool, "/", target->organization, "/",
                       target->version, *operation == '/' ? "" : "/",
                       operation, NULL)
-        : apr_pstrdup(x->r->pool, x->r->uri + strlen(target->prefix));
+        : apr_pstrdup(x->r->pool, scim_door_below(x->r));
 
     scim_text_mend(path);
     return path;

@@ -83,6 +83,9 @@ $OPEN</Location>
 <LocationMatch "^/[a-z]+/any">
 SetHandler scim
 $OPEN</LocationMatch>
+<LocationMatch "^/[^/]+/everything">
+SetHandler scim
+$OPEN</LocationMatch>
 <LocationMatch "/inside">
 SetHandler scim
 $OPEN</LocationMatch>
@@ -225,6 +228,11 @@ for my $path ("/scim/<b>/$key/v2/ServiceProviderConfig", "/above/%22%3e%3cb%3e/v
     unlike $r->{content}, qr{<b>|/x/}, 'and are not echoed';
 }
 like location_of(get("/a%20b/$key/v2/ServiceProviderConfig", [])), qr{/a%20b/$key/v2/}, 'the path of the Location is escaped in a location';
+for my $prefix ('/a%20b', '/' . '%20' x 100 . '/everything') {
+    sql('DELETE FROM scim.refusal WHERE organization_id = $1', $org->{id});
+    is $http->request(POST => "$prefix/$key/v2/Users", bearer(), '{}')->{status}, 400, "refused below $prefix";
+    is_deeply sql('SELECT path FROM scim.refusal WHERE organization_id = $1', $org->{id}), [["/$key/v2/Users"]], 'the path that Activity has begins at the organization';
+}
 
 # Sign-in: the same name, not one that only looks like it
 sub administrator { my ($name) = @_; return $org->create(userName => $name, roles => [{ value => 'ADMIN' }]) }

@@ -232,7 +232,7 @@ async function activityPage() {
     const result = h('div', {});
     const links = h('div', { class: 'row below' });
     let state = addressState();
-    let subjects = [];
+    let latest;      // page that was loaded
     let asked = 0;
 
     async function list() {
@@ -242,7 +242,7 @@ async function activityPage() {
         const found = await whileBusy(result, activityList(chosen, {
             before: state.before,
             moved: before => { state = { ...state, before }; setAddressState('#/activity', state); },
-            above: page => { subjects = page.subjects ?? []; return subjectsFound(page, state); },
+            above: page => { latest = page; return subjectsFound(page, state); },
             none: isSearch ? t('No entries found.') : t('No activity yet.'),
         }));
         if (mine === asked) {
@@ -250,7 +250,8 @@ async function activityPage() {
             links.replaceChildren(...[
                 isSearch ? button(t('Clear the filters'), clear) : null,
                 h('a', { href: `api/activity.csv${query(chosen)}`, download: '' }, t('Export as CSV')),
-                undoShown(() => filterOf(state), { actors, subjects: () => subjects }),
+                latest.entries.length || latest.next
+                    ? undoShown(() => filterOf(state), { actors, subjects: () => latest.subjects ?? [] }) : null,
             ].filter(Boolean));
         }
     }

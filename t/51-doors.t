@@ -231,7 +231,7 @@ like location_of(get("/a%20b/$key/v2/ServiceProviderConfig", [])), qr{/a%20b/$ke
 for my $prefix ('/a%20b', '/' . '%20' x 100 . '/everything') {
     sql('DELETE FROM scim.refusal WHERE organization_id = $1', $org->{id});
     is $http->request(POST => "$prefix/$key/v2/Users", bearer(), '{}')->{status}, 400, "refused below $prefix";
-    is_deeply sql('SELECT path FROM scim.refusal WHERE organization_id = $1', $org->{id}), [["/$key/v2/Users"]], 'the path that Activity has begins at the organization';
+    is_deeply sql('SELECT path FROM scim.refusal WHERE organization_id = $1', $org->{id}), ["/$key/v2/Users"], 'the path that Activity has begins at the organization';
 }
 
 # Sign-in: the same name, not one that only looks like it

@@ -62,7 +62,7 @@ test('requests are filtered, the address says how, and older ones follow on dema
     await row(page, /Refused \(409\)/).waitFor();
     assert.equal(await page.getByLabel('Outcome').inputValue(), 'refused');
     await page.getByLabel('Outcome').selectOption({ label: 'read, or no change' });
-    await page.getByLabel('Time').selectOption({ label: 'an hour' });
+    await page.getByLabel('Period').selectOption({ label: 'an hour' });
     await row(page, /1,234 times/).waitFor();
     await page.getByRole('button', { name: 'Older requests' }).click();
     await page.getByRole('button', { name: 'Older requests' }).waitFor({ state: 'detached' });

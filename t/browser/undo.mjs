@@ -12,7 +12,7 @@ const undoing = page => dialog(page).getByRole('button', { name: /^(Undo|取り�
 
 async function openDialog(page, user, width = 1280) {
     await visit(page, '#/activity');
-    await page.getByRole('row').filter({ hasText: user }).first().getByRole('button', { name: /^(Undo|取り消す)$/ }).click();
+    await page.getByRole('row').filter({ hasText: user }).first().getByRole('button', { name: /^(Undo|取り消す): / }).click();
     await dialog(page).getByText(/accounts and groups|アカウントとグループ/).first().waitFor();
 }
 
@@ -81,13 +81,23 @@ test('what the filter shows is undone since a time', async () => {
     await page.context().close();
 });
 
-test('a refusal is shown where somebody has asked', async () => {
+test('where nothing is shown there is nothing to undo', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/activity');
     await page.getByLabel(/Account or group/).fill('nobody@example.com');
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByText('No entries found.', { exact: false }).waitFor();
-    await page.getByRole('button', { name: 'Undo what is shown' }).click();
+    await page.getByRole('button', { name: 'Undo what is shown' }).waitFor({ state: 'detached' });
+    await page.context().close();
+});
+
+test('a refusal is shown where somebody has asked', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    const entry = page.getByRole('row').filter({ hasText: 'Wrong' }).first();
+    await entry.waitFor();
+    sql(`DELETE FROM scim.event WHERE data::text LIKE '%Wrong%'`);
+    await entry.getByRole('button', { name: /^Undo: / }).click();
     await dialog(page).getByRole('alert').filter({ hasText: 'There is no account, group or change of that name or number.' }).waitFor();
     assert.equal(await undoing(page).isDisabled(), true);
     await page.context().close();

@@ -1409,7 +1409,7 @@ CREATE OR REPLACE FUNCTION scim.guard(e scim.event) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     loss CONSTANT text := CASE
-        WHEN e.resource_type = 'Group' THEN CASE WHEN e.data ?| '{removed,members}' THEN 'remove' END
+        WHEN e.resource_type = 'Group' THEN CASE WHEN e.data ? 'removed' THEN 'remove' END
         WHEN e.resource_type IS NOT NULL THEN NULL
         WHEN e.kind = 'urn:ietf:params:scim:event:prov:deactivate' THEN 'deactivate'
         WHEN e.kind = 'urn:ietf:params:scim:event:prov:delete' THEN 'delete'
@@ -1424,7 +1424,7 @@ BEGIN
     ELSIF loss <> 'remove' AND scim.took_last_admin(e) THEN
         RAISE EXCEPTION 'account % is the last active ADMIN', e.account_id USING ERRCODE = 'SC009';
     END IF;
-    lost := CASE WHEN loss = 'remove' THEN coalesce(jsonb_array_length(e.data -> 'removed'), (e.data ->> 'members')::bigint)
+    lost := CASE WHEN loss = 'remove' THEN jsonb_array_length(e.data -> 'removed')
                  -- USER is for the last ADMIN alone.  Whoever is deactivated in the same
                  -- change is counted as that.
                  WHEN loss = 'guest' THEN (e.kind = 'urn:mod_scim:event:role:guest'

@@ -187,6 +187,12 @@ for my $profile (qw(managed open)) {
     my $nested = group($org, $group);
     is_guarded($org->delete("/Groups/$nested"), $MEMBERS, 3, 'a group in a group is a member like others');
 }
+{
+    my $org = organization(guard => [3, undef]);
+    my $group = group($org, accounts($org, 2));
+    is $org->delete("/Groups/$group")->{status}, 204, 'a group with fewer members than the limit can be deleted';
+    is guard($org)->{counted}{removals}, 2, 'which takes each of them away once';
+}
 
 # Only tokens are guarded
 {

@@ -57,6 +57,12 @@ is names(search => 'yamada', role => 'USER'), 'keiko', 'a search among those of 
 is names(search => 'example', active => 'false'), 'anna', 'or a state';
 my $id = page(search => 'hanako')->{members}[0]{id};
 is names(search => $id), 'hanako', 'an id';
+insert('a111', external_id => '1111111');
+is names(search => '1111111'), 'a111', 'who is found by an externalId, and has some of its trigrams, is found once';
+is total(search => '1111111')->{total}, 1, 'and counted once';
+insert('squares', display_name => "\x{fdfa}" x 500 . ' end');
+is names(search => 'squares'), 'squares', 'characters that are many when folded keep nobody from being found';
+sql(q{DELETE FROM scim.account WHERE organization_id = $1 AND user_name ~ '^(squares|a111)@'}, $org->{id});
 sql(q{UPDATE scim.account SET display_name = 'Hana Kimura' WHERE id = $1}, $id);
 is names(search => 'kimura'), 'hanako', 'a new name is found at once';
 is names(search => '花子'), '', 'and the old one no more';

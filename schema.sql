@@ -1116,6 +1116,9 @@ CALL pg_temp.comment('COLUMN scim.account_seen.seen_on', 'The day, in UTC');
 CREATE OR REPLACE FUNCTION scim.forget_seen() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    -- In the order in which the log of requests locks them
+    PERFORM FROM scim.account_seen s JOIN gone g ON s.organization_id = g.organization_id AND s.account_id = g.id
+    ORDER BY s.organization_id, s.account_id FOR UPDATE OF s;
     DELETE FROM scim.account_seen s USING gone g
     WHERE s.organization_id = g.organization_id AND s.account_id = g.id;
     RETURN NULL;

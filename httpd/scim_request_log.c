@@ -555,15 +555,31 @@ static const apr_array_header_t *organizations_of(const batch_t *batch,
     return ids;
 }
 
+/* What could not be deleted is with a later batch; the tables of the version
+ * before have nothing to delete. */
+static void tell_undeleted(const scim_request_log_t *log,
+                           const scim_error_t *error)
+{
+    if (error && error->kind != SCIM_E_OUTDATED) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log->server,
+                     SCIM_LOGNO(0161) "old requests are not deleted from the"
+                     " log of requests: %s", error->cause ? error->cause
+                                                          : error->detail);
+    }
+}
+
 static scim_error_t *write_requests(scim_request_log_t *log, scim_db_t *db,
-                                apr_pool_t *pool)
+                                    apr_pool_t *pool)
 {
     const batch_t *batch = log->unwritten;
 
     SCIM_ERR(scim_requests_write(db, batch->requests, batch->seen, pool));
-    return log->batches++ % PRUNE_EACH == 0
-           ? scim_requests_prune(db, organizations_of(batch, pool), pool)
-           : NULL;
+    if (log->batches++ % PRUNE_EACH == 0) {
+        tell_undeleted(log, scim_requests_prune(db,
+                                                organizations_of(batch, pool),
+                                                pool));
+    }
+    return NULL;
 }
 
 static scim_error_t *write_within(scim_request_log_t *log,
@@ -614,9 +630,7 @@ static void sweep(scim_request_log_t *log)
 
     scim_db_allow_spare(pool, PATIENCE);
     if (!scim_db_borrow(&db, log->connections, pool)) {
-        if (scim_requests_sweep(&has_more, db)) {
-            has_more = 0;
-        }
+        tell_undeleted(log, scim_requests_sweep(&has_more, db));
         scim_db_return(db);
     }
     log->sweep_at = scim_clock_now() + (has_more ? PERIOD : SWEEP_EACH);

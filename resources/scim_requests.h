@@ -46,7 +46,8 @@ typedef struct {
 } scim_seen_t;
 
 /* Write requests, of scim_request_t *, and seen, of scim_seen_t, in one
- * statement.  After SCIM_E_UNAVAILABLE they may have been written or not. */
+ * statement.  After SCIM_E_UNAVAILABLE they may have been written or not; if
+ * they have, writing the same ones again adds nothing. */
 scim_error_t *scim_requests_write(scim_db_t *db,
                                   const apr_array_header_t *requests,
                                   const apr_array_header_t *seen,

@@ -1228,7 +1228,7 @@ interval '8 days'
 -- A batch of requests, one in each place of the arrays $1 to $18, with the time
 -- in microseconds, and of accounts that were seen, $20 of $19.  Rows are
 -- locked in the order of their keys, since several processes write; and nobody
--- waits for the disk.
+-- waits for the disk.  If the first one is there, an earlier try has written all.
 -- name: REQUESTS_WRITE from 6
 WITH quick AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true) AS commit
@@ -1247,6 +1247,13 @@ given AS MATERIALIZED (
     WHERE quick.commit = 'off'
       AND EXISTS (SELECT FROM scim.organization o
                   WHERE o.id = g.organization_id)
+      AND NOT EXISTS (
+          SELECT FROM scim.request r
+          WHERE r.organization_id = ($1::uuid[])[1]
+            AND r.occurred_at
+                = to_timestamp(($2::bigint[])[1] / 1000000.0)::timestamptz(3)
+            AND r.request_id = ($13::text[])[1]
+            AND r.duration = ($14::bigint[])[1])
 ),
 request AS (
     INSERT INTO scim.request (organization_id, occurred_at, token_id,
@@ -1286,15 +1293,18 @@ ORDER BY 1, 2
 ON CONFLICT (organization_id, account_id) DO UPDATE
 SET seen_on = excluded.seen_on WHERE s.seen_on < excluded.seen_on;
 
--- The requests of organizations $1 beyond those that are kept.
+-- The requests of organizations $1 beyond those that are kept; one process at a
+-- time deletes old ones, as below.
 -- name: REQUESTS_PRUNE :repeatable from 6
 DELETE FROM scim.request r
-USING unnest($1::uuid[]) o(id)
+USING (SELECT pg_try_advisory_xact_lock(hashtextextended(
+                  'mod_scim old request', 0)) AS is_mine OFFSET 0) lock,
+      unnest($1::uuid[]) o(id)
 CROSS JOIN LATERAL (SELECT k.occurred_at, k.sequence FROM scim.request k
                     WHERE k.organization_id = o.id
                     ORDER BY k.occurred_at DESC, k.sequence DESC
                     OFFSET :requests_kept - 1 LIMIT 1) last
-WHERE r.organization_id = o.id
+WHERE lock.is_mine AND r.organization_id = o.id
   AND (r.occurred_at, r.sequence) < (last.occurred_at, last.sequence);
 
 -- Each organization that has rows in relation, also one that is deleted.

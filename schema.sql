@@ -2397,7 +2397,7 @@ DECLARE
     imported bigint;
 BEGIN
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum),
-           string_agg(CASE WHEN a.atttypid = 'timestamptz'::regtype THEN format('(r.%I BETWEEN ''0001-01-01Z'' AND ''9999-12-31Z'') IS NOT FALSE', a.attname)
+           string_agg(CASE WHEN a.atttypid IN ('timestamptz'::regtype, 'date'::regtype) THEN format('(r.%I BETWEEN ''0001-01-01Z'' AND ''9999-12-31Z'') IS NOT FALSE', a.attname)
                            WHEN a.attname IN ('version', 'sequence') THEN format('(r.%I BETWEEN 1 AND 1000000000000000) IS NOT FALSE', a.attname) END, ' AND ')
            || CASE relation WHEN 'event' THEN ' AND scim.is_importable(r)' ELSE '' END
     INTO names, rules

@@ -48,7 +48,8 @@ static const struct {
     { "token", SCIM_SQL_EXPORT_TOKENS },
     { "event", SCIM_SQL_EXPORT_EVENTS },
     { "refusal", SCIM_SQL_EXPORT_REFUSALS },
-    { "deleted_token", SCIM_SQL_EXPORT_DELETED_TOKENS }
+    { "deleted_token", SCIM_SQL_EXPORT_DELETED_TOKENS },
+    { "account_seen", SCIM_SQL_EXPORT_ACCOUNTS_SEEN }
 };
 #define TABLES ((int) (sizeof(tables) / sizeof(*tables)))
 

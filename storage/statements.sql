@@ -625,6 +625,9 @@ WHERE o.id = $1::uuid;
 -- name: EXPORT_REFUSALS :repeatable
 :exported_rows('refusal', refusal, r.sequence);
 
+-- name: EXPORT_ACCOUNTS_SEEN :repeatable from 6
+:exported_rows('account_seen', account_seen, r.account_id);
+
 -- The event of a deletion of this organization here goes: the organization is
 -- back.  $2: another key.
 -- name: IMPORT_ORGANIZATION from 6

@@ -1128,16 +1128,9 @@ SELECT NULL AS display_name WHERE false
 -- it is; if there is none, those that it is a part of.
 -- name: ACTIVITY_SUBJECTS :repeatable
 WITH whole(type, id) AS (
-    SELECT 'User', :uuid($2) WHERE :uuid($2) IS NOT NULL
-    UNION
     SELECT 'Group', :uuid($2) WHERE :uuid($2) IS NOT NULL
     UNION
-    SELECT 'User', n.id FROM scim.account n
-    WHERE n.organization_id = $1::uuid
-      AND n.user_name_key = scim.user_name_key($2)
-    UNION
-    SELECT 'User', d.account_id FROM :deletions
-      AND :deleted_name = scim.user_name_key($2)
+    SELECT 'User', n.id FROM (:named_accounts) n WHERE n.id IS NOT NULL
     UNION
     SELECT 'User', m.id
     FROM :accounts_having(jsonb_build_object('emails', jsonb_build_array(

@@ -1339,7 +1339,7 @@ COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that a session th
 CREATE OR REPLACE FUNCTION scim.guard_lock(organization_id uuid) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN hashtextextended('mod_scim guard ' || organization_id::text, 0);
-COMMENT ON FUNCTION scim.guard_lock(uuid) IS 'Key of the advisory lock that lets the guard of an organization count one write at a time; who takes scim.revocation_lock as well takes that one first';
+COMMENT ON FUNCTION scim.guard_lock(uuid) IS 'Key of the advisory lock that lets the guard of an organization count one write at a time; who takes scim.revocation_lock as well takes that one first, and the rows that it changes before both';
 
 CREATE OR REPLACE FUNCTION scim.guard_counted(organization uuid, kinds text[]) RETURNS bigint
     LANGUAGE sql STABLE

@@ -407,9 +407,7 @@ WHERE r.refused IS NOT NULL;
 SELECT :listed(format('%s (%s seconds)', l.name, l.seconds))
 FROM (SELECT r.name,
              (SELECT extract(epoch FROM now() - e.occurred_at)::bigint
-              FROM scim.feed_position(r.organization_id, r.history,
-                                      coalesce(r.transaction_id, '0'),
-                                      r.sequence) p,
+              FROM :relay_position p,
                    scim.feed(r.organization_id, p.transaction_id, p.sequence,
                              1) e)
       FROM scim.relay r) l(name, seconds)

@@ -358,6 +358,18 @@ SELECT kind FROM switched
 jsonb_build_object('key', :o.key, 'name', :o.name,
                    'domains', to_jsonb(:o.domains))
 
+-- The event of a change of an organization: changed has its id, and what the event
+-- says of it before and after.
+-- fragment: change_event(kind, actor_kind, actor, name)
+INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
+                        actor_name, attributes, data)
+SELECT c.id, :kind, :actor_kind, :actor::uuid, :name,
+       ARRAY(SELECT n.name FROM jsonb_object_keys(c.before || c.after) n(name)
+             WHERE c.before -> n.name IS DISTINCT FROM c.after -> n.name
+             ORDER BY n.name),
+       jsonb_build_object('before', c.before, 'after', c.after)
+FROM changed c
+
 -- NULL leaves key $2, name $3 and domains $4 as they are.
 -- name: ORGANIZATION_CHANGE
 WITH old AS (
@@ -376,14 +388,7 @@ changed AS (
               :organization_data(o) AS after
 ),
 event AS (
-    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
-                            actor_name, attributes, data)
-    SELECT c.id, 'urn:mod_scim:event:organization:change', $5, $6::uuid, $7,
-           ARRAY(SELECT n.name FROM jsonb_object_keys(c.after) n(name)
-                 WHERE c.before -> n.name <> c.after -> n.name
-                 ORDER BY n.name),
-           jsonb_build_object('before', c.before, 'after', c.after)
-    FROM changed c
+    :change_event('urn:mod_scim:event:organization:change', $5, $6, $7)
 )
 SELECT id FROM changed;
 
@@ -402,7 +407,7 @@ SELECT :is_read_only(o) FROM scim.organization o WHERE o.id = $1::uuid;
 
 -- name: ORGANIZATION_READ_ONLY from 6
 WITH old AS (
-    SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
+    SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
 changed AS (
     UPDATE scim.organization o SET provisioned_read_only = $2::boolean
@@ -411,12 +416,7 @@ changed AS (
     RETURNING o.id, :read_only_data(old) AS before, :read_only_data(o) AS after
 ),
 event AS (
-    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
-                            actor_name, attributes, data)
-    SELECT c.id, 'urn:mod_scim:event:organization:change', $3, $4::uuid, $5,
-           ARRAY['provisionedReadOnly'],
-           jsonb_build_object('before', c.before, 'after', c.after)
-    FROM changed c
+    :change_event('urn:mod_scim:event:organization:change', $3, $4, $5)
 )
 SELECT id FROM changed;
 
@@ -540,7 +540,7 @@ jsonb_strip_nulls(jsonb_build_object('guardNumber', :number,
 -- refused.
 -- name: GUARD_SET from 6
 WITH old AS (
-    SELECT * FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
+    SELECT * FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
 changed AS (
     UPDATE scim.organization o
@@ -556,14 +556,7 @@ seen AS (
     DELETE FROM scim.guard_trip t USING changed c WHERE t.organization_id = c.id
 ),
 event AS (
-    INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
-                            actor_name, attributes, data)
-    SELECT c.id, 'urn:mod_scim:event:guard:change', $4, $5::uuid, $6,
-           ARRAY(SELECT n.name FROM jsonb_object_keys(c.before || c.after) n(name)
-                 WHERE c.before -> n.name IS DISTINCT FROM c.after -> n.name
-                 ORDER BY n.name),
-           jsonb_build_object('before', c.before, 'after', c.after)
-    FROM changed c
+    :change_event('urn:mod_scim:event:guard:change', $4, $5, $6)
 )
 SELECT id FROM changed;
 
@@ -842,21 +835,20 @@ e.data - 'groups'
 
 -- The account and the group of an entry e.  Behind a LIMIT, they are looked up,
 -- whatever number of entries the planner expects.
--- fragment: subject_of(e)
+-- fragment: account_of(e)
 LEFT JOIN LATERAL (SELECT * FROM scim.account b
                    WHERE b.organization_id = :e.organization_id
                      AND b.id = :e.account_id
                    LIMIT 1) a ON true
+-- fragment: subject_of(e)
+:account_of(:e)
 LEFT JOIN LATERAL (SELECT * FROM scim.user_group h
                    WHERE :e.resource_type = 'Group'
                      AND h.organization_id = :e.organization_id
                      AND h.id = :e.resource_id
                    LIMIT 1) g ON true
 -- fragment: subject_of(e) before 6
-LEFT JOIN LATERAL (SELECT * FROM scim.account b
-                   WHERE b.organization_id = :e.organization_id
-                     AND b.id = :e.account_id
-                   LIMIT 1) a ON true
+:account_of(:e)
 :no_group
 
 -- Activity has no index for each combination of filters.  It walks: an index
@@ -1121,6 +1113,17 @@ SELECT n.display_name FROM scim.user_group n
 WHERE n.organization_id = $1::uuid AND n.id = named.id
 -- fragment: named_group before 6
 SELECT NULL AS display_name WHERE false
+
+-- The accounts whose id or userName is $2, including deleted ones.
+-- fragment: named_accounts
+SELECT n.id FROM scim.account n
+WHERE n.organization_id = $1::uuid
+  AND n.user_name_key = scim.user_name_key($2)
+UNION
+SELECT d.account_id FROM :deletions
+  AND :deleted_name = scim.user_name_key($2)
+UNION
+SELECT :uuid($2)
 
 -- The accounts and groups that $2 means, also deleted ones: type, id, userName or
 -- displayName, of accounts the displayName and the key of the userName, and
@@ -1698,8 +1701,9 @@ ORDER BY a.user_name_key LIMIT $2::bigint
                    WHERE n.organization_id = $1::uuid AND n.account_id = a.id),
                   (SELECT max(v.applied_at) FROM scim.schema_version v
                    WHERE v.version = 6)) k(seen_on, known_since)
-     WHERE coalesce(k.seen_on, greatest(a.updated_at, k.known_since)::date)
-           < current_date - $9::integer));
+     WHERE coalesce(k.seen_on, (greatest(a.updated_at, k.known_since)
+                                AT TIME ZONE 'UTC')::date)
+           < (now() AT TIME ZONE 'UTC')::date - $9::integer));
 
 -- fragment: others_with(condition)
 EXISTS (SELECT FROM scim.account b
@@ -2677,17 +2681,6 @@ WHERE e.organization_id = $1::uuid
   AND :in_pass(e, $6) AND :matching(e)
   AND :none_after(account_id) AND :none_after(resource_id)
 ORDER BY e.occurred_at DESC, e.sequence DESC LIMIT $8::bigint;
-
--- The accounts whose id or userName is $2, including deleted ones.
--- fragment: named_accounts
-SELECT n.id FROM scim.account n
-WHERE n.organization_id = $1::uuid
-  AND n.user_name_key = scim.user_name_key($2)
-UNION
-SELECT d.account_id FROM :deletions
-  AND :deleted_name = scim.user_name_key($2)
-UNION
-SELECT :uuid($2)
 
 -- The accounts and groups that are, or were when they were deleted, called $2,
 -- and that of the event $3.

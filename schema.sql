@@ -613,11 +613,19 @@ COMMENT ON FUNCTION scim.account_label(boolean, boolean, timestamptz) IS 'unmana
 -- that it finds.
 --
 -- Words are folded, and stand behind two blanks each, so that "  ya" is the
--- beginning of one; what is between the words of names and addresses is a blank.
+-- beginning of one; what is between the words of names and addresses is a blank, and
+-- so are apostrophes, hyphens and dots of any kind.  Scripts that need no blanks, which
+-- are behind U+2E80, have none: a family name and a given name are written with one or
+-- without.
 CREATE OR REPLACE FUNCTION scim.search_words(value text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
+DECLARE
+    words pg_catalog.text := pg_catalog.translate(scim.user_name_key(value), $m$.@_-,()"[]'`´‘’ʼ‐‑–·・$m$, pg_catalog.repeat(' ', 21));
 BEGIN
-    RETURN pg_catalog.replace(pg_catalog.translate(scim.user_name_key(value), '.@_-,()"[]', '          '), ' ', '  ');
+    IF pg_catalog.octet_length(words) OPERATOR(pg_catalog.<>) pg_catalog.char_length(words) THEN
+        words := pg_catalog.regexp_replace(words, E'([^\\u0001-\\u2E7F]) +(?=[^\\u0001-\\u2E7F])', E'\\1', 'g');
+    END IF;
+    RETURN pg_catalog.replace(words, ' ', '  ');
 END
 $$;
 COMMENT ON FUNCTION scim.search_words(text) IS 'The words of a text as they are searched for, each behind two blanks but for the first';
@@ -637,8 +645,8 @@ END
 $$;
 COMMENT ON FUNCTION scim.search_text(text, text, jsonb) IS 'The words by which the settings page finds an account: of displayName, userName, given and family name, nickName and e-mail addresses';
 
--- In scripts that write no blanks, which are behind U+2E80 (11904), a word may have one or
--- two characters and be within another one.  The cost leads the planner to the index.
+-- In scripts behind U+2E80 (11904), a word may have one or two characters and be within
+-- another one.  The cost leads the planner to the index.
 CREATE OR REPLACE FUNCTION scim.search_grams(value text) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 100000 AS $$
 DECLARE

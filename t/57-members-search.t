@@ -40,6 +40,7 @@ insert('t_yamada', display_name => '山田 太郎', external_id => 'X-1', attrib
 insert('hanako', display_name => '佐藤花子', attributes => '{"nickName":"Ｈａｎａ"}');
 insert('anna', display_name => 'Anna-Lena Müller', active => 'false', attributes => '{"emails":[{"value":"al@one.example"},{"value":"lena@two.example"}]}');
 insert('nobody');
+insert('s_o', display_name => 'Seán O’Neil', attributes => '{"nickName":"ショーン・オニール"}');
 insert('percent', display_name => '100%_x\\y');
 
 # Words
@@ -48,7 +49,8 @@ my @finds = (
     am => '', '山田' => 't_yamada', '田' => 't_yamada', '太郎' => 't_yamada', '花子' => 'hanako', '藤花' => 'hanako', '佐藤花子' => 'hanako', '子花' => '',
     'ｙａｍａｄａ' => 'keiko t_yamada', '山田　太郎' => 't_yamada', hana => 'hanako', 'lena@two' => 'anna', 'lena two' => 'anna', 'MÜLLER' => 'anna', 'ller' => 'anna',
     lena => 'anna', '100%' => 'percent', 'x\\y' => 'percent', '%' => '', '\\' => '', '@' => '', 'yamada @' => 'keiko t_yamada', 'X-1' => 't_yamada', 'keiko.yamada' => 'keiko', 'keiko.y' => 'keiko',
-    'exampleexample' => '', 'yamadayamada' => '');
+    'exampleexample' => '', 'yamadayamada' => '',
+    '山田太郎' => 't_yamada', '郎山' => '', '佐藤 花子' => 'hanako', 'オニール' => 's_o', 'ショーンオニール' => 's_o', q(o'neil) => 's_o', 'O’Neil' => 's_o', 'o neil' => 's_o', 'oneil' => '');
 while (my ($search, $found) = splice @finds, 0, 2) {
     is names(search => $search), $found, "search '" . Encode::encode_utf8($search) . "'";
     is total(search => $search)->{total}, scalar(split ' ', $found), 'and counted';

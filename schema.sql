@@ -695,42 +695,51 @@ COMMENT ON FUNCTION scim.search_for(text) IS 'What scim.search_text of an accoun
 -- chosen and found among them.  What is before OFFSET 0 is planned for all its rows:
 -- for the first rows in an order, the planner would rather read the whole organization
 -- in that order.
--- One range of account_by_label for each choice.
-CREATE OR REPLACE FUNCTION scim.member_ranges() RETURNS text
-    LANGUAGE sql IMMUTABLE
-    RETURN '(SELECT c.* FROM unnest(coalesce($2, ''{ADMIN,USER,GUEST}'')) r(role) CROSS JOIN unnest(coalesce($3, ''{t,f}'')) s(active)'
-           ' CROSS JOIN unnest(coalesce($4, ''{unmanaged,ineligible,managed,provisioned}'')) l(label)'
-           ' CROSS JOIN LATERAL (SELECT * FROM scim.account b WHERE b.organization_id = $1 AND b.role = r.role AND b.active = s.active'
-           ' AND scim.account_label(b.managed, b.sync_eligible, b.provisioned_at) = l.label OFFSET 0) c)';
-COMMENT ON FUNCTION scim.member_ranges() IS 'The accounts of organization $1 that are of the roles $2, states $3 and labels $4 (NULL: any), as part of a statement';
 
--- However many a search finds, they are looked for among those that are chosen if
--- these are few.
+-- One range of account_by_label for each choice.  They are constants, since the planner
+-- knows how many have a role, but not how many have a parameter; what is left open at
+-- the end of the index is left out.
+CREATE OR REPLACE FUNCTION scim.member_ranges(roles text[], states boolean[], labels text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT '(' || string_agg(concat('SELECT b.* FROM scim.account b WHERE b.organization_id = $1', ' AND b.role = ' || quote_literal(r.role),
+                                    ' AND b.active = ' || quote_literal(s.active),
+                                    ' AND scim.account_label(b.managed, b.sync_eligible, b.provisioned_at) = ' || quote_literal(l.label)), ' UNION ALL ')
+           || ' OFFSET 0)'
+    FROM unnest(CASE WHEN coalesce(roles, states::text[], labels) IS NOT NULL THEN coalesce(roles, '{ADMIN,USER,GUEST}') ELSE '{NULL}' END) r(role)
+    CROSS JOIN unnest(CASE WHEN coalesce(states::text[], labels) IS NOT NULL THEN coalesce(states, '{t,f}') ELSE '{NULL}' END) s(active)
+    CROSS JOIN unnest(coalesce(labels, '{NULL}')) l(label);
+END;
+COMMENT ON FUNCTION scim.member_ranges(text[], boolean[], text[]) IS 'The accounts of organization $1 that are of some roles, states and labels (NULL: any), as part of a statement';
+
+-- A small choice is read and sorted as a whole.  However many a search finds, they are
+-- looked for among those that are chosen if these are few.
 CREATE OR REPLACE FUNCTION scim.member_choice_is_small(organization uuid, roles text[], states boolean[], labels text[]) RETURNS boolean
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     number bigint := NULL;
 BEGIN
     IF roles IS NOT NULL OR states IS NOT NULL OR labels IS NOT NULL THEN
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s c LIMIT 3001) c', scim.member_ranges())
-        INTO number USING organization, roles, states, labels;
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s c LIMIT 3001) c', scim.member_ranges(roles, states, labels))
+        INTO number USING organization;
     END IF;
     RETURN coalesce(number <= 3000, false);
 END
 $$;
 COMMENT ON FUNCTION scim.member_choice_is_small(uuid, text[], boolean[], text[]) IS 'Whether at most 3000 accounts are of some of these roles, states and labels';
 
-CREATE OR REPLACE FUNCTION scim.member_conditions(is_search boolean, named uuid[], OUT candidates text, OUT is_chosen text, OUT is_found text)
+CREATE OR REPLACE FUNCTION scim.member_conditions(roles text[], states boolean[], labels text[], is_small boolean, is_search boolean, named uuid[],
+                                                  OUT candidates text, OUT is_chosen text, OUT is_found text)
     LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
-    SELECT CASE WHEN is_search THEN
+    SELECT CASE WHEN is_search AND NOT is_small THEN
                '(SELECT * FROM scim.account a WHERE a.organization_id = $1'
                ' AND (scim.search_grams(scim.search_text(a.user_name, a.display_name, a.attributes)) COLLATE "C") @> $6'
                || CASE WHEN cardinality(named) > 0 THEN
                       ' UNION ALL SELECT * FROM scim.account a WHERE a.organization_id = $1 AND a.id = ANY ($7)'
                       ' AND ((scim.search_grams(scim.search_text(a.user_name, a.display_name, a.attributes)) COLLATE "C") @> $6) IS NOT TRUE' ELSE '' END
                || ' OFFSET 0) a'
-           ELSE scim.member_ranges() || ' a' END,
+           ELSE scim.member_ranges(roles, states, labels) || ' a' END,
            '($2 IS NULL OR a.role = ANY ($2)) AND ($3 IS NULL OR a.active = ANY ($3))'
            ' AND ($4 IS NULL OR scim.account_label(a.managed, a.sync_eligible, a.provisioned_at) = ANY ($4))',
            CASE WHEN is_search THEN
@@ -738,7 +747,7 @@ BEGIN ATOMIC
                ' OR scim.search_text(a.user_name, a.display_name, a.attributes) LIKE ALL ($5))'
            ELSE 'true' END;
 END;
-COMMENT ON FUNCTION scim.member_conditions(boolean, uuid[]) IS 'Parts of the statements of scim.find_members and scim.count_members';
+COMMENT ON FUNCTION scim.member_conditions(text[], boolean[], text[], boolean, boolean, uuid[]) IS 'Parts of the statements of scim.find_members and scim.count_members';
 
 -- The accounts that a search finds by what is no part of a name.
 CREATE OR REPLACE FUNCTION scim.members_named(organization uuid, search text) RETURNS uuid[]
@@ -760,7 +769,7 @@ COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this wh
 CREATE OR REPLACE FUNCTION scim.find_members(organization uuid, roles text[], states boolean[], labels text[], search text,
                                              sort text, is_descending boolean, after_key text, after_id uuid, most integer)
     RETURNS TABLE (key text, id uuid)
-    LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     by_time CONSTANT boolean := sort IN ('created', 'lastModified');
     value CONSTANT text := CASE sort WHEN 'displayName' THEN '(scim.fold(a.display_name) COLLATE "C")' WHEN 'created' THEN 'a.created_at'
@@ -769,9 +778,8 @@ DECLARE
     sections CONSTANT boolean[] := CASE WHEN sort <> 'displayName' THEN '{t}' WHEN is_descending THEN '{f,t}' ELSE '{t,f}' END::boolean[];
     wanted CONSTANT record := scim.search_for(search);
     named CONSTANT uuid[] := scim.members_named(organization, search);
-    chosen record := scim.member_conditions(search IS NOT NULL, named);
-    has_choice CONSTANT boolean := roles IS NOT NULL OR states IS NOT NULL OR labels IS NOT NULL;
-    is_small CONSTANT boolean := search IS NOT NULL AND scim.member_choice_is_small(organization, roles, states, labels);
+    is_small CONSTANT boolean := scim.member_choice_is_small(organization, roles, states, labels);
+    chosen CONSTANT record := scim.member_conditions(roles, states, labels, is_small, search IS NOT NULL, named);
     has_value boolean;
     key_text CONSTANT text := CASE WHEN by_time THEN format('(extract(epoch FROM %s) * 1000)::bigint::text', value) ELSE value END;
     condition text;
@@ -780,11 +788,9 @@ DECLARE
     is_walk boolean;
     rows_wanted bigint;
     rows_read bigint;
+    rows_tested bigint;
     found record;
 BEGIN
-    IF is_small THEN
-        chosen.candidates := scim.member_ranges() || ' a';
-    END IF;
     FOREACH has_value IN ARRAY sections LOOP
         CONTINUE WHEN after_id IS NOT NULL AND has_value <> (after_key IS NOT NULL);
         condition := format(CASE
@@ -796,13 +802,13 @@ BEGIN
             CASE WHEN NOT has_value THEN format('a.id %s', direction)
                  WHEN value = 'a.user_name_key' THEN format('%s %s', value, direction)
                  ELSE format('%s %2$s, a.id %2$s', value, direction) END);
-        statement := format('SELECT %s AS key, a.id, %s AND %s AS is_one FROM %s WHERE a.organization_id = $1 AND %s',
+        statement := format('SELECT %s AS key, a.id, CASE WHEN %s THEN %s END AS is_one FROM %s WHERE a.organization_id = $1 AND %s',
                             key_text, chosen.is_chosen, chosen.is_found, CASE WHEN is_small THEN chosen.candidates ELSE 'scim.account a' END, ordered);
-        -- Those that are not chosen are passed quickly.
-        rows_wanted := CASE WHEN search IS NOT NULL AND has_choice THEN 20000 ELSE 1000 END;
-        is_walk := true;
+        rows_wanted := 20000;
+        is_walk := NOT is_small;
         LOOP
             rows_read := 0;
+            rows_tested := 0;
             FOR found IN EXECUTE statement
                 USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, after_key, after_id, rows_wanted
             LOOP
@@ -818,11 +824,14 @@ BEGIN
                         RETURN;
                     END IF;
                 END IF;
+                -- Those that are not chosen are passed quickly.
+                rows_tested := rows_tested + (found.is_one IS NOT NULL)::integer;
+                EXIT WHEN is_walk AND rows_tested = 1000;
             END LOOP;
-            EXIT WHEN rows_read < rows_wanted;
+            EXIT WHEN rows_read < rows_wanted AND NOT (is_walk AND rows_tested = 1000);
             -- Some that have all trigrams of a word do not have the word; after a
             -- thousand of these, ever more are read.
-            rows_wanted := CASE WHEN is_walk THEN rows_wanted ELSE 10 * rows_wanted END;
+            rows_wanted := CASE WHEN is_walk THEN 1000 ELSE 10 * rows_wanted END;
             is_walk := false;
             statement := format('SELECT f.key, f.id, (SELECT %s FROM scim.account a WHERE a.organization_id = $1 AND a.id = f.id) AS is_one'
                                 ' FROM (SELECT %s AS key, a.id FROM %s WHERE %s AND %s) f',
@@ -835,16 +844,14 @@ $$;
 COMMENT ON FUNCTION scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer) IS 'Members of some roles, states and labels that a search finds (NULL: all), by userName, displayName, created or lastModified, after the one with this key and id';
 
 CREATE OR REPLACE FUNCTION scim.count_members(organization uuid, roles text[], states boolean[], labels text[], search text, most integer) RETURNS integer
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     wanted CONSTANT record := scim.search_for(search);
     named CONSTANT uuid[] := scim.members_named(organization, search);
-    chosen record := scim.member_conditions(search IS NOT NULL, named);
+    is_small CONSTANT boolean := search IS NOT NULL AND scim.member_choice_is_small(organization, roles, states, labels);
+    chosen CONSTANT record := scim.member_conditions(roles, states, labels, is_small, search IS NOT NULL, named);
     result integer;
 BEGIN
-    IF search IS NOT NULL AND scim.member_choice_is_small(organization, roles, states, labels) THEN
-        chosen.candidates := scim.member_ranges() || ' a';
-    END IF;
     EXECUTE format('SELECT count(*) FROM (SELECT FROM %s WHERE %s AND %s LIMIT $8) a', chosen.candidates, chosen.is_chosen, chosen.is_found)
     INTO result
     USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, most;

@@ -1990,24 +1990,28 @@ $$;
 COMMENT ON FUNCTION scim.delete_group(uuid, uuid, bigint, text, text, uuid, text, jsonb) IS 'Deletes a group, with events that have its members, then one that has their number, the groups that contained it, and more. No row: there is no such group. is_expected false: its version is not the expected one, and nothing was done';
 
 -- Undo (statements.sql).  A membership comes back where both sides are there; a
--- change of a group locks its row, in the order of ids.
+-- change of a group locks its row, in the order of ids.  The first databases of
+-- version 6 have the first function with another result.
+DROP FUNCTION IF EXISTS scim.undo_group(uuid, uuid, bigint, text, text, uuid[], uuid[], text, uuid, text, jsonb);
 CREATE OR REPLACE FUNCTION scim.undo_group(organization uuid, changed uuid, expected bigint, name text, external_id text, adding uuid[], removing uuid[],
-                                           actor_kind text, actor uuid, actor_name text, more jsonb) RETURNS boolean
+                                           actor_kind text, actor uuid, actor_name text, more jsonb, OUT is_expected boolean, OUT is_changed boolean)
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    old_version bigint;
 BEGIN
-    PERFORM FROM scim.user_group g WHERE (g.organization_id, g.id) = (organization, changed) FOR NO KEY UPDATE;
-    RETURN (SELECT c.is_expected
-            FROM scim.change_group(organization, changed, expected, name, $5, true,
-                     ARRAY(SELECT a.id FROM unnest(adding) i(id)
-                           CROSS JOIN LATERAL (SELECT b.id FROM scim.account b WHERE b.organization_id = organization AND b.id = i.id
-                                               LIMIT 1 FOR KEY SHARE) a)
-                     || ARRAY(SELECT g.id FROM unnest(adding) i(id)
-                              CROSS JOIN LATERAL (SELECT b.id FROM scim.user_group b WHERE b.organization_id = organization AND b.id = i.id
-                                                  LIMIT 1 FOR KEY SHARE) g),
-                     removing, 'urn:ietf:params:scim:event:prov:patch:full', actor_kind, actor, actor_name, more) c);
+    SELECT g.version INTO old_version FROM scim.user_group g WHERE (g.organization_id, g.id) = (organization, changed) FOR NO KEY UPDATE;
+    SELECT c.is_expected, (c.result).version <> old_version INTO is_expected, is_changed
+    FROM scim.change_group(organization, changed, expected, name, $5, true,
+             ARRAY(SELECT a.id FROM unnest(adding) i(id)
+                   CROSS JOIN LATERAL (SELECT b.id FROM scim.account b WHERE b.organization_id = organization AND b.id = i.id
+                                       LIMIT 1 FOR KEY SHARE) a)
+             || ARRAY(SELECT g.id FROM unnest(adding) i(id)
+                      CROSS JOIN LATERAL (SELECT b.id FROM scim.user_group b WHERE b.organization_id = organization AND b.id = i.id
+                                          LIMIT 1 FOR KEY SHARE) g),
+             removing, 'urn:ietf:params:scim:event:prov:patch:full', actor_kind, actor, actor_name, more) c;
 END
 $$;
-COMMENT ON FUNCTION scim.undo_group(uuid, uuid, bigint, text, text, uuid[], uuid[], text, uuid, text, jsonb) IS 'As scim.change_group, but members that are not there any more are left out; NULL: there is no such group';
+COMMENT ON FUNCTION scim.undo_group(uuid, uuid, bigint, text, text, uuid[], uuid[], text, uuid, text, jsonb) IS 'As scim.change_group, but members that are not there any more are left out, and it says whether the group has changed; NULL: there is no such group';
 
 CREATE OR REPLACE FUNCTION scim.join_groups(organization uuid, member uuid, groups uuid[], actor_kind text, actor uuid, actor_name text, more jsonb) RETURNS bigint
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

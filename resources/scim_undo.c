@@ -20,9 +20,10 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
-/* As many events of one account or group are undone by one change. */
-#define MAX_EVENTS "1000"
-#define ALL_EVENTS "1000000000"
+/* As many events of one account or group are undone by one change, unless they
+ * cancel one another out. */
+#define MAX_EVENTS 1000
+#define ALL_EVENTS 1000000000
 
 /* A version that is older than its last event so often is no race. */
 #define MAX_RACES 20
@@ -64,7 +65,7 @@ scim_error_t *scim_undo_plan(scim_undo_plan_t *plan, scim_call_t *call,
     values[SCIM_UNDO_VALUES] = one->type;
     values[SCIM_UNDO_VALUES + 1] = one->id;
     values[SCIM_UNDO_VALUES + 2] = one->pass;
-    values[SCIM_UNDO_VALUES + 3] = one->is_dry ? ALL_EVENTS : MAX_EVENTS;
+    values[SCIM_UNDO_VALUES + 3] = apr_itoa(call->pool, one->limit);
     error = scim_db_run(&rows, call->db, SCIM_SQL_UNDO_PLAN,
                         SCIM_VALUES(values));
     if (error) {
@@ -105,6 +106,12 @@ void scim_undo_tell(scim_undo_one_t *one, const scim_undo_plan_t *plan,
     scim_json_put_text(one->entry, "action", action);
     scim_json_put(one->entry, "undone", cJSON_CreateNumber(plan->count));
     one->has_more = plan->has_more;
+}
+
+void scim_undo_untell(scim_undo_one_t *one, apr_pool_t *pool)
+{
+    scim_json_own(one->entry, pool);
+    one->entry = NULL;
 }
 
 static cJSON *add_left(scim_undo_one_t *one, const char *reason)
@@ -306,7 +313,9 @@ static scim_error_t *undo_one(work_t *work, int pass, const char *type,
                               const char *id)
 {
     scim_undo_one_t one = { work->filter, type, id, passes[pass].name,
-                            work->is_dry, NULL, 0, 0 };
+                            work->is_dry,
+                            work->is_dry ? ALL_EVENTS : MAX_EVENTS,
+                            NULL, 0, 0 };
     cJSON *entry = NULL;
 
     do {
@@ -323,7 +332,9 @@ static scim_error_t *undo_one(work_t *work, int pass, const char *type,
             add_entry(entry, scim_json_own(one.entry, work->call->pool));
         }
         SCIM_ERR(error);
-    } while (one.has_more && !work->is_dry);
+        /* Without an event of the undoing, the same would be chosen again. */
+        one.limit = one.entry ? MAX_EVENTS : 2 * one.limit;
+    } while (one.has_more);
     return NULL;
 }
 

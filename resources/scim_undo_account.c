@@ -95,8 +95,7 @@ static scim_error_t *undo_account_change(int *lost, scim_undo_one_t *one,
     scim_rows_t *rows;
 
     if (!change) {
-        scim_json_own(one->entry, call->pool);
-        one->entry = NULL;
+        scim_undo_untell(one, call->pool);
         return NULL;
     }
     scim_json_put(one->entry, "set",
@@ -256,8 +255,7 @@ scim_error_t *scim_undo_account(int *lost, scim_call_t *call, void *baton)
     }
     error = undo_account(lost, one, call, &state, &plan);
     if (*lost && one->entry) {
-        scim_json_own(one->entry, call->pool);
-        one->entry = NULL;
+        scim_undo_untell(one, call->pool);
     }
     return error ? scim_undo_refused(one, error) : NULL;
 }

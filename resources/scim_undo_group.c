@@ -81,19 +81,10 @@ static scim_error_t *restore(scim_undo_one_t *one, scim_call_t *call,
     return NULL;
 }
 
-/* *lost: the version is not the one that was read. */
-static scim_error_t *run(int *lost, scim_call_t *call,
-                         scim_statement_e statement, int count,
-                         const char *const *values, const char *kind)
+/* Whether the version is not the one that was read. */
+static int is_lost(scim_rows_t *rows)
 {
-    scim_rows_t *rows;
-
-    SCIM_ERR(scim_db_run(&rows, call->db, statement, count, values));
-    *lost = scim_rows_count(rows) == 0 || !scim_rows_true(rows, 0, 0);
-    if (!*lost) {
-        scim_events_tell(call->db, kind);
-    }
-    return NULL;
+    return scim_rows_count(rows) == 0 || !scim_rows_true(rows, 0, 0);
 }
 
 static scim_error_t *undo_group_creation(int *lost, scim_undo_one_t *one,
@@ -106,11 +97,19 @@ static scim_error_t *undo_group_creation(int *lost, scim_undo_one_t *one,
         actor->organization_id, one->id, state->version, actor->actor_kind,
         actor->actor_id, actor->actor_name, plan->undoes
     };
+    scim_rows_t *rows;
 
     scim_undo_tell(one, plan, "delete", state->name);
-    return one->is_dry ? NULL
-           : run(lost, call, SCIM_SQL_GROUP_UNDO_CREATION,
-                 SCIM_VALUES(values), SCIM_EVENT_DELETE);
+    if (one->is_dry) {
+        return NULL;
+    }
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_GROUP_UNDO_CREATION,
+                         SCIM_VALUES(values)));
+    *lost = is_lost(rows);
+    if (!*lost) {
+        scim_events_tell(call->db, SCIM_EVENT_DELETE);
+    }
+    return NULL;
 }
 
 /* What an attribute becomes: NULL as it is, "" nothing. */
@@ -135,6 +134,7 @@ static scim_error_t *undo_group_change(int *lost, scim_undo_one_t *one,
         plan->removing ? plan->removing : "{}", actor->actor_kind,
         actor->actor_id, actor->actor_name, plan->undoes
     };
+    scim_rows_t *rows;
 
     scim_undo_tell(one, plan, "change",
                    state->name ? state->name : plan->name);
@@ -143,9 +143,22 @@ static scim_error_t *undo_group_change(int *lost, scim_undo_one_t *one,
     }
     put_count(one->entry, "added", ids_in(plan->adding));
     put_count(one->entry, "removed", ids_in(plan->removing));
-    return one->is_dry ? NULL
-           : run(lost, call, SCIM_SQL_GROUP_UNDO, SCIM_VALUES(values),
-                 SCIM_EVENT_PATCH);
+    if (one->is_dry) {
+        return NULL;
+    }
+    SCIM_ERR(scim_db_run(&rows, call->db, SCIM_SQL_GROUP_UNDO,
+                         SCIM_VALUES(values)));
+    *lost = is_lost(rows);
+    if (*lost) {
+        return NULL;
+    }
+    if (scim_rows_true(rows, 0, 1)) {
+        scim_events_tell(call->db, SCIM_EVENT_PATCH);
+    }
+    else {
+        scim_undo_untell(one, call->pool);
+    }
+    return NULL;
 }
 
 static int is_first_pass(const scim_undo_one_t *one)
@@ -200,8 +213,7 @@ scim_error_t *scim_undo_group(int *lost, scim_call_t *call, void *baton)
     }
     error = undo_group(lost, one, call, &state, &plan);
     if (*lost && one->entry) {
-        scim_json_own(one->entry, call->pool);
-        one->entry = NULL;
+        scim_undo_untell(one, call->pool);
     }
     return error ? scim_undo_refused(one, error) : NULL;
 }

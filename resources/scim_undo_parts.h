@@ -22,6 +22,7 @@ typedef struct {
     const char *id;
     const char *pass;            /* groups, accounts or members */
     int is_dry;
+    int limit;                   /* of events; the latest ones */
     cJSON *entry;                /* what was done, a root; NULL: nothing */
     int has_more;                /* older events are still to be undone */
     int races;                   /* lost so far */
@@ -56,6 +57,10 @@ scim_error_t *scim_undo_plan(scim_undo_plan_t *plan, scim_call_t *call,
 /* Make the entry of one: action is done to what is called name. */
 void scim_undo_tell(scim_undo_one_t *one, const scim_undo_plan_t *plan,
                     const char *action, const char *name);
+
+/* Nothing was done: drop the entry, but not what it has said of older
+ * events. */
+void scim_undo_untell(scim_undo_one_t *one, apr_pool_t *pool);
 
 /* Say in the entry why it is left; detail may be NULL. */
 void scim_undo_leave(scim_undo_one_t *one, const char *reason,

@@ -2885,12 +2885,11 @@ FROM scim.restore_group($1::uuid, $2::uuid, $3::bigint + 1, $4, $5,
          $8, $9, $10::uuid, $11, :undo_more($12)) g(joined)
 WHERE g.joined IS NOT NULL;
 
--- Its row is as in GROUP_DELETE.
+-- Its row is as in GROUP_DELETE, and whether anything was different.
 -- name: GROUP_UNDO from 6
-SELECT u.is_expected
+SELECT u.is_expected, u.is_changed
 FROM scim.undo_group($1::uuid, $2::uuid, $3::bigint, $4, $5, $6::uuid[],
-                     $7::uuid[], $8, $9::uuid, $10, :undo_more($11))
-    u(is_expected)
+                     $7::uuid[], $8, $9::uuid, $10, :undo_more($11)) u
 WHERE u.is_expected IS NOT NULL;
 
 -- name: GROUP_UNDO_CREATION from 6

@@ -21,6 +21,12 @@ sub undo {
     die "undo: $err" if $status;
     return map { JSON::PP::decode_json($_) } split /\n/, $out;
 }
+sub api_undo {
+    my ($body) = @_;
+    my $r = Scim::Test::http()->request('POST', "/organizations/$org->{key}/api/undo",
+        [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", ''), Origin => $server->{url}, 'Content-Type' => 'application/json'], JSON::PP::encode_json($body));
+    return { %$r, json => JSON::PP::decode_json($r->{content}) };
+}
 sub now { return (sql(q{SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') FROM pg_sleep(0.005)}))[0][0] }
 sub account { my ($id) = @_; my $json = $org->get("/Users/$id")->{json}; delete $json->{meta}; return $json }
 sub group { my ($id) = @_; my $json = $org->get("/Groups/$id")->{json}; delete $json->{meta}; $json->{members} = [sort map { $_->{value} } @{ $json->{members} || [] }]; return $json }
@@ -107,6 +113,39 @@ is_deeply [map { $_->{undone} } grep { $_->{id} eq $busy } @lines], [1100], 'is 
 is_deeply group($large), $was, 'a group of more members than an event has';
 is_deeply [sql(q{SELECT max(jsonb_array_length(data -> 'undoes')) FROM scim.event WHERE organization_id = $1}, $org->{id})], [[1000]], 'no event names more than a thousand';
 
+# So many that cancel one another out, with a change before them that does not, or
+# without one.  The time limit of a run finds an endless undoing.
+sub changes_of { my ($count, $path, @of) = @_; return map { { method => 'PATCH', path => $path, data => { schemas => [PATCHOP], Operations => [$of[$_ % @of]] } } } 1 .. $count }
+sub flip {
+    my ($account, $group) = @_;
+    my @operations = (
+        changes_of(502, "/Users/$account", { op => 'replace', path => 'active', value => TRUE }, { op => 'replace', path => 'active', value => FALSE }),
+        changes_of(1002, "/Groups/$group", { op => 'remove', path => 'members' }, { op => 'add', path => 'members', value => [{ value => $busy }] }));
+    while (my @some = splice @operations, 0, 100) {
+        my $r = $org->post('/Bulk', { schemas => [BULK], Operations => \@some });
+        die $r->{content} if grep { $_->{status} !~ /^2/ } @{ $r->{json}{Operations} };
+    }
+    return;
+}
+sub event_number { my ($id) = @_; return (sql('SELECT count(*) FROM scim.event WHERE $1::uuid IN (account_id, resource_id)', $id))[0][0] }
+my ($flipped, $flipped_group) = ($org->create(title => 'Before')->{id}, create_group('Before'));
+my ($same, $same_group) = ($org->create->{id}, create_group('Same'));
+$since = now();
+replace($flipped, title => 'Wrong');
+patch_group($flipped_group, { op => 'replace', path => 'displayName', value => 'Wrong' });
+flip($flipped, $flipped_group);
+@lines = sort { $a->{resourceType} cmp $b->{resourceType} } undo('--since', $since);
+is_deeply [map { $_->{id} } @lines], [$flipped_group, $flipped], 'what is older than a thousand events that cancel one another out is undone';
+is_deeply [map { $_->{undone} } @lines], [1003, 1005], 'with all of them';
+is_deeply [account($flipped)->{title}, group($flipped_group)->{displayName}], ['Before', 'Before'], 'and is as before';
+is_deeply [undo('--since', $since)], [], 'and nothing is left of it';
+$since = now();
+flip($same, $same_group);
+my @numbers = map { event_number($_) } $same, $same_group;
+is_deeply [undo('--since', $since)], [], 'where there is nothing before, nothing is undone';
+is_deeply api_undo({ since => $since, dryRun => FALSE })->{json}{resources}, [], 'by the API neither';
+is_deeply [map { event_number($_) } $same, $same_group], \@numbers, 'and there is no event of it';
+
 # A deletion of an older version has no more than the attributes.
 my $old = $org->create(title => 'Old')->{id};
 my $state = account($old);
@@ -150,20 +189,14 @@ for my $data ('{"undoes": "x"}', '{"undoes": [1.5]}', '{"undoes": [0]}', '{"undo
 is_deeply [sql('SELECT scim.is_importable(jsonb_populate_record(NULL::scim.event, jsonb_build_object($1::text, 0, $2::text, $3::jsonb)))', 'history', 'data', '{"undoes": [1, 2], "groups": []}')], [['t']], 'one that undoes two is';
 
 # The API of the settings page
-sub call {
-    my ($body) = @_;
-    my $r = Scim::Test::http()->request('POST', "/organizations/$org->{key}/api/undo",
-        [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", ''), Origin => $server->{url}, 'Content-Type' => 'application/json'], JSON::PP::encode_json($body));
-    return { %$r, json => JSON::PP::decode_json($r->{content}) };
-}
-is call({ since => $since })->{status}, 400, 'whether it is a dry run must be said';
-is call({ since => $since, dryRun => TRUE, %$_ })->{status}, 400, 'refused: ' . JSON::PP::encode_json($_)
+is api_undo({ since => $since })->{status}, 400, 'whether it is a dry run must be said';
+is api_undo({ since => $since, dryRun => TRUE, %$_ })->{status}, 400, 'refused: ' . JSON::PP::encode_json($_)
     for { kind => 5 }, { kind => {} }, { kind => [1] }, { after => 'x' }, { after => '9.1' }, { after => '1.' }, { since => 5 }, { sequence => 5 };
-is call({ since => $since, dryRun => TRUE, after => '2.999999999999999999' })->{status}, 200, 'a place that does not exist is the beginning or the end';
+is api_undo({ since => $since, dryRun => TRUE, after => '2.999999999999999999' })->{status}, 200, 'a place that does not exist is the beginning or the end';
 set_by_operator($org->{issuer}, 'title=Boss');
-my $r = call({ account => $org->{issuer}, dryRun => FALSE });
+my $r = api_undo({ account => $org->{issuer}, dryRun => FALSE });
 is_deeply $r->{json}{resources}[0]{left}, { reason => 'refused', detail => 'You cannot undo changes of your own account. Another administrator can.' }, 'administrators do not undo changes of their own account';
-$r = call({ since => $since, kind => ['change'], dryRun => FALSE });
+$r = api_undo({ since => $since, kind => ['change'], dryRun => FALSE });
 is account($one)->{title}, 'A', 'an administrator undoes what was changed';
 is_deeply [sql('SELECT actor_kind, actor_name FROM scim.event WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1', $one)], [['account', (sql('SELECT actor_name FROM scim.event WHERE actor_kind = $1 AND organization_id = $2 LIMIT 1', 'account', $org->{id}))[0][0]]], 'in their own name';
 done_testing;

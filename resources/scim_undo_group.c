@@ -15,6 +15,7 @@
 typedef struct {
     const char *version;         /* NULL: it does not exist */
     const char *name;
+    const char *external_id;
 } state_t;
 
 static scim_error_t *read_group_state(state_t *state, scim_call_t *call,
@@ -31,6 +32,8 @@ static scim_error_t *read_group_state(state_t *state, scim_call_t *call,
                               : NULL;
     state->name = is_there ? scim_rows_value(rows, 0, SCIM_GROUP_DISPLAY_NAME)
                            : NULL;
+    state->external_id = is_there
+        ? scim_rows_value(rows, 0, SCIM_GROUP_EXTERNAL_ID) : NULL;
     return NULL;
 }
 
@@ -120,6 +123,21 @@ static const char *value_before(const cJSON *set, const char *name)
     return cJSON_IsNull(value) ? "" : cJSON_GetStringValue(value);
 }
 
+static int is_different(const char *wanted, const char *now)
+{
+    return wanted && strcmp(wanted, now ? now : "") != 0;
+}
+
+/* What does not exist is taken for different. */
+static int is_same_group(const state_t *state, const scim_undo_plan_t *plan)
+{
+    return state->version && !plan->adding && !plan->removing
+           && !is_different(value_before(plan->set, "displayName"),
+                            state->name)
+           && !is_different(value_before(plan->set, "externalId"),
+                            state->external_id);
+}
+
 static scim_error_t *undo_group_change(int *lost, scim_undo_one_t *one,
                                        scim_call_t *call,
                                        const state_t *state,
@@ -143,6 +161,10 @@ static scim_error_t *undo_group_change(int *lost, scim_undo_one_t *one,
     }
     put_count(one->entry, "added", ids_in(plan->adding));
     put_count(one->entry, "removed", ids_in(plan->removing));
+    if (is_same_group(state, plan)) {
+        scim_undo_untell(one, call->pool);
+        return NULL;
+    }
     if (one->is_dry) {
         return NULL;
     }

@@ -2725,7 +2725,15 @@ LIMIT 100;
                          ELSE true END
        ORDER BY k.name, l.sequence) v)
 
--- The members that a group had before, or had not.
+-- fragment: is_in_group(id)
+(EXISTS (SELECT FROM scim.membership h
+         WHERE h.organization_id = $1::uuid AND h.group_id = $8::uuid
+           AND h.account_id = :uuid(:id))
+ OR EXISTS (SELECT FROM scim.subgroup h
+            WHERE h.organization_id = $1::uuid AND h.group_id = $8::uuid
+              AND h.child_id = :uuid(:id)))
+
+-- The members that a group had before and has not now, or the other way round.
 -- fragment: members_before(was)
 (SELECT array_agg(m.id)
  FROM (SELECT DISTINCT ON (d.id) d.id, d.was
@@ -2737,7 +2745,7 @@ LIMIT 100;
            SELECT r.id, true
            FROM jsonb_array_elements_text(l.data -> 'removed') r(id)) d(id, was)
        ORDER BY d.id, l.sequence) m
- WHERE m.was = :was)
+ WHERE m.was = :was AND :is_in_group(m.id) <> :was)
 
 -- What undoing does to the account or group of type $7 with the id $8 in pass
 -- $9, with at most $10 of its events, the latest ones.

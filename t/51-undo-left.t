@@ -142,9 +142,15 @@ is_deeply [undo('--since', $since)], [], 'and nothing is left of it';
 $since = now();
 flip($same, $same_group);
 my @numbers = map { event_number($_) } $same, $same_group;
-is_deeply [undo('--since', $since)], [], 'where there is nothing before, nothing is undone';
+is_deeply [undo('--since', $since, '--dry-run')], [], 'where there is nothing before, a dry run finds nothing';
+is_deeply [undo('--since', $since)], [], 'and nothing is undone';
 is_deeply api_undo({ since => $since, dryRun => FALSE })->{json}{resources}, [], 'by the API neither';
 is_deeply [map { event_number($_) } $same, $same_group], \@numbers, 'and there is no event of it';
+my $leaver = $org->create->{id};
+my $left_alone = create_group('Left alone', $leaver);
+patch_group($left_alone, { op => 'remove', path => 'members' });
+$org->delete("/Users/$leaver");
+is_deeply [undo('--account', 'Left alone', '--kind', 'change')], [], 'nor is a group told whose member is not there any more';
 
 # A deletion of an older version has no more than the attributes.
 my $old = $org->create(title => 'Old')->{id};

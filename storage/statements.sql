@@ -2682,16 +2682,17 @@ WHERE e.organization_id = $1::uuid
   AND :none_after(account_id) AND :none_after(resource_id)
 ORDER BY e.occurred_at DESC, e.sequence DESC LIMIT $8::bigint;
 
--- The accounts and groups that are, or were when they were deleted, called $2,
--- and that of the event $3.
+-- The accounts that are, or were when they were deleted, called $2, the group that
+-- is, the account or group with this id, and that of the event $3.
 -- name: UNDO_NAMED :repeatable from 6
 SELECT 'User', n.id FROM (:named_accounts) n
 WHERE EXISTS (SELECT FROM scim.event e
               WHERE e.organization_id = $1::uuid AND e.account_id = n.id)
 UNION
-SELECT 'Group', n.id FROM (:named_groups) n
+SELECT 'Group', n.id FROM (:named_groups UNION SELECT :uuid($2)) n
 WHERE EXISTS (SELECT FROM scim.event e
-              WHERE e.organization_id = $1::uuid AND e.resource_id = n.id)
+              WHERE e.organization_id = $1::uuid AND e.resource_id = n.id
+                AND e.resource_type = 'Group')
 UNION
 SELECT :resource_type(e), coalesce(e.resource_id, e.account_id)
 FROM scim.event e

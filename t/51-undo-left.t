@@ -152,6 +152,14 @@ patch_group($left_alone, { op => 'remove', path => 'members' });
 $org->delete("/Users/$leaver");
 is_deeply [undo('--account', 'Left alone', '--kind', 'change')], [], 'nor is a group told whose member is not there any more';
 
+# A group by its id
+my $by_id = create_group('By id');
+patch_group($by_id, { op => 'replace', path => 'displayName', value => 'Wrong' });
+is_deeply [map { $_->{set} } undo('--account', $by_id, '--kind', 'change')], [{ displayName => 'By id' }], 'a group is found by its id';
+$org->delete("/Groups/$by_id");
+undo('--account', $by_id, '--kind', 'delete');
+is group($by_id)->{displayName}, 'By id', 'also a deleted one';
+
 # A deletion of an older version has no more than the attributes.
 my $old = $org->create(title => 'Old')->{id};
 my $state = account($old);

@@ -21,12 +21,13 @@ sub undo {
     die "undo: $err" if $status;
     return map { JSON::PP::decode_json($_) } split /\n/, $out;
 }
-sub api_undo {
-    my ($body) = @_;
-    my $r = Scim::Test::http()->request('POST', "/organizations/$org->{key}/api/undo",
+sub api {
+    my ($method, $path, $body) = @_;
+    my $r = Scim::Test::http()->request($method, "/organizations/$org->{key}/api/$path",
         [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", ''), Origin => $server->{url}, 'Content-Type' => 'application/json'], JSON::PP::encode_json($body));
     return { %$r, json => JSON::PP::decode_json($r->{content}) };
 }
+sub api_undo { return api(POST => 'undo', @_) }
 sub now { return (sql(q{SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') FROM pg_sleep(0.005)}))[0][0] }
 sub account { my ($id) = @_; my $json = $org->get("/Users/$id")->{json}; delete $json->{meta}; return $json }
 sub group { my ($id) = @_; my $json = $org->get("/Groups/$id")->{json}; delete $json->{meta}; $json->{members} = [sort map { $_->{value} } @{ $json->{members} || [] }]; return $json }
@@ -210,7 +211,9 @@ is api_undo({ since => $since, dryRun => TRUE, after => '2.999999999999999999' }
 set_by_operator($org->{issuer}, 'title=Boss');
 my $r = api_undo({ account => $org->{issuer}, dryRun => FALSE });
 is_deeply $r->{json}{resources}[0]{left}, { reason => 'refused', detail => 'You cannot undo changes of your own account. Another administrator can.' }, 'administrators do not undo changes of their own account';
+is api(PUT => 'settings', { provisionedReadOnly => TRUE })->{status}, 200, 'provisioned accounts are read-only on the page';
+is api(PATCH => "members/$one", { displayName => 'Mine' })->{status}, 403, 'where nobody edits one';
 $r = api_undo({ since => $since, kind => ['change'], dryRun => FALSE });
-is account($one)->{title}, 'A', 'an administrator undoes what was changed';
+is account($one)->{title}, 'A', 'an administrator undoes what was changed all the same';
 is_deeply [sql('SELECT actor_kind, actor_name FROM scim.event WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1', $one)], [['account', (sql('SELECT actor_name FROM scim.event WHERE actor_kind = $1 AND organization_id = $2 LIMIT 1', 'account', $org->{id}))[0][0]]], 'in their own name';
 done_testing;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Undo of the changes of a group, see scim_undo.h: its return after a
- * deletion, without members, or its attributes and members.  What a version
- * without an event has changed is not known: a group that loses a member with
- * the account gets one. */
+ * deletion, without members, or its attributes and members.  A version without
+ * an event need not be a change by SQL: a group that loses a member with the
+ * account gets one.  So it is compared with what its events say. */
 #include "resources/scim_undo_parts.h"
 
 #include <string.h>

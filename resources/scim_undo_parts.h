@@ -45,7 +45,7 @@ typedef struct {
     const char *other_time;      /* when, */
     const char *other_kind;      /* and how */
     const char *version;         /* that the last event left */
-    int is_whole;                /* each version has an event */
+    int is_whole;                /* no change without an event */
     const char *name;            /* that it had */
 } scim_undo_plan_t;
 

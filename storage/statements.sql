@@ -2748,6 +2748,38 @@ LIMIT 100;
        ORDER BY d.id, l.sequence) m
  WHERE m.was = :was AND :is_in_group(m.id) <> :was)
 
+-- Whether the group $8 is not what the last events "near" of each attribute and
+-- member say.  A member that is not there any more has left without an event.
+-- fragment: group_differs
+EXISTS (SELECT FROM scim.user_group g
+        JOIN (SELECT DISTINCT ON (k.name) k.name,
+                     n.data -> 'after' ->> k.name AS value
+              FROM near n
+              CROSS JOIN LATERAL (
+                  SELECT jsonb_object_keys(coalesce(n.data -> 'before', '{}')
+                                           || coalesce(n.data -> 'after', '{}'))
+              ) k(name)
+              ORDER BY k.name, n.sequence DESC) v
+            ON v.value IS DISTINCT FROM scim.group_document(g) ->> v.name
+        WHERE g.organization_id = $1::uuid AND g.id = $8::uuid)
+OR EXISTS (SELECT FROM (SELECT DISTINCT ON (d.id) d.id, d.is_in
+                        FROM near n
+                        CROSS JOIN LATERAL (
+                            SELECT a.id, true FROM jsonb_array_elements_text(
+                                n.data -> 'added') a(id)
+                            UNION ALL
+                            SELECT r.id, false FROM jsonb_array_elements_text(
+                                n.data -> 'removed') r(id)) d(id, is_in)
+                        ORDER BY d.id, n.sequence DESC) m
+           WHERE m.is_in <> :is_in_group(m.id)
+             AND (NOT m.is_in
+                  OR EXISTS (SELECT FROM scim.account a
+                             WHERE a.organization_id = $1::uuid
+                               AND a.id = :uuid(m.id))
+                  OR EXISTS (SELECT FROM scim.user_group c
+                             WHERE c.organization_id = $1::uuid
+                               AND c.id = :uuid(m.id))))
+
 -- What undoing does to the account or group of type $7 with the id $8 in pass
 -- $9, with at most $10 of its events, the latest ones.
 --
@@ -2830,9 +2862,10 @@ SELECT (SELECT jsonb_agg(l.sequence ORDER BY l.sequence) FROM live l),
        :values_before, :members_before(true), :members_before(false),
        o.actor_name, :timestamp(o.occurred_at), o.kind,
        (SELECT max(s.version) FROM since s),
-       (SELECT $7 <> 'User'
-               OR count(DISTINCT s.version) = max(s.version) - min(s.version) + 1
-        FROM since s),
+       CASE WHEN $7 = 'User'
+            THEN (SELECT count(DISTINCT s.version)
+                         = max(s.version) - min(s.version) + 1 FROM since s)
+            ELSE NOT (:group_differs) END,
        (SELECT coalesce(e.data #>> '{before,userName}',
                         e.data #>> '{before,displayName}',
                         e.data #>> '{after,userName}',

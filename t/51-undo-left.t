@@ -71,6 +71,28 @@ is_deeply [map { $_->{set}{roles}[0]{value} } grep { !$_->{left} } undo('--since
 ($status, $out, $err) = scimctl('undo', $org->{key}, '--since', $since, '--actor', 'test', '--dry-run');
 like $out, qr/leave +\S.* +changed since by scimctl/, 'in words, too';
 
+# Groups that SQL has changed; one that has lost members with their accounts is not
+my @member = map { $org->create->{id} } 1 .. 4;
+my %group = map { $_ => create_group("Before $_", @member[0 .. 2]) } qw(renamed joined left orphaned);
+$since = now();
+for my $id (values %group) {
+    patch_group($id, { op => 'add', path => 'externalId', value => 'wrong' }, { op => 'remove', path => qq{members[value eq "$member[0]"]} });
+    patch_group($id, { op => 'add', path => 'members', value => [{ value => $member[$_] }] }) for 0, 3;
+    patch_group($id, { op => 'remove', path => qq{members[value eq "$member[3]"]} });
+}
+sql('UPDATE scim.user_group SET external_id = $2 WHERE id = $1', $group{renamed}, 'by SQL');
+sql('INSERT INTO scim.membership (organization_id, group_id, account_id) VALUES ($1, $2, $3)', $org->{id}, $group{joined}, $member[3]);
+sql('DELETE FROM scim.membership WHERE group_id = $1 AND account_id = $2', $group{left}, $member[0]);
+$org->delete("/Users/$member[1]");
+%before = map { $_ => group($group{$_}) } keys %group;
+%entry = map { $_->{id} => $_ } undo('--since', $since, '--kind', 'group');
+for my $name (qw(renamed joined left)) {
+    is $entry{ $group{$name} }{left}{reason}, 'unrecorded', "a group that SQL has changed is left: $name";
+    is_deeply group($group{$name}), $before{$name}, 'as it is';
+}
+delete $before{orphaned}{externalId};
+is_deeply group($group{orphaned}), $before{orphaned}, 'one whose member was deleted is undone';
+
 # Only some changes
 my $both = $org->create(title => 'Before', roles => [{ value => 'USER' }])->{id};
 $since = now();

@@ -354,6 +354,7 @@ export default {
     'Preview': '確認',
     'Changes from this time on are undone, in the order in which they were made, the last one first.': 'この日時以降の変更を、新しいものから順に取り消します。',
     'Since': '開始日時',
+    'Undone by {actor}, {at}': '{actor} が取り消しました（{at}）',
     '{count} undone': '取り消し（{count} 件）',
 
     // The filters of Activity

@@ -108,8 +108,11 @@ async function openUndo(title, filter) {
     progress.textContent = '';
 }
 
-// The button of one entry of Activity; null if it cannot be undone.
+// The button of one entry of Activity, or who has undone it; null if it cannot be undone.
 function undoEntry(entry) {
+    if (entry.undone) {
+        return h('p', { class: 'soft' }, t('Undone by {actor}, {at}', { ...entry.undone, at: time(entry.undone.at) }));
+    }
     if (entry.outcome !== 'changed' || !entry.resourceId || !UNDOABLE.test(kindOf(entry))) {
         return null;
     }

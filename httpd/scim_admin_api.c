@@ -25,6 +25,7 @@
 #include "resources/scim_requests.h"
 #include "resources/scim_state.h"
 #include "resources/scim_undo.h"
+#include "resources/scim_undone.h"
 #include "rules/scim_shape.h"
 #include "scim_tokens.h"
 #include "values/scim_json.h"
@@ -524,8 +525,12 @@ static scim_error_t *get_activity(scim_visit_t *v)
 
     SCIM_ERR(count_parameter(&count, v));
     SCIM_ERR(choose_activity(&filter, v));
-    return scim_activity_list(&v->answer, v->call.db, filter,
-                              page_parameter(v, "before"), count, v->r->pool);
+    SCIM_ERR(scim_activity_list(&v->answer, v->call.db, filter,
+                                page_parameter(v, "before"), count,
+                                v->r->pool));
+    return scim_undone_mark(scim_json_member(v->answer, "entries"),
+                            v->call.db, v->call.principal->organization_id,
+                            v->r->pool);
 }
 
 static scim_error_t *get_actors(scim_visit_t *v)

@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 
 #include "resources/scim_activity.h"
+#include "resources/scim_undone.h"
 #include "values/scim_json.h"
 #include "scimctl/scimctl_print.h"
 #include "scimctl/scimctl_run.h"
@@ -50,8 +51,17 @@ static const char *entry_subject(const cJSON *entry, apr_pool_t *pool)
                  : name ? name : scim_json_text(entry, "accountId");
 }
 
-/* The details of an entry: the changed attributes, the token, or the request
- * with what was refused or lost. */
+static const char *with_undone(const char *text, const cJSON *entry,
+                               apr_pool_t *pool)
+{
+    const char *actor = scim_json_text(scim_json_member(entry, "undone"),
+                                       "actor");
+
+    return actor ? apr_psprintf(pool, "%s (undone by %s)", text, actor) : text;
+}
+
+/* The details of an entry: the changed attributes and who has undone this, the
+ * token, or the request with what was refused or lost. */
 static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
 {
     const char *token = scim_json_text(scim_json_member(entry, "data"),
@@ -68,7 +78,7 @@ static const char *entry_text(const cJSON *entry, apr_pool_t *pool)
         text = apr_pstrcat(pool, text, *text ? ", " : "", name->valuestring,
                            NULL);
     }
-    return with_members(text, entry, pool);
+    return with_undone(with_members(text, entry, pool), entry, pool);
 }
 
 /* The last words of an event URI; the outcome and status of a request. */
@@ -146,7 +156,7 @@ static void print_entry_json(const cJSON *entry, apr_pool_t *pool)
 /* The latest entries, at most count, down to the sequence floor; a page may
  * end before it is full.  *reached, if it is given: how far the first page
  * came. */
-static scim_error_t *look(const cJSON **entries, apr_int64_t *reached,
+static scim_error_t *look(cJSON **entries, apr_int64_t *reached,
                           scimctl_run_t *run,
                           const scim_activity_query_t *query, int count,
                           apr_int64_t floor, apr_pool_t *pool)
@@ -272,7 +282,7 @@ static scim_error_t *follow(scimctl_run_t *run,
     apr_pool_create(&pools[1], run->pool);
     for (;;) {
         apr_pool_t *pool = pools[turn];
-        const cJSON *entries;
+        cJSON *entries;
         apr_int64_t reached;
 
         apr_pool_clear(pool);
@@ -298,7 +308,7 @@ scim_error_t *scimctl_activity_list(scimctl_run_t *run)
     scim_activity_query_t query = { options->account, options->since,
                                     options->until, options->actor,
                                     options->kind, options->outcome };
-    const cJSON *entries;
+    cJSON *entries;
     apr_int64_t count;
     scim_rows_t *rows;
 
@@ -309,6 +319,9 @@ scim_error_t *scimctl_activity_list(scimctl_run_t *run)
         return follow(run, &query, (int) count);
     }
     SCIM_ERR(look(&entries, NULL, run, &query, (int) count, 0, run->pool));
+    SCIM_ERR(scim_undone_mark(entries, run->call.db,
+                              run->call.principal->organization_id,
+                              run->pool));
     if (options->json) {
         print_list_json(entries, run->pool);
         return NULL;

@@ -999,6 +999,31 @@ AND e.kind <> 'urn:ietf:params:scim:event:prov:put:full'
 -- name: ACTIVITY_OF_GROUPS before 6
 :activity(:whole_walk(resource));
 
+-- The events of each of the accounts or groups r.id after the sequence of it, the
+-- latest first.
+-- fragment: events_after(column)
+(SELECT e.sequence, e.actor_name, e.occurred_at, e.data FROM scim.event e
+ WHERE e.organization_id = $1::uuid AND e.:column BETWEEN r.id AND r.id
+   AND e.sequence > r.sequence
+ ORDER BY e.:column DESC, e.sequence DESC)
+
+-- fragment: undoing(events)
+SELECT u.sequence, u.actor_name, :timestamp(u.occurred_at), u.data -> 'undoes'
+FROM (SELECT l.*
+      FROM unnest($2::uuid[], $3::bigint[]) r(id, sequence)
+      CROSS JOIN LATERAL (:events) l
+      LIMIT $4::bigint) u
+WHERE u.data ? 'undoes'
+ORDER BY u.sequence DESC
+
+-- What undoes something among the events of the accounts and groups $2 after the
+-- sequences $3, the latest first; of each, the latest are looked at, at most $4
+-- in all.
+-- name: ACTIVITY_UNDOING :repeatable
+:undoing(:events_after(account_id) UNION ALL :events_after(resource_id));
+-- name: ACTIVITY_UNDOING before 6
+:undoing(:events_after(account_id));
+
 -- The sequences that the times from $2 to before $3 can have: from, below.  They
 -- are searched by halves, as the events of an organization are in the order of
 -- time but for what a transaction writes long after its beginning: hence ten

@@ -42,6 +42,10 @@ test('one change is undone from its entry, after a preview', async () => {
     assert.equal(active(), 't');
     await dialog(page).getByRole('button', { name: 'Done' }).click();
     await page.getByText('2 undone').first().waitFor();
+    const undone = page.getByRole('row').filter({ hasText: /Undone by admin-\S+, / });
+    assert.equal(await undone.count(), 2, 'the entries of the change say that it was undone');
+    assert.equal(await undone.getByRole('button').count(), 0, 'and offer no undoing');
+    await noViolations(page, 'entries that were undone');
     await page.context().close();
 });
 
@@ -51,6 +55,9 @@ test('an undo can be undone by its own entry', async () => {
     await undoing(page).click();
     await dialog(page).getByText('1 accounts and groups are as before').waitFor();
     assert.equal(active(), 'f');
+    await dialog(page).getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('row').filter({ hasText: /2 undone.*Undone by/s }).first().waitFor();
+    assert.equal(await page.getByRole('row').filter({ hasText: 'Undone by' }).count(), 2, 'what it had undone can be undone again');
     await page.context().close();
 });
 

@@ -86,14 +86,6 @@ static void *run_errand(void *errands_)
 
 /* Starting */
 
-static void join_errand_thread(scim_errands_t *errands)
-{
-    if (errands->has_thread) {
-        pthread_join(errands->thread, NULL);
-        errands->has_thread = 0;
-    }
-}
-
 static const scim_refused_token_t *
 copy_of_refused(const scim_refused_token_t *refused, apr_pool_t *pool)
 {
@@ -110,12 +102,15 @@ copy_of_refused(const scim_refused_token_t *refused, apr_pool_t *pool)
 static int start_errand(scim_errands_t *errands,
                         const scim_refused_token_t *refused)
 {
+    sigset_t before;
     int starts;
 
-    apr_thread_mutex_lock(errands->mutex);
+    scim_thread_lock(errands->mutex, &before);
     starts = !errands->runs;
     if (starts) {
-        join_errand_thread(errands);
+        if (errands->has_thread) {
+            pthread_join(errands->thread, NULL);
+        }
         apr_pool_create(&errands->pool, NULL);
         errands->refused = refused ? copy_of_refused(refused, errands->pool)
                                    : NULL;
@@ -125,7 +120,7 @@ static int start_errand(scim_errands_t *errands,
             apr_pool_destroy(errands->pool);
         }
     }
-    apr_thread_mutex_unlock(errands->mutex);
+    scim_thread_unlock(errands->mutex, &before);
     return starts;
 }
 
@@ -159,9 +154,13 @@ void scim_errands_hourly(scim_errands_t *errands)
 }
 
 /* mod_dbd's connections must outlast the thread. */
-static apr_status_t end_errands(void *errands)
+static apr_status_t end_errands(void *errands_)
 {
-    join_errand_thread(errands);
+    scim_errands_t *errands = errands_;
+
+    if (errands->has_thread) {
+        scim_thread_join(errands->thread);
+    }
     return APR_SUCCESS;
 }
 

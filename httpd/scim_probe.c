@@ -179,14 +179,6 @@ static void *run_probe(void *probe_)
 
 /* Asking; the caller holds the mutex */
 
-static void join_thread(scim_probe_t *probe)
-{
-    if (probe->has_thread) {
-        pthread_join(probe->thread, NULL);
-        probe->has_thread = 0;
-    }
-}
-
 static int is_text_due(const scim_probe_t *probe, scim_probe_fn *more,
                        apr_time_t now)
 {
@@ -199,7 +191,9 @@ static void start_probe(scim_probe_t *probe, scim_probe_fn *more,
 {
     int is_due = is_text_due(probe, more, now);
 
-    join_thread(probe);
+    if (probe->has_thread) {
+        pthread_join(probe->thread, NULL);
+    }
     probe->more = is_due ? more : NULL;
     probe->begun = now;
     probe->runs = 1;
@@ -253,9 +247,10 @@ scim_probed_t scim_probe_ask(scim_probe_t *probe, scim_probe_fn *more,
                              apr_pool_t *pool)
 {
     scim_probed_t result;
+    sigset_t before;
     apr_time_t now;
 
-    apr_thread_mutex_lock(probe->mutex);
+    scim_thread_lock(probe->mutex, &before);
     now = scim_clock_now();
     if (!probe->runs
         && (!is_fresh(probe, now)
@@ -264,7 +259,7 @@ scim_probed_t scim_probe_ask(scim_probe_t *probe, scim_probe_fn *more,
     }
     wait_for_answer_of(probe, more != NULL);
     result = result_of_probe(probe, pool);
-    apr_thread_mutex_unlock(probe->mutex);
+    scim_thread_unlock(probe->mutex, &before);
     return result;
 }
 
@@ -273,7 +268,9 @@ static apr_status_t end_probe(void *probe_)
 {
     scim_probe_t *probe = probe_;
 
-    join_thread(probe);
+    if (probe->has_thread && !scim_thread_join(probe->thread)) {
+        return APR_SUCCESS;
+    }
     if (probe->answer.pool) {
         apr_pool_destroy(probe->answer.pool);
     }

@@ -8,11 +8,9 @@
 #include "httpd/scim_request_log.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <apr_hash.h>
@@ -20,7 +18,6 @@
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 
-#include <ap_mpm.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -49,7 +46,6 @@
 /* Half of it is for a free connection (scim_pool). */
 #define PATIENCE apr_time_from_sec(10)
 #define PATIENCE_AT_END apr_time_from_sec(1)
-#define JOIN_SECONDS 3
 
 #define PRUNE_EACH 16            /* batches */
 #define FIRST_SWEEP apr_time_from_sec(60)
@@ -72,8 +68,6 @@ typedef struct {
 struct scim_request_log_t {
     server_rec *server;
     scim_pool_t *connections;
-    int blocks_signals;          /* a handler may end the process, and this
-                                  * log, between two statements of a request */
     apr_uint64_t *slots;         /* SLOTS of them */
     pthread_t thread;
     int has_thread;
@@ -445,25 +439,6 @@ static void put_record(scim_request_log_t *log, const record_t *record,
     put_seen(log, record);
 }
 
-static void lock_log(scim_request_log_t *log, sigset_t *before)
-{
-    sigset_t all;
-
-    if (log->blocks_signals) {
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, before);
-    }
-    apr_thread_mutex_lock(log->mutex);
-}
-
-static void unlock_log(scim_request_log_t *log, const sigset_t *before)
-{
-    apr_thread_mutex_unlock(log->mutex);
-    if (log->blocks_signals) {
-        pthread_sigmask(SIG_SETMASK, before, NULL);
-    }
-}
-
 static int log_request(request_rec *r)
 {
     scim_request_log_t *log = scim_config_of_server(r->server)->request_log;
@@ -478,9 +453,9 @@ static int log_request(request_rec *r)
     record->request.took = record->request.at - r->request_time;
     record->request.count = 1;
     key = key_of_request(record, r->pool);
-    lock_log(log, &before);
+    scim_thread_lock(log->mutex, &before);
     put_record(log, record, key);
-    unlock_log(log, &before);
+    scim_thread_unlock(log->mutex, &before);
     return DECLINED;
 }
 
@@ -695,24 +670,20 @@ static void *run_request_log(void *log_)
 
 /* Start and end */
 
-/* mod_dbd's connections must outlast the thread.  But httpd's prefork may end
- * the process in the middle of a request that holds what the thread needs. */
+/* mod_dbd's connections must outlast the thread. */
 static apr_status_t end_request_log(void *log_)
 {
     scim_request_log_t *log = log_;
-    struct timespec until;
     sigset_t before;
 
     if (!log->has_thread) {
         return APR_SUCCESS;
     }
-    lock_log(log, &before);
+    scim_thread_lock(log->mutex, &before);
     log->ends = 1;
     apr_thread_cond_signal(log->changed);
-    unlock_log(log, &before);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += JOIN_SECONDS;
-    pthread_timedjoin_np(log->thread, NULL, &until);
+    scim_thread_unlock(log->mutex, &before);
+    scim_thread_join(log->thread);
     return APR_SUCCESS;
 }
 
@@ -726,12 +697,9 @@ scim_request_log_t *scim_request_log_make(apr_pool_t *pool, server_rec *s,
                                           scim_pool_t *connections)
 {
     scim_request_log_t *made = apr_pcalloc(pool, sizeof(*made));
-    int is_threaded = 0;
 
-    ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
     made->server = s;
     made->connections = connections;
-    made->blocks_signals = is_threaded == AP_MPMQ_NOT_SUPPORTED;
     made->sweep_at = scim_clock_now() + FIRST_SWEEP
                      + apr_time_from_sec(getpid() % 60);
     /* calloc does not touch it, so that it takes no memory before it is

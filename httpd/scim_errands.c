@@ -51,16 +51,21 @@ static scim_error_t *do_errand(scim_errands_t *errands)
     return error;
 }
 
+static void log_cause(const scim_errands_t *errands, const char *cause)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, errands->server,
+                 SCIM_LOGNO(0155) "%s: %s", errands->refused
+                 ? "it is not noted that a refused token is still used"
+                 : "administrators are not told of tokens that end soon",
+                 cause);
+}
+
 /* Tables of the version before have no place for such notes. */
 static void log_failure(const scim_errands_t *errands,
                         const scim_error_t *error)
 {
     if (error->kind != SCIM_E_OUTDATED) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, errands->server,
-                     SCIM_LOGNO(0155) "%s: %s", errands->refused
-                     ? "it is not noted that a refused token is still used"
-                     : "administrators are not told of tokens that end soon",
-                     error->cause ? error->cause : error->detail);
+        log_cause(errands, error->cause ? error->cause : error->detail);
     }
 }
 
@@ -158,8 +163,9 @@ static apr_status_t end_errands(void *errands_)
 {
     scim_errands_t *errands = errands_;
 
-    if (errands->has_thread) {
-        scim_thread_join(errands->thread);
+    scim_pool_end(errands->connections);
+    if (errands->has_thread && !scim_thread_join(errands->thread)) {
+        log_cause(errands, "the thread did not end with the process");
     }
     return APR_SUCCESS;
 }

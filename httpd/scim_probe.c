@@ -73,13 +73,18 @@ static const char *problem_of(const scim_error_t *error, int is_late)
              " error log." : error->detail;
 }
 
+static void log_problem(server_rec *s, const char *problem)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0122)
+                 "not ready: %s", problem);
+}
+
 static void log_change(server_rec *s, const char *before,
                        const answer_t *answer, const scim_error_t *error)
 {
     if (answer->problem && !before) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, SCIM_LOGNO(0122)
-                     "not ready: %s", error && error->cause
-                                      ? error->cause : answer->problem);
+        log_problem(s, error && error->cause ? error->cause
+                                             : answer->problem);
     }
     else if (!answer->problem && before) {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, SCIM_LOGNO(0123)
@@ -268,7 +273,10 @@ static apr_status_t end_probe(void *probe_)
 {
     scim_probe_t *probe = probe_;
 
+    scim_pool_end(probe->connections);
     if (probe->has_thread && !scim_thread_join(probe->thread)) {
+        log_problem(probe->server, "the database has not answered until the"
+                                   " end of the process");
         return APR_SUCCESS;
     }
     if (probe->answer.pool) {

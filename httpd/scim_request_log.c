@@ -483,13 +483,17 @@ static void take_batch(scim_request_log_t *log)
     apr_thread_mutex_unlock(log->mutex);
 }
 
+static void tell_cause(const scim_request_log_t *log, const char *cause)
+{
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log->server,
+                 SCIM_LOGNO(0157) "requests are not written to the log of"
+                 " requests: %s", cause);
+}
+
 static void tell_failure(scim_request_log_t *log, const scim_error_t *error)
 {
     if (!log->has_failed) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, log->server,
-                     SCIM_LOGNO(0157) "requests are not written to the log of"
-                     " requests: %s", error->cause ? error->cause
-                                                   : error->detail);
+        tell_cause(log, error->cause ? error->cause : error->detail);
     }
     log->has_failed = 1;
 }
@@ -637,6 +641,20 @@ static void wait_for_connection(scim_request_log_t *log)
     }
 }
 
+/* At the end of the process.  What fails is not tried again. */
+static void write_rest(scim_request_log_t *log)
+{
+    if (log->unwritten) {
+        write_unwritten(log, PATIENCE_AT_END);
+    }
+    if (!log->unwritten) {
+        take_batch(log);
+        if (log->unwritten) {
+            write_unwritten(log, PATIENCE_AT_END);
+        }
+    }
+}
+
 static void *run_request_log(void *log_)
 {
     scim_request_log_t *log = log_;
@@ -656,15 +674,7 @@ static void *run_request_log(void *log_)
             sweep(log);
         }
     }
-    if (log->unwritten) {
-        write_unwritten(log, PATIENCE_AT_END);
-    }
-    if (!log->unwritten) {
-        take_batch(log);
-    }
-    if (log->unwritten) {
-        write_unwritten(log, PATIENCE_AT_END);
-    }
+    write_rest(log);
     return NULL;
 }
 
@@ -683,7 +693,10 @@ static apr_status_t end_request_log(void *log_)
     log->ends = 1;
     apr_thread_cond_signal(log->changed);
     scim_thread_unlock(log->mutex, &before);
-    scim_thread_join(log->thread);
+    scim_pool_end(log->connections);
+    if (!scim_thread_join(log->thread)) {
+        tell_cause(log, "the thread did not end with the process");
+    }
     return APR_SUCCESS;
 }
 

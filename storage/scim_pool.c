@@ -23,8 +23,10 @@
 
 #include "values/scim_clock.h"
 #include "values/scim_places.h"
+#include "values/scim_thread.h"
 
 #define OPEN_AGAIN apr_time_from_msec(200)
+#define END_WITHIN apr_time_from_sec(SCIM_THREAD_JOIN_SECONDS - 1)
 
 /* A returned connection is on top of "returned" until it is borrowed again or
  * is given to mod_dbd. */
@@ -36,6 +38,7 @@ struct scim_pool_t {
     int is_unprepared;           /* a statement's text is sent each time */
     scim_pool_advise_fn *advise; /* or NULL */
     volatile apr_uint32_t advised; /* a bit for each advice given */
+    apr_time_t end_by;           /* see scim_patience_t; atomic */
     apr_thread_mutex_t *mutex;   /* of all members below */
     apr_thread_cond_t *changed;
     int is_busy;                 /* a thread is in mod_dbd */
@@ -69,6 +72,7 @@ scim_pool_t *scim_pool_make(apr_pool_t *pool, server_rec *server, int max,
     made->pool = pool;
     made->server = server;
     made->params = params;
+    made->end_by = APR_INT64_MAX;
     made->places = scim_places_make(pool, max);
     made->returned = apr_pcalloc(pool, (apr_size_t) max
                                        * sizeof(*made->returned));
@@ -82,6 +86,12 @@ void scim_pool_share(scim_pool_t *pool, int is_unprepared,
 {
     pool->is_unprepared = is_unprepared;
     pool->advise = advise;
+}
+
+void scim_pool_end(scim_pool_t *pool)
+{
+    __atomic_store_n(&pool->end_by, scim_clock_now() + END_WITHIN,
+                     __ATOMIC_RELAXED);
 }
 
 void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent)
@@ -200,6 +210,11 @@ static void wait_for_change(scim_pool_t *from, apr_interval_time_t most)
     from->waiting--;
 }
 
+static int has_ended(const scim_pool_t *from, apr_time_t now)
+{
+    return now >= __atomic_load_n(&from->end_by, __ATOMIC_RELAXED);
+}
+
 /* Whether mod_dbd may be asked, which opens one if none is left. */
 static int may_open(const scim_pool_t *from, apr_time_t now, int is_spare)
 {
@@ -218,6 +233,9 @@ static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end, int is_spare)
     while (from->count == 0) {
         apr_time_t now = scim_clock_now();
 
+        if (has_ended(from, now)) {
+            return NULL;
+        }
         if (may_open(from, now, is_spare) && (!is_refused || now < end)) {
             dbd = open_one(from);
             if (dbd || (!from->again && from->lent == 0)) {
@@ -330,6 +348,7 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
     scim_error_t *error;
     ap_dbd_t *dbd = NULL;
 
+    patience->end_by = &from->end_by;
     error = take_dbd(&dbd, from, organization, time_to_wait(patience),
                      patience->is_spare, pool);
     scim_wait_spend(patience, begin);

@@ -66,6 +66,11 @@ int scim_pool_is_unprepared(const scim_pool_t *pool);
  * one can probably be borrowed that is open and that no request waits for. */
 int scim_pool_is_idle(scim_pool_t *pool);
 
+/* The process ends, so that scim_thread_join is waiting for the threads that
+ * still use the pool: from now on their waits end before that gives up, except
+ * those in mod_dbd. */
+void scim_pool_end(scim_pool_t *pool);
+
 /* Called before the first connection: add each connection to *lent while it
  * is lent; NULL: do not. */
 void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent);

@@ -172,6 +172,19 @@ void scim_wait_close(PGconn *connection)
     }
 }
 
+static apr_interval_time_t left_until(apr_time_t end,
+                                      const scim_patience_t *patience)
+{
+    apr_time_t end_by = patience->end_by
+                        ? __atomic_load_n(patience->end_by, __ATOMIC_RELAXED)
+                        : end;
+
+    if (is_endless(patience)) {
+        return LOOK_AROUND;
+    }
+    return (end_by < end ? end_by : end) - scim_clock_now();
+}
+
 /* Wait until something happens to the connection, including its end. */
 static int wait_on(PGconn *connection, short events,
                    scim_patience_t *patience, apr_time_t end)
@@ -180,7 +193,7 @@ static int wait_on(PGconn *connection, short events,
     apr_interval_time_t left;
 
     while (socket.fd >= 0) {
-        left = is_endless(patience) ? LOOK_AROUND : end - scim_clock_now();
+        left = left_until(end, patience);
         if (left <= 0) {
             patience->end = SCIM_WAIT_TOO_LONG;
             return 0;

@@ -36,6 +36,8 @@ struct scim_patience_t {
                                   * than open one more connection */
     scim_is_gone_fn *is_gone;    /* NULL: it never is */
     void *baton;
+    const apr_time_t *end_by;    /* when the process ends, by scim_clock, for
+                                  * any thread to change; NULL: never */
     scim_patience_t *whole;      /* this is a part of it, or NULL; it ends with
                                   * the part */
 };

@@ -109,4 +109,19 @@ $locker->stop;
 in_log(2200, 'all of them');
 cmp_ok + (sql(q{SELECT count(*) FROM scim.request WHERE organization_id = $1}, $org->{id}))[0][0], '<', 2200, 'refusals beyond a thousand in a batch are counted together';
 is sums(), 2200, 'and the sums have all of them';
+
+# A database that is silent while a batch is written does not outlast the process
+sub database { my ($signal) = @_; kill $signal, $database->database_pids; return }
+$org->get("/Users/$org->{issuer}");
+sleep 0.5;
+database('STOP');
+sleep 2;        # by now the thread waits for its answer
+my $before = length log_of_httpd();
+my $start = time;
+$httpd->stop_httpd;
+cmp_ok time - $start, '<', 8, 'a silent database does not hold up the end';
+database('CONT');
+my $said = substr log_of_httpd(), $before;
+like $said, qr/SCIM0157(?!.*the thread did not end)/, 'the thread has ended, and told what is lost';
+unlike $said, qr/exit signal/, 'before its process';
 done_testing;

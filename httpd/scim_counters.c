@@ -172,7 +172,7 @@ void scim_counters_add_error(scim_error_kind_e kind)
     add(&counters->errors[kind], 1);
 }
 
-static void add_events(const char *kinds)
+void scim_counters_add_events(const char *kinds)
 {
     int i;
 
@@ -196,7 +196,7 @@ void scim_counters_add_wait(const scim_wait_trace_t *wait)
         scim_counters_add(SCIM_COUNT_LOST_RACE);
         break;
     case SCIM_WAIT_WROTE:
-        add_events(wait->name);
+        scim_counters_add_events(wait->name);
         break;
     default:
         break;

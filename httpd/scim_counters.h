@@ -45,10 +45,12 @@ typedef enum {
 void scim_counters_name(const char *endpoint);
 
 /* Count one more: of a single counter; of an error that was answered; of a
- * warning; and what a wait, or what became of it, adds to the numbers. */
+ * warning; of the events of these kinds, in any form; and what a wait, or what
+ * became of it, adds to the numbers. */
 void scim_counters_add(scim_counter_e counter);
 void scim_counters_add_warning(scim_warned_e warned);
 void scim_counters_add_error(scim_error_kind_e kind);
+void scim_counters_add_events(const char *kinds);
 void scim_counters_add_wait(const scim_wait_trace_t *wait);
 
 /* Reading, for the metrics.  Numbers that belong together may be read a

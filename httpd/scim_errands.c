@@ -10,6 +10,7 @@
 
 #include <http_log.h>
 
+#include "httpd/scim_counters.h"
 #include "httpd/scim_log.h"
 #include "resources/scim_token_notes.h"
 #include "scim_tokens.h"
@@ -37,6 +38,19 @@ struct scim_errands_t {
 
 /* The thread */
 
+/* No request is served here, whose waits would count the events
+ * (scim_wait_tell). */
+static scim_error_t *tell_of_ends(scim_db_t *db)
+{
+    int count = 0;
+
+    SCIM_ERR(scim_token_notes_ends(&count, db));
+    while (count-- > 0) {
+        scim_counters_add_events(SCIM_EVENT_TOKEN_ENDS);
+    }
+    return NULL;
+}
+
 static scim_error_t *do_errand(scim_errands_t *errands)
 {
     scim_error_t *error;
@@ -46,7 +60,7 @@ static scim_error_t *do_errand(scim_errands_t *errands)
     SCIM_ERR(scim_db_borrow(&db, errands->connections, errands->pool));
     error = errands->refused
         ? scim_token_notes_refused(db, errands->refused, errands->pool)
-        : scim_token_notes_ends(db);
+        : tell_of_ends(db);
     scim_db_return(db);
     return error;
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "resources/scim_activity.h"
-#include "resources/scim_events.h"
 
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_NAME, COLUMN_STATE, COLUMN_IS_TOLD
@@ -64,14 +63,11 @@ scim_error_t *scim_token_notes_refused(scim_db_t *db,
     return NULL;
 }
 
-scim_error_t *scim_token_notes_ends(scim_db_t *db)
+scim_error_t *scim_token_notes_ends(int *count, scim_db_t *db)
 {
     scim_rows_t *rows;
-    int count;
 
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_TOKEN_NOTICE, 0, NULL));
-    for (count = atoi(scim_rows_value(rows, 0, 0)); count > 0; count--) {
-        scim_events_tell(db, SCIM_EVENT_TOKEN_ENDS);
-    }
+    *count = atoi(scim_rows_value(rows, 0, 0));
     return NULL;
 }

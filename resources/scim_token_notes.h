@@ -25,8 +25,8 @@ scim_error_t *scim_token_notes_refused(scim_db_t *db,
                                        apr_pool_t *pool) SCIM_CHECKED;
 
 /* An event for each token that ends in less than 30, 7 or 1 days, once each
- * whoever calls this and how often; tokens that were deleted 90 days ago are
- * forgotten. */
-scim_error_t *scim_token_notes_ends(scim_db_t *db) SCIM_CHECKED;
+ * whoever calls this and how often; *count is their number.  Tokens that were
+ * deleted 90 days ago are forgotten. */
+scim_error_t *scim_token_notes_ends(int *count, scim_db_t *db) SCIM_CHECKED;
 
 #endif

@@ -70,8 +70,9 @@ typedef struct {
 } scim_wait_trace_t;
 
 /* Called after each wait of a patience with a baton, which is also that of
- * is_gone, in the thread that has waited.  There is one for the process; it
- * must be set before any thread waits. */
+ * is_gone, in the thread that has waited; waits without one, of threads that
+ * serve no request, are not told.  There is one for the process; it must be
+ * set before any thread waits. */
 typedef void scim_wait_trace_fn(void *baton, const scim_wait_trace_t *trace);
 void scim_wait_set_trace(scim_wait_trace_fn *trace);
 void scim_wait_tell(const scim_patience_t *patience,

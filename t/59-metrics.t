@@ -186,8 +186,10 @@ sql(q{UPDATE scim.token SET expires_at = now() + interval '1 day', last_used_at 
 %before = $metrics->samples;
 $server->graceful;
 my %after;
-Scim::Server::wait_until('the new process', 20, sub { %after = $metrics->samples; exists $after{'scim_token_expiry_seconds{organization="acme"}'} });
-is_deeply { map { $_ => $after{$_} } grep { /_total/ } keys %before }, { map { $_ => $before{$_} } grep { /_total/ } keys %before }, 'a graceful restart keeps the counters';
+my $expiring = 'scim_events_total{kind="urn:mod_scim:event:token:expiring"}';
+Scim::Server::wait_until('the new process', 20, sub { %after = $metrics->samples; $after{$expiring} && exists $after{'scim_token_expiry_seconds{organization="acme"}'} });
+is $after{$expiring}, 1, 'an event of no request is counted, too';
+is_deeply { map { $_ => $after{$_} } grep { /_total/ } keys %before }, { (map { $_ => $before{$_} } grep { /_total/ } keys %before), $expiring => 1 }, 'a graceful restart keeps the counters';
 my $left = $after{'scim_token_expiry_seconds{organization="acme"}'};
 ok $left > 86000 && $left <= 86400, 'the end of the token that is used is told' or diag $left;
 my ($lag) = map { $after{$_} } grep { /^scim_relay_lag_seconds\{/ } keys %after;

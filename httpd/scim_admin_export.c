@@ -42,12 +42,17 @@ static scim_error_t *read_lines(const char **text, int *rows, scim_visit_t *v,
                                 scim_admin_lines_fn *next, void *baton,
                                 apr_pool_t *pool)
 {
+    int before = *rows;
     scim_error_t *error;
     scim_db_t *db;
 
     SCIM_ERR(scim_http_borrow_within(&db, v->r, NULL, pool));
     error = next(text, rows, baton, db, pool);
     scim_db_return(db);
+    if (!error && *text && before >= SCIM_EXPORT_MAX) {
+        error = scim_error(pool, SCIM_E_TOO_MANY,
+                           "A file has at most %d rows.", SCIM_EXPORT_MAX);
+    }
     return error;
 }
 
@@ -90,7 +95,7 @@ scim_error_t *scim_admin_export(scim_visit_t *v, const char *name,
 
     scim_db_return(v->call.db);
     apr_pool_create(&pool, r->pool);
-    while (text && rows < SCIM_EXPORT_MAX && !r->connection->aborted) {
+    while (text && !r->connection->aborted) {
         scim_error_t *error;
 
         apr_pool_clear(pool);

@@ -21,12 +21,12 @@ const char *scim_admin_lines(const cJSON *list, const char *name,
                                                  apr_pool_t *pool),
                              int *rows, apr_pool_t *pool);
 
-/* Answer with what next returns until it is NULL, as the file NAME-KEY.csv, at
- * most SCIM_EXPORT_MAX rows and a few more.  The connection of v is returned;
- * each call of next has one of its own, and none is held while the client is
- * written to.  Memory does not depend on the length.  An error of the first
- * call is returned; after it, the answer is cut off so that the client notices
- * that it is not complete. */
+/* Answer with what next returns until it is NULL, as the file NAME-KEY.csv.
+ * The connection of v is returned; each call of next has one of its own, and
+ * none is held while the client is written to.  Memory does not depend on the
+ * length.  An error of the first call is returned; after it, and if there are
+ * more rows than SCIM_EXPORT_MAX, the answer is cut off so that the client
+ * notices that it is not complete. */
 #define SCIM_EXPORT_MAX 1000000
 scim_error_t *scim_admin_export(scim_visit_t *v, const char *name,
                                 scim_admin_lines_fn *next, void *baton)

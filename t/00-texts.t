@@ -27,7 +27,8 @@ is_deeply [grep { !$used{$_} } sort keys %translated], [], 'every translation is
 # Activity.  These do not: errors of files and sign-in, which are pages in both
 # languages, and errors that only the log or scimctl shows.
 my @elsewhere = ('There is no file with this name.', q('{}' is not an active administrator of '{}'.),
-                 'Another organization has this key already.', 'This organization is in the database already.');
+                 'Another organization has this key already.', 'This organization is in the database already.',
+                 'A file has at most {} rows.');
 my @sources = grep { !m{resources/scim_(?:people|feed|import)\.|storage/scim_conninfo\.} }
     glob '*.[ch] {httpd,resources,rules,storage,values}/*.[ch]';
 my $details = Scim::Details->new(@sources);

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use IO::Select;
 use MIME::Base64 ();
 use Scim::Test;
 
@@ -63,5 +64,19 @@ my ($plan) = grep { /GROUP BY|Aggregate/ } query_plans(sub {
     is Scim::Test::http()->request(GET => "/organizations/$org->{key}/api/counts", [Authorization => $authorization], undef)->{status}, 200, 'the counts';
 });
 is scalar(() = $plan =~ /Index (?:Only )?Scan using|Bitmap Heap Scan on account|Seq Scan on account/g), 1, 'the counts need one pass' or diag $plan;
+
+# A million rows are the most of a file.  The issuer of the token is one more.
+sub end_of_file {
+    my $socket = Scim::Http->new(server()->{url})->connect;
+    print $socket "GET /organizations/$org->{key}/api/members.csv HTTP/1.1\r\nHost: x\r\nAuthorization: $authorization\r\nConnection: close\r\n\r\n";
+    my $tail = '';
+    while (IO::Select->new($socket)->can_read(20)) {
+        $socket->recv(my $bytes, 65536);
+        return $tail =~ /\r\n0\r\n\r\n$/ ? 'whole' : 'cut off' if !length $bytes;
+        $tail = substr $tail . $bytes, -8;
+    }
+    return 'silent';
+}
+is end_of_file(), 'cut off', 'a file that cannot have all members does not end like a whole one';
 sql('DELETE FROM scim.event WHERE organization_id = $1', $org->{id});
 done_testing;

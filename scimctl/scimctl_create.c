@@ -129,17 +129,19 @@ static scim_error_t *write_passfile(const char **sql, creation_t *c,
                      apr_strerror(rv, reason, sizeof(reason)));
 }
 
+/* All roles get their passwords or none, as the files are removed then. */
 static scim_error_t *write_passfiles(const char **sql, creation_t *c)
 {
     apr_size_t i;
 
-    *sql = "";
+    *sql = "BEGIN;\n";
     for (i = 0; c->run->options.passwords && i < SIGN_IN_ROLES; i++) {
         const char *more;
 
         SCIM_ERR(write_passfile(&more, c, sign_in_roles[i]));
         *sql = apr_pstrcat(c->run->pool, *sql, more, NULL);
     }
+    *sql = apr_pstrcat(c->run->pool, *sql, "COMMIT;\n", NULL);
     return NULL;
 }
 

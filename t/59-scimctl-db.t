@@ -225,6 +225,20 @@ is_deeply [$status, map { $_->{command} } @{ $made->{left} }], [0, q{sudo -u pos
     'again only that is left which was not done: the server listens on this machine alone';
 like $err, qr{^\Q$folder\E/scim\.pass exists: the password of scim is not changed$}m, 'and leaves the passwords alone';
 is by_tcp('scim', $secure, 'db', 'status')->{status}, 0, 'which are still good';
+{
+    # Another session has changed the second role and not ended yet.
+    mkdir "$folder/other";
+    my $other = Scim::Process->start([$server->psql('-U', 'postgres', '-qAtX')], in => 'pipe', out => 'pipe');
+    $other->say(q{BEGIN; ALTER ROLE scim_owner CONNECTION LIMIT -1; SELECT 'changed';});
+    $other->line;
+    local $ENV{PGOPTIONS} = '-c lock_timeout=500ms';
+    ($status, undef, $err) = scimctl('postgres', 'db', 'create', '--passwords', "$folder/other");
+    $other->stop;
+    is $status, 1, 'when a password cannot be set,';
+    like $err, qr/lock timeout/, 'the reason is told,';
+    is_deeply [glob "$folder/other/*"], [], 'there is no file,';
+    is by_tcp('scim', $secure, 'db', 'status')->{status}, 0, 'and no role has another password';
+}
 like +(scimctl('postgres', 'db', 'create', '--passwords', '/nonexistent'))[2], qr{^scimctl: --passwords: /nonexistent/scim\.pass cannot be written: No such file or directory\.$}, 'a folder that does not exist is named';
 Scim::Server::write_file("$folder/done", '');
 $watch->wait;

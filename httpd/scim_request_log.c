@@ -70,7 +70,6 @@ struct scim_request_log_t {
     scim_pool_t *connections;
     apr_uint64_t *slots;         /* SLOTS of them */
     pthread_t thread;
-    int has_thread;
     apr_thread_mutex_t *mutex;   /* of the three below */
     apr_thread_cond_t *changed;
     int ends;
@@ -93,6 +92,11 @@ typedef struct {
 
 /* Counting */
 
+static scim_request_log_t *log_of(const request_rec *r)
+{
+    return scim_config_of_server(r->server)->request_log;
+}
+
 static record_t *record_of(request_rec *r)
 {
     void *record;
@@ -103,7 +107,7 @@ static record_t *record_of(request_rec *r)
 
 void scim_request_log_begin(request_rec *r)
 {
-    if (scim_config_of(r)->request_log != 0) {
+    if (log_of(r) && scim_config_of(r)->request_log != 0) {
         apr_pool_userdata_setn(apr_pcalloc(r->pool, sizeof(record_t)), RECORD,
                                NULL, r->pool);
     }
@@ -441,7 +445,7 @@ static void put_record(scim_request_log_t *log, const record_t *record,
 
 static int log_request(request_rec *r)
 {
-    scim_request_log_t *log = scim_config_of_server(r->server)->request_log;
+    scim_request_log_t *log = log_of(r);
     record_t *record = log ? record_of(r) : NULL;
     sigset_t before;
     const char *key;
@@ -680,52 +684,61 @@ static void *run_request_log(void *log_)
 
 /* Start and end */
 
-/* mod_dbd's connections must outlast the thread. */
+/* mod_dbd's connections, and the memory, must outlast the thread. */
 static apr_status_t end_request_log(void *log_)
 {
     scim_request_log_t *log = log_;
     sigset_t before;
 
-    if (!log->has_thread) {
-        return APR_SUCCESS;
-    }
     scim_thread_lock(log->mutex, &before);
     log->ends = 1;
     apr_thread_cond_signal(log->changed);
     scim_thread_unlock(log->mutex, &before);
     scim_pool_end(log->connections);
-    if (!scim_thread_join(log->thread)) {
+    if (scim_thread_join(log->thread)) {
+        free(log->slots);
+    }
+    else {
         tell_cause(log, "the thread did not end with the process");
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t free_marks(void *slots)
+/* What keeps the thread from its start; NULL: it runs. */
+static const char *start_request_log(scim_request_log_t *log)
 {
-    free(slots);
-    return APR_SUCCESS;
+    /* calloc does not touch it, so that it takes no memory before it is
+     * used. */
+    log->slots = calloc(SLOTS, sizeof(*log->slots));
+    if (!log->slots) {
+        return "there is no memory for it";
+    }
+    if (!scim_thread_start(&log->thread, run_request_log, log)) {
+        free(log->slots);
+        return "there is no thread for it";
+    }
+    return NULL;
 }
 
 scim_request_log_t *scim_request_log_make(apr_pool_t *pool, server_rec *s,
                                           scim_pool_t *connections)
 {
     scim_request_log_t *made = apr_pcalloc(pool, sizeof(*made));
+    const char *cause;
 
     made->server = s;
     made->connections = connections;
     made->sweep_at = scim_clock_now() + FIRST_SWEEP
                      + apr_time_from_sec(getpid() % 60);
-    /* calloc does not touch it, so that it takes no memory before it is
-     * used. */
-    made->slots = calloc(SLOTS, sizeof(*made->slots));
-    apr_pool_cleanup_register(pool, made->slots, free_marks,
-                              apr_pool_cleanup_null);
     apr_thread_mutex_create(&made->mutex, APR_THREAD_MUTEX_DEFAULT, pool);
     apr_thread_cond_create(&made->changed, pool);
-    made->has_thread = scim_thread_start(&made->thread, run_request_log,
-                                         made);
+    cause = start_request_log(made);
+    if (cause) {
+        tell_cause(made, cause);
+        return NULL;
+    }
     apr_pool_pre_cleanup_register(pool, made, end_request_log);
-    return made->slots && made->has_thread ? made : NULL;
+    return made;
 }
 
 void scim_request_log_register_hooks(void)

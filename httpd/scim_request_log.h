@@ -21,11 +21,13 @@
 /* The log of the servers that share connections, in a child process. */
 typedef struct scim_request_log_t scim_request_log_t;
 
-/* Lives as long as pool, and writes what it has when that is destroyed. */
+/* Lives as long as pool, and writes what it has when that is destroyed.  NULL
+ * if that cannot be, which the error log tells. */
 scim_request_log_t *scim_request_log_make(apr_pool_t *pool, server_rec *s,
                                           scim_pool_t *connections);
 
-/* Whatever r changes from now on is counted; unless SCIMRequestLog is Off. */
+/* Whatever r changes from now on is counted; unless there is no log, or
+ * SCIMRequestLog is Off. */
 void scim_request_log_begin(request_rec *r);
 
 /* r has changed a resource. */

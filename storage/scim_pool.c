@@ -139,9 +139,6 @@ void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
 static void count_lent(scim_pool_t *from, int more)
 {
     from->lent += more;
-    if (from->lent == 0) {
-        from->held = 0;
-    }
     if (from->lent > from->most_lent) {
         from->most_lent = from->lent;
     }
@@ -215,12 +212,21 @@ static int has_ended(const scim_pool_t *from, apr_time_t now)
     return now >= __atomic_load_n(&from->end_by, __ATOMIC_RELAXED);
 }
 
-/* Whether mod_dbd may be asked, which opens one if none is left. */
-static int may_open(const scim_pool_t *from, apr_time_t now, int is_spare)
+/* Whether a returned one is waited for rather than opening one more. */
+static int is_held(const scim_pool_t *from, apr_time_t now, apr_time_t end,
+                   int is_spare)
 {
-    return !from->is_busy && now >= from->again && now >= from->held
-           && !(is_spare && from->most_lent > 0
-                && from->lent >= from->most_lent);
+    return is_spare ? now < from->held || (from->most_lent > 0
+                                           && from->lent >= from->most_lent)
+                    : now < from->held && now < end;
+}
+
+/* Whether mod_dbd may be asked, which opens one if none is left. */
+static int may_open(const scim_pool_t *from, apr_time_t now, apr_time_t end,
+                    int is_spare)
+{
+    return !from->is_busy && now >= from->again
+           && !is_held(from, now, end, is_spare);
 }
 
 /* If PostgreSQL has no room for one more connection, wait for one that is lent
@@ -236,7 +242,7 @@ static ap_dbd_t *find_one(scim_pool_t *from, apr_time_t end, int is_spare)
         if (has_ended(from, now)) {
             return NULL;
         }
-        if (may_open(from, now, is_spare) && (!is_refused || now < end)) {
+        if (may_open(from, now, end, is_spare) && (!is_refused || now < end)) {
             dbd = open_one(from);
             if (dbd || (!from->again && from->lent == 0)) {
                 return dbd;

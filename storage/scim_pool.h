@@ -60,6 +60,8 @@ typedef void scim_pool_advise_fn(struct server_rec *server,
  * advise (or NULL) is called at most once for each advice, by any thread. */
 void scim_pool_share(scim_pool_t *pool, int is_unprepared,
                      scim_pool_advise_fn *advise);
+
+/* What scim_pool_share was told. */
 int scim_pool_is_unprepared(const scim_pool_t *pool);
 
 /* Whether fewer connections are lent than were at some time before, so that
@@ -74,6 +76,8 @@ void scim_pool_end(scim_pool_t *pool);
 /* Called before the first connection: add each connection to *lent while it
  * is lent; NULL: do not. */
 void scim_pool_count(scim_pool_t *pool, apr_uint32_t *lent);
+
+/* Give this advice, with what for its text, unless it was given. */
 void scim_pool_advise(scim_pool_t *pool, scim_pool_advice_e advice,
                       const char *what);
 
@@ -85,6 +89,8 @@ scim_error_t *scim_pool_take(scim_loan_t *loan, scim_pool_t *from,
                              const char *organization,
                              scim_patience_t *patience, apr_pool_t *pool)
     SCIM_CHECKED;
+
+/* Return it, and the place of the organization that has taken it. */
 void scim_pool_give_back(scim_pool_t *from, const scim_loan_t *loan,
                          const char *organization);
 

@@ -370,12 +370,13 @@ static const char *key_of_request(const record_t *record, apr_pool_t *pool)
                        is_read(request) ? "r" : "w", NULL);
 }
 
-/* Whether there was room. */
+/* Whether there was room.  pool is that of the request. */
 static int put_request(batch_t *batch, const record_t *record,
-                       const char *key)
+                       apr_pool_t *pool)
 {
     int is_single = !is_read(&record->request)
                     && batch->singles < MAX_SINGLE;
+    const char *key = is_single ? NULL : key_of_request(record, pool);
     scim_request_t *same = is_single ? NULL
         : apr_hash_get(batch->by_key, key, APR_HASH_KEY_STRING);
 
@@ -431,13 +432,13 @@ static void put_seen(scim_request_log_t *log, const record_t *record)
 }
 
 static void put_record(scim_request_log_t *log, const record_t *record,
-                       const char *key)
+                       apr_pool_t *pool)
 {
     if (!log->batch) {
         log->batch = make_batch();
         apr_thread_cond_signal(log->changed);
     }
-    if (!put_request(log->batch, record, key)) {
+    if (!put_request(log->batch, record, pool)) {
         log->missing++;
     }
     put_seen(log, record);
@@ -448,7 +449,6 @@ static int log_request(request_rec *r)
     scim_request_log_t *log = log_of(r);
     record_t *record = log ? record_of(r) : NULL;
     sigset_t before;
-    const char *key;
 
     if (!record || !record->is_described) {
         return DECLINED;
@@ -456,9 +456,8 @@ static int log_request(request_rec *r)
     record->request.at = apr_time_now();
     record->request.took = record->request.at - r->request_time;
     record->request.count = 1;
-    key = key_of_request(record, r->pool);
     scim_thread_lock(log->mutex, &before);
-    put_record(log, record, key);
+    put_record(log, record, r->pool);
     scim_thread_unlock(log->mutex, &before);
     return DECLINED;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The warnings of a request while it is served, see scim_activity.h.  They are
- * stored after the answer, with the refusals (scim_activity.c).
+ * stored before it is answered (httpd/scim_refusals.c).
  */
 #include "resources/scim_activity.h"
 

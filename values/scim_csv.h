@@ -12,7 +12,7 @@ const char *scim_csv_quoted(const char *text, apr_pool_t *pool);
 
 /* The line of count fields with its CR LF, in pool; NULL is an empty field.  A
  * field that a spreadsheet would take for a formula, since it begins with one
- * of = + - @ or a tab, gets an apostrophe before it: names come from
+ * of = + - @, a tab or a CR, gets an apostrophe before it: names come from
  * others. */
 const char *scim_csv_line(const char *const *fields, int count,
                           apr_pool_t *pool);

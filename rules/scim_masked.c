@@ -345,16 +345,20 @@ const char *scim_masked_bulk(const cJSON *body, const scim_rules_t *rules,
                             rules, pool);
     const cJSON *operation;
     const char *all;
+    int left = MAX_LOOK;
     kinds_t kinds;
-    int count = 0;
 
     begin_kinds(&kinds, pool);
     cJSON_ArrayForEach(operation, operations) {
+        if (left-- == 0) {
+            kinds.has_more = 1;
+            break;
+        }
         count_kind(&kinds, apr_pstrcat(pool,
             masked_method(text_in(operation, "method")), " ",
             masked_endpoint(text_in(operation, "path")), NULL));
-        count++;
     }
     all = all_kinds(&kinds);
-    return all ? apr_psprintf(pool, "%d operations\n%s", count, all) : NULL;
+    return all ? apr_psprintf(pool, "%d operations\n%s",
+                              cJSON_GetArraySize(operations), all) : NULL;
 }

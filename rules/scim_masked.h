@@ -25,8 +25,9 @@ const char *scim_masked_filter(const scim_filter_t *filter,
 
 /* What the body of a request does, one thing in a line: "replace active" of a
  * PATCH; names of attributes of a POST or PUT; with a number if there are more
- * of the same kind ("add members ×57").  body may be NULL or anything.
- * NULL if it does nothing. */
+ * of the same kind ("add members ×57").  Only the beginning of a long body
+ * is looked at; its last line is "…".  body may be NULL or anything.  NULL
+ * if it does nothing. */
 const char *scim_masked_patch(const cJSON *body,
                               const scim_resource_type_t *type,
                               const scim_rules_t *rules, apr_pool_t *pool);
@@ -34,8 +35,8 @@ const char *scim_masked_resource(const cJSON *body,
                                  const scim_resource_type_t *type,
                                  const scim_rules_t *rules, apr_pool_t *pool);
 
-/* The same of a bulk request: first "12 operations", then the kinds: "POST
- * /Users ×10", "PATCH /Groups ×2". */
+/* The same of a bulk request: first "12 operations", the number of all, then
+ * the kinds: "POST /Users ×10", "PATCH /Groups ×2". */
 const char *scim_masked_bulk(const cJSON *body, const scim_rules_t *rules,
                              apr_pool_t *pool);
 

@@ -65,14 +65,15 @@ scim_error_t *scim_names_check_roles(scim_call_t *call,
 int scim_names_is_verified(const scim_call_t *call, const char *user_name)
 {
     const char *at = strrchr(user_name, '@');
-    const char *wanted = at ? scim_text_domain(call->pool, at + 1) : NULL;
     char *domains = apr_pstrdup(call->pool, call->principal->domains);
     char *state = NULL;
+    const char *wanted;
     const char *domain;
 
     if (!*domains) {
         return 1;
     }
+    wanted = at ? scim_text_domain(call->pool, at + 1) : NULL;
     for (domain = apr_strtok(domains, " ", &state); wanted && domain;
          domain = apr_strtok(NULL, " ", &state)) {
         const char *verified = scim_text_domain(call->pool, domain);

@@ -12,11 +12,11 @@
 #include <apr_strings.h>
 
 #include "resources/scim_events.h"
+#include "resources/scim_members.h"
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
 #define SUBJECTS 20              /* accounts and groups of one search */
-#define MAX_SEARCH 200           /* characters */
 
 /* Kinds and outcomes */
 
@@ -125,13 +125,6 @@ static scim_error_t *add_word(choice_t *choice, apr_array_header_t *kinds,
     return NULL;
 }
 
-static scim_error_t *check_search(const char *text, apr_pool_t *pool)
-{
-    return text && scim_text_length(text) > MAX_SEARCH
-           ? scim_error(pool, SCIM_E_INVALID_VALUE, "The search is too long.")
-           : NULL;
-}
-
 static scim_error_t *choose_words(choice_t *choice, const char *text,
                                   apr_pool_t *pool)
 {
@@ -140,7 +133,7 @@ static scim_error_t *choose_words(choice_t *choice, const char *text,
     char *word;
 
     *choice = (choice_t) { NULL, 0, NULL };
-    SCIM_ERR(check_search(text, pool));
+    SCIM_ERR(scim_members_check_search(text, pool));
     word = apr_strtok(apr_pstrdup(pool, text ? text : ""), ", ", &last);
     for (; word; word = apr_strtok(NULL, ", ", &last)) {
         SCIM_ERR(add_word(choice, kinds, word, pool));
@@ -228,10 +221,9 @@ static scim_error_t *read_time(const char **time, const char *text,
         *time = NULL;
         return NULL;
     }
-    if (strlen(text) > MAX_SEARCH
-        || !scim_text_instant(strchr(text, 'T') ? text
-                              : apr_pstrcat(pool, text, "T00:00:00", NULL),
-                              &instant)) {
+    if (!scim_text_instant(strchr(text, 'T') ? text
+                           : apr_pstrcat(pool, text, "T00:00:00", NULL),
+                           &instant)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "'%s' must be a day or a time, such as 2026-01-31 or"
                           " 2026-01-31T12:00:00Z.", name);
@@ -280,7 +272,7 @@ static scim_error_t *choose_actors(scim_activity_filter_t *filter,
     if (!actor) {
         return NULL;
     }
-    SCIM_ERR(check_search(actor, pool));
+    SCIM_ERR(scim_members_check_search(actor, pool));
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_ACTIVITY_ACTORS,
                          SCIM_VALUES(values)));
     *count = scim_rows_count(rows);
@@ -352,7 +344,7 @@ static scim_error_t *choose_subjects(scim_activity_filter_t *filter,
     if (!text) {
         return NULL;
     }
-    SCIM_ERR(check_search(text, pool));
+    SCIM_ERR(scim_members_check_search(text, pool));
     SCIM_ERR(scim_db_run(&rows, db, SCIM_SQL_ACTIVITY_SUBJECTS,
                          SCIM_VALUES(values)));
     *count = scim_rows_count(rows);

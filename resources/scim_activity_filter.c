@@ -221,9 +221,7 @@ static scim_error_t *read_time(const char **time, const char *text,
         *time = NULL;
         return NULL;
     }
-    if (!scim_text_instant(strchr(text, 'T') ? text
-                           : apr_pstrcat(pool, text, "T00:00:00", NULL),
-                           &instant)) {
+    if (!scim_text_instant(scim_text_of_day(pool, text), &instant)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "'%s' must be a day or a time, such as 2026-01-31 or"
                           " 2026-01-31T12:00:00Z.", name);

@@ -34,15 +34,13 @@ static scim_error_t *read_age(purge_t *purge)
 {
     apr_pool_t *pool = purge->run->pool;
     const char *text = purge->run->options.older_than;
-    const char *whole = strchr(text, 'T')
-        ? text : apr_pstrcat(pool, text, "T00:00:00", NULL);
     apr_int64_t days;
     apr_time_t instant;
 
     if (scim_text_integer(text, &days) && days >= 1 && days <= MAX_DAYS) {
         instant = apr_time_now() - apr_time_from_sec(days * SECONDS_OF_DAY);
     }
-    else if (!scim_text_instant(whole, &instant)
+    else if (!scim_text_instant(scim_text_of_day(pool, text), &instant)
              || instant > apr_time_now()) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "--older-than must be a number of days from 1 to %d,"

@@ -16,6 +16,7 @@
 #include "scimctl/scimctl_run.h"
 #include "scimctl/scimctl_table.h"
 #include "values/scim_json.h"
+#include "values/scim_text.h"
 
 typedef struct {
     scimctl_run_t *run;
@@ -27,11 +28,10 @@ typedef struct {
     int left;
 } undo_t;
 
-/* A day, in UTC, or a time. */
-static const char *whole_time(const char *text, apr_pool_t *pool)
+/* NULL for an option that is not given. */
+static const char *time_of(const char *text, apr_pool_t *pool)
 {
-    return text && *text && !strchr(text, 'T')
-           ? apr_pstrcat(pool, text, "T00:00:00", NULL) : text;
+    return text ? scim_text_of_day(pool, text) : NULL;
 }
 
 /* --kind may be given several times, and have several words. */
@@ -208,8 +208,8 @@ scim_error_t *scimctl_undo(scimctl_run_t *run)
 {
     const scimctl_options_t *given = &run->options;
     undo_t undo = { .run = run, .is_dry = given->dry_run, .filter = {
-        whole_time(given->since, run->pool),
-        whole_time(given->until, run->pool), given->actor,
+        time_of(given->since, run->pool),
+        time_of(given->until, run->pool), given->actor,
         split_kinds(given->kinds, run->pool), given->account,
         given->sequence } };
     scim_rows_t *rows;

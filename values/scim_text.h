@@ -82,6 +82,9 @@ int scim_text_boolean(const char *text, int *value);
  * it is UTC.  Then *instant is set, in microseconds since 1970. */
 int scim_text_instant(const char *text, apr_time_t *instant);
 
+/* text for scim_text_instant: a day, which has no T, is its beginning. */
+const char *scim_text_of_day(apr_pool_t *pool, const char *text);
+
 /* The instant in UTC to the microsecond: 2018-03-27T19:59:26.000000Z. */
 const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant);
 

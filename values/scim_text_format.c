@@ -130,6 +130,12 @@ int scim_text_instant(const char *text, apr_time_t *instant)
            && seconds < days_since_epoch(10000, 1, 1) * 86400;
 }
 
+const char *scim_text_of_day(apr_pool_t *pool, const char *text)
+{
+    return strchr(text, 'T') ? text : apr_pstrcat(pool, text, "T00:00:00",
+                                                  NULL);
+}
+
 const char *scim_text_timestamp(apr_pool_t *pool, apr_time_t instant)
 {
     apr_time_t microseconds = instant % APR_USEC_PER_SEC;

@@ -279,6 +279,10 @@ static void test_instants(apr_pool_t *pool)
            apr_psprintf(pool, "TYPE-09: %s is an instant", text));
         is_int(instant, cases[i].instant, "... and the right one");
     }
+    is_str(scim_text_of_day(pool, "2008-01-23"), "2008-01-23T00:00:00",
+           "a day begins at midnight");
+    is_str(scim_text_of_day(pool, "2008-01-23T04:56:22Z"),
+           "2008-01-23T04:56:22Z", "a time is one already");
 }
 
 static void test_no_instants(apr_pool_t *pool)

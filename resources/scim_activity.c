@@ -176,12 +176,6 @@ static void put_next(cJSON *list, const walk_t *walk, int count)
     }
 }
 
-static int is_number(const char *text)
-{
-    return *text && strlen(text) <= MAX_DIGITS
-           && strspn(text, "0123456789") == strlen(text);
-}
-
 scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
                                  const scim_activity_filter_t *filter,
                                  const char *before, int count,
@@ -191,7 +185,7 @@ scim_error_t *scim_activity_list(cJSON **list, scim_db_t *db,
     walk_t walk;
     int i;
 
-    if (before && !is_number(before)) {
+    if (before && !scim_text_is_digits(before, MAX_DIGITS)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "'before' must be the sequence of an entry.");
     }

@@ -178,9 +178,8 @@ static scim_error_t *read_end(const char **at, const char **sequence,
     }
     length = strspn(before, "0123456789");
     *sequence = before + length + 1;
-    if (length == 0 || length > 15 || before[length] != '-' || !**sequence
-        || strlen(*sequence) > 18
-        || strspn(*sequence, "0123456789") != strlen(*sequence)) {
+    if (length == 0 || length > 15 || before[length] != '-'
+        || !scim_text_is_digits(*sequence, 18)) {
         return scim_error(pool, SCIM_E_INVALID_VALUE,
                           "'before' must be the end of a page.");
     }

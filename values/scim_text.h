@@ -100,6 +100,9 @@ int scim_text_is_uuid(const char *text);
  * either end.  SQL: scim.organization. */
 int scim_text_is_key(const char *text);
 
+/* True if text is 1 to most decimal digits and nothing else. */
+int scim_text_is_digits(const char *text, apr_size_t most);
+
 /* True if text is a decimal integer; then *number is set. */
 int scim_text_integer(const char *text, apr_int64_t *number);
 

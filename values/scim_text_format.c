@@ -199,6 +199,13 @@ int scim_text_is_key(const char *text)
            && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
 }
 
+int scim_text_is_digits(const char *text, apr_size_t most)
+{
+    apr_size_t length = strspn(text, "0123456789");
+
+    return length > 0 && length <= most && !text[length];
+}
+
 int scim_text_integer(const char *text, apr_int64_t *number)
 {
     char *end;

@@ -283,6 +283,11 @@ static void test_instants(apr_pool_t *pool)
            "a day begins at midnight");
     is_str(scim_text_of_day(pool, "2008-01-23T04:56:22Z"),
            "2008-01-23T04:56:22Z", "a time is one already");
+    ok(scim_text_is_digits("0", 3) && scim_text_is_digits("123", 3),
+       "digits");
+    ok(!scim_text_is_digits("", 3) && !scim_text_is_digits("1234", 3)
+       && !scim_text_is_digits("-1", 3) && !scim_text_is_digits("1 ", 3),
+       "are neither none nor more, and no sign or blank");
 }
 
 static void test_no_instants(apr_pool_t *pool)

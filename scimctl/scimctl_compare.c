@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 
 #include "scimctl/scimctl_csv.h"
@@ -56,7 +55,6 @@ typedef struct {
 
 typedef struct {
     scimctl_run_t *run;
-    const char *file;
     scimctl_csv_t csv;
     field_e key;
     const char *heads[FIELDS];   /* as --columns names them, or NULL */
@@ -119,7 +117,7 @@ static void print_difference(compare_t *compare, const char *what,
 static void say_problem(compare_t *compare, int line, const char *problem)
 {
     compare->problems++;
-    scimctl_say(compare->pool, "%s:%d: %s", compare->file, line, problem);
+    scimctl_say(compare->pool, "%s:%d: %s", compare->csv.name, line, problem);
 }
 
 /* Columns */
@@ -190,7 +188,7 @@ static scim_error_t *find_column(compare_t *compare, int field,
     return *column >= 0 || !(wanted || field == (int) compare->key) ? NULL
            : scim_error(compare->run->pool, SCIM_E_INVALID_VALUE,
                         "%.200s has no column %s; name it by --columns"
-                        " %s=COLUMN.", compare->file,
+                        " %s=COLUMN.", compare->csv.name,
                         wanted ? wanted : field_names[field],
                         field_names[field]);
 }
@@ -206,7 +204,7 @@ static scim_error_t *read_first_line(compare_t *compare)
                              compare->run->pool);
     if (!heads || problem) {
         return scim_error(compare->run->pool, SCIM_E_INVALID_VALUE,
-                          "%.200s: %s.", compare->file,
+                          "%.200s: %s.", compare->csv.name,
                           heads ? problem : "the file is empty; its first"
                                             " line names the columns");
     }
@@ -379,18 +377,12 @@ static void end_records(const compare_t *compare)
 
 static scim_error_t *compare_file(compare_t *compare)
 {
-    char reason[120];
-
     do {
         read_records(compare);
         SCIM_ERR(compare_batch(compare));
         end_records(compare);
     } while (compare->count == BATCH);
-    return APR_STATUS_IS_EOF(compare->csv.status) ? NULL
-           : scim_error(compare->run->pool, SCIM_E_BAD_REQUEST,
-                        "%.200s: %s.", compare->file,
-                        apr_strerror(compare->csv.status, reason,
-                                     sizeof(reason)));
+    return scimctl_csv_failure(&compare->csv, compare->run->pool);
 }
 
 /* An account without the key is in no record. */
@@ -451,13 +443,9 @@ static scimctl_table_t *make_table_of(apr_pool_t *pool)
 
 static scim_error_t *begin_compare(compare_t *compare, scimctl_run_t *run)
 {
-    apr_file_t *file;
-    char reason[120];
-    apr_status_t rv;
     int key;
 
     compare->run = run;
-    compare->file = run->arguments[1];
     compare->seen = scimctl_seen_begin(run->pool);
     compare->table = run->options.json ? NULL : make_table_of(run->pool);
     apr_pool_create(&compare->pool, run->pool);
@@ -468,15 +456,7 @@ static scim_error_t *begin_compare(compare_t *compare, scimctl_run_t *run)
                           "--key must be userName or externalId.");
     }
     SCIM_ERR(read_named_columns(compare));
-    rv = strcmp(compare->file, "-") == 0
-         ? apr_file_open_stdin(&file, run->pool)
-         : apr_file_open(&file, compare->file, APR_FOPEN_READ, 0, run->pool);
-    if (rv != APR_SUCCESS) {
-        return scim_error(run->pool, SCIM_E_BAD_REQUEST, "%.200s: %s.",
-                          compare->file,
-                          apr_strerror(rv, reason, sizeof(reason)));
-    }
-    scimctl_csv_begin(&compare->csv, file);
+    SCIM_ERR(scimctl_csv_open(&compare->csv, run->arguments[1], run->pool));
     return read_first_line(compare);
 }
 

@@ -23,6 +23,15 @@ static void fill(scimctl_csv_t *csv)
     }
 }
 
+scim_error_t *scimctl_csv_failure(const scimctl_csv_t *csv, apr_pool_t *pool)
+{
+    char reason[120];
+
+    return csv->status == APR_SUCCESS || APR_STATUS_IS_EOF(csv->status) ? NULL
+        : scim_error(pool, SCIM_E_BAD_REQUEST, "%.200s: %s.", csv->name,
+                     apr_strerror(csv->status, reason, sizeof(reason)));
+}
+
 void scimctl_csv_begin(scimctl_csv_t *csv, apr_file_t *file)
 {
     csv->file = file;
@@ -33,6 +42,20 @@ void scimctl_csv_begin(scimctl_csv_t *csv, apr_file_t *file)
         && memcmp(csv->bytes, byte_order_mark, MARK_LENGTH) == 0) {
         csv->next = MARK_LENGTH;
     }
+}
+
+scim_error_t *scimctl_csv_open(scimctl_csv_t *csv, const char *name,
+                               apr_pool_t *pool)
+{
+    apr_file_t *file;
+
+    csv->name = name;
+    csv->status = strcmp(name, "-") == 0
+        ? apr_file_open_stdin(&file, pool)
+        : apr_file_open(&file, name, APR_FOPEN_READ, 0, pool);
+    SCIM_ERR(scimctl_csv_failure(csv, pool));
+    scimctl_csv_begin(csv, file);
+    return NULL;
 }
 
 /* The next byte, without consuming it. */

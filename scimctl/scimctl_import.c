@@ -4,7 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 
 #include "resources/scim_import.h"
@@ -26,7 +25,6 @@
 
 typedef struct {
     scimctl_run_t *run;
-    const char *file;
     scimctl_csv_t csv;
     scimctl_seen_t *names;       /* keys of the userNames until now */
     apr_array_header_t *columns; /* of int: index of each column */
@@ -76,27 +74,9 @@ static void report(import_t *import, int line, const char *problem)
     if (problem) {
         import->problems++;
         end_progress(import);
-        scimctl_say(import->pool, "%s:%d: %s", import->file, line, problem);
+        scimctl_say(import->pool, "%s:%d: %s", import->csv.name, line,
+                    problem);
     }
-}
-
-static scim_error_t *unreadable(import_t *import, apr_status_t rv)
-{
-    char reason[120];
-
-    return scim_error(import->run->pool, SCIM_E_BAD_REQUEST, "%s: %s.",
-                      import->file, apr_strerror(rv, reason,
-                                                 sizeof(reason)));
-}
-
-static scim_error_t *open_file(apr_file_t **file, import_t *import)
-{
-    apr_pool_t *pool = import->run->pool;
-    apr_status_t rv = strcmp(import->file, "-") == 0
-        ? apr_file_open_stdin(file, pool)
-        : apr_file_open(file, import->file, APR_FOPEN_READ, 0, pool);
-
-    return rv == APR_SUCCESS ? NULL : unreadable(import, rv);
 }
 
 static void read_heads(import_t *import, const apr_array_header_t *heads,
@@ -349,9 +329,7 @@ static scim_error_t *import_file(import_t *import)
 
     SCIM_ERR(scim_db_begin(run->call.db));
     SCIM_ERR(import_records(import));
-    if (has_failed(import)) {
-        return unreadable(import, import->csv.status);
-    }
+    SCIM_ERR(scimctl_csv_failure(&import->csv, run->pool));
     if (import->problems > 0) {
         return scim_error(run->pool, SCIM_E_INVALID_VALUE,
                           "Nothing was imported: %d bad line(s).",
@@ -367,17 +345,14 @@ static scim_error_t *import_file(import_t *import)
 scim_error_t *scimctl_import(scimctl_run_t *run)
 {
     import_t *import = apr_pcalloc(run->pool, sizeof(*import));
-    apr_file_t *file;
     scim_rows_t *rows;
 
     import->run = run;
-    import->file = run->arguments[1];
     import->columns = apr_array_make(run->pool, 16, sizeof(int));
     import->names = scimctl_seen_begin(run->pool);
     import->signs = isatty(STDERR_FILENO);
     apr_pool_create(&import->pool, run->pool);
-    SCIM_ERR(open_file(&file, import));
+    SCIM_ERR(scimctl_csv_open(&import->csv, run->arguments[1], run->pool));
     SCIM_ERR(scimctl_choose_organization(&rows, run));
-    scimctl_csv_begin(&import->csv, file);
     return import_file(import);
 }

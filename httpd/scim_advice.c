@@ -121,12 +121,8 @@ static int needs_nobody(const char *provider)
         "all", "ip", "host", "local", "forward-dns", "env", "method", "ssl",
         "ssl-verify-client", NULL
     };
-    int i = 0;
 
-    while (names[i] && strcasecmp(names[i], provider) != 0) {
-        i++;
-    }
-    return names[i] != NULL;
+    return scim_door_is_one_of(provider, names);
 }
 
 /* SSLUserName makes a person of every certificate. */

@@ -72,12 +72,17 @@ int scim_door_is(const ap_directive_t *node, const char *name)
     return strcasecmp(node->directive, name) == 0;
 }
 
-static int is_one_of(const ap_directive_t *node, const char *const *names)
+int scim_door_is_one_of(const char *name, const char *const *names)
 {
-    while (*names && !scim_door_is(node, *names)) {
+    while (*names && strcasecmp(name, *names) != 0) {
         names++;
     }
     return *names != NULL;
+}
+
+static int is_one_of(const ap_directive_t *node, const char *const *names)
+{
+    return scim_door_is_one_of(node->directive, names);
 }
 
 /* Configuration */

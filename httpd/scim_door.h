@@ -59,6 +59,9 @@ const char *scim_door_segment(const char **path, apr_pool_t *pool);
  * section. */
 int scim_door_is(const ap_directive_t *node, const char *name);
 
+/* Whether name is one of names, which NULL ends, in any case. */
+int scim_door_is_one_of(const char *name, const char *const *names);
+
 /* Check the handlers for configtest: OK, or an HTTP error, logged with the
  * line, for one that could never work.  It warns of one that may be
  * misspelled. */

@@ -18,12 +18,7 @@ static const char *const sections[] = {
 
 int scim_tree_is_section(const ap_directive_t *node)
 {
-    int i = 0;
-
-    while (sections[i] && !scim_door_is(node, sections[i])) {
-        i++;
-    }
-    return sections[i] != NULL;
+    return scim_door_is_one_of(node->directive, sections);
 }
 
 const ap_directive_t *scim_tree_section(const ap_directive_t *node)

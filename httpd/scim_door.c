@@ -336,16 +336,22 @@ int scim_door_is_used(const ap_directive_t *tree, const char *handler,
     return 0;
 }
 
-/* Directives that only our handlers read; those of the gate are for other
- * handlers. */
+/* Directives that only our handlers read; those that the gate reads, too, are
+ * for other handlers. */
 static int is_for_handlers(const ap_directive_t *node)
 {
+#define NAME(field, directive, least, most, usual, help) directive,
     static const char *const names[] = {
-        "SCIMBaseURL", "SCIMStrict", "SCIMMaxResults", "SCIMMaxBodySize",
-        "SCIMBulkMaxOperations", "SCIMRequireSSO", "SCIMRequireTLS", NULL
+        SCIM_NUMBERS(NAME)
+        "SCIMBaseURL", "SCIMStrict", "SCIMRequireSSO", "SCIMRequestLog",
+        "SCIMRequireTLS", "SCIMSignOutURL", NULL
+    };
+    static const char *const of_gate[] = {
+        "SCIMGateCache", "SCIMGateGrace", "SCIMDatabaseTimeout", NULL
     };
 
-    return is_one_of(node, names);
+    return is_one_of(node, names) && !is_one_of(node, of_gate);
+#undef NAME
 }
 
 static int has_directives(const ap_directive_t *node)

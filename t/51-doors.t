@@ -393,10 +393,15 @@ for my $line ('AddHandler scim .scim', 'AddHandler "Scim-Admin" .html', 'AddType
     isnt $status, 0, "$line is refused";
     like $output, qr/SCIM0051: .*\(line \d+ of \S+test\.conf\).*use SetHandler in a <Location>/, 'with the line';
 }
-for my $line ('SetHandler scimadmin', 'SetHandler "scim_admin"', 'SetHandler scim-admim', 'SetHandler SCIMS', "SetHandler smic\nSCIMStrict On", "SCIMBaseURL https://h/scim\nSetHandler scm") {
+for my $line ('SetHandler scimadmin', 'SetHandler "scim_admin"', 'SetHandler scim-admim', 'SetHandler SCIMS', "SetHandler smic\nSCIMStrict On", "SCIMBaseURL https://h/scim\nSetHandler scm",
+              map { "SetHandler smic\n$_" } 'SCIMRequestLog Off', 'SCIMRateLimit 5', 'SCIMMaxMembers 5', 'SCIMMaxGroupBodySize 2048', 'SCIMSignOutURL /out') {
     my ($status, $output) = configtest("<Location /a>\n$line\n</Location>");
     is $status, 0, "$line: a warning";
     like $output, qr/SCIM0050: SetHandler \S+ \(line \d+ of \S+test\.conf\): mod_scim has no such handler/, 'with the line';
+}
+for my $line ('SCIMGateCache 5', 'SCIMDatabaseTimeout 5') {
+    my ($status, $output) = configtest("<Location /a>\nSetHandler smic\n$line\n</Location>");
+    unlike $output, qr/SCIM0050/, "$line is for other handlers as well";
 }
 # The gate: a negated condition lets in strangers, unless an account is required as well
 sub gate { return "SCIMOrganization acme\n<Location /a>\n$_[0]\n</Location>" }

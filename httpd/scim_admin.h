@@ -2,19 +2,11 @@
 /* scim_admin: the organization's settings, for its administrators: a page and
  * the JSON API that it uses.
  *
- *   {Location}/{organization}/               the page
- *   {Location}/{organization}/api/settings   GET, PUT
- *   {Location}/{organization}/api/tokens     GET, POST; /{id} DELETE
- *   {Location}/{organization}/api/members    GET; /{id} GET, PATCH
- *   {Location}/{organization}/api/counts     GET
- *   {Location}/{organization}/api/activity   GET
- *   {Location}/{organization}/api/activity.csv
- *                                            GET
- *   {Location}/{organization}/api/activity-actors
- *                                            GET
+ *   {Location}/{organization}/               the page: scim_admin_page
+ *   {Location}/{organization}/api/...        the API: api_routes of
+ *                                            scim_admin_api
  *
- * httpd says who it is (r->user); an active ADMIN account gets in.  The page
- * is scim_admin_page, the API scim_admin_api.
+ * httpd says who it is (r->user); an active ADMIN account gets in.
  */
 #ifndef SCIM_ADMIN_H
 #define SCIM_ADMIN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings page's API, see scim_admin_api.h: settings, tokens, members,
- * groups and activity; at the end, the table that leads a request to its
- * function.
+/* The settings page's API, see scim_admin_api.h: settings, the guard, tokens,
+ * members, groups, activity, requests, health and undo; at the end, the table
+ * that leads a request to its function, api_routes.
  */
 #include "httpd/scim_admin_api.h"
 
@@ -649,7 +649,7 @@ static scim_error_t *post_undo(scim_visit_t *v)
         return scim_error(v->r->pool, SCIM_E_INVALID_VALUE,
                           "'dryRun' must be true or false.");
     }
-    v->field = NULL;
+    v->field = NULL;    /* an error of all fields names its own in its text */
     return scim_undo_page(&v->answer, &v->call, &filter, after,
                           SCIM_UNDO_MAX_COUNT, cJSON_IsTrue(is_dry));
 }

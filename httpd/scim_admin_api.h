@@ -24,7 +24,8 @@ typedef struct {
     const cJSON *body;
     const scim_person_t *person;
     scim_call_t call;
-    const char *field;           /* the input that is being looked at */
+    const char *field;           /* the input that is being looked at; NULL:
+                                  * all, or none */
     int status;                  /* 0: 200 */
     cJSON *answer;               /* NULL: none */
     int is_answered;             /* without it (scim_admin_export) */

@@ -736,8 +736,7 @@ BEGIN ATOMIC
                '(SELECT * FROM scim.account a WHERE a.organization_id = $1'
                ' AND (scim.search_grams(scim.search_text(a.user_name, a.display_name, a.attributes)) COLLATE "C") @> $6'
                || CASE WHEN cardinality(named) > 0 THEN
-                      ' UNION ALL SELECT * FROM scim.account a WHERE a.organization_id = $1 AND a.id = ANY ($7)'
-                      ' AND ((scim.search_grams(scim.search_text(a.user_name, a.display_name, a.attributes)) COLLATE "C") @> $6) IS NOT TRUE' ELSE '' END
+                      ' AND a.id <> ALL ($7) UNION ALL SELECT * FROM scim.account a WHERE a.organization_id = $1 AND a.id = ANY ($7)' ELSE '' END
                || ' OFFSET 0) a'
            ELSE scim.member_ranges(roles, states, labels) || ' a' END,
            '($2 IS NULL OR a.role = ANY ($2)) AND ($3 IS NULL OR a.active = ANY ($3))'

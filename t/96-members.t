@@ -66,17 +66,13 @@ my ($plan) = grep { /GROUP BY|Aggregate/ } query_plans(sub {
 is scalar(() = $plan =~ /Index (?:Only )?Scan using|Bitmap Heap Scan on account|Seq Scan on account/g), 1, 'the counts need one pass' or diag $plan;
 
 # A million rows are the most of a file.  The issuer of the token is one more.
-sub end_of_file {
-    my $socket = Scim::Http->new(server()->{url})->connect;
-    print $socket "GET /organizations/$org->{key}/api/members.csv HTTP/1.1\r\nHost: x\r\nAuthorization: $authorization\r\nConnection: close\r\n\r\n";
-    my $tail = '';
-    while (IO::Select->new($socket)->can_read(20)) {
-        $socket->recv(my $bytes, 65536);
-        return $tail =~ /\r\n0\r\n\r\n$/ ? 'whole' : 'cut off' if !length $bytes;
-        $tail = substr $tail . $bytes, -8;
-    }
-    return 'silent';
+sub file {
+    return eval { Scim::Http->new(server()->{url})->request(GET => "/organizations/$org->{key}/api/members.csv", [Authorization => $authorization], undef); 'whole' } // $@;
 }
-is end_of_file(), 'cut off', 'a file that cannot have all members does not end like a whole one';
+if ($ENV{SCIM_TEST_LARGE}) {    # takes a minute
+    like file(), qr/^(?:connection closed|broken answer)$/, 'a file that cannot have all members does not end like a whole one';
+    sql('DELETE FROM scim.account WHERE organization_id = $1 AND user_name = $2', $org->{id}, 'user7@example.com');
+    is file(), 'whole', 'one with a million does';
+}
 sql('DELETE FROM scim.event WHERE organization_id = $1', $org->{id});
 done_testing;

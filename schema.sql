@@ -78,6 +78,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         ('event', 'resource_id', 'uuid'),
         ('refusal', 'resource_type', 'text'),
         ('refusal', 'resource_id', 'uuid'),
+        ('refusal', 'display_name', 'text'),
         ('relay', 'history', 'bigint NOT NULL DEFAULT 0'),
         ('relay', 'transaction_id', 'xid8'),
         ('relay', 'organization_id', 'uuid'),
@@ -1610,19 +1611,37 @@ COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end befor
 
 -- Erasure of personal data.  A name is in events for as long as they are kept,
 -- and in refusals, whose detail may quote it.
+CREATE OR REPLACE FUNCTION scim.documents_of_account(organization uuid, account uuid) RETURNS SETOF jsonb
+    LANGUAGE sql STABLE ROWS 10
+BEGIN ATOMIC
+    SELECT a.attributes || jsonb_build_object('userName', a.user_name, 'displayName', a.display_name) FROM scim.account a
+    WHERE a.organization_id = $1 AND a.id = $2
+    UNION ALL
+    SELECT side.value FROM scim.event e CROSS JOIN LATERAL jsonb_each(e.data) side
+    WHERE e.organization_id = $1 AND e.account_id = $2;
+END;
+COMMENT ON FUNCTION scim.documents_of_account(uuid, uuid) IS 'The values that an account has, and those of its events, also of a deleted one';
+
 CREATE OR REPLACE FUNCTION scim.names_of_account(organization uuid, account uuid) RETURNS SETOF text
     LANGUAGE sql STABLE ROWS 5
 BEGIN ATOMIC
     SELECT DISTINCT scim.user_name_key(name #>> '{}')
-    FROM (SELECT a.attributes || jsonb_build_object('userName', a.user_name) FROM scim.account a
-          WHERE a.organization_id = $1 AND a.id = $2
-          UNION ALL
-          SELECT side.value FROM scim.event e CROSS JOIN LATERAL jsonb_each(e.data) side
-          WHERE e.organization_id = $1 AND e.account_id = $2) d(document)
+    FROM scim.documents_of_account($1, $2) d(document)
     CROSS JOIN LATERAL (SELECT document -> 'userName' UNION ALL SELECT jsonb_path_query(document, '$.emails[*].value')) n(name)
     WHERE jsonb_typeof(name) = 'string' AND name <> '""';
 END;
 COMMENT ON FUNCTION scim.names_of_account(uuid, uuid) IS 'Comparison keys of the userNames and e-mail addresses that an account has or had, also of a deleted one';
+
+CREATE OR REPLACE FUNCTION scim.full_names_of_account(organization uuid, account uuid) RETURNS SETOF text
+    LANGUAGE sql STABLE ROWS 5
+BEGIN ATOMIC
+    SELECT DISTINCT scim.user_name_key(n.name)
+    FROM scim.documents_of_account($1, $2) d(document)
+    CROSS JOIN LATERAL (VALUES (document ->> 'displayName'), (document #>> '{name,formatted}'),
+                               (concat_ws(' ', document #>> '{name,givenName}', document #>> '{name,familyName}'))) n(name)
+    WHERE n.name <> '';
+END;
+COMMENT ON FUNCTION scim.full_names_of_account(uuid, uuid) IS 'Comparison keys of the names that an account has or had, as refusals have them';
 
 -- It runs as its caller, who has to be the owner: no other role can change events.
 -- The id stays: it is random, and readers of the feed know the account by it.
@@ -1631,6 +1650,7 @@ CREATE OR REPLACE FUNCTION scim.forget_account(organization uuid, forgotten uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     names text[];
+    full_names text[];
     last_version bigint;
 BEGIN
     PERFORM FROM scim.user_group g
@@ -1639,6 +1659,7 @@ BEGIN
     ORDER BY g.id FOR NO KEY UPDATE;
     PERFORM FROM scim.account a WHERE a.organization_id = organization AND a.id = forgotten FOR UPDATE;
     names := ARRAY(SELECT scim.names_of_account(organization, forgotten));
+    full_names := ARRAY(SELECT scim.full_names_of_account(organization, forgotten));
     memberships := (SELECT count(*) FROM scim.membership m WHERE m.organization_id = organization AND m.account_id = forgotten);
     DELETE FROM scim.account a WHERE a.organization_id = organization AND a.id = forgotten RETURNING a.version INTO last_version;
     GET DIAGNOSTICS accounts = ROW_COUNT;
@@ -1652,8 +1673,11 @@ BEGIN
     WHERE r.organization_id = organization
       AND (r.account_id = forgotten
            OR EXISTS (SELECT FROM unnest(names) n(name)
-                      WHERE strpos(scim.user_name_key(concat_ws(' ', r.user_name, r.path, r.detail)), n.name) > 0));
+                      WHERE strpos(scim.user_name_key(concat_ws(' ', r.user_name, r.display_name, r.path, r.detail)), n.name) > 0));
     GET DIAGNOSTICS refusals = ROW_COUNT;
+    -- The others with this name may be about somebody else who is called so.
+    UPDATE scim.refusal r SET display_name = NULL
+    WHERE r.organization_id = organization AND scim.user_name_key(r.display_name) = ANY (full_names);
     DELETE FROM scim.request r WHERE r.organization_id = organization AND r.resource_id = forgotten;
     IF accounts > 0 THEN
         INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_name, version)
@@ -2206,6 +2230,7 @@ CALL pg_temp.comment('COLUMN scim.event.resource_type', 'Type of the resource th
 CALL pg_temp.comment('COLUMN scim.event.resource_id', 'Id of the resource that has changed, if it is not an account');
 CALL pg_temp.comment('COLUMN scim.refusal.resource_type', 'Type of the resource that was asked for: the endpoint of its path; NULL: none');
 CALL pg_temp.comment('COLUMN scim.refusal.resource_id', 'Id that its path names, if it is not an account''s');
+CALL pg_temp.comment('COLUMN scim.refusal.display_name', 'The name in its body, if it is about a User and has one: displayName, else that of name');
 CALL pg_temp.comment('COLUMN scim.event.history', 'History of the database in which it was written (scim.session_history); 0: before this column existed');
 CALL pg_temp.comment('COLUMN scim.relay.history', 'History of that event, as in scim.event');
 CALL pg_temp.comment('COLUMN scim.relay.transaction_id', 'Transaction of that event, which may be gone; NULL: not known yet');

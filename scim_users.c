@@ -195,30 +195,12 @@ static scim_error_t *get_user(cJSON **user, scim_call_t *call, const char *id)
 
 /* The rules of the profile managed */
 
-/* A part of a name; NULL if it is invisible. */
-static const char *part_of_name(const cJSON *name, const char *part)
-{
-    const char *text = scim_json_text(name, part);
-
-    return text && !scim_text_is_blank(text) ? text : NULL;
-}
-
-/* displayName from name.formatted, else from givenName and familyName. */
 static void derive_display_name(scim_call_t *call, cJSON *resource)
 {
-    const cJSON *name = scim_json_member(resource, "name");
-    const char *formatted = part_of_name(name, "formatted");
-    const char *given = part_of_name(name, "givenName");
-    const char *family = part_of_name(name, "familyName");
-
-    if (scim_json_text(resource, "displayName")) {
-        return;
+    if (!scim_json_text(resource, "displayName")) {
+        scim_json_put_text(resource, "displayName",
+                           scim_names_full(resource, call->pool));
     }
-    if (!formatted && given && family) {
-        formatted = apr_pstrcat(call->pool, given, " ", family, NULL);
-    }
-    formatted = formatted ? formatted : given ? given : family;
-    scim_json_put_text(resource, "displayName", formatted);
 }
 
 static void put_default(cJSON *resource, const char *name, const char *text)

@@ -121,8 +121,7 @@ static scim_asked_t asked_of(const scim_exchange_t *x)
 {
     scim_asked_t asked = {
         x->r->method, mended_path(x, NULL),
-        x->resource ? x->resource->type->name : NULL, x->target->id,
-        cJSON_GetStringValue(scim_json_member_nocase(x->body, "userName"))
+        x->resource ? x->resource->type->name : NULL, x->target->id, x->body
     };
 
     return asked;

@@ -15,6 +15,7 @@
 #include <apr_strings.h>
 
 #include "resources/scim_activity_filter.h"
+#include "resources/scim_names.h"
 #include "values/scim_bounds.h"
 #include "values/scim_csv.h"
 #include "values/scim_json.h"
@@ -39,7 +40,13 @@ static const char *shortened(const char *text, apr_pool_t *pool)
 }
 
 /* The parameters of both statements. */
-#define PARAMETERS 11
+#define PARAMETERS 12
+enum { PARAMETER_USER_NAME = 3, PARAMETER_FULL_NAME = 11 };
+
+static const char *sent_user_name(const cJSON *body)
+{
+    return cJSON_GetStringValue(scim_json_member_nocase(body, "userName"));
+}
 
 static void put_asked(const char *values[PARAMETERS],
                       const scim_principal_t *principal,
@@ -51,10 +58,14 @@ static void put_asked(const char *values[PARAMETERS],
     if (asked->id && scim_text_is_uuid(asked->id)) {
         values[2] = asked->id;
     }
-    values[3] = shortened(asked->user_name, pool);
+    values[PARAMETER_USER_NAME] = shortened(sent_user_name(asked->body), pool);
     values[4] = principal->actor_name;
     values[5] = shortened(asked->method, pool);
     values[6] = shortened(asked->path, pool);
+    if (asked->resource_type && strcmp(asked->resource_type, "User") == 0) {
+        values[PARAMETER_FULL_NAME] = shortened(scim_names_full(asked->body,
+                                                                pool), pool);
+    }
 }
 
 scim_error_t *scim_activity_refused(scim_db_t *db,
@@ -86,7 +97,8 @@ scim_error_t *scim_activity_warned(scim_db_t *db,
     put_asked(values, principal, &warning->asked, pool);
     if (scim_note_is_of_mapping(&warning->note)) {
         values[2] = NULL;
-        values[3] = NULL;
+        values[PARAMETER_USER_NAME] = NULL;
+        values[PARAMETER_FULL_NAME] = NULL;
     }
     values[7] = apr_itoa(pool, warning->status);
     values[9] = scim_note_warning(&warning->note, pool);

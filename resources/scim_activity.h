@@ -22,7 +22,8 @@ typedef struct {
                                   * NULL */
     const char *id;              /* of the path, or of what was made, or
                                   * NULL */
-    const char *user_name;       /* of the body, or NULL */
+    const cJSON *body;           /* or NULL; its userName is kept, and of a
+                                  * User the name (scim_names_full) */
 } scim_asked_t;
 
 /* One that was refused. */

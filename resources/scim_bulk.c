@@ -358,13 +358,12 @@ static void put_success(scim_bulk_t *bulk, scim_bulk_op_t *operation,
                        apr_itoa(bulk->call->pool, status));
 }
 
-static scim_asked_t request_of(const scim_bulk_t *bulk,
-                               const scim_bulk_op_t *operation)
+static scim_asked_t request_of(const scim_bulk_op_t *operation)
 {
     scim_asked_t asked = {
         operation->method, operation->path ? operation->path : "",
         operation->resource ? operation->resource->type->name : NULL,
-        operation->id, scim_bulk_text(bulk, operation->data, "userName")
+        operation->id, operation->data
     };
 
     return asked;
@@ -376,7 +375,7 @@ static void keep_refusal(scim_bulk_t *bulk, const scim_bulk_op_t *operation,
 {
     scim_refusal_t *refusal = apr_array_push(bulk->call->refusals);
 
-    refusal->asked = request_of(bulk, operation);
+    refusal->asked = request_of(operation);
     refusal->error = scim_error(bulk->call->pool, error->kind, "%s",
                                 error->detail);
 }
@@ -473,7 +472,7 @@ static void put_warnings_of(const scim_bulk_t *bulk)
         const scim_bulk_op_t *operation = bulk->operations + i;
 
         if (operation->state == SCIM_DONE && operation->notes) {
-            scim_asked_t asked = request_of(bulk, operation);
+            scim_asked_t asked = request_of(operation);
 
             scim_activity_warn(bulk->call->warnings, &asked,
                                success_of(operation), operation->notes);

@@ -68,8 +68,8 @@ static const cJSON *member_of(const scim_bulk_t *bulk, const cJSON *object,
     return scim_shape_is_absent(member, &bulk->call->rules) ? NULL : member;
 }
 
-const char *scim_bulk_text(const scim_bulk_t *bulk, const cJSON *object,
-                           const char *name)
+static const char *bulk_text(const scim_bulk_t *bulk, const cJSON *object,
+                             const char *name)
 {
     return cJSON_GetStringValue(member_of(bulk, object, name));
 }
@@ -85,11 +85,11 @@ static scim_error_t *read_operation(scim_bulk_t *bulk,
                                     scim_bulk_op_t *operation,
                                     const cJSON *message)
 {
-    const char *method = scim_bulk_text(bulk, message, "method");
+    const char *method = bulk_text(bulk, message, "method");
 
     operation->method = method ? method : "";
-    operation->bulk_id = scim_bulk_text(bulk, message, "bulkId");
-    operation->path = scim_bulk_text(bulk, message, "path");
+    operation->bulk_id = bulk_text(bulk, message, "bulkId");
+    operation->path = bulk_text(bulk, message, "path");
     operation->version = scim_json_member_nocase(message, "version");
     if (is_empty_text(bulk, operation->version)) {
         operation->version = NULL;

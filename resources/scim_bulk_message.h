@@ -56,8 +56,4 @@ struct scim_bulk_t {
 scim_error_t *scim_bulk_read(scim_bulk_t *bulk, const cJSON *message,
                              int most) SCIM_CHECKED;
 
-/* The text of object's member name, in any case, or NULL. */
-const char *scim_bulk_text(const scim_bulk_t *bulk, const cJSON *object,
-                           const char *name);
-
 #endif

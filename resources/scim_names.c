@@ -11,6 +11,29 @@
 #include "values/scim_json.h"
 #include "values/scim_text.h"
 
+/* NULL if it is invisible. */
+static const char *visible(const cJSON *object, const char *name)
+{
+    const char *text = cJSON_GetStringValue(scim_json_member_nocase(object,
+                                                                    name));
+
+    return text && !scim_text_is_blank(text) ? text : NULL;
+}
+
+const char *scim_names_full(const cJSON *resource, apr_pool_t *pool)
+{
+    const cJSON *name = scim_json_member_nocase(resource, "name");
+    const char *full = visible(resource, "displayName");
+    const char *given = visible(name, "givenName");
+    const char *family = visible(name, "familyName");
+
+    full = full ? full : visible(name, "formatted");
+    if (!full && given && family) {
+        full = apr_pstrcat(pool, given, " ", family, NULL);
+    }
+    return full ? full : given ? given : family;
+}
+
 int scim_names_is_changed(const cJSON *resource, const cJSON *before,
                           const char *name)
 {

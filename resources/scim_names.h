@@ -12,6 +12,11 @@
 #include "resources/scim_call.h"
 #include "values/scim_error.h"
 
+/* What a User, as a client has sent it, is called: displayName, else
+ * name.formatted, else givenName and familyName, as far as they are visible;
+ * of resource or pool.  NULL: there is none of them, or no resource. */
+const char *scim_names_full(const cJSON *resource, apr_pool_t *pool);
+
 /* Whether resource has a value of the attribute that before, the stored
  * resource, NULL at creation, does not have. */
 int scim_names_is_changed(const cJSON *resource, const cJSON *before,

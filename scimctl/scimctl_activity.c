@@ -44,11 +44,14 @@ static const char *with_members(const char *text, const cJSON *entry,
  * forgotten, the id. */
 static const char *entry_subject(const cJSON *entry, apr_pool_t *pool)
 {
-    const char *group = scim_json_text(entry, "displayName");
+    const char *type = scim_json_text(entry, "resourceType");
+    const char *full = scim_json_text(entry, "displayName");
     const char *name = scim_json_text(entry, "userName");
 
-    return group ? apr_pstrcat(pool, "group ", group, NULL)
-                 : name ? name : scim_json_text(entry, "accountId");
+    if (full && type && strcmp(type, "Group") == 0) {
+        return apr_pstrcat(pool, "group ", full, NULL);
+    }
+    return name ? name : full ? full : scim_json_text(entry, "accountId");
 }
 
 static const char *with_undone(const char *text, const cJSON *entry,

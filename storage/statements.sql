@@ -688,7 +688,7 @@ scim.refusal
 -- fragment: refusal_rows before 6
 (SELECT v.organization_id, v.sequence, v.account_id, v.user_name, v.actor_name,
         v.method, v.path, v.status, v.scim_type, v.detail, v.occurred_at,
-        :new_columns(v)
+        :new_columns(v), to_jsonb(v) ->> 'display_name' AS display_name
  FROM scim.refusal v)
 
 -- The resource of a refusal: the one with the id $3, of type $2.
@@ -722,13 +722,26 @@ status >= 400
 -- fragment: is_warning
 status < 400
 
+-- The userName $4 and the name $12 that were sent.  The old tables have no place
+-- for the name, but have to take it.
+-- fragment: sent_columns
+user_name, display_name
+-- fragment: sent_columns before 6
+user_name
+
+-- fragment: sent_values
+$4, $12
+-- fragment: sent_values before 6
+coalesce($4, nullif($12::text, $12))
+
 -- The last $11 refusals of 30 days are kept.  A GET that is refused again and
 -- again is recorded once an hour.
 -- name: REFUSAL_INSERT
 WITH old AS (:old_refusals(:is_refusal))
-INSERT INTO scim.refusal (organization_id, :refused_columns, user_name,
+INSERT INTO scim.refusal (organization_id, :refused_columns, :sent_columns,
                           actor_name, method, path, status, scim_type, detail)
-SELECT $1::uuid, :refused_values, $4, $5, $6, $7, $8::smallint, $9, $10
+SELECT $1::uuid, :refused_values, :sent_values, $5, $6, $7, $8::smallint, $9,
+       $10
 WHERE $6 <> 'GET'
    OR NOT EXISTS (SELECT FROM (SELECT * FROM scim.refusal
                                WHERE organization_id = $1::uuid
@@ -764,9 +777,10 @@ WITH fresh AS MATERIALIZED (
           AND w.occurred_at > now() - interval '1 day')
 ),
 old AS (:old_refusals(:is_warning) AND EXISTS (SELECT FROM fresh))
-INSERT INTO scim.refusal (organization_id, :refused_columns, user_name,
+INSERT INTO scim.refusal (organization_id, :refused_columns, :sent_columns,
                           actor_name, method, path, status, scim_type, detail)
-SELECT $1::uuid, :refused_values, $4, $5, $6, $7, $8::smallint, $9, $10
+SELECT $1::uuid, :refused_values, :sent_values, $5, $6, $7, $8::smallint, $9,
+       $10
 FROM fresh;
 
 -- The type of the resource of an event or refusal e.
@@ -861,8 +875,8 @@ LEFT JOIN LATERAL (SELECT * FROM scim.user_group h
 -- from $2 to below $3; the number of entries $4; the times from $5 to before $6;
 -- kinds $7 and names of actors $8; accounts $9 and groups $10; $11, see above;
 -- the type of the resource $12; of refusals, the statuses from $13 to $14; if $9
--- is given, the comparison keys of userNames $15, and a part of one $16, that a
--- refusal may have.  NULL: any.
+-- is given, the comparison keys of userNames $15, and words $16 of a userName or
+-- a name, that a refusal may have.  NULL: any.
 
 -- fragment: in_sequence(e)
 :e.organization_id = $1::uuid AND :e.sequence >= coalesce($2::bigint, 0)
@@ -874,6 +888,16 @@ AND :e.occurred_at < coalesce($6::timestamptz, 'infinity')
 AND ($8::text[] IS NULL OR :e.actor_name = ANY ($8))
 AND ($12::text IS NULL OR :e.resource_type = $12)
 
+-- Whether each word of $16 is a part of the names that were sent, which may have
+-- the family name first or last.
+-- fragment: has_sent(r)
+NOT EXISTS (
+    SELECT FROM unnest((SELECT string_to_array(scim.user_name_key($16::text),
+                                               ' '))) w(word)
+    WHERE strpos(scim.user_name_key(concat_ws(' ', :r.user_name,
+                                              :r.display_name)), w.word) = 0)
+AND btrim($16::text) <> ''
+
 -- fragment: wanted_refusals
 FROM :refusal_rows r
 WHERE :in_sequence(r) AND :in_time(r)
@@ -881,8 +905,7 @@ WHERE :in_sequence(r) AND :in_time(r)
   AND ($9::uuid[] IS NULL OR r.account_id = ANY ($9)
        OR r.resource_id = ANY ($10::uuid[])
        OR scim.user_name_key(r.user_name) = ANY ($15::text[])
-       OR strpos(scim.user_name_key(r.user_name),
-                 scim.user_name_key($16::text)) > 0)
+       OR :has_sent(r))
 
 -- The events of a range, the latest first: of each range of "ranges" those that
 -- are wanted, and where the walk has ended if it did not come to the end.
@@ -938,7 +961,8 @@ SELECT r.sequence,
                           'actorKind', 'token',
                           'actor', r.actor_name, :resource_members(r),
                           'userName', coalesce(a.user_name, r.user_name),
-                          'displayName', g.display_name,
+                          'displayName',
+                          coalesce(g.display_name, r.display_name),
                           'method', r.method, 'path', r.path,
                           'status', r.status, 'scimType', r.scim_type,
                           'detail', r.detail), NULL
@@ -2543,6 +2567,7 @@ SELECT r.sequence,
        jsonb_build_object('sequence', r.sequence,
                           'at', :timestamp(r.occurred_at),
                           'actor', r.actor_name, 'userName', r.user_name,
+                          'displayName', r.display_name,
                           'method', r.method, 'path', r.path,
                           'status', r.status, 'scimType', r.scim_type,
                           'detail', r.detail)

@@ -133,12 +133,14 @@ $org->patch_ops($id, { op => 'replace', path => 'userName', value => 'hana.marri
 $org->patch_ops($hana, { op => 'replace', path => 'active', value => 'perhaps' });
 $org->post('/Users', { userName => 'hana.private@home.example', displayName => 'By her address', active => 'perhaps' });
 $org->post('/Users', { userName => 'no-address-of-hers', displayName => 'Other' });
+$org->post('/Users', { userName => 'no-address-either', displayName => $_ }) for 'HANA SECRETNAME', 'Hanagiven Hanafamily';
 my $person = json('account', 'export', $key, 'hana.married@example.com');
 is_deeply [$person->{organization}, $person->{id}, $person->{account}{displayName}, $person->{account}{groups}[0]{display}, $person->{account}{managed}],
     [$key, $hana, 'Hana Secretname', 'Sales', TRUE], 'account export KEY USERNAME has the account with its groups';
 is_deeply [map { $_->{kind} =~ s/.*:event:(?:prov:)?//r } @{ $person->{events} }], [qw(create:full patch:full patch:full)], 'what was done to it, and what it did';
 is $person->{events}[2]{actor}, 'hana.married@example.com', 'as an administrator';
 cmp_ok scalar @{ $person->{refusals} }, '>=', 2, 'and what was refused';
+is_deeply [grep { defined } map { $_->{displayName} } @{ $person->{refusals} }], ['Copy', 'By her address'], 'with the names that were sent';
 refused(qr/Nothing is known of/, 'an id that nobody has or had', 'account', 'export', $key, '00000000-0000-4000-8000-000000000000');
 refused(qr/--filter/, 'a filter for one person', 'account', 'export', $key, $hana, '--filter', 'active eq true');
 
@@ -171,7 +173,8 @@ my ($proof) = map { JSON::PP->new->decode($_->[0]) } sql('SELECT data FROM scim.
 is_deeply $proof, { map { ($_ => $counts->{$_}) } qw(accounts memberships events acts refusals) }, 'the last one is the proof, with the numbers';
 is +(sql('SELECT actor_name FROM scim.event WHERE organization_id = $1 AND actor_kind = $2', $org->{id}, 'account'))[0][0], $hana,
     'where the person was the actor, there is the id';
-is_deeply [map { $_->{userName} } @{ json('activity', 'list', $key, '--outcome', 'refused') }], ['no-address-of-hers'], 'refusals of others stay';
+is_deeply [map { [@$_{qw(userName displayName)}] } @{ json('activity', 'list', $key, '--outcome', 'refused') }], [(['no-address-either', undef]) x 2, ['no-address-of-hers', 'Other']],
+    'refusals of others stay, but for the name if it is the same';
 like out('activity', 'list', $key, '--account', $hana), qr/ \Q$hana\E +account:forget /, 'activity list names the person by the id';
 is user($id)->{displayName}, 'By Hana', 'what the person did to others, too';
 is $org->create(userName => 'hana.married@example.com')->{userName}, 'hana.married@example.com', 'somebody else may have the userName';

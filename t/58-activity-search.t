@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use Encode qw(decode_utf8);
 use IO::Select;
 use IO::Socket::INET;
 use MIME::Base64 ();
@@ -60,6 +61,29 @@ for my $case (['anna@example.com', ['User', $anna], 'an e-mail address that is n
 is_deeply [map { $_->{displayName} } @{ list(account => 'anna')->{subjects} }], ['Anna Yamada', 'Annabel Lee'], 'a part of two names means both';
 is_deeply words(account => 'anna'), ['create:full annabel', 'create:full a.yamada'], 'so both histories are listed';
 is_deeply words(account => 'stranger'), ['refused stranger'], 'a part of a userName that was refused';
+
+# Somebody who was refused has a name as well: the one that was sent.
+my $people = organization(domains => ['example.com']);
+sub of_people { my (%q) = @_; return JSON::PP::decode_json(answer('activity?' . query(%q), $people)->{content})->{entries} }
+sub sent_names { return [map { $_->{displayName} } @{ of_people(@_) }] }
+my @sent = ([{ displayName => 'Dorothy Vance', name => { formatted => 'Not This' } }, 'Dorothy Vance', 'displayName'], [{ name => { formatted => 'Prof. Grace Brewster', givenName => 'Not', familyName => 'This' } }, 'Prof. Grace Brewster', 'name.formatted'],
+    [{ NAME => { GivenName => '修', FamilyName => '橋本' } }, '修 橋本', 'given and family name'], [{ displayName => ' ', name => { familyName => '山田' } }, '山田', 'one of them'], [{ displayName => 7 }, undef, 'none'], [{ displayName => 'é' x 300 }, 'é' x 256 . '...', 'a long one']);
+for my $n (0 .. $#sent) {
+    my ($user, $kept, $name) = @{ $sent[$n] };
+    is $people->post('/Users', { schemas => [CORE], userName => "wrong$n\@elsewhere.example", %$user })->{status}, 400, "a User with $name in a wrong domain";
+    is_deeply [@{ of_people()->[0] }{qw(outcome displayName)}], ['refused', $kept], 'is refused, and the name is kept';
+}
+$people->post('/Bulk', { schemas => [BULK], Operations => [{ method => 'POST', path => '/Users', bulkId => 'b', data => { userName => 'bulk@elsewhere.example', displayName => 'Katherine Bulk' } }] });
+$people->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Dorothy Group', members => 'x' });
+is of_people()->[0]{displayName}, undef, 'nothing is kept of a Group';
+is_deeply sent_names(account => $_->[0]), $_->[1], "'$_->[0]' finds " . ($_->[2] // 'the refusal')
+    for ['Dorothy Vance', ['Dorothy Vance']], ['vance dorothy', ['Dorothy Vance']], ['ROTHY', ['Dorothy Vance']], ['wrong0', ['Dorothy Vance']], ['dorothy elsewhere', ['Dorothy Vance'], 'words of both names'],
+        ['橋本 修', ['修 橋本']], ['橋本　修', ['修 橋本']], ['橋', ['修 橋本']], ['ｄｏｒｏｔｈｙ', ['Dorothy Vance'], 'full-width letters'], ['grace', ['Prof. Grace Brewster']], ['Katherine', ['Katherine Bulk'], 'an operation of a bulk request'],
+        ['Dorothy Brewster', [], 'no mixture of two'], ['_', [], 'nothing, for it is no wildcard'];
+is_deeply [map { $_->{displayName} } @{ JSON::PP::decode_json(scimctl('--json', 'activity', 'list', $people->{key}, '--account', 'Dorothy Vance')->{out}) }], ['Dorothy Vance'], 'scimctl finds and shows the same';
+like scimctl('activity', 'list', $people->{key}, '--account', 'Dorothy Vance')->{out}, qr/ wrong0\@elsewhere\.example +refused 400 /, 'its table has the userName';
+like decode_utf8(answer('activity.csv?' . query(account => '橋本'), $people)->{content}), qr/,User,,wrong2\@elsewhere\.example,修 橋本,POST,/, 'so does the CSV file';
+
 is_deeply list(account => 'nobody')->{subjects}, [], 'a text that means nobody';
 is_deeply words(account => 'nobody'), [], 'has no entries';
 is_deeply words(account => '%'), [], 'no character is a wildcard';

@@ -196,6 +196,10 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         -- Finds deleted accounts by name.
         ('event_deleted', 'scim.event', '(organization_id, scim.user_name_key(data #>> ''{before,userName}''))'
          ' WHERE kind = ''urn:ietf:params:scim:event:prov:delete'''),
+        -- Finds accounts by names that they had before.
+        ('event_renamed', 'scim.event', '(organization_id, sequence)'
+         ' WHERE resource_type IS NULL AND kind <> ''urn:ietf:params:scim:event:prov:delete'''
+         ' AND data -> ''before'' ?| ARRAY[''userName'', ''displayName'']'),
         -- The change feed reads in this order, up to the oldest transaction that
         -- is still open, so what it has passed can never change.
         ('event_feed', 'scim.event', '(transaction_id, sequence)'),

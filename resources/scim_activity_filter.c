@@ -282,7 +282,7 @@ static scim_error_t *choose_actors(scim_activity_filter_t *filter,
 }
 
 enum { SUBJECT_TYPE, SUBJECT_ID, SUBJECT_NAME, SUBJECT_DISPLAY_NAME,
-       SUBJECT_KEY, SUBJECT_IS_WHOLE };
+       SUBJECT_KEY, SUBJECT_IS_WHOLE, SUBJECT_FORMERLY };
 
 static cJSON *subject_of(const scim_rows_t *rows, int row)
 {
@@ -294,6 +294,8 @@ static cJSON *subject_of(const scim_rows_t *rows, int row)
     for (i = SUBJECT_TYPE; i <= SUBJECT_DISPLAY_NAME; i++) {
         scim_json_put_text(subject, names[i], scim_rows_value(rows, row, i));
     }
+    scim_json_put_text(subject, "formerly",
+                       scim_rows_value(rows, row, SUBJECT_FORMERLY));
     return subject;
 }
 

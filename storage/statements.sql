@@ -1140,6 +1140,24 @@ UNION
 -- fragment: deleted_accounts before 6
 (SELECT NULL::uuid WHERE false)
 
+-- Accounts that had another name, with it: of changes of a name, the latest 2000.
+-- fragment: renamed_accounts
+(SELECT n.account_id,
+        CASE WHEN strpos(scim.user_name_key(n.display_name),
+                         (SELECT scim.user_name_key($2))) > 0
+             THEN n.display_name ELSE coalesce(n.user_name, n.display_name) END
+ FROM (SELECT e.account_id, e.data #>> '{before,userName}' AS user_name,
+              e.data #>> '{before,displayName}' AS display_name
+       FROM scim.event e
+       WHERE e.organization_id = $1::uuid AND e.resource_type IS NULL
+         AND e.kind <> 'urn:ietf:params:scim:event:prov:delete'
+         AND e.data -> 'before' ?| ARRAY['userName', 'displayName']
+       ORDER BY e.sequence DESC LIMIT 2000) n
+ WHERE strpos(scim.user_name_key(concat_ws(' ', n.user_name, n.display_name)),
+              (SELECT scim.user_name_key($2))) > 0 :some)
+-- fragment: renamed_accounts before 6
+(SELECT NULL::uuid, NULL::text WHERE false)
+
 -- Of groups, the first 5000.
 -- fragment: searched_groups
 (SELECT g.id
@@ -1175,9 +1193,10 @@ UNION
 SELECT :uuid($2)
 
 -- The accounts and groups that $2 means, also deleted ones: type, id, userName or
--- displayName, of accounts the displayName and the key of the userName, and
--- whether $2 is a whole name.  They are those whose id, userName, e-mail address or displayName (of a group)
--- it is; if there is none, those that it is a part of.
+-- displayName, of accounts the displayName and the key of the userName, whether $2
+-- is a whole name, and the old name of an account that has another one now.  They
+-- are those whose id, userName, e-mail address or displayName (of a group) it is;
+-- if there is none, those that it is a part of, or was.
 -- name: ACTIVITY_SUBJECTS :repeatable
 WITH whole(type, id) AS (
     SELECT 'Group', :uuid($2) WHERE :uuid($2) IS NOT NULL
@@ -1190,32 +1209,39 @@ WITH whole(type, id) AS (
     UNION
     SELECT 'Group', n.id FROM (:named_groups) n
 ),
-part(type, id) AS (
-    SELECT 'User', n.id FROM (:searched_accounts) n
+part(type, id, formerly) AS (
+    SELECT 'User', n.id, NULL FROM (:searched_accounts) n
     UNION
-    SELECT 'User', n.account_id FROM :deleted_accounts n(account_id)
+    SELECT 'User', n.account_id, NULL FROM :deleted_accounts n(account_id)
     UNION
-    SELECT 'Group', n.id FROM :searched_groups n(id)
+    SELECT 'Group', n.id, NULL FROM :searched_groups n(id)
+    UNION
+    SELECT 'User', n.id, n.name FROM :renamed_accounts n(id, name)
 ),
 named AS (
-    SELECT w.type, w.id, true AS is_whole FROM whole w
+    SELECT w.type, w.id, true AS is_whole, NULL AS formerly FROM whole w
     UNION ALL
-    SELECT p.type, p.id, false FROM part p WHERE NOT EXISTS (SELECT FROM whole)
+    SELECT p.type, p.id, false,
+           CASE WHEN count(*) = count(p.formerly) THEN max(p.formerly) END
+    FROM part p WHERE NOT EXISTS (SELECT FROM whole)
+    GROUP BY p.type, p.id
 )
 SELECT named.type, named.id, n.name, n.display_name,
        CASE WHEN named.type = 'User' THEN scim.user_name_key(n.name) END,
-       named.is_whole
+       named.is_whole, CASE WHEN n.is_there THEN named.formerly END
 FROM named
 LEFT JOIN LATERAL (
-    SELECT a.user_name AS name, a.display_name FROM scim.account a
+    SELECT a.user_name AS name, a.display_name, true AS is_there
+    FROM scim.account a
     WHERE named.type = 'User' AND a.organization_id = $1::uuid
       AND a.id = named.id
     UNION ALL
-    (SELECT d.data #>> '{before,userName}', d.data #>> '{before,displayName}'
+    (SELECT d.data #>> '{before,userName}', d.data #>> '{before,displayName}',
+            false
      FROM :deletions AND named.type = 'User' AND d.account_id = named.id
      ORDER BY d.sequence DESC LIMIT 1)
     UNION ALL
-    SELECT g.display_name, NULL FROM (:named_group) g
+    SELECT g.display_name, NULL, true FROM (:named_group) g
     WHERE named.type = 'Group'
     LIMIT 1) n ON true
 ORDER BY n.name, named.id

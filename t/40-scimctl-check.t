@@ -143,10 +143,10 @@ says($said, 'icu', 'problem', qr/no collation und-x-icu/, 'no ICU');
 says($said, 'schema', 'problem', qr/schema|relation/, 'a database without tables');
 like $said->{schema}{action}, qr/right database by --db or PGDATABASE; .*scimctl db create$/, 'which may be the wrong one';
 says($said, 'extension', 'problem', qr/btree_gin is missing/, 'no extension');
-says($said, 'indexes', 'problem', qr/account_by_attribute, .* and 18 more/, 'no indexes');
+says($said, 'indexes', 'problem', qr/account_by_attribute, .* and 19 more/, 'no indexes');
 says($said, 'relays', 'unknown', qr/^Not checked: SQLSTATE 42P01: relation "scim\.relay" does not exist/, 'no table');
 admin(q{CREATE FUNCTION public.format(text, bigint) RETURNS text LANGUAGE sql RETURN 'mine'}, 'ascii');
-says(results(database => 'ascii', role => 'postgres'), 'indexes', 'problem', qr/ and 18 more/,
+says(results(database => 'ascii', role => 'postgres'), 'indexes', 'problem', qr/ and 19 more/,
      'no function of somebody else runs in the session of a superuser');
 finds('collations', 'warning', qr/und-x-icu/, 'ICU has another version',
       "UPDATE pg_collation SET collversion = '1' WHERE collname = 'und-x-icu'", 

@@ -111,6 +111,7 @@ is_deeply [grep { !eval { JSON::PP::decode_json($_) } } @lines], [], 'each line 
 my $head = JSON::PP::decode_json($lines[0]);
 is_deeply [@$head{qw(format formatVersion schemaVersion)}], ['mod_scim organization', 1, (sql('SELECT max(version)::int FROM scim.schema_version'))[0][0] + 0], 'the first one names the format and the version of the tables';
 like $lines[-1], qr/^\{"end": \{"lines": $#lines, "sha256": "[0-9a-f]{64}"\}\}$/, 'the last one has their number and checksum';
+is_deeply [map { /"display_name": "(\w+)"/ } grep { /^\{"refusal": / } @lines], ['X'], 'a refusal has the name that was sent';
 is_deeply [do { my %seen; grep { !$seen{$_}++ } map { /^\{"(\w+)": \{/ } @lines }], [qw(organization account user_group membership subgroup token event refusal account_seen end)],
     'between them is each row of each table';
 unlike $file, qr/\Q$moved->{token}\E/, 'no token is in the file';

@@ -84,6 +84,25 @@ is_deeply [map { $_->{displayName} } @{ JSON::PP::decode_json(scimctl('--json', 
 like scimctl('activity', 'list', $people->{key}, '--account', 'Dorothy Vance')->{out}, qr/ wrong0\@elsewhere\.example +refused 400 /, 'its table has the userName';
 like decode_utf8(answer('activity.csv?' . query(account => '橋本'), $people)->{content}), qr/,User,,wrong2\@elsewhere\.example,修 橋本,POST,/, 'so does the CSV file';
 
+# Who is called otherwise now is found by the name of before.
+my $emily = $people->create(userName => 'emily.smith@example.com', displayName => 'Emily Smith')->{id};
+my $paul = $people->create(userName => 'paul@example.com', displayName => 'Paul Smythe')->{id};
+my $iris = $people->create(userName => 'iris@example.com', displayName => 'Iris Smythe')->{id};
+$people->patch_ops($emily, { op => 'replace', path => 'displayName', value => 'Emily Novak' }, { op => 'replace', path => 'userName', value => 'emily.novak@example.com' });
+$people->patch_ops($paul, { op => 'replace', path => 'displayName', value => 'Paul Newman' });
+$people->patch_ops($iris, { op => 'replace', path => 'displayName', value => 'Iris Old' });
+$people->delete("/Users/$iris");
+sub subjects { my ($text) = @_; return [map { [@$_{qw(id name displayName formerly)}] } @{ JSON::PP::decode_json(answer('activity?' . query(account => $text), $people)->{content})->{subjects} }] }
+my @emily = ($emily, 'emily.novak@example.com', 'Emily Novak');
+is_deeply subjects($_), [[@emily, 'Emily Smith']], "'$_' finds her, and the answer says what she was called" for 'Emily Smith', 'EMILY SMI', 'ｓｍｉｔｈ';
+is_deeply subjects($_), [[@emily, 'emily.smith@example.com']], "so does her old userName, or a part: $_" for 'emily.smith@example.com', 'y.smith';
+is_deeply subjects($_), [[@emily, undef]], "'$_', which she is called now, is no old name" for 'Emily Novak', 'emily', 'emily.novak@example.com';
+is_deeply subjects('Smythe'), [[$iris, 'iris@example.com', 'Iris Old', undef], [$paul, 'paul@example.com', 'Paul Newman', 'Paul Smythe']], 'somebody who was deleted is found, but not called anything now';
+is_deeply [map { word($_) } grep { $_->{kind} } @{ of_people(account => 'Emily Smith') }], ['patch:full emily.novak', 'create:full emily.novak'], 'the history is that of the account';
+$people->create(userName => 'emily.smith@example.com', displayName => 'Emily Smith');
+is_deeply [map { $_->[1] } @{ subjects('emily.smith@example.com') }], ['emily.smith@example.com'], 'who has a whole userName now comes before who had it';
+is_deeply [map { [@$_[1, 3]] } @{ subjects('Emily Smith') }], [['emily.novak@example.com', 'Emily Smith'], ['emily.smith@example.com', undef]], 'of a name, both are found';
+
 is_deeply list(account => 'nobody')->{subjects}, [], 'a text that means nobody';
 is_deeply words(account => 'nobody'), [], 'has no entries';
 is_deeply words(account => '%'), [], 'no character is a wildcard';
@@ -224,7 +243,7 @@ INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_nam
 SELECT $1, md5((n % 1000)::text)::uuid,
        CASE WHEN n % 5 = 0 THEN 'urn:ietf:params:scim:event:prov:create:full' WHEN n % 5003 = 1 THEN 'urn:ietf:params:scim:event:prov:delete' WHEN n % 20011 = 2 THEN 'urn:mod_scim:event:role:guest'
             ELSE 'urn:ietf:params:scim:event:prov:patch:full' END,
-       'token', CASE WHEN n % 10007 = 3 THEN 'administrator' WHEN n < $2::int / 2 THEN 'old' ELSE 'new' END, 1, now() - ($2::int - n) * interval '1 minute', jsonb_build_object('before', jsonb_build_object('userName', 'gone' || n))
+       'token', CASE WHEN n % 10007 = 3 THEN 'administrator' WHEN n < $2::int / 2 THEN 'old' ELSE 'new' END, 1, now() - ($2::int - n) * interval '1 minute', jsonb_build_object('before', jsonb_build_object(CASE WHEN n % 5003 = 1 OR n % 50 = 7 THEN 'userName' ELSE 'title' END, 'gone' || n))
 FROM generate_series(1, $2::int) n;
 ALTER TABLE scim.event ENABLE TRIGGER USER; COMMIT
 SQL
@@ -264,7 +283,7 @@ my $old = sql('SELECT 1') && (sql('SELECT now() - $1::int * interval \'1 minute\
 my %limit = (
     '' => 110, 'actor=old' => 110, 'actor=administrator' => 60, 'actor=ad' => 60, 'kind=deleted' => 60, 'kind=guest,deleted' => 120, 'kind=changed' => 120, 'kind=group' => 1,
     'kind=guest&actor=old' => 100, 'kind=refused' => 1, "until=$old" => 700, "since=$old&until=$old" => 700, "kind=deleted&until=$old" => 200, 'account=user77@example.com' => 60, 'account=mail77@example.com' => 60,
-    'account=nobody' => 2001, 'kind=token' => 2, 'actor=nobody' => 60,
+    'account=nobody' => 2000 + 2001, 'kind=token' => 2, 'actor=nobody' => 60,
     'kind=changed&actor=administrator' => 100, 'kind=created&actor=administrator' => 2100,
     # These walk.
     'kind=changed&since=2999-01-01' => $WALK, "kind=created&until=$old&actor=new" => $WALK);

@@ -140,8 +140,8 @@ function sortHead(text, order, choose) {
 }
 
 // In a dialog, the message must be within it: the page behind cannot be seen or heard.
-function say(text, place = document) {
-    const status = place.querySelector('[role=status]');
+function say(text, dialog = null) {
+    const status = dialog?.querySelector('[role=status]') ?? document.getElementById('status');
     status.textContent = text;
     clearTimeout(say.timer);
     say.timer = setTimeout(() => { status.textContent = ''; }, 6000);
@@ -175,7 +175,7 @@ function copyButton(label, value, input) {
             copied = document.execCommand('copy');
             copy.focus();
         }
-        say(copied ? t('Copied.') : t('Copying failed. Select the text and copy it yourself.'), copy.closest('dialog') ?? document);
+        say(copied ? t('Copied.') : t('Copying failed. Select the text and copy it yourself.'), copy.closest('dialog'));
     });
     copy.setAttribute('aria-label', `${t('Copy')}: ${label}`);
     return copy;

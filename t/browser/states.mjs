@@ -76,7 +76,7 @@ test('after the answer it is off, and on again without a question', async () => 
     await choose(page, 'Enable').uncheck();
     await press(page, 'Save');
     await press(page, 'Switch off');
-    await page.getByText('User provisioning is off.').waitFor();
+    await page.locator('body > #status').getByText('User provisioning is off.').waitFor();
     assert.equal(state(), 'false false');
     await manage(page);
     await choose(page, 'Enable').check();

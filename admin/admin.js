@@ -17,15 +17,16 @@ let settings;
 
 // User provisioning
 
-function manage() {
+// state: what the dialog proposes.
+function manage(state = settings.state) {
     let isLeaving = false;
     const dialog = ask({
         title: t('Manage user provisioning'),
         content: [
             h('p', {}, t('While it is on, your identity provider creates, updates, deactivates and deletes the Managed Accounts of this organization.')),
-            checkbox('enabled', t('Enable'), settings.state !== 'disabled'),
+            checkbox('enabled', t('Enable'), state !== 'disabled'),
             h('p', {}, t('While it is paused, nothing is changed: requests are put off, and your identity provider tries again by itself. Pause for some hours, for example to correct its settings; after that it may stop trying.')),
-            checkbox('paused', t('Pause'), settings.state === 'paused'),
+            checkbox('paused', t('Pause'), state === 'paused'),
             h('p', {}, t('While it is off, requests are refused.')),
         ],
         action: t('Save'),
@@ -146,7 +147,7 @@ function nextStep(tokens) {
         return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
     if (settings.state === 'disabled') {
-        return [t('Select Manage to switch user provisioning on.'), button(t('Switch it on'), manage, 'main')];
+        return [t('Select Manage to switch user provisioning on.'), button(t('Switch it on'), () => manage('enabled'), 'main')];
     }
     if (!live.some(token => token.lastUsed)) {
         return [t('Enter the SCIM URL and the token in your identity provider and test the connection there.')];
@@ -230,7 +231,7 @@ async function provisioningPage() {
         h('section', {},
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', state.badge),
-                button(t('Manage'), manage)),
+                button(t('Manage'), () => manage())),
             h('p', {}, state.text),
             h('p', { class: settings.singleSignOn ? 'good' : 'warn' }, signInText())),
         guardSection,

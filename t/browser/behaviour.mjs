@@ -205,6 +205,7 @@ test('the next step has a button that does it, and the steps of each identity pr
     await inDialog(page, 'Done').click();
     await page.getByRole('button', { name: 'Switch it on' }).click();
     await dialog(page).getByRole('heading', { name: 'Manage user provisioning' }).waitFor();
+    assert.equal(await dialog(page).getByRole('checkbox', { name: 'Enable' }).isChecked(), true, 'which is what the button says');
     await page.keyboard.press('Escape');
     const steps = page.locator('.steps li');
     for (const [provider, words] of [['Microsoft Entra ID', /SingleAppRoleAssignment/], ['Okta', /SCIM connector base URL/],

@@ -7,7 +7,7 @@ import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
     Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, isLive, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
+    field, filters, guarded, h, isLive, kindOf, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
     setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
@@ -140,13 +140,29 @@ function tokenWarnings(tokens) {
     return [...inVain, ...ending];
 }
 
+// The entry of Activity that says who has paused provisioning, or switched it off, and
+// when; undefined: nobody, as in a new organization.
+async function findSwitch() {
+    const wanted = { paused: 'provisioning:pause', disabled: 'provisioning:disable' }[settings.state];
+    const { entries } = wanted ? await api(`activity${query({ kind: 'organization' })}`) : { entries: [] };
+    return entries.find(entry => kindOf(entry) === wanted);
+}
+
+function stateNotice({ at, actor }) {
+    const values = { time: time(at), actor };
+    const [title, text, action] = settings.state === 'paused'
+        ? [t('User provisioning is paused'), t('Since {time}, by {actor}. Nothing is changed: your identity provider is asked to try again later.', values), t('End the pause')]
+        : [t('User provisioning is off'), t('Since {time}, by {actor}. Every request of your identity provider is refused.', values), t('Switch it on')];
+    return h('section', { class: 'tripped' }, h('h2', {}, title), h('p', {}, text), button(action, () => manage('enabled'), 'main'));
+}
+
 // The next step, for administrators who are new here, and a button that does it.
-function nextStep(tokens) {
+function nextStep(tokens, wasSwitched) {
     const live = tokens.filter(isLive);
     if (!live.length) {
         return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
-    if (settings.state === 'disabled') {
+    if (settings.state === 'disabled' && !wasSwitched) {
         return [t('Select Manage to switch user provisioning on.'), button(t('Switch it on'), () => manage('enabled'), 'main')];
     }
     if (!live.some(token => token.lastUsed)) {
@@ -218,11 +234,13 @@ async function provisioningPage() {
     const [fresh, { tokens: all }] = await Promise.all([api('settings'), api('tokens')]);
     const tokens = all.filter(token => !token.deleted);
     settings = fresh;
-    const next = nextStep(tokens);
+    const switched = await findSwitch();
+    const next = nextStep(tokens, switched);
     const state = stateTexts()[settings.state];
     const [guardBanner, guardSection] = await guardParts(show);
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
+        switched && stateNotice(switched),
         guardBanner,
         ...tokenWarnings(all),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),

@@ -31,6 +31,10 @@ test('Manage says what on, paused and off mean; a pause shows on the page', asyn
     assert.match(await page.getByRole('heading', { name: 'State' }).innerText(), /paused/);
     await page.getByText('Requests of your identity provider are put off').waitFor();
     assert.equal(state(), 'true true');
+    await page.getByText(/^Since \w+ \d.*, by admin-.*\. Nothing is changed/).waitFor();
+    await page.getByRole('button', { name: 'End the pause' }).click();
+    assert.deepEqual([await choose(page, 'Enable').isChecked(), await choose(page, 'Pause').isChecked()], [true, false], 'it proposes what it says');
+    await press(page, 'Cancel');
     await noViolations(page, 'paused');
     await page.context().close();
 });
@@ -78,6 +82,11 @@ test('after the answer it is off, and on again without a question', async () => 
     await press(page, 'Switch off');
     await page.locator('body > #status').getByText('User provisioning is off.').waitFor();
     assert.equal(state(), 'false false');
+    const notice = page.locator('section').filter({ has: page.getByRole('heading', { name: 'User provisioning is off' }) });
+    await notice.getByText(/^Since .*, by admin-.* is refused\.$/).waitFor();
+    await notice.getByRole('button', { name: 'Switch it on' }).waitFor();
+    await noViolations(page, 'off');
+    await picture(page, 'state-off');
     await manage(page);
     await choose(page, 'Enable').check();
     await press(page, 'Save');

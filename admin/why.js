@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why somebody was not provisioned: what the page knows elsewhere, put together in
 // the order in which it has to be mended.  First what keeps everybody away, then what
-// is known of the person: their account, refused requests and what was ignored.  If
-// nothing is, the identity provider has never sent them.
+// is known of the person: their account, refused requests and what was ignored.  That
+// nothing is found does not prove that the identity provider has never sent them: a
+// refused request has no more than the user name that was sent.
 import { api, badge, guarded, h, isLive, query, t, time, translated, whileBusy } from './kit.js';
 
-const SHOWN = 5;    // accounts and entries of Activity
+const SHOWN = 5;        // accounts and entries of Activity
+const LOOKED_AT = 50;   // entries
 
-// A cause: what is the case, and what to do.
+// A cause: what is the case, and what to do: texts, or elements.
 function cause(kind, what, ...todo) {
-    return h('li', { class: `cause ${kind}` }, h('p', {}, what), todo.length ? h('p', { class: 'soft' }, todo) : null);
+    return h('li', { class: `cause ${kind}` }, h('p', {}, what),
+        todo.map(part => part instanceof Element ? part : h('p', { class: 'soft' }, part)));
 }
 
 function link(to, text) {
@@ -36,9 +39,13 @@ function generalCauses(settings, tokens, health) {
     ].filter(Boolean);
 }
 
-function nameOf(member) {
-    return link(`members/${member.id}`, member.displayName || member.userName);
+// People of the same name have different user names.
+function nameOf({ id, displayName, userName }) {
+    return h('span', {}, link(`members/${id}`, displayName || userName), displayName && displayName !== userName ? ` (${userName})` : '');
 }
+
+const isSame = (a, b) => a?.toLowerCase() === b?.toLowerCase();
+const has = (value, text) => value?.toLowerCase().includes(text.toLowerCase());
 
 function accountCause(member) {
     if (member.label === 'unmanaged') {
@@ -80,18 +87,46 @@ function entryCause(entry) {
 }
 
 function isGone(text) {
-    return cause('warn', t('“{text}” was here and is not any more: the account was deleted or has another name now.', { text }),
+    return cause('warn', t('“{text}” was here and is not any more: the account was deleted.', { text }),
         t('Activity says when and by whom. If the person should be here, assign them to the application in your identity provider again.'));
 }
 
-function neverSent(text) {
-    return cause('bad', t('Nobody called “{text}” is here, and no request about them was refused: your identity provider has never sent this person.', { text }),
-        t('Look there whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.'));
+function nothingFound(text, strangers) {
+    return cause('warn', t('Nothing is found under “{text}”: no account, no change and no refused request.', { text }),
+        [t('Refused people can be listed by the user name that was sent: try the part before the @.'), ' ',
+            link('activity?kind=refused', t('Refused requests in Activity'))],
+        t('If they are not among those either, look in your identity provider whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.'),
+        ...strangers.length ? [t('The latest people who were refused and are not here:'),
+            h('ul', { class: 'causes' }, strangers.map(entryCause))] : []);
 }
 
 // The entries of Activity about whom the text means.
 async function entriesAbout(text, outcome) {
-    return (await api(`activity${query({ account: text, outcome, count: SHOWN })}`)).entries;
+    const { entries } = await api(`activity${query({ account: text, outcome, count: LOOKED_AT })}`);
+    return entries.filter(({ resourceType }) => resourceType !== 'Group');
+}
+
+// The latest refused request of each of those who have no account.
+async function refusedStrangers() {
+    const { entries } = await api(`activity${query({ outcome: 'refused', count: LOOKED_AT })}`);
+    const named = entries.filter(({ accountId, resourceType, userName }) => userName && !accountId && resourceType !== 'Group');
+    const latest = [...new Map(named.map(entry => [entry.userName.toLowerCase(), entry]).reverse()).values()].reverse().slice(0, 2 * SHOWN);
+    const found = await Promise.all(latest.map(({ userName }) => api(`members${query({ search: userName, count: SHOWN })}`)));
+    return latest.filter(({ userName }, i) => !found[i].members.some(member => isSame(member.userName, userName))).slice(0, SHOWN);
+}
+
+// The accounts of the entries that are not among the members that the text has found.
+async function othersOf(entries, members) {
+    const known = new Set(members.map(({ id }) => id));
+    const ids = [...new Set(entries.map(({ accountId }) => accountId))].filter(id => id && !known.has(id)).slice(0, SHOWN);
+    const found = await Promise.all(ids.map(id => api(`members${query({ search: id })}`)));
+    return found.flatMap(page => page.members);
+}
+
+// An account that has another name now.
+function renamed(text, member) {
+    return [member.displayName, member.userName, member.email].some(value => has(value, text)) ? null
+        : cause('', [t('“{text}” has another name now:', { text }), ' ', nameOf(member)]);
 }
 
 async function causesOf(text) {
@@ -100,10 +135,13 @@ async function causesOf(text) {
         api('settings'), api('tokens'), api('health').catch(() => ({})), api(`members${query({ search: text, count: SHOWN })}`),
         entriesAbout(text, 'refused'), entriesAbout(text, 'warning'), entriesAbout(text, 'changed'),
     ]);
-    const own = [...members.map(accountCause), ...[...refused, ...warned].map(entryCause)];
-    const wasHere = changed.some(({ resourceType }) => resourceType !== 'Group');
-    const otherwise = wasHere ? isGone(text) : neverSent(text);
-    return [...generalCauses(settings, tokens, health), ...(own.length ? own : [otherwise])];
+    const others = await othersOf([...refused, ...warned, ...changed], members);
+    const own = [...others.map(member => renamed(text, member)), ...[...members, ...others].map(accountCause),
+        ...[...refused, ...warned].slice(0, SHOWN).map(entryCause)].filter(Boolean);
+    if (!own.length) {
+        own.push(changed.length ? isGone(text) : nothingFound(text, await refusedStrangers()));
+    }
+    return [...generalCauses(settings, tokens, health), ...own];
 }
 
 // The section of the first page that answers the question.

@@ -30,6 +30,8 @@ my $gus = $org->create(userName => 'gus@acme.example', displayName => 'Gus Guard
 my $ada = $org->create(userName => 'ada@acme.example', displayName => 'Ada');
 my $gone = $org->create(userName => 'gone@acme.example', displayName => 'Gina Gone');
 expect(204, $org->delete("/Users/$gone->{id}"), 'who has left is deleted');
+my $emil = $org->create(userName => 'emil.early@acme.example', displayName => 'Emil Early');
+expect(200, $org->patch_ops($emil->{id}, { op => 'replace', value => { userName => 'emil.late@acme.example', displayName => 'Emil Late' } }), 'one has another name now');
 $org->set_guard(1, undef);
 expect(200, $org->patch_ops($ada->{id}, { op => 'replace', path => 'active', value => FALSE }), 'one deactivation is within the limit');
 expect(403, $org->patch_ops($gus->{id}, { op => 'replace', path => 'active', value => FALSE }), 'the next one is above it');
@@ -45,5 +47,5 @@ Scim::Server::wait_until('a request in the log of each', 20, sub {
 });
 # The issuer speaks Japanese in one of them.
 sql(q{UPDATE scim.account SET preferred_language = 'ja' WHERE id = $1}, $other{off}{issuer});
-exit !Scim::Browser::run('why.mjs', url => server()->{url} . '/organizations/', user => $org->{issuer_name}, organization => $org->{key},
+exit !Scim::Browser::run('why.mjs', url => server()->{url} . '/organizations/', user => $org->{issuer_name}, organization => $org->{key}, emil => $emil->{id},
     map { ($_ => $other{$_}{key}, "$_-user" => $other{$_}{issuer_name}) } keys %other);

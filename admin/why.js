@@ -4,7 +4,7 @@
 // is known of the person: their account, refused requests and what was ignored.  That
 // nothing is found does not prove that the identity provider has never sent them: a
 // refused request has no more than the user name that was sent.
-import { api, badge, guarded, h, isLive, query, t, time, translated, whileBusy } from './kit.js';
+import { api, badge, guarded, h, isLive, kindOf, numberText, query, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -44,6 +44,7 @@ function nameOf({ id, displayName, userName }) {
     return h('span', {}, link(`members/${id}`, displayName || userName), displayName && displayName !== userName ? ` (${userName})` : '');
 }
 
+const isOfGuard = ({ detail }) => /safety limit/.test(detail);
 const isSame = (a, b) => a?.toLowerCase() === b?.toLowerCase();
 const has = (value, text) => value?.toLowerCase().includes(text.toLowerCase());
 
@@ -71,19 +72,59 @@ function adviceFor(entry) {
     if (/verified domain/.test(entry.detail)) {
         return t('Correct the user name in your identity provider, or ask the operator of this server to add the domain.');
     }
-    if (/safety limit/.test(entry.detail)) {
+    if (isOfGuard(entry)) {
         return t('If these changes are right, let them through on this page. If not, correct the mapping or the assignment in your identity provider first.');
     }
     return entry.status === 401 ? t('Generate a token and enter it in your identity provider.') : null;
 }
 
-function entryCause(entry) {
+// What has happened since a refusal or a warning, so that it is of no account any more;
+// undefined: nothing is known.  member: whom it was about, if they have an account.
+function settledText(entry, member, changed) {
+    const [, warnedRole] = /so the account is (?:a |still )(\w+)/.exec(entry.detail) ?? [];
+    if (!member) {
+        const deletion = changed.find(change => change.accountId && change.accountId === entry.accountId && kindOf(change) === 'delete' && change.at > entry.at);
+        return deletion && t('The account was deleted since: {time}.', { time: time(deletion.at) });
+    }
+    if (entry.outcome === 'warning') {
+        return warnedRole && warnedRole !== member.role ? t('The role is {role} now.', member) : undefined;
+    }
+    if (/not eligible/.test(entry.detail) && member.label !== 'ineligible') {
+        return t('The account is eligible now.');
+    }
+    return !isOfGuard(entry) && member.lastSync?.at > entry.at
+        ? t('Since then your identity provider has changed this account: {time}.', { time: time(member.lastSync.at) }) : undefined;
+}
+
+function entryCause(entry, { members = [], changed = [] } = {}) {
+    const member = members.find(({ id, userName }) => id === entry.accountId || isSame(userName, entry.userName));
     const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : entry.userName ?? '';
     const isWarning = entry.outcome === 'warning';
-    const advice = isWarning ? null : adviceFor(entry);
-    return cause(isWarning ? 'warn' : 'bad',
-        [badge(isWarning ? t('Warning') : t('Refused ({status})', entry), isWarning ? 'warn' : 'bad'), ' ', time(entry.at), ' ', who, ': ', translated(entry.detail)],
-        ...(advice ? [advice] : []));
+    const settled = settledText(entry, member, changed);
+    const kind = settled ? '' : isWarning ? 'warn' : 'bad';
+    const todo = settled ?? (isWarning ? null : adviceFor(entry));
+    return cause(kind,
+        [badge(isWarning ? t('Warning') : t('Refused ({status})', entry), kind), ' ',
+            entry.count > 1 ? t('{count} times, the last one {time}', { count: numberText(entry.count), time: time(entry.at) }) : time(entry.at),
+            ' ', who, ': ', translated(entry.detail)],
+        ...(todo ? [todo] : []));
+}
+
+// Entries that say the same of the same account are one: the latest, with their number.
+function grouped(entries) {
+    const groups = new Map();
+    for (const entry of entries) {
+        const key = JSON.stringify([entry.outcome, entry.detail, entry.accountId ?? entry.userName]);
+        const { count = 0, ...latest } = groups.get(key) ?? entry;
+        groups.set(key, { ...latest, count: count + 1 });
+    }
+    return [...groups.values()];
+}
+
+// The worst first, and last what is of no account any more.
+function inOrder(causes) {
+    const rank = item => ['bad', 'warn', 'good', 'cause'].findIndex(kind => item.classList.contains(kind));
+    return causes.sort((a, b) => rank(a) - rank(b));
 }
 
 function isGone(text) {
@@ -97,7 +138,7 @@ function nothingFound(text, strangers) {
             link('activity?kind=refused', t('Refused requests in Activity'))],
         t('If they are not among those either, look in your identity provider whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.'),
         ...strangers.length ? [t('The latest people who were refused and are not here:'),
-            h('ul', { class: 'causes' }, strangers.map(entryCause))] : []);
+            h('ul', { class: 'causes' }, strangers.map(entry => entryCause(entry)))] : []);
 }
 
 // The entries of Activity about whom the text means.
@@ -129,18 +170,33 @@ function renamed(text, member) {
         : cause('', [t('“{text}” has another name now:', { text }), ' ', nameOf(member)]);
 }
 
-async function causesOf(text) {
-    // Tables of the version before have no health.
-    const [settings, { tokens }, health, { members }, refused, warned, changed] = await Promise.all([
-        api('settings'), api('tokens'), api('health').catch(() => ({})), api(`members${query({ search: text, count: SHOWN })}`),
+// What is known of the person.
+async function ownCauses(text) {
+    const [{ members, next }, refused, warned, changed] = await Promise.all([
+        api(`members${query({ search: text, count: SHOWN })}`),
         entriesAbout(text, 'refused'), entriesAbout(text, 'warning'), entriesAbout(text, 'changed'),
     ]);
     const others = await othersOf([...refused, ...warned, ...changed], members);
-    const own = [...others.map(member => renamed(text, member)), ...[...members, ...others].map(accountCause),
-        ...[...refused, ...warned].slice(0, SHOWN).map(entryCause)].filter(Boolean);
-    if (!own.length) {
-        own.push(changed.length ? isGone(text) : nothingFound(text, await refusedStrangers()));
+    const all = [...members, ...others];
+    const entries = grouped([...refused, ...warned]);
+    if (!all.length && !entries.length) {
+        return [changed.length ? isGone(text) : nothingFound(text, await refusedStrangers())];
     }
+    const rest = entries.length - SHOWN;
+    return [
+        ...others.map(member => renamed(text, member)),
+        !all.length && changed.length ? isGone(text) : null,
+        ...inOrder([...all.map(accountCause), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed }))]),
+        next ? cause('', link(`members${query({ search: text })}`, t('More accounts match'))) : null,
+        rest > 0 ? cause('', link(`activity${query({ account: text })}`, t('and {count} more', { count: numberText(rest) }))) : null,
+    ].filter(Boolean);
+}
+
+async function causesOf(text) {
+    // Tables of the version before have no health.
+    const [settings, { tokens }, health, own] = await Promise.all([
+        api('settings'), api('tokens'), api('health').catch(() => ({})), ownCauses(text),
+    ]);
     return [...generalCauses(settings, tokens, health), ...own];
 }
 

@@ -26,6 +26,15 @@ sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, manage
       VALUES ($1, 'uma@acme.example', 'Uma Unmanaged', false, true, true), ($1, 'ina@acme.example', 'Ina Ineligible', true, false, true),
              ($1, 'leo@acme.example', 'Leo Left', true, true, false), ($1, 'mia@acme.example', 'Mia Managed', true, true, true)}, $org->{id});
 expect(201, $org->post('/Users', { userName => 'rolf@acme.example', displayName => 'Rolf Role', roles => [{ value => 'BOSS' }] }), 'an unknown role is ignored');
+my $ruth = $org->create(userName => 'ruth@acme.example', displayName => 'Ruth Role', roles => [{ value => 'BOSS' }]);
+expect(200, $org->patch_ops($ruth->{id}, { op => 'replace', path => 'roles', value => [{ value => 'USER', primary => TRUE }] }), 'the role is mended');
+expect(400, $org->post('/Users', { userName => 'bert@acme.example', displayName => 'Bert', active => 'maybe' }), 'what is wrong is refused') for 1 .. 3;
+$org->create(userName => 'bert@acme.example', displayName => 'Bert');
+my ($olaf) = map { $_->[0] } sql(q{INSERT INTO scim.account (organization_id, user_name, managed, sync_eligible)
+    VALUES ($1, 'olaf@acme.example', true, false) RETURNING id}, $org->{id});
+expect(403, $org->patch_ops($olaf, { op => 'replace', path => 'title', value => 'x' }), 'one that is not eligible is refused');
+sql('UPDATE scim.account SET sync_eligible = true WHERE id = $1', $olaf);
+sql(q{INSERT INTO scim.account (organization_id, user_name) SELECT $1, 'many' || n || '@acme.example' FROM generate_series(1, 7) n}, $org->{id});
 my $gus = $org->create(userName => 'gus@acme.example', displayName => 'Gus Guarded');
 my $ada = $org->create(userName => 'ada@acme.example', displayName => 'Ada');
 my $gone = $org->create(userName => 'gone@acme.example', displayName => 'Gina Gone');

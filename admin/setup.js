@@ -47,7 +47,7 @@ function setupSteps(open) {
     const asked = known.some(([name]) => name === addressState().provider) ? addressState().provider : known[0][0];
     const choice = select('provider', t('Identity provider'), known, asked);
     choice.addEventListener('change', ({ target }) => {
-        setAddressState('#/', { provider: target.value });
+        setAddressState('#/', { ...addressState(), provider: target.value });
         show(target.value);
     });
     show(asked);

@@ -4,7 +4,7 @@
 // is known of the person: their account, refused requests and what was ignored.  That
 // nothing is found does not prove that the identity provider has never sent them: a
 // refused request has no more than the user name that was sent.
-import { api, badge, guarded, h, isLive, kindOf, numberText, query, t, time, translated, whileBusy } from './kit.js';
+import { addressState, api, badge, guarded, h, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -200,10 +200,11 @@ async function causesOf(text) {
     return [...generalCauses(settings, tokens, health), ...own];
 }
 
-// The section of the first page that answers the question.
+// The section of the first page that answers the question, also the one of the address,
+// so that the button Back and a link that is sent show the answer.
 function whySection() {
     const result = h('div', { role: 'status' });
-    const input = h('input', { name: 'person', type: 'search', maxlength: 200, required: true, 'aria-describedby': 'person-help' });
+    const input = h('input', { name: 'person', type: 'search', maxlength: 200, required: true, value: addressState().person, 'aria-describedby': 'person-help' });
     const form = h('form', { class: 'row end', on: { submit: event => { event.preventDefault(); answer(); } } },
         h('label', { class: 'grows' }, t('Person'), input), h('button', {}, t('Find out')));
 
@@ -218,12 +219,14 @@ function whySection() {
                 if (mine !== asked) {
                     return;
                 }
+                setAddressState('#/', { ...addressState(), person: text });
                 result.replaceChildren(h('ul', { class: 'causes' }, causes),
                     h('p', {}, link(`activity${query({ account: text })}`, t('All about “{text}” in Activity', { text }))));
             });
         }
     }
 
+    answer();
     return h('section', { class: 'why' }, h('h2', {}, t('Why was somebody not provisioned?')), form,
         h('p', { class: 'soft', id: 'person-help' }, t('Enter a name, a user name or an e-mail address.')), result);
 }

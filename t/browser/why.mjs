@@ -47,7 +47,7 @@ const PEOPLE = [
 test('each cause is named with what to do', async () => {
     const page = await firstPage(given.organization, given.user);
     for (const [person, expected] of PEOPLE) {
-        await page.reload();
+        await visit(page, '#/');
         const answer = await ask(page, person);
         for (const part of expected) {
             assert.match(answer, part, person);
@@ -59,6 +59,19 @@ test('each cause is named with what to do', async () => {
     await page.getByRole('heading', { name: 'Activity', level: 1 }).waitFor();
     assert.equal(await page.locator('input[name=account]').inputValue(), PEOPLE.at(-1)[0]);
     assert.deepEqual(page.complaints, []);
+    await page.context().close();
+});
+
+test('the address has the person: Back brings the answer back, and so does a reload', async () => {
+    const page = await firstPage(given.organization, given.user);
+    await ask(page, 'uma@acme.example');
+    await page.getByRole('link', { name: 'Uma Unmanaged' }).click();
+    await page.getByRole('heading', { name: 'History' }).waitFor();
+    await page.goBack();
+    await page.locator('.causes').getByText('its owner administers it').waitFor();
+    assert.match(page.url(), /#\/\?person=uma%40acme.example$/);
+    await page.reload();
+    await page.locator('.causes').getByText('its owner administers it').waitFor();
     await page.context().close();
 });
 

@@ -245,7 +245,7 @@ async function provisioningPage() {
         ...tokenWarnings(all),
         next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
         healthSection(settings.enabled && tokens.some(isLive), () => document.querySelector('.next')?.remove()),
-        whySection(),
+        whySection(show),
         h('section', {},
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', state.badge),

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guard: how much the identity provider may take away within an hour, what it was
 // refused, and letting that through.
-import { Refused, api, ask, badge, button, field, h, numberText, say, t, time } from './kit.js';
+import { Refused, api, ask, badge, button, field, guarded, h, numberText, query, say, t, time } from './kit.js';
+
+const LOOKED_AT = 200;  // the most entries and requests that the API gives at once
+const SHOWN = 20;       // people
 
 function numbers(values) {
     return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, numberText(value)]));
@@ -14,11 +17,65 @@ function tripText({ guarded, limit, refused, since, lastRefused, token }) {
         : t('“{token}” wanted more than {limit} deactivations, deletions or downgrades to GUEST in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values);
 }
 
+// What was refused
+
+const isOfGuard = ({ detail }) => /safety limit/.test(detail);
+
+// What a request that the limit has refused wanted.  A deletion says so itself; of a
+// change, the log of requests has the attributes.
+function wantedOf(entry, requests) {
+    if (entry.resourceType === 'Group') {
+        return 'members';
+    }
+    if (entry.method === 'DELETE') {
+        return 'delete';
+    }
+    const asked = requests.find(({ resourceId, status }) => resourceId === entry.accountId && status === entry.status)?.operations.join(' ') ?? '';
+    const [isActive, isRole] = [/\bactive\b/.test(asked), /\broles\b/.test(asked)];
+    return isActive === isRole ? 'either' : isActive ? 'deactivate' : 'guest';
+}
+
+// The entries of Activity, those of the limit with what they wanted.
+async function withWanted(entries) {
+    const { entries: requests } = entries.some(isOfGuard)
+        ? await api(`requests${query({ outcome: 'refused', count: LOOKED_AT })}`).catch(() => ({ entries: [] })) : { entries: [] };
+    return entries.map(entry => isOfGuard(entry) ? { ...entry, wanted: wantedOf(entry, requests) } : entry);
+}
+
+// What the limit holds back, each account or group once.
+async function heldBack({ trips }) {
+    const [since] = trips.map(trip => trip.since).sort();
+    if (!since) {
+        return [];
+    }
+    // A refusal is stored a little before the limit is noted.
+    const from = new Date(new Date(since) - 60000).toISOString();
+    const { entries } = await api(`activity${query({ kind: 'refused', since: from, count: LOOKED_AT })}`);
+    const refused = await withWanted(entries.filter(isOfGuard));
+    return [...new Map(refused.map(entry => [`${entry.accountId ?? entry.resourceId} ${entry.wanted}`, entry])).values()];
+}
+
+const wantedTexts = () => ({
+    delete: t('is deleted'), deactivate: t('is deactivated'), guest: t('becomes a GUEST'),
+    either: t('is deactivated or becomes a GUEST'), members: t('loses members'),
+});
+
+function heldBackList(entries) {
+    const rest = entries.length - SHOWN;
+    return [
+        h('p', {}, t('Refused so far, and done when your identity provider tries again:')),
+        h('ul', { class: 'changes' }, entries.slice(0, SHOWN).map(entry =>
+            h('li', {}, `${entry.userName ?? entry.displayName ?? entry.resourceId}: ${wantedTexts()[entry.wanted]}`))),
+        rest > 0 ? h('p', { class: 'soft' }, t('and {count} more', { count: numberText(rest) })) : null,
+    ];
+}
+
 // show draws the page anew.
-function open(show) {
+async function letThrough(guard, show) {
+    const entries = await heldBack(guard);
     ask({
         title: t('Let everything through'),
-        content: [h('p', {}, t('For two hours, your identity provider may deactivate, delete and downgrade any number of accounts, and remove any number of members from groups. Then the limit counts anew.'))],
+        content: [...entries.length ? heldBackList(entries) : [], h('p', {}, t('For two hours, your identity provider may deactivate, delete and downgrade any number of accounts, and remove any number of members from groups. Then the limit counts anew.'))],
         action: t('Let everything through'), kind: 'danger',
         submit: async () => {
             await api('guard', 'POST', {});
@@ -58,7 +115,7 @@ function banner(guard, show) {
         h('h2', {}, t('The safety limit has stopped your identity provider')),
         guard.trips.map(trip => h('p', {}, tripText(trip))),
         h('p', { class: 'soft' }, t('Everything else goes on. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.')),
-        h('div', { class: 'row' }, button(t('Let them through'), () => open(show), 'main'),
+        h('div', { class: 'row' }, button(t('Let them through'), () => guarded(() => letThrough(guard, show)), 'main'),
             h('a', { href: '#/activity?kind=refused' }, t('Activity'))));
 }
 
@@ -74,7 +131,7 @@ function section(guard, show) {
         h('div', { class: 'row spread' },
             h('h2', {}, t('Safety limit'), ' ', stateOf(guard)),
             h('div', { class: 'row' },
-                hasLimit && !isOpen && !guard.trips.length ? button(t('Let everything through'), () => open(show)) : null,
+                hasLimit && !isOpen && !guard.trips.length ? button(t('Let everything through'), () => guarded(() => letThrough(guard, show))) : null,
                 button(t('Change limit'), () => change(guard, show)))),
         isOpen ? h('p', { class: 'warn' }, t('Everything goes through until {time}.', { time: time(guard.openUntil) })) : null,
         hasLimit
@@ -99,4 +156,4 @@ async function guardParts(show) {
     }
 }
 
-export { guardParts };
+export { guardParts, letThrough, withWanted };

@@ -4,7 +4,8 @@
 // is known of the person: their account, refused requests and what was ignored.  That
 // nothing is found does not prove that the identity provider has never sent them: a
 // refused request has no more than the user name that was sent.
-import { addressState, api, badge, guarded, h, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
+import { letThrough, withWanted } from './guard.js';
+import { addressState, api, badge, button, guarded, h, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -44,7 +45,6 @@ function nameOf({ id, displayName, userName }) {
     return h('span', {}, link(`members/${id}`, displayName || userName), displayName && displayName !== userName ? ` (${userName})` : '');
 }
 
-const isOfGuard = ({ detail }) => /safety limit/.test(detail);
 const isSame = (a, b) => a?.toLowerCase() === b?.toLowerCase();
 const has = (value, text) => value?.toLowerCase().includes(text.toLowerCase());
 
@@ -72,9 +72,6 @@ function adviceFor(entry) {
     if (/verified domain/.test(entry.detail)) {
         return t('Correct the user name in your identity provider, or ask the operator of this server to add the domain.');
     }
-    if (isOfGuard(entry)) {
-        return t('If these changes are right, let them through on this page. If not, correct the mapping or the assignment in your identity provider first.');
-    }
     return entry.status === 401 ? t('Generate a token and enter it in your identity provider.') : null;
 }
 
@@ -92,29 +89,56 @@ function settledText(entry, member, changed) {
     if (/not eligible/.test(entry.detail) && member.label !== 'ineligible') {
         return t('The account is eligible now.');
     }
-    return !isOfGuard(entry) && member.lastSync?.at > entry.at
+    if (entry.wanted === 'deactivate' || entry.wanted === 'either') {
+        return member.active ? undefined : t('The account is deactivated now.');
+    }
+    if (entry.wanted) {
+        return entry.wanted === 'guest' && member.role === 'GUEST' ? t('The role is {role} now.', member) : undefined;
+    }
+    return member.lastSync?.at > entry.at
         ? t('Since then your identity provider has changed this account: {time}.', { time: time(member.lastSync.at) }) : undefined;
 }
 
-function entryCause(entry, { members = [], changed = [] } = {}) {
+// What the safety limit has held back, and what can be done about it.
+function wantedText({ actor, wanted }, { role }) {
+    return {
+        delete: t('“{actor}” wanted to delete the account; it is still here.', { actor }),
+        deactivate: t('“{actor}” wanted to deactivate the account; it is still active.', { actor }),
+        guest: t('“{actor}” wanted to make the account a GUEST; it is still {role}.', { actor, role }),
+        either: t('“{actor}” wanted to deactivate the account or make it a GUEST; it is still active, as {role}.', { actor, role }),
+    }[wanted];
+}
+
+function guardAdvice(guard, show) {
+    if (guard.openUntil) {
+        return [t('Everything is let through until {time}, but your identity provider has to try again. In Entra ID, “Provision on demand” does it at once.', { time: time(guard.openUntil) })];
+    }
+    return guard.trips?.length
+        ? [t('If this change is right, let it through. If not, correct the mapping or the assignment in your identity provider first.'),
+            button(t('Let them through'), () => guarded(() => letThrough(guard, show)))]
+        : [t('Your identity provider has to try again. In Entra ID, “Provision on demand” does it at once.')];
+}
+
+function entryCause(entry, { members = [], changed = [], guard = {}, show } = {}) {
     const member = members.find(({ id, userName }) => id === entry.accountId || isSame(userName, entry.userName));
     const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : entry.userName ?? '';
     const isWarning = entry.outcome === 'warning';
     const settled = settledText(entry, member, changed);
     const kind = settled ? '' : isWarning ? 'warn' : 'bad';
-    const todo = settled ?? (isWarning ? null : adviceFor(entry));
+    const isHeldBack = Boolean(entry.wanted && member && !settled);
+    const todo = settled ? [settled] : isWarning ? [] : isHeldBack ? [translated(entry.detail), ...guardAdvice(guard, show)] : [adviceFor(entry)];
     return cause(kind,
         [badge(isWarning ? t('Warning') : t('Refused ({status})', entry), kind), ' ',
             entry.count > 1 ? t('{count} times, the last one {time}', { count: numberText(entry.count), time: time(entry.at) }) : time(entry.at),
-            ' ', who, ': ', translated(entry.detail)],
-        ...(todo ? [todo] : []));
+            ' ', who, ': ', isHeldBack ? wantedText(entry, member) : translated(entry.detail)],
+        ...todo.filter(Boolean));
 }
 
 // Entries that say the same of the same account are one: the latest, with their number.
 function grouped(entries) {
     const groups = new Map();
     for (const entry of entries) {
-        const key = JSON.stringify([entry.outcome, entry.detail, entry.accountId ?? entry.userName]);
+        const key = JSON.stringify([entry.outcome, entry.detail, entry.wanted, entry.accountId ?? entry.userName]);
         const { count = 0, ...latest } = groups.get(key) ?? entry;
         groups.set(key, { ...latest, count: count + 1 });
     }
@@ -171,14 +195,16 @@ function renamed(text, member) {
 }
 
 // What is known of the person.
-async function ownCauses(text) {
-    const [{ members, next }, refused, warned, changed] = await Promise.all([
+async function ownCauses(text, show) {
+    const [guard, { members, next }, refused, warned, changed] = await Promise.all([
+        // Tables of the version before have none.
+        api('guard').catch(() => ({})),
         api(`members${query({ search: text, count: SHOWN })}`),
         entriesAbout(text, 'refused'), entriesAbout(text, 'warning'), entriesAbout(text, 'changed'),
     ]);
     const others = await othersOf([...refused, ...warned, ...changed], members);
     const all = [...members, ...others];
-    const entries = grouped([...refused, ...warned]);
+    const entries = grouped(await withWanted([...refused, ...warned]));
     if (!all.length && !entries.length) {
         return [changed.length ? isGone(text) : nothingFound(text, await refusedStrangers())];
     }
@@ -186,23 +212,24 @@ async function ownCauses(text) {
     return [
         ...others.map(member => renamed(text, member)),
         !all.length && changed.length ? isGone(text) : null,
-        ...inOrder([...all.map(accountCause), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed }))]),
+        ...inOrder([...all.map(accountCause), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed, guard, show }))]),
         next ? cause('', link(`members${query({ search: text })}`, t('More accounts match'))) : null,
         rest > 0 ? cause('', link(`activity${query({ account: text })}`, t('and {count} more', { count: numberText(rest) }))) : null,
     ].filter(Boolean);
 }
 
-async function causesOf(text) {
+async function causesOf(text, show) {
     // Tables of the version before have no health.
     const [settings, { tokens }, health, own] = await Promise.all([
-        api('settings'), api('tokens'), api('health').catch(() => ({})), ownCauses(text),
+        api('settings'), api('tokens'), api('health').catch(() => ({})), ownCauses(text, show),
     ]);
     return [...generalCauses(settings, tokens, health), ...own];
 }
 
 // The section of the first page that answers the question, also the one of the address,
-// so that the button Back and a link that is sent show the answer.
-function whySection() {
+// so that the button Back and a link that is sent show the answer.  show draws the page
+// anew.
+function whySection(show) {
     const result = h('div', { role: 'status' });
     const input = h('input', { name: 'person', type: 'search', maxlength: 200, required: true, value: addressState().person, 'aria-describedby': 'person-help' });
     const form = h('form', { class: 'row end', on: { submit: event => { event.preventDefault(); answer(); } } },
@@ -215,7 +242,7 @@ function whySection() {
         if (text) {
             guarded(async () => {
                 const mine = ++asked;
-                const causes = await whileBusy(result, causesOf(text));
+                const causes = await whileBusy(result, causesOf(text, show));
                 if (mine !== asked) {
                     return;
                 }

@@ -58,6 +58,11 @@ test('the notice says by whom, what, how often and since when; then it is let th
     await page.getByText('More than 2 removals from groups in an hour').waitFor();
     await page.getByRole('link', { name: 'User provisioning' }).click();
     await notice.getByRole('button', { name: 'Let them through' }).click();
+    const held = page.getByRole('dialog').getByRole('listitem');
+    await held.nth(2).waitFor();
+    const texts = (await held.allInnerTexts()).sort();
+    assert.match(texts.join('\n'), /^Staff: loses members\n\S+@\S+: is deleted\n\S+@\S+: is deleted$/);
+    await picture(page, 'guard-let-through');
     await page.getByRole('dialog').getByRole('button', { name: 'Let everything through' }).click();
     await page.getByText('Your identity provider is let through for two hours.').waitFor();
     await notice.waitFor({ state: 'detached' });

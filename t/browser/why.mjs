@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { after, before, given, launch, noViolations, open, test, visit } from './browser.mjs';
+import { after, before, given, launch, noViolations, open, picture, sql, test, visit } from './browser.mjs';
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -29,7 +29,8 @@ const PEOPLE = [
     ['uma@acme.example', [/its owner administers it/, /Agree with its owner/]],
     ['ina@acme.example', [/may not take it over yet/, /Make eligible/]],
     ['rolf@acme.example', [/The role 'BOSS' is unknown, so the account is a GUEST/, /Map roles to ADMIN, USER or GUEST/]],
-    ['gus@acme.example', [/The safety limit of this organization/, /let them through/]],
+    ['gus@acme.example', [/^Refused \(403\) .* gus@acme.example: “test” wanted to deactivate the account; it is still active\.\s+The safety limit of this organization/,
+        /Let them through\s+Gus Guarded/]],
     ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
     ['mia@acme.example', [/your identity provider has never changed it/]],
     ['paula@example.com', [/this account is provisioned/]],
@@ -72,6 +73,23 @@ test('the address has the person: Back brings the answer back, and so does a rel
     assert.match(page.url(), /#\/\?person=uma%40acme.example$/);
     await page.reload();
     await page.locator('.causes').getByText('its owner administers it').waitFor();
+    await page.context().close();
+});
+
+test('what the limit holds back is let through beside the answer, which then says what to wait for', async () => {
+    const page = await firstPage(given.organization, given.user);
+    await ask(page, 'gus@acme.example');
+    await page.locator('.causes').getByRole('button', { name: 'Let them through' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('gus@acme.example: is deactivated').waitFor();
+    await noViolations(page, 'the dialog');
+    await picture(page, 'why-let-through');
+    await dialog.getByRole('button', { name: 'Let everything through' }).click();
+    await page.locator('.causes').getByText(/^Everything is let through until .*, but your identity provider has to try again/).waitFor();
+    sql(`UPDATE scim.account SET active = false WHERE user_name = 'gus@acme.example'`);
+    await page.reload();
+    await page.locator('.causes').getByText('The account is deactivated now.').waitFor();
+    assert.deepEqual(page.complaints, []);
     await page.context().close();
 });
 

@@ -7,7 +7,7 @@ import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
     Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, isLive, kindOf, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
+    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
     setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
@@ -129,12 +129,7 @@ function deleteToken(token) {
 
 // What has to be done about tokens: those that are used in vain, and those that end.
 function tokenWarnings(tokens) {
-    const inVain = tokens.filter(({ refused }) => refused).map(token => {
-        const values = { ...token, time: time(token.refused) };
-        return h('p', { class: 'bad' }, token.deleted
-            ? t('Your identity provider still uses the deleted token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.', values)
-            : t('Your identity provider still uses the expired token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.', values));
-    });
+    const inVain = tokens.filter(({ refused }) => refused).map(token => h('p', { class: 'bad' }, inVainText(token)));
     const ending = tokens.filter(({ state }) => state === 'ending').map(token =>
         h('p', { class: 'warn' }, t('The token “{name}” ends: {time}. Generate another one, enter it in the identity provider, then delete this one.', { name: token.name, time: time(token.expires) })));
     return [...inVain, ...ending];

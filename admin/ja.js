@@ -353,6 +353,7 @@ export default {
     'Person': '対象者',
     'Enter a name, a user name or an e-mail address.': '名前、ユーザー名、またはメールアドレスを入力してください。',
     'Find out': '調べる',
+    'This keeps everybody away. Ask again when it is mended.': 'すべての人に影響します。解消してから、もう一度調べてください。',
     'Why was somebody not provisioned?': 'プロビジョニングされなかった理由を調べる',
 
     // Undo

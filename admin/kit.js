@@ -420,6 +420,14 @@ function isLive({ state }) {
     return state === 'valid' || state === 'ending';
 }
 
+// Of a token that is used although it has ended.
+function inVainText(token) {
+    const values = { ...token, time: time(token.refused) };
+    return token.deleted
+        ? t('Your identity provider still uses the deleted token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.', values)
+        : t('Your identity provider still uses the expired token “{name}” ({prefix}…), last at {time}, and is refused. Generate a new token and enter it there.', values);
+}
+
 // Attributes
 
 // Attributes of a User in words; elements of a list are "E-mail 2, type".
@@ -469,6 +477,6 @@ async function guarded(work) {
 
 export {
     Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, remembered, say,
+    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, remembered, say,
     secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, whileBusy,
 };

@@ -5,7 +5,7 @@
 // nothing is found does not prove that the identity provider has never sent them: a
 // refused request has no more than the user name that was sent.
 import { letThrough, withWanted } from './guard.js';
-import { addressState, api, badge, button, guarded, h, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
+import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -23,12 +23,14 @@ function link(to, text) {
 // What keeps everybody away.
 function generalCauses(settings, tokens, health) {
     const live = tokens.filter(isLive);
+    const inVain = tokens.find(({ refused }) => refused);
     const ended = tokens.filter(token => !isLive(token)).sort((a, b) => (b.lastUsed ?? '').localeCompare(a.lastUsed ?? ''))[0];
     return [
         settings.state === 'disabled' && cause('bad', t('User provisioning is off: every request is refused.'),
             t('Select Manage below and switch it on. Then start provisioning in your identity provider again.')),
         settings.state === 'paused' && cause('warn', t('User provisioning is paused: your identity provider is asked to try again later.'),
             t('Select Manage below and switch it on.')),
+        inVain && !live.some(token => token.lastUsed > inVain.refused) && cause('bad', inVainText(inVain)),
         !live.length && ended && cause('bad', ended.deleted
             ? t('The token “{name}” was deleted, and there is no other one.', ended)
             : t('The token “{name}” has ended ({time}), and there is no other one.', { name: ended.name, time: time(ended.expires) }),
@@ -220,10 +222,9 @@ async function ownCauses(text, show) {
 
 async function causesOf(text, show) {
     // Tables of the version before have no health.
-    const [settings, { tokens }, health, own] = await Promise.all([
-        api('settings'), api('tokens'), api('health').catch(() => ({})), ownCauses(text, show),
-    ]);
-    return [...generalCauses(settings, tokens, health), ...own];
+    const [settings, { tokens }, health] = await Promise.all([api('settings'), api('tokens'), api('health').catch(() => ({}))]);
+    const [general] = generalCauses(settings, tokens, health);
+    return general ? [general, cause('', t('This keeps everybody away. Ask again when it is mended.'))] : ownCauses(text, show);
 }
 
 // The section of the first page that answers the question, also the one of the address,

@@ -47,12 +47,16 @@ expect(403, $org->patch_ops($gus->{id}, { op => 'replace', path => 'active', val
 
 my $ended = connected();
 sql(q{UPDATE scim.token SET name = 'Entra ID', expires_at = now() - interval '1 day' WHERE organization_id = $1}, $ended->{id});
-my %other = (ended => $ended, off => connected(), waiting => organization(), tokenless => connected());
+my $dead = connected();
+sql(q{UPDATE scim.token SET name = 'Old', expires_at = now() - interval '1 day', refused_at = now() WHERE organization_id = $1}, $dead->{id});
+sql(q{INSERT INTO scim.token (organization_id, issuer, name, prefix, hash, expires_at)
+      VALUES ($1, $2, 'New', 'scim_123456', sha256($1::text::bytea), now() + interval '1 year')}, $dead->{id}, $dead->{issuer});
+my %other = (ended => $ended, dead => $dead, off => connected(), waiting => organization(), tokenless => connected());
 sql('UPDATE scim.organization SET provisioning_enabled = false WHERE id = $1', $other{off}{id});
 sql('DELETE FROM scim.token WHERE organization_id = $1', $other{tokenless}{id});
 Scim::Server::wait_until('a request in the log of each', 20, sub {
-    (sql(q{SELECT count(DISTINCT organization_id) FROM scim.request WHERE organization_id IN ($1, $2, $3, $4)},
-         map { $_->{id} } $org, @other{qw(ended off tokenless)}))[0][0] == 4;
+    (sql(q{SELECT count(DISTINCT organization_id) FROM scim.request WHERE organization_id IN ($1, $2, $3, $4, $5)},
+         map { $_->{id} } $org, @other{qw(dead ended off tokenless)}))[0][0] == 5;
 });
 # The issuer speaks Japanese in one of them.
 sql(q{UPDATE scim.account SET preferred_language = 'ja' WHERE id = $1}, $other{off}{issuer});

@@ -102,10 +102,13 @@ test('who has another name now is named by it', async () => {
 
 test('what keeps everybody away comes first', async () => {
     const causes = [['ended', /^The token “Entra ID” has ended/], ['tokenless', /^(The token “test” was deleted|There is no token)/],
-        ['waiting', /^Your identity provider has never sent a request/]];
+        ['waiting', /^Your identity provider has never sent a request/], ['dead', /^Your identity provider still uses the expired token “Old”/]];
     for (const [name, expected] of causes) {
         const page = await firstPage(given[name], given[`${name}-user`], { width: 320 });
-        assert.match(await ask(page, 'somebody'), expected, name);
+        const answer = await ask(page, 'somebody');
+        assert.match(answer, expected, name);
+        assert.match(answer, /Ask again when it is mended\.$/);
+        assert.doesNotMatch(answer, /assigned|is found/, `${name}: nothing that contradicts it`);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         assert.ok(overflow <= 0, `${name} fits a phone`);
         await page.context().close();

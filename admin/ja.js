@@ -348,6 +348,8 @@ export default {
     'this account is here, but your identity provider has never changed it.': 'このアカウントはありますが、ID プロバイダーが変更したことはありません。',
     'If it should, assign the person to the application there, and compare the user name with the one here.': '変更されるべき場合は、ID プロバイダーで本人をアプリケーションに割り当て、ユーザー名がここのものと一致するか確認してください。',
     'Correct the user name in your identity provider, or ask the operator of this server to add the domain.': 'ID プロバイダーでユーザー名を直すか、このサーバーの運用者にドメインの追加を依頼してください。',
+    'The account that has this user name': 'このユーザー名のアカウント',
+    'if it is the same person, let your identity provider match people by userName, so that it updates this account. If not, one of the two needs another user name.': '同じ人であれば、ID プロバイダーが userName で照合し、このアカウントを更新するように設定してください。別の人であれば、どちらかのユーザー名を変更してください。',
     'Activity says when and by whom. If the person should be here, assign them to the application in your identity provider again.': 'いつ、だれが変更したかはアクティビティで分かります。必要な人であれば、ID プロバイダーでアプリケーションにもう一度割り当ててください。',
     'All about “{text}” in Activity': '「{text}」についてのアクティビティ',
     'Person': '対象者',

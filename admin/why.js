@@ -9,6 +9,7 @@ import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindO
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
+const TAKEN = /has the userName '(.+)' already/;
 
 // A cause: what is the case, and what to do: texts, or elements.
 function cause(kind, what, ...todo) {
@@ -74,6 +75,11 @@ function adviceFor(entry) {
     if (/verified domain/.test(entry.detail)) {
         return t('Correct the user name in your identity provider, or ask the operator of this server to add the domain.');
     }
+    const [, taken] = TAKEN.exec(entry.detail) ?? [];
+    if (taken) {
+        return [link(`members${query({ search: taken })}`, t('The account that has this user name')), ': ',
+            t('if it is the same person, let your identity provider match people by userName, so that it updates this account. If not, one of the two needs another user name.')];
+    }
     return entry.status === 401 ? t('Generate a token and enter it in your identity provider.') : null;
 }
 
@@ -97,7 +103,8 @@ function settledText(entry, member, changed) {
     if (entry.wanted) {
         return entry.wanted === 'guest' && member.role === 'GUEST' ? t('The role is {role} now.', member) : undefined;
     }
-    return member.lastSync?.at > entry.at
+    // Of a name that is taken, the other account may be somebody else's.
+    return member.lastSync?.at > entry.at && !TAKEN.test(entry.detail)
         ? t('Since then your identity provider has changed this account: {time}.', { time: time(member.lastSync.at) }) : undefined;
 }
 

@@ -26,6 +26,9 @@ sql(q{INSERT INTO scim.account (organization_id, user_name, display_name, manage
       VALUES ($1, 'uma@acme.example', 'Uma Unmanaged', false, true, true), ($1, 'ina@acme.example', 'Ina Ineligible', true, false, true),
              ($1, 'leo@acme.example', 'Leo Left', true, true, false), ($1, 'mia@acme.example', 'Mia Managed', true, true, true)}, $org->{id});
 expect(201, $org->post('/Users', { userName => 'rolf@acme.example', displayName => 'Rolf Role', roles => [{ value => 'BOSS' }] }), 'an unknown role is ignored');
+$org->create(userName => 'olga@acme.example', displayName => 'Olga');
+expect(409, $org->post('/Users', { userName => 'olga@acme.example', displayName => 'Another Olga' }), 'a userName is of one account');
+$org->create(userName => 'olga.two@acme.example', displayName => 'Another Olga');
 my $ruth = $org->create(userName => 'ruth@acme.example', displayName => 'Ruth Role', roles => [{ value => 'BOSS' }]);
 expect(200, $org->patch_ops($ruth->{id}, { op => 'replace', path => 'roles', value => [{ value => 'USER', primary => TRUE }] }), 'the role is mended');
 expect(400, $org->post('/Users', { userName => 'bert@acme.example', displayName => 'Bert', active => 'maybe' }), 'what is wrong is refused') for 1 .. 3;

@@ -34,6 +34,7 @@ const PEOPLE = [
     ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
     ['mia@acme.example', [/your identity provider has never changed it/]],
     ['paula@example.com', [/this account is provisioned/]],
+    ['olga', [/has the userName 'olga@acme.example' already/, /The account that has this user name: if it is the same person/]],
     ['ruth@acme.example', [/The role is USER now\./, /^Ruth/]],
     ['bert@acme.example', [/^Bert .*provisioned/, /Since then your identity provider has changed this account/, /Refused \(400\) 3 times, the last one/]],
     ['olaf@acme.example', [/The account is eligible now\./]],

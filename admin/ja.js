@@ -343,8 +343,8 @@ export default {
     'this account was here before, and provisioning may not take it over yet.': 'このアカウントは以前からあり、まだプロビジョニングの対象になっていません。',
     'Open the account and select “Make eligible”.': 'アカウントを開いて「対象にする」を選んでください。',
     'this account is deactivated.': 'このアカウントは無効です。',
+    'this account is provisioned and active, as {role}; the last change was on {time}.': 'このアカウントはプロビジョニング済みで有効です（ロール: {role}、最終更新: {time}）。',
     'The history of the account says when and by whom. If your identity provider did it, assign the person to the application there again.': 'いつ、誰が無効にしたかはアカウントの履歴で確認できます。ID プロバイダーが行った場合は、そこで本人をもう一度アプリケーションに割り当ててください。',
-    'this account is provisioned; the last change was on {time}.': 'このアカウントはプロビジョニングされています（最後の変更: {time}）。',
     'this account is here, but your identity provider has never changed it.': 'このアカウントはありますが、ID プロバイダーが変更したことはありません。',
     'If it should, assign the person to the application there, and compare the user name with the one here.': '変更されるべき場合は、ID プロバイダーで本人をアプリケーションに割り当て、ユーザー名がここのものと一致するか確認してください。',
     'Correct the user name in your identity provider, or ask the operator of this server to add the domain.': 'ID プロバイダーでユーザー名を直すか、このサーバーの運用者にドメインの追加を依頼してください。',
@@ -355,8 +355,9 @@ export default {
     'Person': '対象者',
     'Enter a name, a user name or an e-mail address.': '名前、ユーザー名、またはメールアドレスを入力してください。',
     'Find out': '調べる',
+    'Why was somebody not provisioned, or why can they not sign in?': 'プロビジョニングされない、サインインできない理由を調べる',
+    'Nothing here keeps the person from signing in as {userName}. If they cannot, look at the sign-in logs of your identity provider.': 'ここには、{userName} としてのサインインを妨げるものはありません。サインインできない場合は、ID プロバイダーのサインイン ログを確認してください。',
     'This keeps everybody away. Ask again when it is mended.': 'すべての人に影響します。解消してから、もう一度調べてください。',
-    'Why was somebody not provisioned?': 'プロビジョニングされなかった理由を調べる',
 
     // Undo
     'Comes back': '元に戻ります',

@@ -65,7 +65,8 @@ function accountCause(member) {
             t('The history of the account says when and by whom. If your identity provider did it, assign the person to the application there again.'));
     }
     return member.label === 'provisioned'
-        ? cause('good', [nameOf(member), ': ', t('this account is provisioned; the last change was on {time}.', { time: time(member.provisionedAt) })])
+        ? cause('good', [nameOf(member), ': ', t('this account is provisioned and active, as {role}; the last change was on {time}.', { role: member.role, time: time(member.provisionedAt) })],
+            t('Nothing here keeps the person from signing in as {userName}. If they cannot, look at the sign-in logs of your identity provider.', member))
         : cause('warn', [nameOf(member), ': ', t('this account is here, but your identity provider has never changed it.')],
             t('If it should, assign the person to the application there, and compare the user name with the one here.'));
 }
@@ -262,7 +263,7 @@ function whySection(show) {
     }
 
     answer();
-    return h('section', { class: 'why' }, h('h2', {}, t('Why was somebody not provisioned?')), form,
+    return h('section', { class: 'why' }, h('h2', {}, t('Why was somebody not provisioned, or why can they not sign in?')), form,
         h('p', { class: 'soft', id: 'person-help' }, t('Enter a name, a user name or an e-mail address.')), result);
 }
 

@@ -33,7 +33,7 @@ const PEOPLE = [
         /Let them through\s+Gus Guarded/]],
     ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
     ['mia@acme.example', [/your identity provider has never changed it/]],
-    ['paula@example.com', [/this account is provisioned/]],
+    ['paula@example.com', [/this account is provisioned and active, as GUEST/, /signing in as paula@example.com\. If they cannot, look at the sign-in logs/]],
     ['olga', [/has the userName 'olga@acme.example' already/, /The account that has this user name: if it is the same person/]],
     ['ruth@acme.example', [/The role is USER now\./, /^Ruth/]],
     ['bert@acme.example', [/^Bert .*provisioned/, /Since then your identity provider has changed this account/, /Refused \(400\) 3 times, the last one/]],
@@ -125,7 +125,7 @@ test('it is answered in Japanese, too', async () => {
 
 test('paper has the answer if there is one, and never the question', async () => {
     const page = await firstPage(given.organization, given.user);
-    const heading = page.getByRole('heading', { name: 'Why was somebody not provisioned?' });
+    const heading = page.getByRole('heading', { name: 'Why was somebody not provisioned' });
     await heading.waitFor();
     await page.emulateMedia({ media: 'print' });
     assert.equal(await heading.isVisible(), false, 'an empty section is not printed');

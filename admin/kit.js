@@ -243,14 +243,14 @@ function addressPage() {
 
 // Dialogs
 
-// Ask in a dialog.  content: elements, some of which have a name; submit(elements)
+// Ask in a dialog; without an action, tell.  content: elements, some of which have a name; submit(elements)
 // does the work.  Its refusal is shown at the field or at the end; an element that it
 // returns is shown instead of the form.  Whatever was entered is kept: who has to sign
 // in again does so in another tab.
 function ask({ title, content = [], action, kind = 'main', submit }) {
     const problem = h('div', { class: 'error', role: 'alert' });
-    const send = h('button', { class: kind }, action);
-    const cancel = button(t('Cancel'), () => dialog.close());
+    const send = action ? h('button', { class: kind }, action) : null;
+    const cancel = button(send ? t('Cancel') : t('Close'), () => dialog.close());
     const buttons = h('div', { class: 'buttons' }, cancel, send);
     const form = h('form', { novalidate: true, on: { submit: sent } },
         h('h2', { id: 'dialog-title' }, title), content, problem, buttons);

@@ -9,6 +9,7 @@ import {
 // The words that the server knows, and those of the filter of Activity.
 const KINDS = ['create', 'change', 'delete', 'activate', 'deactivate', 'role', 'group'];
 const UNDOABLE = /^(create:full|patch:full|put:full|delete|activate|deactivate|role:\w+)$/;
+const NEVER = ['refused', 'warning', 'account', 'token', 'organization', 'guard'];
 const SHOWN = 100;
 
 function kindWord(kind) {
@@ -51,8 +52,8 @@ function summary(found, isDry) {
     const more = found.undone + found.left - rows.length;
     return h('div', {},
         h('p', {}, !found.undone && !found.left ? t('There is nothing to undo.')
-            : isDry ? t('{undone} accounts and groups would be as before, {left} would be left.', values)
-                : t('{undone} accounts and groups are as before, {left} were left.', values)),
+            : isDry ? t('Accounts and groups that would be as before: {undone}. Left as they are: {left}.', values)
+                : t('Accounts and groups that are as before: {undone}. Left as they are: {left}.', values)),
         rows.length ? table('undo', t('Accounts and groups'), [t('Account or group'), t('What')], rows) : null,
         more > 0 ? h('p', { class: 'soft' }, t('and {count} more', { count: numberText(more) })) : null);
 }
@@ -131,8 +132,9 @@ function nameMeant(part, names) {
 // The button for what the filter shows: chosen() is {since, until, actor, kind,
 // account}, actors has the names of all who have changed anything, and subjects()
 // those whom the account means.  Without a time or an account, it asks since when.
+// null: what is shown is of a kind that is never undone.
 function undoShown(chosen, { actors, subjects }) {
-    return button(t('Undo what is shown'), () => {
+    return NEVER.includes(chosen().kind) ? null : button(t('Undo what is shown'), () => {
         const { since, until, ...shown } = chosen();
         const kind = shown.kind && kindWord(shown.kind);
         const actor = shown.actor && nameMeant(shown.actor, actors);
@@ -140,8 +142,7 @@ function undoShown(chosen, { actors, subjects }) {
         const filter = Object.fromEntries(Object.entries({ since, until, actor, kind, account }).filter(([, value]) => value));
         const title = t('Undo what is shown');
         if (shown.kind && !kind || shown.actor && !actor || shown.account && !account) {
-            ask({ title, action: t('Done'), submit: () => null,
-                content: [h('p', {}, t('These entries cannot be undone together. Choose others, or undo them one by one.'))] });
+            ask({ title, content: [h('p', {}, t('These entries cannot be undone together. Choose others, or undo them one by one.'))] });
         } else if (since || account) {
             openUndo(title, filter);
         } else {

@@ -13,7 +13,7 @@ const undoing = page => dialog(page).getByRole('button', { name: /^(Undo|取り�
 async function openDialog(page, user, width = 1280) {
     await visit(page, '#/activity');
     await page.getByRole('row').filter({ hasText: user }).first().getByRole('button', { name: /^(Undo|取り消す): / }).click();
-    await dialog(page).getByText(/accounts and groups|アカウントとグループ/).first().waitFor();
+    await dialog(page).getByText(/Accounts and groups that|アカウントとグループ: /).first().waitFor();
 }
 
 for (const [width, dark] of [[1280, false], [320, true]]) {
@@ -34,11 +34,11 @@ for (const [width, dark] of [[1280, false], [320, true]]) {
 test('one change is undone from its entry, after a preview', async () => {
     const page = await open(browser, { user: given.user });
     await openDialog(page, 'taro@example.com');
-    await dialog(page).getByText('1 accounts and groups would be as before, 0 would be left.').waitFor();
+    await dialog(page).getByText('Accounts and groups that would be as before: 1. Left as they are: 0.').waitFor();
     assert.match(await dialog(page).getByRole('row').nth(1).innerText(), /taro@example\.com\s+Becomes as before\s+State: true/);
     assert.equal(active(), 'f', 'the preview changes nothing');
     await undoing(page).click();
-    await dialog(page).getByText('1 accounts and groups are as before, 0 were left.').waitFor();
+    await dialog(page).getByText('Accounts and groups that are as before: 1. Left as they are: 0.').waitFor();
     assert.equal(active(), 't');
     await dialog(page).getByRole('button', { name: 'Done' }).click();
     await page.getByText('2 undone').first().waitFor();
@@ -53,7 +53,7 @@ test('an undo can be undone by its own entry', async () => {
     const page = await open(browser, { user: given.user });
     await openDialog(page, 'taro@example.com');
     await undoing(page).click();
-    await dialog(page).getByText('1 accounts and groups are as before').waitFor();
+    await dialog(page).getByText('Accounts and groups that are as before: 1.').waitFor();
     assert.equal(active(), 'f');
     await dialog(page).getByRole('button', { name: 'Done' }).click();
     await page.getByRole('row').filter({ hasText: /2 undone.*Undone by/s }).first().waitFor();
@@ -64,7 +64,7 @@ test('an undo can be undone by its own entry', async () => {
 test('what somebody else has changed since is left, and it is said who', async () => {
     const page = await open(browser, { user: given.user });
     await openDialog(page, 'Wrong');
-    await dialog(page).getByText('0 accounts and groups would be as before, 1 would be left.').waitFor();
+    await dialog(page).getByText('Accounts and groups that would be as before: 0. Left as they are: 1.').waitFor();
     assert.match(await dialog(page).innerText(), /mine@example\.com\s+Left changed since by admin-/);
     assert.equal(await undoing(page).isDisabled(), true);
     await noViolations(page, 'nothing but what is left');
@@ -77,10 +77,10 @@ test('what the filter shows is undone since a time', async () => {
     await page.getByRole('button', { name: 'Undo what is shown' }).click();
     await dialog(page).getByLabel('Since').fill(given.since.slice(0, 19).replace(/:00$/, ''));
     await dialog(page).getByRole('button', { name: 'Preview' }).click();
-    await dialog(page).getByText(/would be left/).waitFor();
+    await dialog(page).getByText(/would be as before/).waitFor();
     await noViolations(page, 'preview of many');
     await undoing(page).click();
-    await dialog(page).getByText(/were left/).waitFor();
+    await dialog(page).getByText(/that are as before/).waitFor();
     assert.match(await dialog(page).innerText(), /gone@example\.com\s+Comes back/);
     assert.equal(sql(`SELECT count(*) FROM scim.account WHERE id = '${given.gone}'`).trim(), '1');
     assert.equal(active(), 't');
@@ -95,6 +95,24 @@ test('where nothing is shown there is nothing to undo', async () => {
     await page.getByRole('button', { name: 'Search' }).click();
     await page.getByText('No entries found.', { exact: false }).waitFor();
     await page.getByRole('button', { name: 'Undo what is shown' }).waitFor({ state: 'detached' });
+    await page.context().close();
+});
+
+test('what is never undone has no button for that, and what cannot be undone together says so', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/activity');
+    const button = page.getByRole('button', { name: 'Undo what is shown' });
+    await button.waitFor();
+    await page.getByLabel('What').selectOption('token');
+    await button.waitFor({ state: 'detached' });
+    await page.getByLabel('What').selectOption('');
+    await page.getByLabel(/Account or group/).fill('example.com');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.locator('.found').waitFor();
+    await button.click();
+    await dialog(page).getByText('These entries cannot be undone together.').waitFor();
+    assert.deepEqual(await dialog(page).getByRole('button').allInnerTexts(), ['Close'], 'there is nothing to choose');
+    await noViolations(page, 'not together');
     await page.context().close();
 });
 

@@ -73,16 +73,16 @@ const stateTexts = () => ({
     disabled: { badge: badge(t('off'), 'warn'), said: t('User provisioning is off.'), text: t('Requests of your identity provider are refused.') },
 });
 
-// When a token ends, for the API; a date that is half typed is no choice.
+// When a token ends, for the API, which chooses a year by itself.
 function endOf(choice, day) {
     const end = new Date(`${day.value}T23:59:59`);
-    if (choice === 'never') {
-        return 'never';
+    if (choice !== 'day') {
+        return choice === 'never' ? 'never' : undefined;
     }
-    if (day.validity.badInput || (choice === 'day' && isNaN(end))) {
+    if (isNaN(end)) {
         throw new Refused(t('This is not a date.'), day.name);
     }
-    return choice === 'day' ? end.toISOString() : undefined;
+    return end.toISOString();
 }
 
 function generate() {
@@ -103,14 +103,17 @@ function generate() {
         },
     });
     const { end, expires } = dialog.querySelector('form').elements;
-    expires.addEventListener('input', () => { end.value = expires.value ? 'day' : 'year'; });
-    end.addEventListener('change', () => { expires.value = end.value === 'day' ? expires.value : ''; });
+    const follow = () => { expires.closest('label').hidden = end.value !== 'day'; };
+    end.addEventListener('change', follow);
+    follow();
 }
 
-function deleteToken(token) {
+// isLast: no other token is valid.
+function deleteToken(token, isLast) {
     ask({
         title: t('Delete token'),
-        content: [h('p', {}, t('Delete the token “{name}” ({prefix}…)? The next request of the identity provider that uses it will be refused.', token))],
+        content: [h('p', {}, t('Delete the token “{name}” ({prefix}…)? The next request of the identity provider that uses it will be refused.', token)),
+            isLast ? h('p', { class: 'warn' }, t('There is no other valid token: provisioning stops altogether. Generate a new one and enter it in your identity provider first.')) : null],
         action: t('Delete token'), kind: 'danger',
         submit: async () => {
             try {
@@ -175,7 +178,7 @@ function tokenBadge({ state, daysLeft }) {
     return text ? [' ', badge(text(), state === 'ending' && daysLeft < 7 ? 'bad' : 'warn')] : [];
 }
 
-function tokenRow(token) {
+function tokenRow(token, tokens) {
     return [
         [token.name, ...tokenBadge(token)],
         h('code', { class: 'whole' }, `${token.prefix}…`),
@@ -184,7 +187,7 @@ function tokenRow(token) {
         token.expires ? time(token.expires) : t('never'),
         token.lastUsed ? time(token.lastUsed) : t('never'),
         h('button', { type: 'button', 'aria-label': `${t('Delete token')}: ${token.name}`,
-                      on: { click: () => deleteToken(token) } }, t('Delete token')),
+                      on: { click: () => deleteToken(token, isLive(token) && tokens.filter(isLive).length === 1) } }, t('Delete token')),
     ];
 }
 
@@ -260,7 +263,7 @@ async function provisioningPage() {
             h('div', { class: 'row spread' }, h('h2', {}, t('Tokens')), button(t('Generate token'), generate)),
             tokens.length
                 ? table('tokens', t('Tokens'), [t('Name'), t('Begins with'), t('Issuer'), t('Created'), t('Expires'), t('Last used'), t('Action')],
-                    tokens.map(tokenRow))
+                    tokens.map(token => tokenRow(token, tokens)))
                 : h('p', {}, t('There is no token yet.')),
             h('p', { class: 'soft' }, t('Several tokens may be valid at the same time: generate the new one, enter it in the identity provider, then delete the old one. While a token is valid, its issuer stays an active administrator.'))),
     ];

@@ -27,6 +27,7 @@ export default {
     'Deactivated': '無効化',
     'Delete the token “{name}” ({prefix}…)? The next request of the identity provider that uses it will be refused.': 'トークン「{name}」（{prefix}…）を削除しますか？このトークンを使っている ID プロバイダーは、次の要求から拒否されます。',
     'Delete token': 'トークンを削除',
+    'There is no other valid token: provisioning stops altogether. Generate a new one and enter it in your identity provider first.': 'ほかに有効なトークンはありません。削除するとプロビジョニングはすべて停止します。先に新しいトークンを生成し、ID プロバイダーに入力してください。',
     'Deleted': '削除',
     'Details': '詳細',
     'Done': '完了',

@@ -112,6 +112,7 @@ test('a second token lives beside the first', async () => {
     await page.getByRole('link', { name: 'User provisioning' }).click();
     await button('Generate token').click();
     await dialog().getByLabel('Name').fill('Entra ID 2027');
+    await dialog().getByLabel('It ends').selectOption('on a day');
     await dialog().getByLabel('Last day').fill('2999-12-31');
     await inDialog('Generate').click();
     await inDialog('Copy: Token').waitFor();
@@ -126,6 +127,7 @@ test('a second token lives beside the first', async () => {
 test('Delete token asks first; Cancel keeps it', async () => {
     await button('Delete token: Entra ID').click();
     await dialog().getByText('Delete the token “Entra ID”').waitFor();
+    assert.equal(await dialog().getByText('There is no other valid token').count(), 0);
     await inDialog('Cancel').click();
     assert.equal((await provision(token)).status, 200);
 });
@@ -140,6 +142,7 @@ test('deleted, the next request is refused with 401', async () => {
 
 test('a token that somebody else has deleted meanwhile is deleted', async () => {
     await button('Delete token: Entra ID 2027').click();
+    await dialog().getByText('There is no other valid token: provisioning stops altogether.').waitFor();
     const { tokens } = await page.evaluate(() => fetch('api/tokens').then(answer => answer.json()));
     await page.evaluate(id => fetch(`api/tokens/${id}`, { method: 'DELETE' }), tokens[0].id);
     await inDialog('Delete token').click();

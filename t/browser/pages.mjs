@@ -301,6 +301,7 @@ test('a last day that is no date makes no token', async () => {
     for (const typed of ['0205', '0205202777']) {
         await page.getByRole('button', { name: 'Generate token' }).click();
         await page.getByLabel('Name').fill('half typed');
+        await page.getByLabel('It ends').selectOption('on a day');
         await page.getByLabel('Last day').focus();
         await page.keyboard.type(typed);
         await page.getByRole('button', { name: 'Generate', exact: true }).click();

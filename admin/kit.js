@@ -465,7 +465,7 @@ function problemBox(problem) {
 
 async function guarded(work) {
     const page = addressPage();
-    document.querySelectorAll('main > p.bad').forEach(old => old.remove());
+    document.querySelectorAll('main > p[role=alert]').forEach(old => old.remove());
     try {
         await work();
     } catch (problem) {

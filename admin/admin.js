@@ -154,9 +154,14 @@ function stateNotice({ at, actor }) {
     return h('section', { class: 'tripped' }, h('h2', {}, title), h('p', {}, text), button(action, () => manage('enabled'), 'main'));
 }
 
-// The next step, for administrators who are new here, and a button that does it.
-function nextStep(tokens, wasSwitched) {
+// The next step, for administrators who are new here, and a button that does it; setup:
+// the steps at the identity provider; wasUsed: there was a token before.
+function nextStep(tokens, { setup, wasSwitched, wasUsed }) {
     const live = tokens.filter(isLive);
+    if (!live.length && wasUsed) {
+        return [t('Generate a new token and enter it in your identity provider in place of the old one. In Entra ID it is the Secret token under Provisioning of your application.'),
+            button(t('Generate the token'), generate, 'main')];
+    }
     if (!live.length) {
         return [t('Generate a token for your identity provider.'), button(t('Generate the token'), generate, 'main')];
     }
@@ -164,9 +169,30 @@ function nextStep(tokens, wasSwitched) {
         return [t('Select Manage to switch user provisioning on.'), button(t('Switch it on'), () => manage('enabled'), 'main')];
     }
     if (!live.some(token => token.lastUsed)) {
-        return [t('Enter the SCIM URL and the token in your identity provider and test the connection there.')];
+        return [t('Enter the SCIM URL and the token in your identity provider and test the connection there.'), stepsButton(setup)];
     }
     return null;
+}
+
+function stepsButton(setup) {
+    return button(t('Show the steps'), () => {
+        setup.open = true;
+        setup.scrollIntoView();
+        setup.querySelector('summary').focus();
+    }, 'main');
+}
+
+function nextSection(next) {
+    return h('section', { class: 'next', hidden: !next }, h('h2', {}, t('Next step')), next && [h('p', {}, next[0]), next[1]]);
+}
+
+// When the identity provider has connected, the rest of the steps is the next one until
+// it has changed something.
+async function afterConnection(section, setup, { lastChange }) {
+    const isDone = lastChange || (await api(`members${query({ label: 'provisioned', count: 1 })}`)).members.length;
+    setup.open ||= !isDone;
+    section.replaceWith(nextSection(isDone ? null
+        : [t('Your identity provider has connected, but has not changed anything yet. Follow the other steps there: mapping, assignment and start of provisioning.'), stepsButton(setup)]));
 }
 
 // A token that ends soon has a badge, which stands out more in its last week.
@@ -233,17 +259,23 @@ async function provisioningPage() {
     const tokens = all.filter(token => !token.deleted);
     settings = fresh;
     const switched = await findSwitch();
-    const next = nextStep(tokens, switched);
+    const setup = setupSteps();
+    const wasUsed = all.length > 0;
+    const next = nextStep(tokens, { setup, wasSwitched: switched, wasUsed });
+    const section = nextSection(next);
+    const isReady = settings.state === 'enabled' && tokens.some(isLive);
+    setup.open = Boolean(next) && (!wasUsed || tokens.some(isLive));
     const state = stateTexts()[settings.state];
     const [guardBanner, guardSection] = await guardParts(show);
+    const health = healthSection({ isExpected: isReady, isInVain: all.some(({ refused }) => refused) },
+        found => isReady && guarded(() => afterConnection(section, setup, found)));
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
         switched && stateNotice(switched),
         guardBanner,
         ...tokenWarnings(all),
-        next && h('section', { class: 'next' }, h('h2', {}, t('Next step')), h('p', {}, next[0]), next[1]),
-        healthSection(settings.enabled && tokens.some(isLive), () => document.querySelector('.next')?.remove()),
-        whySection(show),
+        section,
+        ...next ? [health, whySection(show)] : [whySection(show), health],
         h('section', {},
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', state.badge),
@@ -257,7 +289,7 @@ async function provisioningPage() {
             h('h2', {}, t('SCIM URL for Microsoft Entra ID')),
             copyField(t('SCIM URL for Microsoft Entra ID'), `${settings.scimUrl}?aadOptscim062020`),
             h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.')),
-            setupSteps(Boolean(next))),
+            setup),
         readOnlySection(),
         h('section', {},
             h('div', { class: 'row spread' }, h('h2', {}, t('Tokens')), button(t('Generate token'), generate)),

@@ -73,7 +73,8 @@ function neverTouched({ neverTouched: number, moreNeverTouched: isMore }) {
         t('Accounts that provisioning has never touched: {count}', { count: countText(number, isMore) }))) : null;
 }
 
-function doing(health) {
+// isInVain: a token is used although it has ended.
+function doing(health, isInVain) {
     const last = (text, use) => h('li', {}, text, ' ', h('b', {}, ago(use.at)), ` (${use.token})`);
     return [
         h('ul', { class: 'counts' },
@@ -82,14 +83,16 @@ function doing(health) {
         h('div', { class: 'figures' },
             figure(t('The last 24 hours'), health.hours, span => time(span.hour), t('From')),
             figure(t('The last 7 days'), health.days, span => time(span.from), t('From'))),
+        isInVain ? h('p', { class: 'soft' }, t('Requests with a token that has ended or was deleted are refused, and not counted here.')) : null,
         health.tokens.length > 1 ? h('details', {}, h('summary', {}, t('Each token')), tokenTable(health.tokens)) : null,
         neverTouched(health),
     ].filter(Boolean);
 }
 
 // The section, which fills itself.  isExpected: whether a first request can come; then
-// the page waits for it, and calls arrived() when it has.
-function healthSection(isExpected, arrived) {
+// the page waits for it; isInVain: a token is used although it has ended.  Once there were
+// requests, connected(health) is called.
+function healthSection({ isExpected, isInVain }, connected) {
     const content = h('div', {});
     const section = h('section', { class: 'health', hidden: true }, h('h2', {}, t('How provisioning is doing')), content);
     const status = h('p', { role: 'status' });
@@ -108,9 +111,9 @@ function healthSection(isExpected, arrived) {
         if (hasWaited) {
             status.className = 'good';
             status.textContent = t('Your identity provider has connected.');
-            arrived();
         }
-        content.replaceChildren(...hasWaited ? [status] : [], ...doing(health));
+        connected(health);
+        content.replaceChildren(...hasWaited ? [status] : [], ...doing(health, isInVain));
         return false;
     }
 

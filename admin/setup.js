@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How an identity provider is connected: what to do there, step by step.
-import { addressState, h, select, setAddressState, t } from './kit.js';
+import { addressState, copyField, h, select, setAddressState, t } from './kit.js';
 
 // Names of the provider's own screens and fields are as it writes them in English.
 const providers = () => [
@@ -8,7 +8,8 @@ const providers = () => [
         t('Entra admin center > Enterprise applications > New application > Create your own application: the non-gallery one.'),
         t('App registrations > your application > App roles: create the roles ADMIN, USER and GUEST for users and groups, and disable the existing ones.'),
         t('Provisioning > New configuration: the SCIM URL for Microsoft Entra ID is the Tenant URL, the token the Secret token. Test Connection.'),
-        t('Mappings > Users: userPrincipalName to userName, which is the matching attribute; objectId to externalId; and the expression SingleAppRoleAssignment([appRoleAssignments]) to roles[primary eq "True"].value. Keep displayName and active.'),
+        [t('Mappings > Users: userPrincipalName to userName, which is the matching attribute; objectId to externalId; and the expression SingleAppRoleAssignment([appRoleAssignments]) to roles[primary eq "True"].value. Keep displayName and active.'),
+            copyField(t('Expression'), 'SingleAppRoleAssignment([appRoleAssignments])'), copyField(t('Target attribute'), 'roles[primary eq "True"].value')],
         t('Mappings > Groups: Enabled is No, unless you want groups. Then match them by externalId, from objectId.'),
         t('Users and groups: assign people, each with one of the three roles. The scope is “Sync only assigned users and groups”.'),
         t('Provision on demand for one person, then Start provisioning. A cycle runs about every 40 minutes.'),
@@ -37,8 +38,8 @@ const providers = () => [
     ]],
 ];
 
-// A choice of the provider, which the address has, with its steps; open: for those who have yet to do them.
-function setupSteps(open) {
+// A choice of the provider, which the address has, with its steps.
+function setupSteps() {
     const known = providers();
     const list = h('ol', { class: 'steps', 'aria-live': 'polite' });
     const show = chosen => {
@@ -51,7 +52,7 @@ function setupSteps(open) {
         show(target.value);
     });
     show(asked);
-    return h('details', { class: 'setup', open }, h('summary', {}, t('What to do in your identity provider')), choice, list);
+    return h('details', { class: 'setup' }, h('summary', {}, t('What to do in your identity provider')), choice, list);
 }
 
 export { setupSteps };

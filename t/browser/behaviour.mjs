@@ -213,6 +213,9 @@ test('the next step has a button that does it, and the steps of each identity pr
         await page.getByRole('combobox', { name: 'Identity provider' }).selectOption({ label: provider });
         assert.match((await steps.allInnerTexts()).join('\n'), words, provider);
     }
+    await page.getByRole('combobox', { name: 'Identity provider' }).selectOption('entra');
+    await page.getByRole('button', { name: 'Copy: Expression' }).click();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'SingleAppRoleAssignment([appRoleAssignments])');
     await noViolations(page, 'the steps');
     await page.getByRole('combobox', { name: 'Identity provider' }).selectOption('okta');
     await page.reload();

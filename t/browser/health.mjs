@@ -103,7 +103,20 @@ test('the page waits for the first request, and turns green when it has come', a
     await card(page).locator('p.good', { hasText: 'Your identity provider has connected.' }).waitFor();
     assert.equal(await page.getByText('Enter the SCIM URL and the token in your identity provider').count(), 0, 'the step is done');
     assert.match(await card(page).innerText(), /Last request/);
+    await page.getByText('Your identity provider has connected, but has not changed anything yet.').waitFor();
+    await noViolations(page, 'connected');
     await picture(page, 'health-connected');
+    await page.reload();
+    await page.getByRole('button', { name: 'Show the steps' }).click();
+    assert.equal(await page.locator('.setup summary').evaluate(summary => summary === document.activeElement && summary.parentElement.open), true, 'the steps that are left');
+    const made = await fetch(`${given.new.scim_url}/Users`, { method: 'POST', body: JSON.stringify({ schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'], userName: 'first@example.com', displayName: 'First' }),
+        headers: { Authorization: `Bearer ${given.new.token}`, 'Content-Type': 'application/scim+json' } });
+    assert.equal(made.status, 201, await made.text());
+    await page.reload();
+    await card(page).getByText('Last change').waitFor();
+    await page.locator('.next').waitFor({ state: 'hidden' });
+    assert.equal(await page.locator('.setup').evaluate(setup => setup.open), false, 'and there is none once somebody came');
+    assert.ok(await page.evaluate(() => document.querySelector('.why').compareDocumentPosition(document.querySelector('.health')) & Node.DOCUMENT_POSITION_FOLLOWING), 'then the question is above the numbers');
     assert.deepEqual(page.complaints, []);
     await page.context().close();
 });

@@ -109,6 +109,10 @@ test('what keeps everybody away comes first', async () => {
         const answer = await ask(page, 'somebody');
         assert.match(answer, expected, name);
         assert.match(answer, /Ask again when it is mended\.$/);
+        if (name === 'ended') {
+            await page.locator('.next').getByText(/in place of the old one/).waitFor();
+            assert.equal(await page.locator('.setup').evaluate(setup => setup.open), false, 'nobody has to set it up anew');
+        }
         assert.doesNotMatch(answer, /assigned|is found/, `${name}: nothing that contradicts it`);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
         assert.ok(overflow <= 0, `${name} fits a phone`);

@@ -97,7 +97,7 @@ function change(guard, show) {
     ask({
         title: t('Safety limit'),
         content: [
-            h('p', {}, t('The greater of the two counts. Leave both empty for no limit.')),
+            h('p', {}, t('If you give both, the one that allows more counts. Leave both empty for no limit.')),
             field(t('Accounts an hour'), input('number', 1000000)),
             field(t('Percentage of the active accounts an hour'), input('percent', 100)),
         ],
@@ -112,9 +112,9 @@ function change(guard, show) {
 
 function banner(guard, show) {
     return h('section', { class: 'tripped' },
-        h('h2', {}, t('The safety limit has stopped your identity provider')),
+        h('h2', {}, t('The safety limit has held back changes')),
         guard.trips.map(trip => h('p', {}, tripText(trip))),
-        h('p', { class: 'soft' }, t('Everything else goes on. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.')),
+        h('p', { class: 'soft' }, t('All other changes are made as usual. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.')),
         h('div', { class: 'row' }, button(t('Let them through'), () => guarded(() => letThrough(guard, show)), 'main'),
             h('a', { href: '#/activity?kind=refused' }, t('Activity'))));
 }
@@ -135,7 +135,7 @@ function section(guard, show) {
                 button(t('Change limit'), () => change(guard, show)))),
         isOpen ? h('p', { class: 'warn' }, t('Everything goes through until {time}.', { time: time(guard.openUntil) })) : null,
         hasLimit
-            ? h('p', {}, t('Your identity provider may take away at most {limit} an hour: accounts that it deactivates, deletes or downgrades to GUEST, and as many members of groups.', numbers({ limit: guard.limit })))
+            ? h('p', {}, t('Within an hour, your identity provider may deactivate, delete or downgrade to GUEST at most {limit} accounts, and remove at most {limit} members from groups.', numbers({ limit: guard.limit })))
             : h('p', { class: 'warn' }, t('There is no limit: a mistake in your identity provider can deactivate or delete all accounts at once.')),
         hasLimit && !isOpen
             ? h('p', { class: 'soft' }, t('In the last hour: {deactivations} deactivated, {deletions} deleted, {downgrades} downgraded, {removals} removed from groups.', numbers(guard.counted)))

@@ -6,7 +6,7 @@ let browser;
 before(async () => { browser = await launch(); });
 after(() => browser.close());
 
-const HEADING = { en: 'The safety limit has stopped your identity provider', ja: '安全上限により ID プロバイダーの変更を止めました' };
+const HEADING = { en: 'The safety limit has held back changes', ja: '安全上限により一部の変更を拒否しました' };
 const section = (page, heading) => page.locator('section').filter({ has: page.getByRole('heading', { name: heading }) });
 
 async function first(user, url = given.url, options = {}) {
@@ -92,7 +92,7 @@ test('the limit is changed, switched off and set again; what is wrong is said at
     await dialog.getByLabel('Percentage of the active accounts an hour').fill('100');
     await dialog.getByRole('button', { name: 'Save' }).click();
     await page.getByText('The safety limit is changed.').waitFor();
-    await limit.getByText(/may take away at most 8 an hour/).waitFor();
+    await limit.getByText(/at most 8 accounts, and remove at most 8 members/).waitFor();
     await section(page, HEADING.en).waitFor({ state: 'detached' });
     await limit.getByRole('button', { name: 'Change limit' }).click();
     await dialog.getByLabel('Percentage of the active accounts an hour').fill('');
@@ -112,7 +112,7 @@ test('without a limit the page says what that means; with one, it can be opened 
     await limit.getByRole('button', { name: 'Change limit' }).click();
     await page.getByLabel('Accounts an hour', { exact: true }).fill('1234');
     await page.keyboard.press('Enter');
-    await limit.getByText('at most 1,234 an hour').waitFor();
+    await limit.getByText('at most 1,234 accounts').waitFor();
     await limit.getByRole('button', { name: 'Let everything through' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Let everything through' }).click();
     await limit.getByText('Everything goes through until').waitFor();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, select,
+    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, select,
     setAddressState, t, table, time, translated, whileBusy,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
@@ -102,7 +102,7 @@ function changesOf(entry) {
 }
 
 function subjectOf(entry) {
-    const link = (to, id, name) => id ? h('a', { href: `#/${to}/${id}` }, name ?? id) : name ?? '';
+    const link = (to, id, name) => id ? h('a', { href: `#/${to}/${id}` }, address(name ?? id)) : name ?? '';
     return entry.resourceType === 'Group'
         ? [badge(t('Group')), ' ', link('groups', entry.resourceId, entry.displayName)]
         : link('members', entry.accountId, entry.userName);

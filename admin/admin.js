@@ -6,7 +6,7 @@ import { guardParts } from './guard.js';
 import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
-    Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
+    Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
     field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
     setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
@@ -208,7 +208,7 @@ function tokenRow(token, tokens) {
     return [
         [token.name, ...tokenBadge(token)],
         h('code', { class: 'whole' }, `${token.prefix}…`),
-        token.issuer,
+        address(token.issuer),
         time(token.created),
         token.expires ? time(token.expires) : t('never'),
         token.lastUsed ? time(token.lastUsed) : t('never'),
@@ -334,7 +334,7 @@ function lastSync({ lastSync: sync }) {
 function memberRow(member) {
     return [
         h('a', { href: `#/members/${member.id}` }, member.displayName || member.userName),
-        [member.userName, member.email && member.email !== member.userName ? h('div', { class: 'soft' }, member.email) : null].filter(Boolean),
+        [address(member.userName), member.email && member.email !== member.userName ? h('div', { class: 'soft' }, address(member.email)) : null].filter(Boolean),
         member.role,
         stateBadge(member.active),
         [badge(labelText(member.label), labelKind[member.label]), member.detail ? h('div', { class: 'soft' }, member.detail) : null].filter(Boolean),

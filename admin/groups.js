@@ -3,7 +3,7 @@
 // and those of a member.
 import { activityList } from './activity.js';
 import {
-    api, countText, filters, guarded, h, listHeading, paged, query, remembered, stateBadge, t, table, time,
+    address, api, countText, filters, guarded, h, listHeading, paged, query, remembered, stateBadge, t, table, time,
 } from './kit.js';
 
 const onlyThere = () => h('p', { class: 'soft' },
@@ -59,7 +59,7 @@ async function groupsPage() {
 function groupMemberRow(member) {
     return [
         h('a', { href: `#/members/${member.id}` }, member.displayName || member.userName),
-        member.userName,
+        address(member.userName),
         member.role,
         stateBadge(member.active),
         time(member.since),

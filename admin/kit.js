@@ -74,7 +74,7 @@ function h(tag, { on = {}, ...attributes } = {}, ...children) {
     for (const [event, listener] of Object.entries(on)) {
         element.addEventListener(event, listener);
     }
-    element.append(...children.flat().filter(child => child != null));
+    element.append(...children.flat(Infinity).filter(child => child != null));
     return element;
 }
 
@@ -115,6 +115,12 @@ function badge(text, kind = '') {
     return h('span', { class: `badge ${kind}` }, text);
 }
 
+// An address that is broken before its @ rather than within a word.
+function address(text) {
+    const at = text?.lastIndexOf('@');
+    return at > 0 ? [text.slice(0, at), h('wbr'), text.slice(at)] : text;
+}
+
 // A table that becomes a list where the window is narrow.  name: its class, by
 // which the style sheet gives the columns their widths; heads: texts, or {text,
 // content, sort: its aria-sort} (sortHead); rows: arrays of cells, the first one
@@ -147,17 +153,23 @@ function say(text, dialog = null) {
     say.timer = setTimeout(() => { status.textContent = ''; }, 6000);
 }
 
-// A text with a button that copies it.
+// A text with a button that copies it.  It is shown whole, in as many lines as it needs.
 function copyField(label, value) {
-    const input = h('input', { readonly: true, value, 'aria-label': label });
+    const input = copyInput(label, value, 1);
     return h('div', { class: 'copy' }, input, h('span', { class: 'printed' }, value), copyButton(label, value, input));
 }
 
 // A text that is shown only once: whole, and until it was copied, its dialog asks
 // before it closes.
 function secretField(label, value) {
-    const input = h('textarea', { readonly: true, rows: 2, spellcheck: 'false', 'aria-label': label }, value);
+    const input = copyInput(label, value, 2);
     return h('div', { class: 'copy secret' }, input, copyButton(label, value, input));
+}
+
+function copyInput(label, value, rows) {
+    const input = h('textarea', { readonly: true, rows, spellcheck: 'false', 'aria-label': label });
+    input.value = value;
+    return input;
 }
 
 function copyButton(label, value, input) {
@@ -476,7 +488,7 @@ async function guarded(work) {
 }
 
 export {
-    Refused, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
+    Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
     field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, remembered, say,
     secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, whileBusy,
 };

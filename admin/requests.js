@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Requests: what the identity provider has sent, without any value.
 import {
-    addressState, api, badge, button, filters, guarded, h, numberText, query, select, setAddressState, t, table, time,
+    address, addressState, api, badge, button, filters, guarded, h, numberText, query, select, setAddressState, t, table, time,
 } from './kit.js';
 
 const PERIODS = { hour: 3_600_000, day: 86_400_000 };
@@ -26,7 +26,7 @@ function asked(request) {
 }
 
 function subjectOf(request) {
-    const link = to => h('a', { href: `#/${to}/${request.resourceId}` }, request.userName ?? t('Group'));
+    const link = to => h('a', { href: `#/${to}/${request.resourceId}` }, address(request.userName ?? t('Group')));
     return request.userName ? link('members') : request.resourceType === 'Group' && request.resourceId ? link('groups') : null;
 }
 

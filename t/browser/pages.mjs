@@ -119,6 +119,19 @@ test('the keyboard alone opens a dialog, moves in it, does it, and is back', asy
     await page.context().close();
 });
 
+test('a search has room, a URL is shown whole, and an address is broken before its @', async () => {
+    const page = await open(browser, { user: given.user });
+    await visit(page, '#/members');
+    const widths = await page.locator('.filters label').evaluateAll(labels => labels.map(label => label.offsetWidth));
+    assert.equal(Math.max(...widths), widths[0], `the search is the widest: ${widths}`);
+    assert.ok(await page.locator('tbody td wbr').count() > 0);
+    await page.setViewportSize({ width: 320, height: 800 });
+    await visit(page, '#/');
+    const hidden = await page.getByRole('textbox', { name: 'SCIM URL for Microsoft Entra ID' }).evaluate(text => text.scrollHeight - text.clientHeight);
+    assert.ok(hidden <= 0, `${hidden} px of the URL are hidden`);
+    await page.context().close();
+});
+
 test('members are found, chosen and paged', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/members');

@@ -2,7 +2,7 @@
 // Activity: what happened in the organization, or to one account or group.
 import {
     address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, select,
-    setAddressState, t, table, time, translated, whileBusy,
+    setAddressState, t, table, time, translated, valueText, whileBusy,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
 
@@ -36,10 +36,6 @@ function whatHappened(entry) {
     return undone ? [what, ' ', badge(t('{count} undone', { count: numberText(undone) }), 'good')] : what;
 }
 
-function valueText(value) {
-    return value === undefined ? t('(nothing)') : String(value);
-}
-
 // The values of an attribute by path; a list of values is a single one.
 function flat(resource, attribute) {
     const value = resource[attribute];
@@ -61,7 +57,7 @@ function changeLines(attribute, before, after, isNew) {
         [old, now] = [parts(before[attribute], attribute), parts(after[attribute], attribute)];
     }
     return differing(old, now).map(path => h('li', {}, h('b', { title: path }, attributeText(path)), ': ',
-        isNew ? '' : `${valueText(old.get(path))} → `, valueText(now.get(path))));
+        isNew ? '' : `${valueText(path, old.get(path))} → `, valueText(path, now.get(path))));
 }
 
 // How many members a change of a group has added and removed, and the first names.

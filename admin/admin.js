@@ -331,13 +331,23 @@ function lastSync({ lastSync: sync }) {
     return sync ? [time(sync.at), h('div', { class: 'soft one-line', title: sync.token }, sync.token)] : t('never');
 }
 
-function memberRow(member) {
+// What an account was found by; days are those of UTC.
+function detailText({ detail }, drift) {
+    const day = /^\d{4}-\d\d-\d\d$/.test(detail) ? new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(detail)) : null;
+    return {
+        never: t('created on {day}', { day }),
+        notSeen: day ? t('last asked for on {day}', { day }) : t('never asked for'),
+        inactiveMembers: t('in {count} groups', { count: detail }),
+    }[drift] ?? detail;
+}
+
+function memberRow(member, drift) {
     return [
         h('a', { href: `#/members/${member.id}` }, member.displayName || member.userName),
         [address(member.userName), member.email && member.email !== member.userName ? h('div', { class: 'soft' }, address(member.email)) : null].filter(Boolean),
         member.role,
         stateBadge(member.active),
-        [badge(labelText(member.label), labelKind[member.label]), member.detail ? h('div', { class: 'soft' }, member.detail) : null].filter(Boolean),
+        [badge(labelText(member.label), labelKind[member.label]), member.detail ? h('div', { class: 'soft' }, detailText(member, drift)) : null].filter(Boolean),
         lastSync(member),
     ];
 }
@@ -374,7 +384,7 @@ async function membersPage() {
         const head = (text, name) => sortHead(text, (state.sort ?? '') === name ? state.order || 'ascending' : undefined,
             order => go({ ...chosen(), sort: name, order }));
         return table('members', t('Members'), [head(t('Name'), 'displayName'), head(t('User name'), ''), t('Role'),
-            t('State'), t('Label'), t('Last sync')], members.map(memberRow));
+            t('State'), t('Label'), t('Last sync')], members.map(member => memberRow(member, state.drift)));
     }
 
     // What is chosen, without the place in the list.

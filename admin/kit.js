@@ -465,6 +465,12 @@ function attributeText(path) {
     return [`${words[list] ?? list}${number === '1' ? '' : ` ${number}`}`, part === 'value' ? null : words[part] ?? part].filter(Boolean).join(', ');
 }
 
+// The value of an attribute in words.
+function valueText(path, value) {
+    const text = String(value ?? t('(nothing)'));
+    return path === 'active' ? { true: t('active'), false: t('inactive') }[text] ?? text : text;
+}
+
 // Problems
 
 // Reloading does not help if something does not exist any more.
@@ -490,5 +496,5 @@ async function guarded(work) {
 export {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
     field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, remembered, say,
-    secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, whileBusy,
+    secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, valueText, whileBusy,
 };

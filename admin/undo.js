@@ -3,7 +3,7 @@
 // that a filter shows.  The server works page by page, and the dialog goes on for as
 // long as it is open.
 import {
-    api, ask, attributeText, badge, button, field, h, kindOf, leaves, numberText, t, table, time, translated,
+    api, ask, attributeText, badge, button, field, h, kindOf, leaves, numberText, t, table, time, translated, valueText,
 } from './kit.js';
 
 // The words that the server knows, and those of the filter of Activity.
@@ -35,7 +35,7 @@ function valueLines(entry) {
     return h('ul', { class: 'changes' },
         Object.entries(entry.set ?? {}).flatMap(([name, value]) => leaves({ [name]: value })
             .filter(([path]) => !path.endsWith('$ref'))
-            .map(([path, text]) => line(attributeText(path), value === null ? t('(nothing)') : text))),
+            .map(([path, text]) => line(attributeText(path), valueText(path, value === null ? null : text)))),
         numbers.filter(([name]) => entry[name]).map(([name, text]) => line(text, numberText(entry[name]))));
 }
 

@@ -266,6 +266,7 @@ test('members that differ from the identity provider can be chosen', async () =>
     await visit(page, '#/members');
     await page.getByLabel('Drift').selectOption('never');
     await page.getByText('Olga Dorn').waitFor();
+    await page.getByText(/^created on \w+ \d+, \d{4}$/).first().waitFor();
     await page.getByText('Taro Yamada').waitFor({ state: 'detached' });
     await page.getByLabel('Drift').selectOption('domains');
     await page.getByText('Nobody is found.').waitFor();

@@ -35,7 +35,7 @@ test('one change is undone from its entry, after a preview', async () => {
     const page = await open(browser, { user: given.user });
     await openDialog(page, 'taro@example.com');
     await dialog(page).getByText('Accounts and groups that would be as before: 1. Left as they are: 0.').waitFor();
-    assert.match(await dialog(page).getByRole('row').nth(1).innerText(), /taro@example\.com\s+Becomes as before\s+State: true/);
+    assert.match(await dialog(page).getByRole('row').nth(1).innerText(), /taro@example\.com\s+Becomes as before\s+State: active/);
     assert.equal(active(), 'f', 'the preview changes nothing');
     await undoing(page).click();
     await dialog(page).getByText('Accounts and groups that are as before: 1. Left as they are: 0.').waitFor();
@@ -46,6 +46,7 @@ test('one change is undone from its entry, after a preview', async () => {
     assert.equal(await undone.count(), 2, 'the entries of the change say that it was undone');
     assert.equal(await undone.getByRole('button').count(), 0, 'and offer no undoing');
     await noViolations(page, 'entries that were undone');
+    await page.getByText('State: inactive → active').first().waitFor();
     await page.context().close();
 });
 

@@ -119,6 +119,12 @@ function banner(guard, show) {
             h('a', { href: '#/activity?kind=refused' }, t('Activity'))));
 }
 
+function openNotice(guard) {
+    return h('section', { class: 'next' },
+        h('h2', {}, t('The safety limit lets everything through until {time}', { time: time(guard.openUntil) })),
+        h('p', {}, t('What was refused before is not done by itself: your identity provider has to try again. Entra ID does it in its next cycles, or at once by “Provision on demand”. Afterwards the limit counts anew.')));
+}
+
 function stateOf(guard) {
     return guard.openUntil ? badge(t('open'), 'warn') : guard.limit == null ? badge(t('off'), 'warn')
         : guard.trips.length ? badge(t('reached'), 'bad') : badge(t('on'), 'good');
@@ -142,12 +148,12 @@ function section(guard, show) {
             : null);
 }
 
-// The parts of the first page: what was refused, or null, and the limit.  Tables of an
+// The parts of the first page: what was refused or is let through, or null, and the limit.  Tables of an
 // older version have neither.
 async function guardParts(show) {
     try {
         const guard = await api('guard');
-        return [guard.trips.length ? banner(guard, show) : null, section(guard, show)];
+        return [guard.openUntil ? openNotice(guard) : guard.trips.length ? banner(guard, show) : null, section(guard, show)];
     } catch (problem) {
         if (problem.status === 503) {
             return [null, null];

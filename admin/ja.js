@@ -288,6 +288,8 @@ export default {
     'The safety limit is changed.': '安全上限を変更しました。',
     'There is no limit: a mistake in your identity provider can deactivate or delete all accounts at once.': '上限がありません。ID プロバイダーの設定を誤ると、すべてのアカウントが一度に無効化または削除される可能性があります。',
     'Within an hour, your identity provider may deactivate, delete or downgrade to GUEST at most {limit} accounts, and remove at most {limit} members from groups.': '1 時間に ID プロバイダーができるのは、アカウントの無効化、削除、GUEST への降格が合わせて {limit} 件まで、グループからのメンバーの削除が {limit} 件までです。',
+    'The safety limit lets everything through until {time}': '{time} まで安全上限なしですべて許可しています',
+    'What was refused before is not done by itself: your identity provider has to try again. Entra ID does it in its next cycles, or at once by “Provision on demand”. Afterwards the limit counts anew.': '拒否された変更は自動では実行されず、ID プロバイダーからの再試行が必要です。Entra ID は次回以降の同期で再試行します。「オンデマンドでプロビジョニング」を使うとすぐに実行されます。期限が過ぎると、あらためて数え直します。',
     'Everything goes through until {time}.': '{time} まで、すべての変更を許可しています。',
     'In the last hour: {deactivations} deactivated, {deletions} deleted, {downgrades} downgraded, {removals} removed from groups.': '過去 1 時間: 無効化 {deactivations} 件、削除 {deletions} 件、降格 {downgrades} 件、グループからの削除 {removals} 件。',
     'reached': '到達',

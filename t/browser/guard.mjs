@@ -67,6 +67,9 @@ test('the notice says by whom, what, how often and since when; then it is let th
     await page.getByText('Your identity provider is let through for two hours.').waitFor();
     await notice.waitFor({ state: 'detached' });
     await limit.getByText(/^Everything goes through until \w+ \d/).waitFor();
+    await section(page, /^The safety limit lets everything through until \w+ \d/).getByText('your identity provider has to try again').waitFor();
+    await noViolations(page, 'open');
+    await picture(page, 'guard-open');
     await limit.getByText('open', { exact: true }).waitFor();
     await page.getByRole('link', { name: 'Activity' }).click();
     await page.getByText('Let through for two hours').waitFor();

@@ -288,7 +288,7 @@ async function provisioningPage() {
             copyField(t('SCIM URL'), settings.scimUrl),
             h('h2', {}, t('SCIM URL for Microsoft Entra ID')),
             copyField(t('SCIM URL for Microsoft Entra ID'), `${settings.scimUrl}?aadOptscim062020`),
-            h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: the flag makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.')),
+            h('p', { class: 'soft' }, t('Use this one as Tenant URL in Entra ID: its ending makes Entra ID follow the SCIM standard in its requests. Use the URL above for other identity providers.')),
             setup),
         readOnlySection(),
         h('section', {},
@@ -384,7 +384,7 @@ async function membersPage() {
         const head = (text, name) => sortHead(text, (state.sort ?? '') === name ? state.order || 'ascending' : undefined,
             order => go({ ...chosen(), sort: name, order }));
         return table('members', t('Members'), [head(t('Name'), 'displayName'), head(t('User name'), ''), t('Role'),
-            t('State'), t('Label'), t('Last sync')], members.map(member => memberRow(member, state.drift)));
+            t('State'), t('Kind of account'), t('Last sync')], members.map(member => memberRow(member, state.drift)));
     }
 
     // What is chosen, without the place in the list.
@@ -440,11 +440,11 @@ async function membersPage() {
     const turn = wanted => guarded(async () => { await list(wanted); document.querySelector('h1').focus(); });
     const form = filters([
         h('label', {}, t('Search: name or e-mail'), h('input', { name: 'search', type: 'search', maxlength: 200, value: state.search, 'aria-describedby': 'search-help' })),
-        select('label', t('Label'), [...any, ...labels()], state.label),
+        select('label', t('Kind of account'), [...any, ...labels()], state.label),
         select('role', t('Role'), [...any, ...roles], state.role),
         select('active', t('State'), [...any, ['true', t('active')], ['false', t('inactive')]], state.active),
         select('sort', t('Sorted by'), sorts(), state.sort),
-        select('drift', t('Drift'), [...any, ...drifts()], state.drift),
+        select('drift', t('Possible problem'), [...any, ...drifts()], state.drift),
     ], data => {
         const fields = Object.fromEntries(data);
         const order = fields.sort === (state.sort ?? '') ? state.order

@@ -56,7 +56,7 @@ function figure(title, spans, timeOf, heading) {
         h('ul', { class: 'counts' },
             totals.map(([name, text, href, number]) => h('li', { class: `of-${name}` }, h('a', { href }, text), ' ', h('b', {}, number))),
             h('li', {}, t('all requests'), ' ', h('b', {}, numberText(sum(spans, 'requests'))))),
-        busy.length ? h('details', {}, h('summary', {}, t('Each number')),
+        busy.length ? h('details', {}, h('summary', {}, t('Show the numbers')),
             table('spans', title, [heading, ...totals.map(([, text]) => text)],
                 busy.map(span => [timeOf(span), ...counted().map(([name]) => numberText(span[name]))]))) : null);
 }

@@ -101,7 +101,7 @@ async function requestsPage() {
     return [
         h('h1', { tabindex: -1 }, t('Requests')),
         h('section', {},
-            h('p', { class: 'soft' }, t('What your identity provider has sent with a valid token: about the latest 5000 requests of seven days, a few seconds after they came. Values are not stored: “…” stands for them. Equal requests within a second are one line.')),
+            h('p', { class: 'soft' }, t('What your identity provider has sent with a valid token: about the latest 5000 requests of seven days, a few seconds after they came. GET reads, POST creates, PUT and PATCH change, DELETE deletes. Values are not stored: “…” stands for them. Requests that are the same, within a second, are one line with their number.')),
             form, result),
     ];
 }

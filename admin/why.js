@@ -54,7 +54,7 @@ const has = (value, text) => value?.toLowerCase().includes(text.toLowerCase());
 function accountCause(member) {
     if (member.label === 'unmanaged') {
         return cause('bad', [nameOf(member), ': ', t('this account is not managed by your organization: its owner administers it.')],
-            t('Provisioning may not change it. Agree with its owner, and ask the operator of this server to make it a Managed Account.'));
+            t('Provisioning may not change it. Agree with its owner, and ask whoever runs this server to make it a Managed Account.'));
     }
     if (member.label === 'ineligible') {
         return cause('bad', [nameOf(member), ': ', t('this account was here before, and provisioning may not take it over yet.')],
@@ -74,7 +74,7 @@ function accountCause(member) {
 // What to do about a refused request: its reason mostly says it.
 function adviceFor(entry) {
     if (/verified domain/.test(entry.detail)) {
-        return t('Correct the user name in your identity provider, or ask the operator of this server to add the domain.');
+        return t('Correct the user name in your identity provider, or ask whoever runs this server to add the domain.');
     }
     const [, taken] = TAKEN.exec(entry.detail) ?? [];
     if (taken) {

@@ -45,7 +45,7 @@ test('the SCIM URL is copied, with and without the flag for Entra ID', async () 
     assert.equal(await copied(), given.scim_url);
     await button('Copy: SCIM URL for Microsoft Entra ID').click();
     assert.equal(await copied(), `${given.scim_url}?aadOptscim062020`);
-    await page.getByText('the flag makes Entra ID follow the SCIM standard').waitFor();
+    await page.getByText('its ending makes Entra ID follow the SCIM standard').waitFor();
 });
 
 test('a token without a name is refused at the field', async () => {
@@ -95,7 +95,7 @@ test('the accounts appear in Members with the label Provisioned Managed Account'
     await page.getByRole('heading', { level: 1, name: 'Members' }).waitFor();
     const provisioned = page.getByRole('row').filter({ hasText: 'Provisioned Managed Account' });
     assert.ok(await provisioned.count() > 0);
-    await page.getByLabel('Label').selectOption({ label: 'Managed Account' });
+    await page.getByLabel('Kind of account').selectOption({ label: 'Managed Account' });
     await page.getByRole('row', { name: /Administrator/ }).waitFor();
     await provisioned.first().waitFor({ state: 'detached' });
 });

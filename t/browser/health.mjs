@@ -35,7 +35,7 @@ test('the first page says what was requested, changed, refused and lost, in word
     assert.match(await card(page).locator('.counts').first().innerText(), /Last request 3 minutes ago \(Entra ID\)\s+Last change 2 hours ago \(Entra ID\)/);
     const label = await card(page).getByRole('img').first().getAttribute('aria-label');
     assert.equal(label, 'The last 24 hours: changes 192, warnings 24, refused requests 32', 'the bars have a text');
-    await card(page).getByText('Each number').first().click();
+    await card(page).getByText('Show the numbers').first().click();
     assert.equal(await card(page).locator('table.spans').first().getByRole('row').count(), 1 + 16, 'and a row for each hour in which something was');
     assert.deepEqual(await card(page).locator('.of-refusals').allInnerTexts(), ['refused requests 32', 'refused requests 21']);
     assert.equal(await card(page).getByRole('link', { name: 'warnings' }).first().getAttribute('href'), '#/activity?kind=warning');

@@ -82,7 +82,7 @@ test('script in a displayName is text', async () => {
     for (const hash of [`#/members/${given.hostile}`, '#/activity', '#/members']) {
         await visit(page, hash);
         if (hash === '#/members') {
-            await page.getByLabel('Label').selectOption('provisioned');
+            await page.getByLabel('Kind of account').selectOption('provisioned');
         }
         await page.getByText('<img src=x onerror').first().waitFor();
         assert.doesNotMatch(await page.title(), /owned$|^owned/);
@@ -204,13 +204,13 @@ test('the members that are shown are exported', async () => {
 test('an account that is not eligible is made so; an unmanaged one has no buttons', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/members');
-    await page.getByLabel('Label').selectOption('ineligible');
+    await page.getByLabel('Kind of account').selectOption('ineligible');
     await page.getByRole('link', { name: 'Olga Dorn' }).click();
     await page.getByRole('button', { name: 'Make eligible' }).click();
     await page.getByText('The account is eligible for provisioning.').waitFor();
     await page.getByRole('row').filter({ hasText: 'Made eligible' }).waitFor();
     await visit(page, '#/members');
-    await page.getByLabel('Label').selectOption('unmanaged');
+    await page.getByLabel('Kind of account').selectOption('unmanaged');
     await page.getByRole('link', { name: 'Otto Wirt' }).click();
     await page.getByText('Its owner administers this account.').waitFor();
     assert.equal(await page.locator('main').getByRole('button').count(), 0);
@@ -264,11 +264,11 @@ test('a warning says what was lost and what to do, in both languages', async () 
 test('members that differ from the identity provider can be chosen', async () => {
     const page = await open(browser, { user: given.user });
     await visit(page, '#/members');
-    await page.getByLabel('Drift').selectOption('never');
+    await page.getByLabel('Possible problem').selectOption('never');
     await page.getByText('Olga Dorn').waitFor();
     await page.getByText(/^created on \w+ \d+, \d{4}$/).first().waitFor();
     await page.getByText('Taro Yamada').waitFor({ state: 'detached' });
-    await page.getByLabel('Drift').selectOption('domains');
+    await page.getByLabel('Possible problem').selectOption('domains');
     await page.getByText('Nobody is found.').waitFor();
     await noViolations(page, 'drift');
     await page.context().close();

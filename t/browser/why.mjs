@@ -25,7 +25,7 @@ async function ask(page, text, button = 'Find out') {
 
 // Who is asked for, and what the answer has to name: the cause, and what to do.
 const PEOPLE = [
-    ['dora@elsewhere.example', [/not a verified domain/, /ask the operator of this server to add the domain/]],
+    ['dora@elsewhere.example', [/not a verified domain/, /ask whoever runs this server to add the domain/]],
     ['uma@acme.example', [/its owner administers it/, /Agree with its owner/]],
     ['ina@acme.example', [/may not take it over yet/, /Make eligible/]],
     ['rolf@acme.example', [/The role 'BOSS' is unknown, so the account is a GUEST/, /Map roles to ADMIN, USER or GUEST/]],

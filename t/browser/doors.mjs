@@ -17,7 +17,7 @@ async function withToken() {
     return page;
 }
 
-const secrets = page => page.evaluate(() => [document.documentElement.outerHTML, ...[...document.querySelectorAll('input')].map(input => input.value)]
+const secrets = page => page.evaluate(() => [document.documentElement.outerHTML, ...[...document.querySelectorAll('input, textarea')].map(input => input.value)]
     .join('\n').match(/scim_[0-9a-f]{64}/g)?.length ?? 0);
 
 test('a new token is not kept for the button Back', async () => {

@@ -74,7 +74,8 @@ test('a token is generated, shown once, copied, and works', async () => {
     token = await copied();
     assert.match(token, /^scim_[0-9a-f]{64}$/);
     await inDialog('Done').click();
-    await page.waitForFunction(secret => !document.documentElement.outerHTML.includes(secret), token);
+    await page.waitForFunction(secret => !document.documentElement.outerHTML.includes(secret)
+        && [...document.querySelectorAll('input, textarea')].every(({ value }) => !value.includes(secret)), token);
     await page.getByRole('rowheader', { name: 'Entra ID' }).waitFor();
     await page.getByText('Enter the SCIM URL and the token in your identity provider').waitFor();
 });

@@ -127,6 +127,23 @@ test('it is answered in Japanese, too', async () => {
     await page.context().close();
 });
 
+test('answers fit every width, in both languages', async () => {
+    for (const locale of ['en-US', 'ja-JP']) {
+        const page = await firstPage(given.organization, given.user, { locale });
+        for (const person of ['ina@acme.example', 'bert@acme.example', 'olga@', 'nobody at all']) {
+            await visit(page, `#/?person=${person}`);
+            await page.locator('.causes').first().waitFor();
+            for (const width of [1920, 1366, 768, 390, 320]) {
+                await page.setViewportSize({ width, height: 900 });
+                assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), `${person} at ${width} px`);
+                await picture(page, `why-${person.slice(0, 4)}-${locale.slice(0, 2)}-${width}`);
+            }
+            await noViolations(page, `${person}, ${locale}`);
+        }
+        await page.context().close();
+    }
+});
+
 test('paper has the answer if there is one, and never the question', async () => {
     const page = await firstPage(given.organization, given.user);
     const heading = page.getByRole('heading', { name: 'Why was somebody not provisioned' });

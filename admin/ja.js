@@ -346,7 +346,7 @@ export default {
     '{count} times, the last one {time}': '{count} 回（最後: {time}）',
     'More accounts match': 'ほかにも該当するアカウントがあります',
     'Nothing is found under “{text}”: no account, no change and no refused request.': '「{text}」では何も見つかりません（アカウント、変更、拒否されたリクエストのいずれもありません）。',
-    'Refused people can be listed by the user name that was sent: try the part before the @.': '拒否された人は、送られたユーザー名でのみ記録されていることがあります。「@」より前の部分で試してください。',
+    'Refused people are found by the name and the user name that were sent: try the family name alone, or the part before the @.': '拒否された人は、送信された名前とユーザー名で見つかります。姓だけ、または @ より前の部分でお試しください。',
     'Refused requests in Activity': 'アクティビティの拒否されたリクエスト',
     'If they are not among those either, look in your identity provider whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.':
         'そこにもない場合は、ID プロバイダー側で、本人がアプリケーションに割り当てられているか、割り当ての条件で除外されていないか、次の同期がいつかを確認してください。Entra ID は 40 分ごとに同期します。「オンデマンドでプロビジョニング」を使うとすぐに送られます。',

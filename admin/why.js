@@ -2,8 +2,8 @@
 // Why somebody was not provisioned: what the page knows elsewhere, put together in
 // the order in which it has to be mended.  First what keeps everybody away, then what
 // is known of the person: their account, refused requests and what was ignored.  That
-// nothing is found does not prove that the identity provider has never sent them: a
-// refused request has no more than the user name that was sent.
+// nothing is found does not prove that the identity provider has never sent them: it
+// may have sent other names.
 import { letThrough, withWanted } from './guard.js';
 import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
@@ -168,7 +168,7 @@ function isGone(text) {
 
 function nothingFound(text, strangers) {
     return cause('warn', t('Nothing is found under “{text}”: no account, no change and no refused request.', { text }),
-        [t('Refused people can be listed by the user name that was sent: try the part before the @.'), ' ',
+        [t('Refused people are found by the name and the user name that were sent: try the family name alone, or the part before the @.'), ' ',
             link('activity?kind=refused', t('Refused requests in Activity'))],
         t('If they are not among those either, look in your identity provider whether the person is assigned to the application, whether a filter of the assignment leaves them out, and when the next sync is. Entra ID syncs every 40 minutes; “Provision on demand” does it at once.'),
         ...strangers.length ? [t('The latest people who were refused and are not here:'),

@@ -92,7 +92,13 @@ sub requests_during {
     note join ', ', map { "$_: $count{$_}" } sort keys %count;
     return \%count;
 }
-sub restore { my (@options) = @_; return sub { $server->run(0, Scim::Server::pg('pg_restore'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', @options, $dump) } }
+sub restore {
+    my (@options) = @_;
+    return sub {
+        my $done = Scim::Process::run([Scim::Server::pg('pg_restore'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', @options, $dump]);
+        die $done->{err} if $done->{status};
+    };
+}
 database('scim_owner');
 $server->run(0, Scim::Server::pg('pg_restore'), '-h', $server->{pghost}, '-U', 'postgres', '-d', 'scim', "$server->{dir}/small");
 sql(q{INSERT INTO scim.account (organization_id, user_name, attributes) SELECT $1, 'user' || i || '@example.com', jsonb_build_object('title', i::text) FROM generate_series(1, 10000) i}, $org->{id});

@@ -119,10 +119,18 @@ function banner(guard, show) {
             h('a', { href: '#/activity?kind=refused' }, t('Activity'))));
 }
 
-function openNotice(guard) {
+// Setting the limit, also to what it is, ends the two hours.
+async function close({ number = null, percent = null }, show) {
+    await api('guard', 'PUT', { number, percent });
+    await show();
+    say(t('The safety limit counts again.'));
+}
+
+function openNotice(guard, show) {
     return h('section', { class: 'next' },
         h('h2', {}, t('The safety limit lets everything through until {time}', { time: time(guard.openUntil) })),
-        h('p', {}, t('What was refused before is not done by itself: your identity provider has to try again. Entra ID does it in its next cycles, or at once by “Provision on demand”. Afterwards the limit counts anew.')));
+        h('p', {}, t('What was refused before is not done by itself: your identity provider has to try again. Entra ID does it in its next cycles, or at once by “Provision on demand”. Afterwards the limit counts anew.')),
+        button(t('Let nothing more through'), () => guarded(() => close(guard, show))));
 }
 
 function stateOf(guard) {
@@ -153,7 +161,7 @@ function section(guard, show) {
 async function guardParts(show) {
     try {
         const guard = await api('guard');
-        return [guard.openUntil ? openNotice(guard) : guard.trips.length ? banner(guard, show) : null, section(guard, show)];
+        return [guard.openUntil ? openNotice(guard, show) : guard.trips.length ? banner(guard, show) : null, section(guard, show)];
     } catch (problem) {
         if (problem.status === 503) {
             return [null, null];

@@ -452,6 +452,7 @@ const attributeWords = () => ({
     'enterprise.department': t('Department'), 'enterprise.division': t('Division'), 'enterprise.organization': t('Company'),
     'enterprise.costCenter': t('Cost center'), 'enterprise.employeeNumber': t('Employee number'), 'enterprise.manager': t('Manager'),
     'meta.created': t('Created'), 'meta.lastModified': t('Last change'),
+    guardNumber: t('Accounts an hour'), guardPercent: t('Percentage of the active accounts an hour'), openUntil: t('Let through until'),
     type: t('type'), primary: t('primary'), display: t('display name'), country: t('country'), formatted: t('as a whole'),
     locality: t('city'), postalCode: t('postal code'), region: t('region'), streetAddress: t('street'),
 });

@@ -532,25 +532,28 @@ SELECT jsonb_strip_nulls(jsonb_build_object(
 FROM scim.organization o CROSS JOIN LATERAL scim.guard_limit(o.id) l
 WHERE o.id = $1::uuid;
 
--- fragment: guard_data(number, percent)
-jsonb_strip_nulls(jsonb_build_object('guardNumber', :number,
-                                     'guardPercent', :percent))
+-- fragment: guard_data(o)
+jsonb_strip_nulls(jsonb_build_object(
+    'guardNumber', :o.guard_number, 'guardPercent', :o.guard_percent,
+    'openUntil', CASE WHEN :o.guard_open_until > now()
+                      THEN :timestamp(:o.guard_open_until) END))
 
 -- The limit is $2 or $3 percent; both NULL: none.  Who sets it has seen what was
--- refused.
+-- refused, and nothing more is let through.
 -- name: GUARD_SET from 6
 WITH old AS (
     SELECT * FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
 changed AS (
     UPDATE scim.organization o
-    SET guard_number = $2::integer, guard_percent = $3::integer
+    SET guard_number = $2::integer, guard_percent = $3::integer,
+        guard_open_until = NULL
     FROM old
     WHERE o.id = old.id
-      AND (old.guard_number, old.guard_percent)
-          IS DISTINCT FROM ($2::integer, $3::integer)
-    RETURNING o.id, :guard_data(old.guard_number, old.guard_percent) AS before,
-              :guard_data(o.guard_number, o.guard_percent) AS after
+      AND ((old.guard_number, old.guard_percent)
+               IS DISTINCT FROM ($2::integer, $3::integer)
+           OR old.guard_open_until > now())
+    RETURNING o.id, :guard_data(old) AS before, :guard_data(o) AS after
 ),
 seen AS (
     DELETE FROM scim.guard_trip t USING changed c WHERE t.organization_id = c.id

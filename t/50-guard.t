@@ -276,6 +276,11 @@ limit_is(50, undef, undef, undef, 'without both there is no limit');
     for my $wrong ({ number => 0 }, { number => 1_000_001 }, { number => 1.5 }, { number => '5' }, { percent => 101 }, { percent => 0 }, { number => TRUE }) {
         is api($org, PUT => 'guard', $wrong)->{status}, 400, 'not ' . $JSON->encode($wrong);
     }
+    api($org, POST => 'guard', {});
+    is api($org, PUT => 'guard', { number => 2, percent => 1 })->{json}{openUntil}, undef, 'who sets the same limit again ends that everything is let through';
+    my ($ended) = map { $_->{data} } (events($org, 'change'))[1];
+    is_deeply [sort keys %{ $ended->{before} }], [qw(guardNumber guardPercent openUntil)], 'an event has when it would have ended';
+    is $ended->{after}{openUntil}, undef, 'and that it has';
     is api($org, PUT => 'guard', { number => undef, percent => undef })->{json}{limit}, undef, 'null switches it off';
     is deactivate($org, $ids[2])->{status}, 200, 'then all go';
 }

@@ -73,6 +73,13 @@ test('the notice says by whom, what, how often and since when; then it is let th
     await limit.getByText('open', { exact: true }).waitFor();
     await page.getByRole('link', { name: 'Activity' }).click();
     await page.getByText('Let through for two hours').waitFor();
+    await page.goBack();
+    await page.getByRole('button', { name: 'Let nothing more through' }).click();
+    await page.getByText('The safety limit counts again.').waitFor();
+    await limit.getByText('on', { exact: true }).waitFor();
+    assert.equal(await page.getByText(/lets everything through until/).count(), 0);
+    await page.getByRole('link', { name: 'Activity' }).click();
+    await page.getByText('Let through until').first().waitFor();
     assert.deepEqual(page.complaints, []);
     await page.context().close();
 });
@@ -103,7 +110,7 @@ test('the limit is changed, switched off and set again; what is wrong is said at
     await limit.getByText('There is no limit').waitFor();
     await page.getByRole('link', { name: 'Activity' }).click();
     await page.getByText('Safety limit changed').first().waitFor();
-    await page.getByText('guardPercent').first().waitFor();
+    await page.getByText(/^Percentage of the active accounts an hour: /).first().waitFor();
     await page.context().close();
 });
 

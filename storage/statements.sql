@@ -891,14 +891,22 @@ AND :e.occurred_at < coalesce($6::timestamptz, 'infinity')
 AND ($8::text[] IS NULL OR :e.actor_name = ANY ($8))
 AND ($12::text IS NULL OR :e.resource_type = $12)
 
+-- Names of what is no account, which no index has, as they are looked for: with or
+-- without the blank of a Japanese name, and with any apostrophe or none.
+-- fragment: bare(text)
+translate(scim.user_name_key(:text), ' ''' || chr(8217), '')
+
+-- fragment: has_part(part, text)
+strpos(:bare(:text), nullif((SELECT :bare(:part)), '')) > 0
+
 -- Whether each word of $16 is a part of the names that were sent, which may have
 -- the family name first or last.
 -- fragment: has_sent(r)
 NOT EXISTS (
     SELECT FROM unnest((SELECT string_to_array(scim.user_name_key($16::text),
                                                ' '))) w(word)
-    WHERE strpos(scim.user_name_key(concat_ws(' ', :r.user_name,
-                                              :r.display_name)), w.word) = 0)
+    WHERE strpos(:bare(concat_ws(' ', :r.user_name, :r.display_name)),
+                 :bare(w.word)) = 0)
 AND btrim($16::text) <> ''
 
 -- fragment: wanted_refusals
@@ -1136,19 +1144,17 @@ UNION
                  AND 'urn:ietf:params:scim:event:prov:delete'
          AND e.resource_type IS NULL
        ORDER BY e.kind COLLATE "C" DESC, e.sequence DESC LIMIT 2000) d
- WHERE strpos(scim.fold(concat_ws(' ', d.data #>> '{before,userName}',
-                                  d.data #>> '{before,displayName}',
-                                  d.data #>> '{before,emails}')),
-              scim.fold($2)) > 0 :some)
+ WHERE :has_part($2, concat_ws(' ', d.data #>> '{before,userName}',
+                               d.data #>> '{before,displayName}',
+                               d.data #>> '{before,emails}')) :some)
 -- fragment: deleted_accounts before 6
 (SELECT NULL::uuid WHERE false)
 
 -- Accounts that had another name, with it: of changes of a name, the latest 2000.
 -- fragment: renamed_accounts
 (SELECT n.account_id,
-        CASE WHEN strpos(scim.user_name_key(n.display_name),
-                         (SELECT scim.user_name_key($2))) > 0
-             THEN n.display_name ELSE coalesce(n.user_name, n.display_name) END
+        CASE WHEN :has_part($2, n.display_name) THEN n.display_name
+             ELSE coalesce(n.user_name, n.display_name) END
  FROM (SELECT e.account_id, e.data #>> '{before,userName}' AS user_name,
               e.data #>> '{before,displayName}' AS display_name
        FROM scim.event e
@@ -1156,8 +1162,7 @@ UNION
          AND e.kind <> 'urn:ietf:params:scim:event:prov:delete'
          AND e.data -> 'before' ?| ARRAY['userName', 'displayName']
        ORDER BY e.sequence DESC LIMIT 2000) n
- WHERE strpos(scim.user_name_key(concat_ws(' ', n.user_name, n.display_name)),
-              (SELECT scim.user_name_key($2))) > 0 :some)
+ WHERE :has_part($2, concat_ws(' ', n.user_name, n.display_name)) :some)
 -- fragment: renamed_accounts before 6
 (SELECT NULL::uuid, NULL::text WHERE false)
 

@@ -50,7 +50,7 @@ $org->post('/Groups', { displayName => 'tokyo sales', members => 'x' });
 
 for my $case (['anna@example.com', ['User', $anna], 'an e-mail address that is no userName'], ['ANNA@example.com', ['User', $anna], 'in capitals'],
               ['a.yamada@example.com', ['User', $anna], 'a userName'], ['yamada', ['User', $anna], 'a family name'], [$anna, ['User', $anna], 'an id'],
-              ['bert@example.com', ['User', $bert], 'the userName of somebody who was deleted'], ['ert o', ['User', $bert], 'a part of that name'], ['b.old@example.com', ['User', $bert], 'that e-mail address'], [$bert, ['User', $bert], 'the id of that account'],
+              ['bert@example.com', ['User', $bert], 'the userName of somebody who was deleted'], ['ert o', ['User', $bert], 'a part of that name'], ['bertold', ['User', $bert], 'that name without its blank'], ['b.old@example.com', ['User', $bert], 'that e-mail address'], [$bert, ['User', $bert], 'the id of that account'],
               ['Tokyo Sales', ['Group', $group], 'a group by its name'], ['okyo', ['Group', $group], 'and by a part of it'], [$group, ['Group', $group], 'and by its id']) {
     my ($text, $whom, $name) = @$case;
     my $list = list(account => $text);
@@ -67,7 +67,7 @@ my $people = organization(domains => ['example.com']);
 sub of_people { my (%q) = @_; return JSON::PP::decode_json(answer('activity?' . query(%q), $people)->{content})->{entries} }
 sub sent_names { return [map { $_->{displayName} } @{ of_people(@_) }] }
 my @sent = ([{ displayName => 'Dorothy Vance', name => { formatted => 'Not This' } }, 'Dorothy Vance', 'displayName'], [{ name => { formatted => 'Prof. Grace Brewster', givenName => 'Not', familyName => 'This' } }, 'Prof. Grace Brewster', 'name.formatted'],
-    [{ NAME => { GivenName => '修', FamilyName => '橋本' } }, '修 橋本', 'given and family name'], [{ displayName => ' ', name => { familyName => '山田' } }, '山田', 'one of them'], [{ displayName => 7 }, undef, 'none'], [{ displayName => 'é' x 300 }, 'é' x 256 . '...', 'a long one']);
+    [{ NAME => { GivenName => '修', FamilyName => '橋本' } }, '修 橋本', 'given and family name'], [{ displayName => ' ', name => { familyName => '山田' } }, '山田', 'one of them'], [{ displayName => '高橋 健一' }, '高橋 健一', 'a blank'], [{ displayName => 'Seán O’Neil' }, 'Seán O’Neil', 'an apostrophe'], [{ displayName => 7 }, undef, 'none'], [{ displayName => 'é' x 300 }, 'é' x 256 . '...', 'a long one']);
 for my $n (0 .. $#sent) {
     my ($user, $kept, $name) = @{ $sent[$n] };
     is $people->post('/Users', { schemas => [CORE], userName => "wrong$n\@elsewhere.example", %$user })->{status}, 400, "a User with $name in a wrong domain";
@@ -78,7 +78,7 @@ $people->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Gr
 is of_people()->[0]{displayName}, undef, 'nothing is kept of a Group';
 is_deeply sent_names(account => $_->[0]), $_->[1], "'$_->[0]' finds " . ($_->[2] // 'the refusal')
     for ['Dorothy Vance', ['Dorothy Vance']], ['vance dorothy', ['Dorothy Vance']], ['ROTHY', ['Dorothy Vance']], ['wrong0', ['Dorothy Vance']], ['dorothy elsewhere', ['Dorothy Vance'], 'words of both names'],
-        ['橋本 修', ['修 橋本']], ['橋本　修', ['修 橋本']], ['橋', ['修 橋本']], ['ｄｏｒｏｔｈｙ', ['Dorothy Vance'], 'full-width letters'], ['grace', ['Prof. Grace Brewster']], ['Katherine', ['Katherine Bulk'], 'an operation of a bulk request'],
+        ['橋本 修', ['修 橋本']], ['橋本　修', ['修 橋本']], ['橋', ['高橋 健一', '修 橋本']], ['高橋健一', ['高橋 健一'], 'a name without its blank'], [q(O'Neil), ['Seán O’Neil'], 'another apostrophe'], ['oneil', ['Seán O’Neil'], 'or none'], ['ｄｏｒｏｔｈｙ', ['Dorothy Vance'], 'full-width letters'], ['grace', ['Prof. Grace Brewster']], ['Katherine', ['Katherine Bulk'], 'an operation of a bulk request'],
         ['Dorothy Brewster', [], 'no mixture of two'], ['_', [], 'nothing, for it is no wildcard'];
 is_deeply [map { $_->{displayName} } @{ JSON::PP::decode_json(scimctl('--json', 'activity', 'list', $people->{key}, '--account', 'Dorothy Vance')->{out}) }], ['Dorothy Vance'], 'scimctl finds and shows the same';
 like scimctl('activity', 'list', $people->{key}, '--account', 'Dorothy Vance')->{out}, qr/ wrong0\@elsewhere\.example +refused 400 /, 'its table has the userName';
@@ -94,7 +94,7 @@ $people->patch_ops($iris, { op => 'replace', path => 'displayName', value => 'Ir
 $people->delete("/Users/$iris");
 sub subjects { my ($text) = @_; return [map { [@$_{qw(id name displayName formerly)}] } @{ JSON::PP::decode_json(answer('activity?' . query(account => $text), $people)->{content})->{subjects} }] }
 my @emily = ($emily, 'emily.novak@example.com', 'Emily Novak');
-is_deeply subjects($_), [[@emily, 'Emily Smith']], "'$_' finds her, and the answer says what she was called" for 'Emily Smith', 'EMILY SMI', 'ｓｍｉｔｈ';
+is_deeply subjects($_), [[@emily, 'Emily Smith']], "'$_' finds her, and the answer says what she was called" for 'Emily Smith', 'EMILY SMI', 'ｓｍｉｔｈ', 'EmilySmith';
 is_deeply subjects($_), [[@emily, 'emily.smith@example.com']], "so does her old userName, or a part: $_" for 'emily.smith@example.com', 'y.smith';
 is_deeply subjects($_), [[@emily, undef]], "'$_', which she is called now, is no old name" for 'Emily Novak', 'emily', 'emily.novak@example.com';
 is_deeply subjects('Smythe'), [[$iris, 'iris@example.com', 'Iris Old', undef], [$paul, 'paul@example.com', 'Paul Newman', 'Paul Smythe']], 'somebody who was deleted is found, but not called anything now';

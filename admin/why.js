@@ -49,7 +49,6 @@ function nameOf({ id, displayName, userName }) {
 }
 
 const isSame = (a, b) => a?.toLowerCase() === b?.toLowerCase();
-const has = (value, text) => value?.toLowerCase().includes(text.toLowerCase());
 
 function accountCause(member) {
     if (member.label === 'unmanaged') {
@@ -175,10 +174,10 @@ function nothingFound(text, strangers) {
             h('ul', { class: 'causes' }, strangers.map(entry => entryCause(entry)))] : []);
 }
 
-// The entries of Activity about whom the text means.
-async function entriesAbout(text, outcome) {
-    const { entries } = await api(`activity${query({ account: text, outcome, count: LOOKED_AT })}`);
-    return entries.filter(({ resourceType }) => resourceType !== 'Group');
+// The entries of Activity about whom the text means, and who that is.
+async function activityAbout(text, outcome) {
+    const { entries, subjects = [] } = await api(`activity${query({ account: text, outcome, count: LOOKED_AT })}`);
+    return { entries: entries.filter(({ resourceType }) => resourceType !== 'Group'), subjects };
 }
 
 // The latest refused request of each of those who have no account.
@@ -198,19 +197,18 @@ async function othersOf(entries, members) {
     return found.flatMap(page => page.members);
 }
 
-// An account that has another name now.
-function renamed(text, member) {
-    return [member.displayName, member.userName, member.email].some(value => has(value, text)) ? null
-        : cause('', [t('“{text}” has another name now:', { text }), ' ', nameOf(member)]);
+// Somebody who was found by the name of before.
+function renamed({ id, name, displayName, formerly }) {
+    return cause('', [t('“{text}” has another name now:', { text: formerly }), ' ', nameOf({ id, displayName, userName: name })]);
 }
 
 // What is known of the person.
 async function ownCauses(text, show) {
-    const [guard, { members, next }, refused, warned, changed] = await Promise.all([
+    const [guard, { members, next }, { entries: refused }, { entries: warned }, { entries: changed, subjects }] = await Promise.all([
         // Tables of the version before have none.
         api('guard').catch(() => ({})),
         api(`members${query({ search: text, count: SHOWN })}`),
-        entriesAbout(text, 'refused'), entriesAbout(text, 'warning'), entriesAbout(text, 'changed'),
+        activityAbout(text, 'refused'), activityAbout(text, 'warning'), activityAbout(text, 'changed'),
     ]);
     const others = await othersOf([...refused, ...warned, ...changed], members);
     const all = [...members, ...others];
@@ -220,7 +218,7 @@ async function ownCauses(text, show) {
     }
     const rest = entries.length - SHOWN;
     return [
-        ...others.map(member => renamed(text, member)),
+        ...subjects.filter(({ formerly }) => formerly).map(renamed),
         !all.length && changed.length ? isGone(text) : null,
         ...inOrder([...all.map(accountCause), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed, guard, show }))]),
         next ? cause('', link(`members${query({ search: text })}`, t('More accounts match'))) : null,

@@ -370,15 +370,19 @@ static const char *key_of_request(const record_t *record, apr_pool_t *pool)
                        is_read(request) ? "r" : "w", NULL);
 }
 
-/* Whether there was room.  pool is that of the request. */
+/* Whether there was room.  key is NULL for a request that is no read, and made
+ * when there are too many of these; pool is that of the request. */
 static int put_request(batch_t *batch, const record_t *record,
-                       apr_pool_t *pool)
+                       const char *key, apr_pool_t *pool)
 {
-    int is_single = !is_read(&record->request)
-                    && batch->singles < MAX_SINGLE;
-    const char *key = is_single ? NULL : key_of_request(record, pool);
-    scim_request_t *same = is_single ? NULL
-        : apr_hash_get(batch->by_key, key, APR_HASH_KEY_STRING);
+    int is_single = !key && batch->singles < MAX_SINGLE;
+    scim_request_t *same;
+
+    if (!key && !is_single) {
+        key = key_of_request(record, pool);
+    }
+    same = is_single ? NULL
+         : apr_hash_get(batch->by_key, key, APR_HASH_KEY_STRING);
 
     if (same) {
         unite(same, record, batch->pool);
@@ -432,13 +436,13 @@ static void put_seen(scim_request_log_t *log, const record_t *record)
 }
 
 static void put_record(scim_request_log_t *log, const record_t *record,
-                       apr_pool_t *pool)
+                       const char *key, apr_pool_t *pool)
 {
     if (!log->batch) {
         log->batch = make_batch();
         apr_thread_cond_signal(log->changed);
     }
-    if (!put_request(log->batch, record, pool)) {
+    if (!put_request(log->batch, record, key, pool)) {
         log->missing++;
     }
     put_seen(log, record);
@@ -448,6 +452,7 @@ static int log_request(request_rec *r)
 {
     scim_request_log_t *log = log_of(r);
     record_t *record = log ? record_of(r) : NULL;
+    const char *key;
     sigset_t before;
 
     if (!record || !record->is_described) {
@@ -456,8 +461,9 @@ static int log_request(request_rec *r)
     record->request.at = apr_time_now();
     record->request.took = record->request.at - r->request_time;
     record->request.count = 1;
+    key = is_read(&record->request) ? key_of_request(record, r->pool) : NULL;
     scim_thread_lock(log->mutex, &before);
-    put_record(log, record, r->pool);
+    put_record(log, record, key, r->pool);
     scim_thread_unlock(log->mutex, &before);
     return DECLINED;
 }

@@ -693,14 +693,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION scim.search_for(text) IS 'What scim.search_text of an account must be LIKE, and its trigrams, to be found by what somebody has typed; NULL: there is no word in it';
 
--- A choice of members as SQL for the two functions below, whose parameters are $1
--- organization, $2 roles, $3 states of active, $4 labels (with a search, NULL for all
--- of them), and of a search $5 patterns, $6 trigrams and $7 the accounts that are found
--- by a whole id or externalId.  candidates are rows by one index, with all that are
--- chosen and found among them.  What is before OFFSET 0 is planned for all its rows:
--- for the first rows in an order, the planner would rather read the whole organization
--- in that order.
-
 -- One range of account_by_label for each choice.  They are constants, since the planner
 -- knows how many have a role, but not how many have a parameter; what is left open at
 -- the end of the index is left out.
@@ -733,6 +725,12 @@ END
 $$;
 COMMENT ON FUNCTION scim.member_choice_is_small(uuid, text[], boolean[], text[]) IS 'Whether at most 3000 accounts are of some of these roles, states and labels';
 
+-- A choice of members as SQL for the two functions below, whose parameters are $1
+-- organization, $2 roles, $3 states of active, $4 labels (NULL: any), and of a search
+-- $5 patterns, $6 trigrams and $7 the accounts that are found by a whole id or
+-- externalId.  candidates are rows by one index, with all that are chosen and found
+-- among them.  What is before OFFSET 0 is planned for all its rows: for the first rows
+-- in an order, the planner would rather read the whole organization in that order.
 CREATE OR REPLACE FUNCTION scim.member_conditions(roles text[], states boolean[], labels text[], is_small boolean, is_search boolean, named uuid[],
                                                   OUT candidates text, OUT is_chosen text, OUT is_found text)
     LANGUAGE sql IMMUTABLE

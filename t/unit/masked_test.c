@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* scim_masked: what a request is about, without any value of it. */
 #include "tap.h"
+#include "tap_json.h"
 
 #include <apr_strings.h>
 
@@ -75,26 +76,10 @@ static const case_t bulks[] = {
       "2 operations\n" DOTS " " DOTS TIMES "2" }
 };
 
-/* \' is an escaped quotation mark in a string. */
-static cJSON *json_of(const char *text, apr_pool_t *pool)
-{
-    char *json = apr_pstrdup(pool, text);
-    cJSON *tree = NULL;
-    char *c;
-
-    for (c = json; *c; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    if (scim_json_parse(&tree, json, strlen(json), pool)) {
-        printf("# not JSON: %s\n", json);
-    }
-    return tree;
-}
-
 static const cJSON *with_operations(const char *operations, apr_pool_t *pool)
 {
-    return json_of(apr_pstrcat(pool, "{'Operations':", operations, "}", NULL),
-                   pool);
+    return tap_json(apr_pstrcat(pool, "{'Operations':", operations, "}", NULL),
+                    pool);
 }
 
 static const char *masked_filter(const char *text, apr_pool_t *pool)
@@ -114,7 +99,7 @@ static const char *masked_patch(const char *operations, apr_pool_t *pool)
 
 static const char *masked_body(const char *body, apr_pool_t *pool)
 {
-    return scim_masked_resource(json_of(body, pool), &scim_user_type, &rules,
+    return scim_masked_resource(tap_json(body, pool), &scim_user_type, &rules,
                                 pool);
 }
 

@@ -2,6 +2,7 @@
 /* PATCH on JSON: every form of clients.md E30-E59 and the matrix of
  * t/checklist.tsv, lenient and strict. */
 #include "tap.h"
+#include "tap_json.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -350,38 +351,14 @@ static const case_t cases[] = {
       "'value':'2'}]", DONE, "{" U ",'externalId':'2'}" }
 };
 
-/* ' means ", and \' an escaped one; \" is not changed. */
-static cJSON *json_of(const char *text, apr_pool_t *pool)
-{
-    char *json = apr_palloc(pool, 2 * strlen(text) + 1);
-    char *to = json;
-    cJSON *tree = NULL;
-
-    for (; *text; text++) {
-        if (*text == '\\' && text[1] == '\'') {
-            *to++ = '\\';
-            *to++ = '"';
-            text++;
-        }
-        else {
-            *to++ = *text == '\'' ? '"' : *text;
-        }
-    }
-    *to = '\0';
-    if (scim_json_parse(&tree, json, strlen(json), pool)) {
-        printf("# not JSON: %s\n", json);
-    }
-    return tree;
-}
-
 static void run(const case_t *c, int mode, apr_pool_t *pool)
 {
     scim_rules_t rules = { !(c->modes & OPEN), mode == STRICT, NULL };
-    cJSON *resource = json_of(c->before, pool);
-    cJSON *message = json_of(apr_pstrcat(pool, "{'schemas':['urn:ietf:params"
-                                         ":scim:api:messages:2.0:PatchOp'],"
-                                         "'Operations':", c->operations, "}",
-                                         NULL), pool);
+    cJSON *resource = tap_json(c->before, pool);
+    cJSON *message = tap_json(apr_pstrcat(pool, "{'schemas':['urn:ietf:params"
+                                          ":scim:api:messages:2.0:PatchOp'],"
+                                          "'Operations':", c->operations, "}",
+                                          NULL), pool);
     apr_array_header_t *notes = scim_note_list(pool);
     scim_error_t *error = scim_patch_apply(resource, message,
                                            &scim_user_type, &rules, notes,
@@ -393,7 +370,7 @@ static void run(const case_t *c, int mode, apr_pool_t *pool)
         is_int(error ? (int) error->kind : DONE, c->error, name);
         return;
     }
-    if (!ok(!error && scim_json_equal(resource, json_of(c->after, pool)),
+    if (!ok(!error && scim_json_equal(resource, tap_json(c->after, pool)),
             name)) {
         printf("#      got: %s\n# expected: %s\n",
                error ? error->detail : scim_json_print(resource, pool),

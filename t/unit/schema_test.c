@@ -2,6 +2,7 @@
 /* The attribute table and what follows from it: normalising, validating,
  * projecting. */
 #include "tap.h"
+#include "tap_json.h"
 
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -15,21 +16,6 @@
 #define E ENT
 #define U "'schemas':['" CORE "'],'userName':'a'"
 #define READ -1                  /* no error is expected */
-
-static cJSON *json_of(const char *text, apr_pool_t *pool)
-{
-    char *json = apr_pstrdup(pool, text);
-    cJSON *tree = NULL;
-    char *c;
-
-    for (c = json; *c; c++) {
-        *c = *c == '\'' ? '"' : *c;
-    }
-    if (scim_json_parse(&tree, json, strlen(json), pool)) {
-        printf("# not JSON: %s\n", json);
-    }
-    return tree;
-}
 
 /* The table is consistent: no row contradicts another. */
 static void check_row(const scim_attribute_t *row, const char *where,
@@ -282,7 +268,7 @@ static void test_read(apr_pool_t *pool)
         apr_array_header_t *notes = scim_note_list(pool);
         cJSON *resource = NULL;
         scim_error_t *error = scim_patch_read(&resource,
-                                              json_of(c->body, pool),
+                                              tap_json(c->body, pool),
                                               &scim_user_type, &rules,
                                               notes, pool);
 
@@ -291,7 +277,7 @@ static void test_read(apr_pool_t *pool)
             continue;
         }
         if (!ok(!error && scim_json_equal(resource,
-                                          json_of(c->resource, pool)),
+                                          tap_json(c->resource, pool)),
                 c->name)) {
             printf("#      got: %s\n# expected: %s\n",
                    error ? error->detail : scim_json_print(resource, pool),
@@ -305,9 +291,9 @@ static void test_read(apr_pool_t *pool)
 /* To compare elements, their values are folded. */
 static void test_work(apr_pool_t *pool)
 {
-    cJSON *resource = json_of(apr_psprintf(pool, "{'userName':'a','emails':"
-                                           "[{'value':'%01000d'},"
-                                           "{'value':'x'}]}", 0), pool);
+    cJSON *resource = tap_json(apr_psprintf(pool, "{'userName':'a','emails':"
+                                            "[{'value':'%01000d'},"
+                                            "{'value':'x'}]}", 0), pool);
     scim_work_t work = scim_work_begin();
     scim_rules_t rules = { 0, 0, &work };
 
@@ -337,7 +323,7 @@ static void test_integers(apr_pool_t *pool)
         cJSON *normal = NULL;
         scim_error_t *error
             = scim_schema_normalise(&normal, &attribute,
-                                    json_of(cases[i].value, pool), "n",
+                                    tap_json(cases[i].value, pool), "n",
                                     &rules, NULL, pool);
 
         is_int(error == NULL, cases[i].is_integer,
@@ -356,7 +342,7 @@ static int is_taken(const char *member, apr_pool_t *pool)
     cJSON *resource = NULL;
     cJSON *rest = NULL;
     scim_error_t *error = scim_schema_read(&resource, &rest,
-                                           json_of(body, pool),
+                                           tap_json(body, pool),
                                            &scim_user_type, &rules, notes,
                                            pool);
 
@@ -416,7 +402,7 @@ static void test_validate(apr_pool_t *pool)
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         scim_rules_t rules = { cases[i].managed, 0, NULL };
-        cJSON *resource = json_of(cases[i].resource, pool);
+        cJSON *resource = tap_json(cases[i].resource, pool);
         scim_error_t *error = scim_schema_validate(resource, NULL,
                                                    &scim_user_type, &rules,
                                                    pool);
@@ -424,7 +410,7 @@ static void test_validate(apr_pool_t *pool)
         is_int(error ? (int) error->kind : READ, cases[i].error,
                cases[i].name);
         if (!error && cases[i].after) {
-            ok(scim_json_equal(resource, json_of(cases[i].after, pool)),
+            ok(scim_json_equal(resource, tap_json(cases[i].after, pool)),
                apr_pstrcat(pool, cases[i].name, ": is kept once", NULL));
         }
     }
@@ -453,7 +439,7 @@ static void test_present(apr_pool_t *pool)
         { "", "", NULL }, { "nosuch,,", NULL, "{'schemas':['" CORE
           "'],'id':'1'}" }
     };
-    cJSON *resource = json_of(text, pool);
+    cJSON *resource = tap_json(text, pool);
     size_t i;
 
     for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -476,7 +462,7 @@ static void test_present(apr_pool_t *pool)
             continue;
         }
         if (!ok(!error && scim_json_equal(answer,
-                                          json_of(cases[i].answer, pool)),
+                                          tap_json(cases[i].answer, pool)),
                 name)) {
             printf("#      got: %s\n", scim_json_print(answer, pool));
         }

@@ -116,6 +116,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' WHEN (OLD.active AND NOT NEW.active OR OLD.role = ''ADMIN''::text AND NEW.role <> ''ADMIN''::text)'
              ' EXECUTE FUNCTION scim.account_keep_token_issuer()'),
             ('CREATE TRIGGER account_keep_token_issuer_delete BEFORE DELETE ON scim.account FOR EACH ROW EXECUTE FUNCTION scim.account_keep_token_issuer()'),
+            ('CREATE TRIGGER account_memberships_delete AFTER DELETE ON scim.account REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.delete_memberships()'),
             ('CREATE TRIGGER account_seen_delete AFTER DELETE ON scim.account REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.forget_seen()'),
             ('CREATE TRIGGER token_needs_admin BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token FOR EACH ROW'
@@ -129,8 +131,13 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
             ('CREATE TRIGGER user_group_before_write BEFORE INSERT OR UPDATE ON scim.user_group FOR EACH ROW EXECUTE FUNCTION scim.user_group_before_write()'),
             ('CREATE TRIGGER user_group_insert AFTER INSERT ON scim.user_group REFERENCING NEW TABLE AS made FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.note_first_group()'),
+            ('CREATE TRIGGER user_group_memberships_delete AFTER DELETE ON scim.user_group REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.delete_memberships()'),
             ('CREATE TRIGGER membership_insert AFTER INSERT ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.count_group_change()'),
+            -- After membership_insert, which locks groups: they are locked before accounts.
+            ('CREATE TRIGGER membership_unknown AFTER INSERT ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.refuse_unknown_members()'),
             ('CREATE TRIGGER membership_delete AFTER DELETE ON scim.membership REFERENCING OLD TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.count_group_change()'),
             ('CREATE TRIGGER subgroup_insert AFTER INSERT ON scim.subgroup REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
@@ -913,15 +920,26 @@ CALL pg_temp.comment('COLUMN scim.user_group.version', 'Counts changes, also of 
 CALL pg_temp.comment('COLUMN scim.user_group.created_at', 'SCIM meta.created');
 CALL pg_temp.comment('COLUMN scim.user_group.updated_at', 'SCIM meta.lastModified');
 
+-- Identity providers add members by hundreds, and PostgreSQL asks a foreign key for
+-- each row by itself.  So this table has none: scim.count_group_change,
+-- scim.refuse_unknown_members and scim.delete_memberships do the same for all rows of a
+-- statement.
 CREATE TABLE IF NOT EXISTS scim.membership (
     organization_id  uuid NOT NULL,
     group_id         uuid NOT NULL,
     account_id       uuid NOT NULL,
     added_at         timestamptz(3) NOT NULL DEFAULT now(),
-    PRIMARY KEY (organization_id, group_id, account_id),
-    FOREIGN KEY (organization_id, group_id) REFERENCES scim.user_group ON DELETE CASCADE,
-    FOREIGN KEY (organization_id, account_id) REFERENCES scim.account ON DELETE CASCADE
+    PRIMARY KEY (organization_id, group_id, account_id)
 );
+DO $$    -- the first databases of version 6
+BEGIN
+    IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = 'scim.membership'::regclass AND contype = 'f') THEN
+        ALTER TABLE scim.membership
+            DROP CONSTRAINT IF EXISTS membership_organization_id_group_id_fkey,
+            DROP CONSTRAINT IF EXISTS membership_organization_id_account_id_fkey;
+    END IF;
+END
+$$;
 CALL pg_temp.comment('TABLE scim.membership', 'Accounts that are members of groups. Rows are added and deleted, never changed');
 CALL pg_temp.comment('COLUMN scim.membership.organization_id', 'The organization');
 CALL pg_temp.comment('COLUMN scim.membership.group_id', 'The group');
@@ -1257,13 +1275,17 @@ BEGIN
         NEW := scim.settle_role(NEW, CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN OLD END, TG_OP OPERATOR(pg_catalog.=) 'INSERT');
     END IF;
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
+        IF NEW.id OPERATOR(pg_catalog.<>) OLD.id OR NEW.organization_id OPERATOR(pg_catalog.<>) OLD.organization_id THEN
+            RAISE EXCEPTION 'the id and the organization of account % cannot be changed', OLD.id
+                USING ERRCODE = 'foreign_key_violation';
+        END IF;
         NEW.version := OLD.version OPERATOR(pg_catalog.+) 1;
         NEW.updated_at := greatest(pg_catalog.clock_timestamp(), OLD.updated_at OPERATOR(pg_catalog.+) pg_catalog.interval '1 millisecond');
     END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses unreadable names and attributes, keeps attributes.roles equal to role, and maintains version and updated_at';
+COMMENT ON FUNCTION scim.account_before_write() IS 'Refuses unreadable names and attributes and a change of the key, keeps attributes.roles equal to role, and maintains version and updated_at';
 
 -- Roles that write accounts need not see tokens, so these two functions run as the
 -- owner.  A transaction that keeps one snapshot would not see a token that was
@@ -1705,13 +1727,17 @@ CREATE OR REPLACE FUNCTION scim.user_group_before_write() RETURNS trigger
 BEGIN
     NEW.display_name_key := scim.fold(NEW.display_name);
     IF TG_OP = 'UPDATE' THEN
+        IF (NEW.organization_id, NEW.id) <> (OLD.organization_id, OLD.id) THEN
+            RAISE EXCEPTION 'the id and the organization of group % cannot be changed', OLD.id
+                USING ERRCODE = 'foreign_key_violation';
+        END IF;
         NEW.version := OLD.version + 1;
         NEW.updated_at := greatest(clock_timestamp(), OLD.updated_at + interval '1 millisecond');
     END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.user_group_before_write() IS 'Maintains display_name_key, version and updated_at of a group';
+COMMENT ON FUNCTION scim.user_group_before_write() IS 'Maintains display_name_key, version and updated_at of a group, and keeps its key as it is';
 
 -- Once: an organization that had groups is taken for one that has them.
 CREATE OR REPLACE FUNCTION scim.note_first_group() RETURNS trigger
@@ -1728,7 +1754,7 @@ COMMENT ON FUNCTION scim.note_first_group() IS 'Notes that an organization has g
 -- The members of a group are part of its version, whoever changes them: somebody
 -- who deletes accounts need not be able to change groups.  A transaction that has
 -- written the group's row has counted already.  Groups are locked in the order of
--- their ids.
+-- their ids.  No group: its deletion has deleted the rows, or they are added to none.
 CREATE OR REPLACE FUNCTION scim.count_group_change() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -1738,12 +1764,68 @@ BEGIN
         UPDATE scim.user_group g SET version = g.version
         WHERE g.organization_id = touched.organization_id AND g.id = touched.group_id
           AND g.xmin <> pg_current_xact_id()::xid;
+        IF NOT FOUND AND TG_OP = 'INSERT'
+           AND NOT EXISTS (SELECT FROM scim.user_group g WHERE g.organization_id = touched.organization_id AND g.id = touched.group_id) THEN
+            RAISE EXCEPTION 'group % is not in organization %', touched.group_id, touched.organization_id
+                USING ERRCODE = 'foreign_key_violation', SCHEMA = 'scim', TABLE = TG_TABLE_NAME;
+        END IF;
     END LOOP;
     RETURN NULL;
 END
 $$;
 REVOKE ALL ON FUNCTION scim.count_group_change() FROM PUBLIC;
-COMMENT ON FUNCTION scim.count_group_change() IS 'Counts the version of the groups whose members have changed';
+COMMENT ON FUNCTION scim.count_group_change() IS 'Counts the version of the groups whose members have changed, and refuses members of a group that is not there';
+
+-- Accounts that become members are locked as by a foreign key: their deletion waits,
+-- and deletes the membership as well.
+CREATE OR REPLACE FUNCTION scim.refuse_unknown_members() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known CONSTANT uuid[] := ARRAY(SELECT a.id FROM changed c
+                                   CROSS JOIN LATERAL (SELECT b.id FROM scim.account b WHERE b.organization_id = c.organization_id
+                                                       AND b.id = c.account_id LIMIT 1 FOR KEY SHARE) a);
+    unknown uuid[];
+BEGIN
+    IF cardinality(known) < (SELECT count(*) FROM changed) THEN
+        unknown := ARRAY(SELECT c.account_id FROM changed c EXCEPT SELECT unnest(known) ORDER BY 1);
+        RAISE EXCEPTION '% id(s) are of no account or group of the organization', cardinality(unknown)
+            USING ERRCODE = 'SC005', DETAIL = concat('''', array_to_string(unknown[1:10], ''', '''), '''',
+                                           ' and ' || nullif(greatest(cardinality(unknown) - 10, 0), 0) || ' more');
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.refuse_unknown_members() FROM PUBLIC;
+COMMENT ON FUNCTION scim.refuse_unknown_members() IS 'Refuses members that are no accounts of the organization, with up to ten ids as the detail (SQLSTATE SC005)';
+
+-- A transaction that keeps one snapshot does not see the memberships that were committed
+-- since.  They have written the rows of their groups, which it cannot delete then, but
+-- have only locked accounts.  Of organizations without groups there are none: that it had
+-- its first one since is an error of serialization.
+CREATE OR REPLACE FUNCTION scim.delete_memberships() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    deleted record;
+BEGIN
+    IF TG_TABLE_NAME = 'account' AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+       AND (SELECT bool_or(o.has_groups)
+            FROM (SELECT h.has_groups FROM scim.organization h WHERE h.id IN (SELECT g.organization_id FROM gone g) FOR SHARE) o)
+    THEN
+        RAISE EXCEPTION 'accounts may have become members of groups, which this transaction does not see'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Delete accounts in a transaction that is READ COMMITTED.';
+    END IF;
+    FOR deleted IN SELECT g.organization_id, g.id FROM gone g ORDER BY 1, 2 LOOP
+        IF TG_TABLE_NAME = 'account' THEN
+            DELETE FROM scim.membership m WHERE m.organization_id = deleted.organization_id AND m.account_id = deleted.id;
+        ELSE
+            DELETE FROM scim.membership m WHERE m.organization_id = deleted.organization_id AND m.group_id = deleted.id;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION scim.delete_memberships() FROM PUBLIC;
+COMMENT ON FUNCTION scim.delete_memberships() IS 'Deletes the memberships of accounts or groups that are deleted';
 
 -- At most ten groups contain one another, and none itself.  Two transactions that
 -- each add half of a circle do not see each other, so those of an organization
@@ -1801,6 +1883,7 @@ COMMENT ON FUNCTION scim.group_document(scim.user_group) IS 'The SCIM attributes
 DROP FUNCTION IF EXISTS scim.note_group_change(scim.user_group, scim.user_group, uuid[], uuid[], text, text, uuid, text);
 DROP FUNCTION IF EXISTS scim.change_group(uuid, uuid, bigint, text, text, boolean, uuid[], uuid[], text, text, uuid, text);
 DROP FUNCTION IF EXISTS scim.delete_group(uuid, uuid, bigint, text, text, uuid, text);
+DROP FUNCTION IF EXISTS scim.kinds_of_members(uuid, uuid[]);
 
 -- A change has as many events as it needs for a thousand members in each.
 CREATE OR REPLACE FUNCTION scim.note_group_change(old_group scim.user_group, new_group scim.user_group, added uuid[], removed uuid[],
@@ -1834,35 +1917,12 @@ $$;
 COMMENT ON FUNCTION scim.note_group_change(scim.user_group, scim.user_group, uuid[], uuid[], text, text, uuid, text, jsonb) IS 'Writes the events of a change of a group from old_group (NULL: created), with the ids of members that were added and removed, and more in the data of each';
 
 -- Each id is looked up by itself: the planner, which takes every organization and
--- every group for an average one, must not prefer to read all of a large one.  An
--- account that is being deleted is waited for.
-CREATE OR REPLACE FUNCTION scim.kinds_of_members(organization uuid, ids uuid[], OUT accounts uuid[], OUT groups uuid[])
-    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    others uuid[];
-BEGIN
-    accounts := ARRAY(SELECT a.id FROM unnest(ids) i(id)
-                      CROSS JOIN LATERAL (SELECT b.id FROM scim.account b WHERE b.organization_id = organization AND b.id = i.id
-                                          LIMIT 1 FOR KEY SHARE) a);
-    others := ARRAY(SELECT unnest(ids) EXCEPT SELECT unnest(accounts));
-    groups := ARRAY(SELECT g.id FROM unnest(others) i(id)
-                    CROSS JOIN LATERAL (SELECT b.id FROM scim.user_group b WHERE b.organization_id = organization AND b.id = i.id
-                                        LIMIT 1 FOR KEY SHARE) g);
-    others := ARRAY(SELECT unnest(others) EXCEPT SELECT unnest(groups) ORDER BY 1);
-    IF others <> '{}' THEN
-        RAISE EXCEPTION '% id(s) are of no account or group of organization %', cardinality(others), organization
-            USING ERRCODE = 'SC005', DETAIL = concat('''', array_to_string(others[1:10], ''', '''), '''',
-                                           ' and ' || nullif(greatest(cardinality(others) - 10, 0), 0) || ' more');
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION scim.kinds_of_members(uuid, uuid[]) IS 'Which ids are of accounts and which of groups; raises SQLSTATE SC005, with up to ten ids as its detail, if some are of neither';
-
+-- every group for an average one, must not prefer to read all of a large one.
 CREATE OR REPLACE FUNCTION scim.change_members(organization uuid, changed uuid, keep boolean, INOUT adding uuid[], INOUT removing uuid[])
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     members uuid[];
-    kinds record;
+    children uuid[];
 BEGIN
     IF NOT keep THEN
         members := ARRAY(SELECT m.account_id FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = changed
@@ -1871,7 +1931,9 @@ BEGIN
         removing := ARRAY(SELECT unnest(members) EXCEPT SELECT unnest(adding));
         adding := ARRAY(SELECT unnest(adding) EXCEPT SELECT unnest(members));
     END IF;
-    kinds := scim.kinds_of_members(organization, adding);
+    children := ARRAY(SELECT g.id FROM unnest(adding) i(id)
+                      CROSS JOIN LATERAL (SELECT b.id FROM scim.user_group b WHERE b.organization_id = organization AND b.id = i.id
+                                          LIMIT 1 FOR KEY SHARE) g);
     WITH accounts AS (
         DELETE FROM scim.membership m
         WHERE m.ctid = ANY (ARRAY(SELECT l.ctid FROM unnest(removing) r(id)
@@ -1880,7 +1942,7 @@ BEGIN
         RETURNING m.account_id AS id),
     groups AS (
         DELETE FROM scim.subgroup s
-        WHERE s.ctid = ANY (ARRAY(SELECT l.ctid FROM unnest(removing) r(id)
+        WHERE s.ctid = ANY (ARRAY(SELECT l.ctid FROM (SELECT unnest(removing) EXCEPT SELECT a.id FROM accounts a) r(id)
                                   CROSS JOIN LATERAL (SELECT b.ctid FROM scim.subgroup b WHERE b.organization_id = organization
                                                       AND b.group_id = changed AND b.child_id = r.id LIMIT 1) l))
         RETURNING s.child_id AS id)
@@ -1888,11 +1950,11 @@ BEGIN
     FROM (SELECT a.id FROM accounts a UNION ALL SELECT c.id FROM groups c) g;
     WITH accounts AS (
         INSERT INTO scim.membership (organization_id, group_id, account_id)
-        SELECT organization, changed, unnest(kinds.accounts)
+        SELECT organization, changed, a.id FROM unnest(adding) a(id) WHERE a.id NOT IN (SELECT unnest(children))
         ON CONFLICT DO NOTHING RETURNING account_id AS id),
     groups AS (
         INSERT INTO scim.subgroup (organization_id, group_id, child_id)
-        SELECT organization, changed, unnest(kinds.groups)
+        SELECT organization, changed, unnest(children)
         ON CONFLICT DO NOTHING RETURNING child_id AS id)
     SELECT coalesce(array_agg(m.id ORDER BY m.id), '{}') INTO adding
     FROM (SELECT a.id FROM accounts a UNION ALL SELECT c.id FROM groups c) m;

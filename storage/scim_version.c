@@ -27,11 +27,12 @@ static const char question[] =
     " WHERE c.relnamespace = 'scim'::pg_catalog.regnamespace"
     " AND t.tgname IN ('account_before_write', 'event_before_insert',"
     " 'account_keep_token_issuer_delete',"
-    " 'account_keep_token_issuer_update', 'membership_delete',"
-    " 'membership_insert', 'subgroup_delete', 'subgroup_insert',"
+    " 'account_keep_token_issuer_update', 'account_memberships_delete',"
+    " 'membership_delete', 'membership_insert', 'membership_unknown',"
+    " 'subgroup_delete', 'subgroup_insert',"
     " 'subgroup_nesting', 'token_keep_deleted', 'token_needs_admin',"
-    " 'user_group_before_write',"
-    " 'user_group_insert'))"
+    " 'user_group_before_write', 'user_group_insert',"
+    " 'user_group_memberships_delete'))"
     " FROM scim.schema_version v ORDER BY v.version DESC LIMIT 1";
 
 enum { COLUMN_VERSION, COLUMN_NEEDS, COLUMN_KEYS, COLUMN_TRIGGERS };
@@ -43,7 +44,7 @@ static const struct {
     int keys;
     int triggers;
 } complete[] = {
-    { 6, 16, 13 }, { 5, 7, 4 }
+    { 6, 16, 16 }, { 5, 7, 4 }
 };
 
 static scim_error_t *unfit(const char *cause, apr_pool_t *pool)

@@ -266,6 +266,22 @@ for my $wrong (["display_name = ' '", 'blank'], [q{display_name = E'a\u200bb'}, 
         "$wrong->[1] is refused: $wrong->[0]", 'scim_owner');
 }
 
+is_refused("UPDATE scim.$_->[0] SET $_->[1] = gen_random_uuid() WHERE id = '$_->[2]'", '23503', "$_->[0].$_->[1] is kept", 'scim_owner')
+    for ['user_group', 'id', $group], ['user_group', 'organization_id', $group],
+        ['account', 'id', $people[1]], ['account', 'organization_id', $people[1]];
+my $insert = 'INSERT INTO scim.membership (organization_id, group_id, account_id) VALUES';
+is_refused("$insert ('$other->{id}', '$group', '$stranger')", '23503', 'a membership is in a group of its organization', 'scim_owner');
+is_refused("$insert ('$org->{id}', '$group', '$people[1]'), ('$org->{id}', '$group', '$stranger')", 'SC005',
+    'and of an account of its organization', 'scim_owner');
+my ($near, $far) = map { group(@people[0 .. 2]) } 1 .. 2;
+sub are_left { my ($groups, $name) = @_; return is_deeply [map { members($_) } $near, $far], $groups, $name }
+counts('accounts that a hand-written statement deletes', $near, 1, "DELETE FROM scim.account WHERE id IN ('$people[2]', '$people[3]')");
+are_left([([@people[0, 1]]) x 2], 'take their memberships along');
+is_refused("BEGIN ISOLATION LEVEL $_; DELETE FROM scim.account WHERE id = '$people[1]'", '0A000',
+    "which may not be seen in a $_ transaction", 'scim_owner') for 'REPEATABLE READ', 'SERIALIZABLE';
+said("DELETE FROM scim.user_group WHERE id IN ('$near', '$far')", 'scim_owner');
+are_left([[], []], 'groups that it deletes, too');
+
 # Revocation
 sql(q{UPDATE scim.organization SET provisioning_enabled = false WHERE id = $1}, $org->{id});
 $before = version($group);
@@ -333,6 +349,18 @@ my ($leaver, $stayer) = ids(2);
 my $place = group($leaver);
 like race(delete_account($leaver), change($outer, add => [$leaver, $stayer])), qr/^ERROR:  1 id\(s\) are of no account/,
     'an account that is being deleted is waited for, then unknown';
+is race(change($outer, add => [$leaver = (ids(1))[0]]), "DELETE FROM scim.account WHERE id = '$leaver'"), 'over',
+    'the deletion of an account waits for one that makes it a member';
+is_deeply [grep { $_ eq $leaver } @{ members($outer) }], [], 'and ends the membership';
+my $doomed = group($stayer);
+my $by_hand = "INSERT INTO scim.membership VALUES ('$org->{id}', '$doomed', '$crew[0]')";
+like race(delete_group($doomed), $by_hand), qr/^ERROR:  group \S+ is not in organization/,
+    'a hand-written membership waits for the deletion of its group, and is refused';
+$doomed = group($stayer);
+ask($late, 'BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM scim.user_group');
+ask($early, change($doomed, add => [$crew[0]]));
+like ask($late, "DELETE FROM scim.user_group WHERE id = '$doomed'; ROLLBACK"), qr/^ERROR:  could not serialize/,
+    'a transaction that does not see a member does not delete its group';
 is race(change($place, add => [$stayer]), delete_group($place)), 't', 'a deletion waits';
 is last_event($place)->{data}{members}, 1, 'and counts the members that it has waited for';
 

@@ -188,7 +188,7 @@ my @bad = (
     ['rows in another order', resealed(@lines[0, 1], (grep { /^\{"token"/ } @lines), (grep { /^\{"(?!org|tok|form)/ } @lines)), qr/in their order|refused/],
     ['a row twice', resealed(map { /"user_name": "ann/ ? ($_, $_) : $_ } @lines), qr/a row occurs twice/],
     ['two accounts of a name', resealed(map { /"user_name": "ann/ ? ($_, s/("id": ")(.)/$1 . ($2 eq 'e' ? 'd' : 'e')/er) : $_ } @lines), qr/account_user_name_unique/],
-    ['a membership of nobody', with(qr/"account_id": "[^"]*"\}\}/, "\"account_id\": \"$nobody\"}}"), qr/membership_organization_id_account_id_fkey/],
+    ['a membership of nobody', with(qr/"account_id": "[^"]*"\}\}/, "\"account_id\": \"$nobody\"}}"), qr/1 id\(s\) are of no account/],
     ['a token of a GUEST', with(qr/"expires_at": "[^"]*"/, '"expires_at": null'), qr/cannot issue a SCIM token/],
     ['an unreadable name', with(qr/"user_name": "ann/, '"user_name": "a\u202enn'), qr/user_name must not contain/],
     ['a number beyond 2^53 in attributes', with(qr/"attributes": \{/, '"attributes": {"n": 90071992547409931, '), qr/attributes must not/],

@@ -51,7 +51,7 @@ is_deeply [sql(q{SELECT DISTINCT grantee FROM information_schema.role_table_gran
     UNION SELECT DISTINCT grantee FROM information_schema.role_column_grants WHERE table_schema = 'scim' AND table_name = 'event' AND privilege_type = 'INSERT' ORDER BY 1})],
     [['scim'], ['scim_owner']], 'since nobody else writes events';
 is_deeply [map { $_->[0] } grep { $_->[4] eq 't' && $_->[5] eq 't' } @functions], [], 'functions that run with the rights of the owner cannot be called';
-is_deeply [map { $_->[0] } grep { $_->[4] eq 't' } @functions], [qw(account_keep_token_issuer count_group_change forget_seen keep_deleted_token note_first_group token_needs_admin)], 'which are six triggers';
+is_deeply [map { $_->[0] } grep { $_->[4] eq 't' } @functions], [qw(account_keep_token_issuer count_group_change delete_memberships forget_seen keep_deleted_token note_first_group refuse_unknown_members token_needs_admin)], 'which are eight triggers';
 
 # Objects of a session's own, in a schema at the beginning of its search_path
 my ($ok, $said) = as($APP, <<'SQL');

@@ -642,8 +642,9 @@ END
 $$;
 COMMENT ON FUNCTION scim.search_words(text) IS 'The words of a text as they are searched for, each behind two blanks but for the first';
 
--- Names that are there twice cost twice when a row is written.  One character may be
--- eighteen when it is folded: hence a limit before, and one behind.
+-- Names that are there twice cost twice when a row is written, and so do ASCII ones that
+-- are folded together with others.  One character may be eighteen when it is folded:
+-- hence a limit before, and one behind.
 CREATE OR REPLACE FUNCTION scim.search_text(user_name text, display_name text, attributes jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
 DECLARE

@@ -651,9 +651,12 @@ DECLARE
     name CONSTANT pg_catalog.text := pg_catalog.concat_ws(' ', attributes OPERATOR(pg_catalog.#>>) '{name,givenName}', attributes OPERATOR(pg_catalog.#>>) '{name,familyName}');
     emails CONSTANT pg_catalog.text := pg_catalog.jsonb_path_query_array(attributes, '$.emails[*].value')::pg_catalog.text;
 BEGIN
-    RETURN pg_catalog."left"(pg_catalog.concat('  ', scim.search_words(pg_catalog."left"(pg_catalog.concat_ws(' ', display_name, user_name,
-        CASE WHEN name OPERATOR(pg_catalog.=) display_name THEN NULL ELSE name END, attributes OPERATOR(pg_catalog.#>>) '{nickName}',
-        CASE WHEN emails OPERATOR(pg_catalog.=) pg_catalog.concat('["', user_name, '"]') THEN NULL ELSE emails END), 2000))), 4000);
+    RETURN pg_catalog."left"(pg_catalog.concat('  ', pg_catalog.concat_ws('  ',
+        scim.search_words(pg_catalog."left"(display_name, 600)), scim.search_words(pg_catalog."left"(user_name, 600)),
+        CASE WHEN name OPERATOR(pg_catalog.=) display_name THEN NULL ELSE scim.search_words(pg_catalog."left"(name, 600)) END,
+        scim.search_words(pg_catalog."left"(attributes OPERATOR(pg_catalog.#>>) '{nickName}', 600)),
+        CASE WHEN emails OPERATOR(pg_catalog.=) pg_catalog.concat('["', user_name, '"]') THEN NULL
+             ELSE scim.search_words(pg_catalog."left"(emails, 1000)) END)), 4000);
 END
 $$;
 COMMENT ON FUNCTION scim.search_text(text, text, jsonb) IS 'The words by which the settings page finds an account: of displayName, userName, given and family name, nickName and e-mail addresses';
@@ -776,9 +779,14 @@ COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this wh
 -- What is common is found by reading the organization in the order of the list.  If
 -- the page is not full after a number of rows, what is sought is rare there, and
 -- taken from an index and sorted.  A small choice is read and sorted as a whole.
+--
+-- What is found by hundred thousands, but late in the order, would take longer than
+-- somebody waits.  So a search sorts only some of what the index gives, if that is
+-- more than enough: is_partial then.  enough is NULL for who needs all of them.
+DROP FUNCTION IF EXISTS scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer);    -- of the first databases of version 6
 CREATE OR REPLACE FUNCTION scim.find_members(organization uuid, roles text[], states boolean[], labels text[], search text,
-                                             sort text, is_descending boolean, after_key text, after_id uuid, most integer)
-    RETURNS TABLE (key text, id uuid)
+                                             sort text, is_descending boolean, after_key text, after_id uuid, most integer, enough integer)
+    RETURNS TABLE (key text, id uuid, is_partial boolean)
     LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
     by_time CONSTANT boolean := sort IN ('created', 'lastModified');
@@ -791,38 +799,52 @@ DECLARE
     is_small CONSTANT boolean := scim.member_choice_is_small(organization, roles, states, labels);
     chosen CONSTANT record := scim.member_conditions(roles, states, labels, is_small, search IS NOT NULL, named);
     has_value boolean;
-    key_text CONSTANT text := CASE WHEN by_time THEN format('(extract(epoch FROM %s) * 1000)::bigint::text', value) ELSE value END;
+    comparison CONSTANT text := CASE WHEN is_descending THEN '<' ELSE '>' END;
+    -- Parts of statements, for format() with value; condition is for the comparison as well
+    key_text CONSTANT text := CASE WHEN by_time THEN '(extract(epoch FROM %s) * 1000)::bigint::text' ELSE '%s' END;
     condition text;
     ordered text;
     statement text;
+    most_tested CONSTANT integer := 700;    -- of a walk
     is_walk boolean;
+    -- Where what is taken from the index begins
+    index_key text;
+    index_id uuid;
+    nothing_yet CONSTANT integer := most;
     rows_wanted bigint;
     rows_read bigint;
     rows_tested bigint;
     found record;
 BEGIN
+    IF search IS NULL THEN
+        enough := NULL;
+    END IF;
     FOREACH has_value IN ARRAY sections LOOP
         CONTINUE WHEN after_id IS NOT NULL AND has_value <> (after_key IS NOT NULL);
-        condition := format(CASE
+        condition := CASE
             WHEN NOT has_value THEN '%1$s IS NULL AND ($9 IS NULL OR a.id %2$s $9)'
             WHEN by_time THEN '($9 IS NULL OR (%1$s, a.id) %2$s (timestamptz ''epoch'' + $8::bigint * interval ''1 millisecond'', $9))'
             WHEN sort = 'displayName' THEN '%1$s IS NOT NULL AND ($9 IS NULL OR (%1$s, a.id) %2$s ($8, $9))'
-            ELSE '($9 IS NULL OR %1$s %2$s $8)' END, value, CASE WHEN is_descending THEN '<' ELSE '>' END);
-        ordered := format('%s ORDER BY %s LIMIT $10', condition,
-            CASE WHEN NOT has_value THEN format('a.id %s', direction)
-                 WHEN value = 'a.user_name_key' THEN format('%s %s', value, direction)
-                 ELSE format('%s %2$s, a.id %2$s', value, direction) END);
-        statement := format('SELECT %s AS key, a.id, CASE WHEN %s THEN %s END AS is_one FROM %s WHERE a.organization_id = $1 AND %s',
-                            key_text, chosen.is_chosen, chosen.is_found, CASE WHEN is_small THEN chosen.candidates ELSE 'scim.account a' END, ordered);
+            ELSE '($9 IS NULL OR %1$s %2$s $8)' END;
+        ordered := CASE WHEN NOT has_value THEN 'a.id %2$s'
+                        WHEN value = 'a.user_name_key' THEN '%1$s %2$s'
+                        ELSE '%1$s %2$s, a.id %2$s' END;
+        statement := format('SELECT %s AS key, a.id, CASE WHEN %s THEN %s END AS is_one, false AS is_partial FROM %s WHERE a.organization_id = $1 AND %s'
+                            ' ORDER BY %s LIMIT $10',
+                            format(key_text, value), chosen.is_chosen, chosen.is_found,
+                            CASE WHEN is_small THEN chosen.candidates ELSE 'scim.account a' END,
+                            format(condition, value, comparison), format(ordered, value, direction));
         rows_wanted := 20000;
         is_walk := NOT is_small;
         LOOP
             rows_read := 0;
             rows_tested := 0;
+            is_partial := false;
             FOR found IN EXECUTE statement
-                USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, after_key, after_id, rows_wanted
+                USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, after_key, after_id, rows_wanted, enough
             LOOP
                 rows_read := rows_read + 1;
+                is_partial := found.is_partial;
                 after_key := found.key;
                 after_id := found.id;
                 IF found.is_one THEN
@@ -836,22 +858,37 @@ BEGIN
                 END IF;
                 -- Those that are not chosen are passed quickly.
                 rows_tested := rows_tested + (found.is_one IS NOT NULL)::integer;
-                EXIT WHEN is_walk AND rows_tested = 1000;
+                EXIT WHEN is_walk AND rows_tested = most_tested;
             END LOOP;
-            EXIT WHEN rows_read < rows_wanted AND NOT (is_walk AND rows_tested = 1000);
-            -- Some that have all trigrams of a word do not have the word; after a
-            -- thousand of these, ever more are read.
-            rows_wanted := CASE WHEN is_walk THEN 1000 ELSE 10 * rows_wanted END;
-            is_walk := false;
-            statement := format('SELECT f.key, f.id, (SELECT %s FROM scim.account a WHERE a.organization_id = $1 AND a.id = f.id) AS is_one'
-                                ' FROM (SELECT %s AS key, a.id FROM %s WHERE %s AND %s) f',
-                                chosen.is_found, key_text, chosen.candidates, chosen.is_chosen, ordered);
+            IF is_walk THEN
+                EXIT WHEN rows_read < rows_wanted AND rows_tested < most_tested;
+                is_walk := false;
+                index_key := after_key;
+                index_id := after_id;
+                rows_wanted := 1000;
+            ELSIF rows_read = rows_wanted THEN
+                -- Some that have all trigrams of a word do not have the word; after a
+                -- thousand of these, ever more are read.
+                rows_wanted := 10 * rows_wanted;
+            ELSE
+                -- If some of them were not enough, it takes all of them.
+                EXIT WHEN NOT is_partial OR most < nothing_yet;
+                enough := NULL;
+                after_key := index_key;
+                after_id := index_id;
+            END IF;
+            statement := format('SELECT f.key, f.id, (SELECT %s FROM scim.account a WHERE a.organization_id = $1 AND a.id = f.id) AS is_one, f.is_partial'
+                                ' FROM (SELECT %s AS key, a.id, count(*) OVER () > $11 IS TRUE AS is_partial'
+                                '       FROM (SELECT * FROM (SELECT a.id, %s AS value FROM %s WHERE %s OFFSET 0) a WHERE %s LIMIT $11 + 1) a'
+                                '       ORDER BY %s LIMIT $10) f',
+                                chosen.is_found, format(key_text, 'a.value'), value, chosen.candidates, chosen.is_chosen,
+                                format(condition, 'a.value', comparison), format(ordered, 'a.value', direction));
         END LOOP;
         after_id := NULL;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer) IS 'Members of some roles, states and labels that a search finds (NULL: all), by userName, displayName, created or lastModified, after the one with this key and id';
+COMMENT ON FUNCTION scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer, integer) IS 'Members of some roles, states and labels that a search finds (NULL: all), by userName, displayName, created or lastModified, after the one with this key and id';
 
 CREATE OR REPLACE FUNCTION scim.count_members(organization uuid, roles text[], states boolean[], labels text[], search text, most integer) RETURNS integer
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$

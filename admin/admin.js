@@ -411,8 +411,9 @@ async function membersPage() {
         return [
             h('div', { class: 'row spread' }, h('span', { class: 'position' }, positionText(state, page.members.length, null)),
                 state.drift ? null : h('a', { href: `api/members.csv${query(chosen())}`, download: true }, t('Export as CSV'))),
+            page.isPartial ? h('p', { class: 'soft' }, t('So many are found that some between these are left out. A longer search finds them.')) : null,
             membersTable(page.members), pageButtons(page),
-        ];
+        ].filter(Boolean);
     }
 
     async function list(wanted) {

@@ -194,6 +194,7 @@ export default {
     'The token is deleted.': 'トークンを削除しました。',
     'There are no groups yet. Your identity provider sends them if you choose groups there.': 'グループはまだありません。ID プロバイダー側でグループを選択すると、ここに表示されます。',
     'There are so many that they are not sorted by name. The page of a member shows all groups of the member.': '件数が多いため、名前順ではありません。メンバーのページでは、そのメンバーのグループをすべて確認できます。',
+    'So many are found that some between these are left out. A longer search finds them.': '該当者が多いため、一部を省いて表示しています。検索語を長くすると見つかります。',
     'There is no token yet.': 'トークンはまだありません。',
     'This account is in no group.': 'このアカウントはどのグループにも所属していません。',
     'This account is provisioned: the next sync of your identity provider overwrites what you change here. Change it there, too.': 'このアカウントはプロビジョニング済みです。ここでの変更は ID プロバイダーの次回の同期で上書きされます。ID プロバイダー側も変更してください。',

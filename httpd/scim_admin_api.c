@@ -365,7 +365,7 @@ static scim_members_query_t member_query(const scim_visit_t *v)
         typed_parameter(v, "search"), page_parameter(v, "role"),
         page_parameter(v, "active"), page_parameter(v, "label"),
         page_parameter(v, "sort"), page_parameter(v, "order"),
-        page_parameter(v, "cursor"), 0, 0
+        page_parameter(v, "cursor"), 0, 0, 0
     };
     const char *back = page_parameter(v, "back");
 
@@ -437,6 +437,7 @@ static scim_error_t *export_members(scim_visit_t *v)
     place.query.cursor = NULL;
     place.query.is_back = 0;
     place.query.count = MEMBERS_OF_LINES;
+    place.query.is_whole = 1;
     apr_pool_create(&place.cursors, v->r->pool);
     return scim_admin_export(v, "members", next_members, &place);
 }

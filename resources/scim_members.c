@@ -210,11 +210,12 @@ static scim_error_t *find_rows(scim_rows_t **rows, scim_call_t *call,
 {
     const char *first = is_descending ? LAST_KEY : "";
     const char *key = choice->place.key;
+    const char *is_page = query->is_whole ? "false" : "true";
     const char *values[] = {
         call->principal->organization_id,
         apr_itoa(call->pool, query->count + 1), choice->roles, choice->states,
         choice->labels, query->search, sorts[choice->sort].name,
-        is_descending ? "true" : "false", key, choice->place.id
+        is_descending ? "true" : "false", key, choice->place.id, is_page
     };
 
     if (choice->sort != BY_USER_NAME || (query->search && is_descending)) {
@@ -223,7 +224,8 @@ static scim_error_t *find_rows(scim_rows_t **rows, scim_call_t *call,
     }
     if (query->search) {
         values[6] = key;
-        return scim_db_run(rows, call->db, SCIM_SQL_MEMBER_SEARCH, 7, values);
+        values[7] = is_page;
+        return scim_db_run(rows, call->db, SCIM_SQL_MEMBER_SEARCH, 8, values);
     }
     values[5] = key ? key : first;
     return scim_db_run(rows, call->db,
@@ -248,6 +250,7 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
     choice_t choice;
     scim_rows_t *rows;
     int is_descending, has_more, count, i;
+    int is_partial = 0;
     cJSON *members;
 
     SCIM_ERR(read_choices(&choice, query, pool));
@@ -264,7 +267,9 @@ scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
         SCIM_ERR(parse(&member, rows, query->is_back ? count - 1 - i : i, 2,
                        pool));
         cJSON_AddItemToArray(members, cJSON_Duplicate(member, 1));
+        is_partial |= scim_rows_true(rows, i, 3);
     }
+    cJSON_AddBoolToObject(*list, "isPartial", is_partial);
     if (count > 0 && (query->is_back || has_more)) {
         put_cursor(*list, "next", rows, query->is_back ? 0 : count - 1, pool);
     }

@@ -32,11 +32,14 @@ typedef struct {
     int is_back;                 /* the page ends at cursor (without one, at
                                   * the end of the list) */
     int count;
+    int is_whole;                /* all that a search finds, however long it
+                                  * takes to sort them */
 } scim_members_query_t;
 
 /* *list, of the call's pool: {"members": [...], "next": cursor, "previous":
- * cursor}.  next is absent at the end; previous, for is_back, is absent at
- * the beginning. */
+ * cursor, "isPartial": whether there are members between these that are left
+ * out, since a search finds too many to sort}.  next is absent at the end;
+ * previous, for is_back, is absent at the beginning. */
 scim_error_t *scim_members_list(cJSON **list, scim_call_t *call,
                                 const scim_members_query_t *query)
     SCIM_CHECKED;

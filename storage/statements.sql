@@ -1121,11 +1121,15 @@ LIMIT 21
  WHERE n.organization_id = $1::uuid
    AND scim.fold_json(n.attributes) @> scim.fold_json(:attribute) :some)
 
+-- How many of the accounts that a search finds are sorted for a page.
+-- fragment: enough_members
+5000
+
 -- Accounts that $2 is a part of.
 -- fragment: searched_accounts
 SELECT f.id
 FROM scim.find_members($1::uuid, NULL, NULL, NULL, $2, 'userName', false, NULL,
-                       NULL, 21) f
+                       NULL, 21, :enough_members) f
 -- fragment: searched_accounts before 6
 :accounts_with(n.user_name_key, scim.user_name_key($2))
 UNION
@@ -1650,7 +1654,7 @@ jsonb_build_object(
 
 -- The members that are found, in the order of their place.
 -- fragment: shown_members(found)
-SELECT f.key, f.id, :listed_member_json
+SELECT f.key, f.id, :listed_member_json, f.is_partial
 FROM (:found) f
 CROSS JOIN LATERAL (SELECT * FROM scim.account b
                     WHERE b.organization_id = $1::uuid AND b.id = f.id
@@ -1673,7 +1677,7 @@ ORDER BY p.user_name_key :direction LIMIT $2::bigint
 
 -- Those from $6 on, as members that are found.
 -- fragment: chosen_members(condition, direction)
-SELECT c.user_name_key AS key, c.id,
+SELECT c.user_name_key AS key, c.id, false AS is_partial,
        row_number() OVER (ORDER BY c.user_name_key :direction) AS place
 FROM (:chosen_ranges(:direction, :condition, a.user_name_key, a.id)) c
 
@@ -1683,11 +1687,12 @@ FROM (:chosen_ranges(:direction, :condition, a.user_name_key, a.id)) c
 -- name: MEMBER_LIST_BACK :repeatable
 :shown_members(:chosen_members(a.user_name_key < $6, DESC));
 
--- fragment: members_found(sort, is_descending, key, id)
+-- fragment: members_found(sort, is_descending, key, id, is_page)
 SELECT c.*
 FROM scim.find_members($1::uuid, $3::text[], $4::boolean[], $5::text[], $6,
-                       :sort, :is_descending, :key, :id, $2::integer)
-     WITH ORDINALITY c(key, id, place)
+                       :sort, :is_descending, :key, :id, $2::integer,
+                       CASE WHEN :is_page::boolean THEN :enough_members END)
+     WITH ORDINALITY c(key, id, is_partial, place)
 
 -- Without an index of words, a search finds the beginnings of two names.
 -- fragment: chosen_among(condition)
@@ -1701,13 +1706,15 @@ WHERE ($3::text[] IS NULL OR a.role = ANY ($3::text[]))
   AND a.user_name_key > coalesce($7, '')
 
 -- A search by userName.  $7 is the key of the place; the id does not count then.
+-- $8 says whether some of them are enough.
 -- name: MEMBER_SEARCH :repeatable
 :shown_members(:members_found('userName', false, $7,
                               CASE WHEN $7::text IS NOT NULL
-                                   THEN $1::uuid END));
+                                   THEN $1::uuid END, $8));
 
 -- name: MEMBER_SEARCH before 6
 :shown_members(SELECT b.user_name_key AS key, b.id,
+                      $8::boolean AND false AS is_partial,
                       row_number() OVER (ORDER BY b.user_name_key) AS place
                FROM (SELECT * FROM (
                    :chosen_among(a.user_name_key >= scim.user_name_key($6)
@@ -1729,7 +1736,7 @@ WHERE ($3::text[] IS NULL OR a.role = ANY ($3::text[]))
                    ORDER BY f.user_name_key LIMIT $2::bigint) b);
 
 -- name: MEMBER_FIND :repeatable from 6
-:shown_members(:members_found($7, $8::boolean, $9, $10::uuid));
+:shown_members(:members_found($7, $8::boolean, $9, $10::uuid, $11));
 
 -- name: MEMBER_TOTAL :repeatable from 6
 SELECT scim.count_members($1::uuid, $2::text[], $3::boolean[], $4::text[],

@@ -143,7 +143,7 @@ is_deeply total(role => 'ADMIN'), { total => 1 + $many / 10_000, totalIsMore => 
 # The blocks and the time of a search, in the database, as httpd's sessions have it.
 sub cost {
     my (%query) = @_;
-    my $plan = join ' ', map { @$_ } sql(q{SET jit = off; EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM scim.find_members($1, $2, NULL, NULL, $3, $4, $5::boolean, NULL, NULL, 51)},
+    my $plan = join ' ', map { @$_ } sql(q{SET jit = off; EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM scim.find_members($1, $2, NULL, NULL, $3, $4, $5::boolean, NULL, NULL, 51, 5000)},
         $org->{id}, $query{role} && "{$query{role}}", @query{qw(search sort)}, $query{descending} ? 'true' : 'false');
     my $parsed = JSON::PP->new->decode($plan)->[0];
     return ($parsed->{Plan}{'Shared Hit Blocks'} + $parsed->{Plan}{'Shared Read Blocks'}, $parsed->{'Execution Time'}, $parsed->{Plan}{'Actual Rows'});
@@ -163,6 +163,30 @@ for my $case (['rare', search => 'zoe.schwarzenberger' . 9 x 3], ['none', search
         cmp_ok $time, '<', 100, "$name: within 100 ms";
     }
 }
+# What is found by thousands, but not at the beginning of the order
+sub all_found {
+    my ($enough, %query) = @_;
+    return map { $_->[0] } sql('SELECT key FROM scim.find_members($1, NULL, NULL, NULL, $2, $3, $4::boolean, NULL, NULL, 51, $5::integer)',
+        $org->{id}, @query{qw(search sort descending)}, $enough);
+}
+for my $case ([search => 'zoe', sort => 'userName', descending => 'false'], [search => 'anna', sort => 'userName', descending => 'true']) {
+    my @whole = all_found(undef, @$case);
+    my @some = all_found(1000, @$case);
+    is_deeply [scalar(@some), [sort { @$case[5] eq 'true' ? $b cmp $a : $a cmp $b } @some]], [51, \@some], "@$case: some are sorted";
+    isnt "@some", "@whole", 'not the first of all';
+    my %exists = map { $_->[0] => 1 } sql(q{SELECT user_name_key FROM scim.account WHERE organization_id = $1 AND user_name_key LIKE '%' || $2 || '%'}, $org->{id}, $case->[1]);
+    is scalar(grep { !$exists{$_} } @some), 0, 'each has what was searched for';
+    is_deeply [all_found($many, @$case)], \@whole, 'if all are enough, all are sorted';
+}
+insert('zz1', display_name => 'Leeex One');
+insert('zz2', display_name => 'Leeex Two');
+insert('zz3', display_name => 'exampleexample');
+is_deeply [all_found(1, search => 'exampleexample', sort => 'userName', descending => 'false')], ['zz3@example.com'],
+    'if none of these has the word, all are looked at';
+sub partial { my (%query) = @_; return page(%query)->{isPartial} }
+is partial(search => 'zoe'), $ENV{SCIM_TEST_LARGE} ? TRUE : FALSE, 'beyond 5,000 the answer says so';
+is partial(search => 'ahmed'), FALSE, 'what is found at the beginning is not sorted';
+is partial(), FALSE, 'nor is a list without a search';
 for my $search ('qqqq', 'zo sc') {
     my ($plan) = grep { /search_grams/ && /OFFSET 0|Bitmap/ } query_plans(sub { page(search => $search) }, nested => 1);
     like $plan // '', qr/Bitmap Index Scan on account_search/, 'what is rare is taken from the index';

@@ -9,6 +9,7 @@ use lib 't/lib';
 use Encode qw(decode_utf8);
 use IO::Select;
 use IO::Socket::INET;
+use List::Util qw(min);
 use MIME::Base64 ();
 use Time::HiRes ();
 use Scim::Process;
@@ -18,6 +19,7 @@ my $LARGE = $ENV{SCIM_TEST_LARGE};
 own_server();           # its plans are read
 my $org = organization(domains => ['example.com']);
 my $WALK = 20_000;      # events of one answer
+my $EXPORT_MAX = 1_000_000;     # rows of a file
 
 sub scimctl { return Scim::Process::run([server()->scimctl(@_)]) }
 sub answer {
@@ -279,9 +281,11 @@ sub costs {
     return \%most;
 }
 my $old = sql('SELECT 1') && (sql('SELECT now() - $1::int * interval \'1 minute\'', $events * 3 / 4))[0][0] =~ s/ /T/r =~ s/\+00$/Z/r;
-# What an index finds and the page then reads counts twice.
+# What an index finds and the page then reads counts twice.  In the small organization
+# some of these have no full page.
+my $rare_page = $LARGE ? 110 : 60;
 my %limit = (
-    '' => 110, 'actor=old' => 110, 'actor=administrator' => 60, 'actor=ad' => 60, 'kind=deleted' => 60, 'kind=guest,deleted' => 120, 'kind=changed' => 120, 'kind=group' => 1,
+    '' => 110, 'actor=old' => 110, 'actor=administrator' => $rare_page, 'actor=ad' => $rare_page, 'kind=deleted' => $rare_page, 'kind=guest,deleted' => 120, 'kind=changed' => 120, 'kind=group' => 1,
     'kind=guest&actor=old' => 100, 'kind=refused' => 1, "until=$old" => 700, "since=$old&until=$old" => 700, "kind=deleted&until=$old" => 200, 'account=user77@example.com' => 60, 'account=mail77@example.com' => 60,
     'account=nobody' => 2000 + 2001, 'kind=token' => 2, 'actor=nobody' => 60,
     'kind=changed&actor=administrator' => 100, 'kind=created&actor=administrator' => 2100,
@@ -294,7 +298,7 @@ for my $query (sort keys %limit) {
 }
 my $rare = JSON::PP::decode_json(answer("activity?kind=created&until=$old&actor=new", $large)->{content});
 is_deeply $rare->{entries}, [], 'what is rare is not searched to the end';
-ok $rare->{searchedTo} && $rare->{next}, 'but the answer says how far, and where to go on' if $events > 4 * $WALK;
+is !$rare->{searchedTo}, !$rare->{next}, 'but the answer says how far, and where to go on';
 my ($rounds, $found, $next) = (0, 0, undef);
 do {
     my $page = JSON::PP::decode_json(answer('activity?kind=changed,created,deleted&actor=administrator&since=2000-01-01&count=200' . (defined $next ? "&before=$next" : ''), $large)->{content});
@@ -327,8 +331,8 @@ sub rest {
 }
 my %peak = map { $_ => memory($_) } children();
 my ($length, $tail) = export(\&rest);
-cmp_ok $length, '>', 100 * $events, 'all events are exported';
-like $tail, qr/\r\n0\r\n\r\n$/, 'to the end of the message';
+cmp_ok $length, '>', 100 * min($events, $EXPORT_MAX), 'all events are exported, or as many as a file may have';
+is $tail =~ /\r\n0\r\n\r\n$/ ? 'whole' : 'cut off', $events > $EXPORT_MAX ? 'cut off' : 'whole', 'to the end of the message, unless there are more';
 is_deeply [grep { $_ > 30 } map { (memory($_) // 0) - ($peak{$_} // 1000) } children()], [], 'in the memory of a few';
 export(sub {
     my ($socket) = @_;

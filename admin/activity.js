@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, select,
+    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, sentName, select,
     setAddressState, t, table, time, translated, valueText, whileBusy,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
@@ -101,7 +101,7 @@ function subjectOf(entry) {
     const link = (to, id, name) => id ? h('a', { href: `#/${to}/${id}` }, address(name ?? id)) : name ?? '';
     return entry.resourceType === 'Group'
         ? [badge(t('Group')), ' ', link('groups', entry.resourceId, entry.displayName)]
-        : link('members', entry.accountId, entry.userName);
+        : link('members', entry.accountId, entry.accountId ? entry.userName : sentName(entry));
 }
 
 function actorText(entry) {

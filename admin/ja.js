@@ -374,6 +374,8 @@ export default {
     'Enter a name, a user name or an e-mail address.': '名前、ユーザー名、またはメールアドレスを入力してください。',
     'Find out': '調べる',
     'Why was somebody not provisioned, or why can they not sign in?': 'プロビジョニングされない、サインインできない理由を調べる',
+    'this account is still active, as {role}.': 'このアカウントはまだ有効で、ロールは {role} です。',
+    'The person can sign in as {userName} until the change that the safety limit has held back is let through.': '安全上限により保留された変更を許可するまで、{userName} としてサインインできます。',
     'Nothing here keeps the person from signing in as {userName}. If they cannot, look at the sign-in logs of your identity provider.': 'ここには、{userName} としてのサインインを妨げるものはありません。サインインできない場合は、ID プロバイダーのサインイン ログを確認してください。',
     'This keeps everybody away. Ask again when it is mended.': 'すべての人に影響します。解消してから、もう一度調べてください。',
 

@@ -494,8 +494,13 @@ async function guarded(work) {
     }
 }
 
+// Somebody who has no account, by what was sent.
+function sentName({ displayName, userName }) {
+    return displayName && userName && displayName !== userName ? `${displayName} (${userName})` : userName ?? displayName ?? '';
+}
+
 export {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, remembered, say,
+    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, sentName, remembered, say,
     secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, valueText, whileBusy,
 };

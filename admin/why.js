@@ -5,7 +5,7 @@
 // nothing is found does not prove that the identity provider has never sent them: it
 // may have sent other names.
 import { letThrough, withWanted } from './guard.js';
-import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
+import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, query, sentName, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -49,8 +49,10 @@ function nameOf({ id, displayName, userName }) {
 }
 
 const isSame = (a, b) => a?.toLowerCase() === b?.toLowerCase();
+const isAbout = (entry, { id, userName }) => id === entry.accountId || isSame(userName, entry.userName);
 
-function accountCause(member) {
+// isHeldBack: the safety limit has refused a change of it that is still wanted.
+function accountCause(member, isHeldBack) {
     if (member.label === 'unmanaged') {
         return cause('bad', [nameOf(member), ': ', t('this account is not managed by your organization: its owner administers it.')],
             t('Provisioning may not change it. Agree with its owner, and ask whoever runs this server to make it a Managed Account.'));
@@ -62,6 +64,10 @@ function accountCause(member) {
     if (!member.active) {
         return cause('warn', [nameOf(member), ': ', t('this account is deactivated.')],
             t('The history of the account says when and by whom. If your identity provider did it, assign the person to the application there again.'));
+    }
+    if (isHeldBack) {
+        return cause('warn', [nameOf(member), ': ', t('this account is still active, as {role}.', member)],
+            t('The person can sign in as {userName} until the change that the safety limit has held back is let through.', member));
     }
     return member.label === 'provisioned'
         ? cause('good', [nameOf(member), ': ', t('this account is provisioned and active, as {role}; the last change was on {time}.', { role: member.role, time: time(member.provisionedAt) })],
@@ -129,8 +135,8 @@ function guardAdvice(guard, show) {
 }
 
 function entryCause(entry, { members = [], changed = [], guard = {}, show } = {}) {
-    const member = members.find(({ id, userName }) => id === entry.accountId || isSame(userName, entry.userName));
-    const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : entry.userName ?? '';
+    const member = members.find(found => isAbout(entry, found));
+    const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : sentName(entry);
     const isWarning = entry.outcome === 'warning';
     const settled = settledText(entry, member, changed);
     const kind = settled ? '' : isWarning ? 'warn' : 'bad';
@@ -139,7 +145,7 @@ function entryCause(entry, { members = [], changed = [], guard = {}, show } = {}
     return cause(kind,
         [badge(isWarning ? t('Warning') : t('Refused ({status})', entry), kind), ' ',
             entry.count > 1 ? t('{count} times, the last one {time}', { count: numberText(entry.count), time: time(entry.at) }) : time(entry.at),
-            ' ', who, ': ', isHeldBack ? wantedText(entry, member) : translated(entry.detail)],
+            ' – ', who, ': ', isHeldBack ? wantedText(entry, member) : translated(entry.detail)],
         ...todo.filter(Boolean));
 }
 
@@ -216,11 +222,12 @@ async function ownCauses(text, show) {
     if (!all.length && !entries.length) {
         return [changed.length ? isGone(text) : nothingFound(text, await refusedStrangers())];
     }
+    const isHeldBack = member => entries.some(entry => entry.wanted && isAbout(entry, member) && !settledText(entry, member, changed));
     const rest = entries.length - SHOWN;
     return [
         ...subjects.filter(({ formerly }) => formerly).map(renamed),
         !all.length && changed.length ? isGone(text) : null,
-        ...inOrder([...all.map(accountCause), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed, guard, show }))]),
+        ...inOrder([...all.map(member => accountCause(member, isHeldBack(member))), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed, guard, show }))]),
         next ? cause('', link(`members${query({ search: text })}`, t('More accounts match'))) : null,
         rest > 0 ? cause('', link(`activity${query({ account: text })}`, t('and {count} more', { count: numberText(rest) }))) : null,
     ].filter(Boolean);

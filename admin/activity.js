@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, query, sentName, select,
+    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, personText, query, select,
     setAddressState, t, table, time, translated, valueText, whileBusy,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
@@ -101,7 +101,7 @@ function subjectOf(entry) {
     const link = (to, id, name) => id ? h('a', { href: `#/${to}/${id}` }, address(name ?? id)) : name ?? '';
     return entry.resourceType === 'Group'
         ? [badge(t('Group')), ' ', link('groups', entry.resourceId, entry.displayName)]
-        : link('members', entry.accountId, entry.accountId ? entry.userName : sentName(entry));
+        : link('members', entry.accountId, entry.accountId ? entry.userName : personText(entry));
 }
 
 function actorText(entry) {
@@ -203,7 +203,7 @@ const kindChoices = () => [
 
 // Whom the text in the filter means; if there are several, each can be seen alone.
 function subjectsFound({ subjects = [], moreSubjects }, state) {
-    const nameOf = ({ name, displayName }) => displayName && displayName !== name ? `${displayName} (${name})` : name;
+    const nameOf = ({ name, displayName }) => personText({ userName: name, displayName });
     const link = subject => h('a', { href: `#/activity${query({ ...state, account: subject.id, before: '' })}` }, nameOf(subject));
     if (subjects.length < 2) {
         return subjects.length ? h('p', {}, t('Found: {name}', { name: nameOf(subjects[0]) })) : null;

@@ -494,13 +494,13 @@ async function guarded(work) {
     }
 }
 
-// Somebody who has no account, by what was sent.
-function sentName({ displayName, userName }) {
+// Somebody by name; people of the same name have different user names.
+function personText({ displayName, userName }) {
     return displayName && userName && displayName !== userName ? `${displayName} (${userName})` : userName ?? displayName ?? '';
 }
 
 export {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, problemBox, query, sentName, remembered, say,
+    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, personText, problemBox, query, remembered, say,
     secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, valueText, whileBusy,
 };

@@ -5,7 +5,7 @@
 // nothing is found does not prove that the identity provider has never sent them: it
 // may have sent other names.
 import { letThrough, withWanted } from './guard.js';
-import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, query, sentName, setAddressState, t, time, translated, whileBusy } from './kit.js';
+import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, personText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -136,7 +136,7 @@ function guardAdvice(guard, show) {
 
 function entryCause(entry, { members = [], changed = [], guard = {}, show } = {}) {
     const member = members.find(found => isAbout(entry, found));
-    const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : sentName(entry);
+    const who = entry.accountId ? link(`members/${entry.accountId}`, entry.userName ?? entry.accountId) : personText(entry);
     const isWarning = entry.outcome === 'warning';
     const settled = settledText(entry, member, changed);
     const kind = settled ? '' : isWarning ? 'warn' : 'bad';

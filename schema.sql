@@ -118,6 +118,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
             ('CREATE TRIGGER account_keep_token_issuer_delete BEFORE DELETE ON scim.account FOR EACH ROW EXECUTE FUNCTION scim.account_keep_token_issuer()'),
             ('CREATE TRIGGER account_memberships_delete AFTER DELETE ON scim.account REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.delete_memberships()'),
+            ('CREATE TRIGGER account_memberships_truncate AFTER TRUNCATE ON scim.account FOR EACH STATEMENT EXECUTE FUNCTION scim.delete_memberships()'),
             ('CREATE TRIGGER account_seen_delete AFTER DELETE ON scim.account REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.forget_seen()'),
             ('CREATE TRIGGER token_needs_admin BEFORE INSERT OR UPDATE OF issuer, organization_id, expires_at ON scim.token FOR EACH ROW'
@@ -133,10 +134,15 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' EXECUTE FUNCTION scim.note_first_group()'),
             ('CREATE TRIGGER user_group_memberships_delete AFTER DELETE ON scim.user_group REFERENCING OLD TABLE AS gone FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.delete_memberships()'),
+            ('CREATE TRIGGER user_group_memberships_truncate AFTER TRUNCATE ON scim.user_group FOR EACH STATEMENT EXECUTE FUNCTION scim.delete_memberships()'),
             ('CREATE TRIGGER membership_insert AFTER INSERT ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.count_group_change()'),
             -- After membership_insert, which locks groups: they are locked before accounts.
             ('CREATE TRIGGER membership_unknown AFTER INSERT ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.refuse_unknown_members()'),
+            ('CREATE TRIGGER membership_update AFTER UPDATE ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
+             ' EXECUTE FUNCTION scim.count_group_change()'),
+            ('CREATE TRIGGER membership_update_unknown AFTER UPDATE ON scim.membership REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.refuse_unknown_members()'),
             ('CREATE TRIGGER membership_delete AFTER DELETE ON scim.membership REFERENCING OLD TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.count_group_change()'),
@@ -772,6 +778,9 @@ END
 $$;
 COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this whole externalId or id, at most 101';
 
+-- The first databases of version 6 have it without the last parameter.
+DROP FUNCTION IF EXISTS scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer);
+
 -- A choice of members in an order, from a place in it on: key and id are this place,
 -- those of the last one of the page before.  key is NULL for accounts without a
 -- displayName, which are the last ones by name.
@@ -783,7 +792,6 @@ COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this wh
 -- What is found by hundred thousands, but late in the order, would take longer than
 -- somebody waits.  So a search sorts only some of what the index gives, if that is
 -- more than enough: is_partial then.  enough is NULL for who needs all of them.
-DROP FUNCTION IF EXISTS scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer);    -- of the first databases of version 6
 CREATE OR REPLACE FUNCTION scim.find_members(organization uuid, roles text[], states boolean[], labels text[], search text,
                                              sort text, is_descending boolean, after_key text, after_id uuid, most integer, enough integer)
     RETURNS TABLE (key text, id uuid, is_partial boolean)
@@ -888,7 +896,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer, integer) IS 'Members of some roles, states and labels that a search finds (NULL: all), by userName, displayName, created or lastModified, after the one with this key and id';
+COMMENT ON FUNCTION scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer, integer) IS 'Members of some roles, states and labels that a search finds (NULL: all), by userName, displayName, created or lastModified, after the one with this key and id; is_partial: a search finds more than enough (NULL: any number) to sort, and some between these are left out';
 
 CREATE OR REPLACE FUNCTION scim.count_members(organization uuid, roles text[], states boolean[], labels text[], search text, most integer) RETURNS integer
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -1802,7 +1810,7 @@ BEGIN
         UPDATE scim.user_group g SET version = g.version
         WHERE g.organization_id = touched.organization_id AND g.id = touched.group_id
           AND g.xmin <> pg_current_xact_id()::xid;
-        IF NOT FOUND AND TG_OP = 'INSERT'
+        IF NOT FOUND AND TG_OP <> 'DELETE'
            AND NOT EXISTS (SELECT FROM scim.user_group g WHERE g.organization_id = touched.organization_id AND g.id = touched.group_id) THEN
             RAISE EXCEPTION 'group % is not in organization %', touched.group_id, touched.organization_id
                 USING ERRCODE = 'foreign_key_violation', SCHEMA = 'scim', TABLE = TG_TABLE_NAME;
@@ -1845,6 +1853,10 @@ CREATE OR REPLACE FUNCTION scim.delete_memberships() RETURNS trigger
 DECLARE
     deleted record;
 BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        DELETE FROM scim.membership;
+        RETURN NULL;
+    END IF;
     IF TG_TABLE_NAME = 'account' AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
        AND (SELECT bool_or(o.has_groups)
             FROM (SELECT h.has_groups FROM scim.organization h WHERE h.id IN (SELECT g.organization_id FROM gone g) FOR SHARE) o)

@@ -244,8 +244,10 @@ FROM (SELECT w.name
       FROM unnest(ARRAY[
           'account_before_write', 'account_keep_token_issuer_delete',
           'account_keep_token_issuer_update', 'account_memberships_delete',
+          'account_memberships_truncate',
           'account_seen_delete', 'event_before_insert',
           'membership_delete', 'membership_insert', 'membership_unknown',
+          'membership_update', 'membership_update_unknown',
           'organization_domains_insert', 'organization_domains_update',
           'organization_name_insert', 'organization_name_update',
           'organization_revocation', 'subgroup_delete', 'subgroup_insert',
@@ -254,7 +256,8 @@ FROM (SELECT w.name
           'token_needs_admin', 'token_revocation_delete',
           'token_revocation_update', 'user_group_before_write',
           'user_group_display_name_insert', 'user_group_display_name_update',
-          'user_group_insert', 'user_group_memberships_delete']) w(name)
+          'user_group_insert', 'user_group_memberships_delete',
+          'user_group_memberships_truncate']) w(name)
       WHERE NOT EXISTS (SELECT FROM pg_trigger t
                         JOIN pg_class c ON c.oid = t.tgrelid
                         WHERE t.tgname = w.name

@@ -273,6 +273,11 @@ my $insert = 'INSERT INTO scim.membership (organization_id, group_id, account_id
 is_refused("$insert ('$other->{id}', '$group', '$stranger')", '23503', 'a membership is in a group of its organization', 'scim_owner');
 is_refused("$insert ('$org->{id}', '$group', '$people[1]'), ('$org->{id}', '$group', '$stranger')", 'SC005',
     'and of an account of its organization', 'scim_owner');
+is_refused("UPDATE scim.membership SET account_id = '$stranger' WHERE account_id = '$people[0]'", 'SC005',
+    'nor does a change make one of another', 'scim_owner');
+is_refused("UPDATE scim.membership SET group_id = gen_random_uuid() WHERE group_id = '$group'", '23503', 'or of no group', 'scim_owner');
+like said("BEGIN; TRUNCATE scim.$_ CASCADE; SELECT count(*) FROM scim.membership; ROLLBACK", 'scim_owner')->{answer}, qr/^0$/m,
+    "memberships go with all rows of scim.$_" for 'account', 'user_group';
 my ($near, $far) = map { group(@people[0 .. 2]) } 1 .. 2;
 sub are_left { my ($groups, $name) = @_; return is_deeply [map { members($_) } $near, $far], $groups, $name }
 counts('accounts that a hand-written statement deletes', $near, 1, "DELETE FROM scim.account WHERE id IN ('$people[2]', '$people[3]')");

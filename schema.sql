@@ -217,6 +217,8 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         -- is still open, so what it has passed can never change.
         ('event_feed', 'scim.event', '(transaction_id, sequence)'),
         ('event_own_feed', 'scim.event', '(organization_id, transaction_id, sequence)'),
+        -- Finds what was undone.
+        ('event_undoing', 'scim.event', '(organization_id, coalesce(resource_id, account_id), sequence) WHERE data ? ''undoes'''),
         -- Changes of a time, for undo.
         ('event_time', 'scim.event', '(organization_id, occurred_at, sequence)')) w(name, relation, definition)
     LEFT JOIN (pg_index i JOIN pg_class c ON c.oid = i.indexrelid

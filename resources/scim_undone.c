@@ -9,7 +9,7 @@
 
 #include "values/scim_json.h"
 
-#define MAX_LATER "20000"
+#define MAX_UNDOINGS "1000"
 
 enum { COLUMN_SEQUENCE, COLUMN_ACTOR, COLUMN_AT, COLUMN_UNDOES };
 
@@ -62,7 +62,7 @@ static void add_undone(apr_hash_t *undone, scim_rows_t *rows, int row,
 scim_error_t *scim_undone_mark(cJSON *entries, scim_db_t *db,
                                const char *organization_id, apr_pool_t *pool)
 {
-    const char *values[] = { organization_id, NULL, NULL, MAX_LATER };
+    const char *values[] = { organization_id, NULL, NULL, MAX_UNDOINGS };
     apr_hash_t *undone = apr_hash_make(pool);
     scim_rows_t *rows;
     cJSON *entry;

@@ -14,9 +14,8 @@
  * change was undone: {"actor": who has done that, "at": when}.  One whose
  * undoing was undone is as if nobody had.
  *
- * So that no page takes long, a bounded number of later changes of what the
- * entries are about is looked at, of each account or group the latest first:
- * what was undone before them has no "undone". */
+ * What was undone before the latest 1,000 undoings of what the entries are
+ * about has no "undone". */
 scim_error_t *scim_undone_mark(cJSON *entries, scim_db_t *db,
                                const char *organization_id, apr_pool_t *pool)
     SCIM_CHECKED;

@@ -279,7 +279,8 @@ FROM (SELECT w.name
           'account_updated',
           'event_account', 'event_actor', 'event_deleted', 'event_feed',
           'event_group', 'event_kind', 'event_own_feed', 'event_renamed',
-          'event_resource', 'event_time', 'membership_account',
+          'event_resource', 'event_time', 'event_undoing',
+          'membership_account',
           'refusal_warned',
           'subgroup_child', 'token_issuer', 'user_group_created',
           'user_group_external_id', 'user_group_updated']) w(name)

@@ -56,12 +56,16 @@
 
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 
+#define KNOWN_TOKENS 256         /* in a process, see scim_tokens_expect */
+
 module AP_MODULE_DECLARE_DATA scim_module;
 APLOG_USE_MODULE(scim);
 
 /* A request before its body is read. */
 typedef struct {
     scim_target_t target;
+    scim_limits_lookup_t lookup; /* of its token */
+    scim_expectation_t *expected; /* NULL: the principal was looked up */
     const scim_principal_t *principal; /* NULL on a public route */
     apr_time_t known_at;         /* when the database was asked for it, by
                                   * scim_clock */
@@ -276,6 +280,7 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
                                     request_rec *r,
                                     const scim_target_t *target)
 {
+    scim_cache_t *known = scim_config_of_server(r->server)->known_tokens;
     const char *secret = scim_http_bearer(r);
     scim_principal_t *found;
     scim_error_t *error;
@@ -285,7 +290,7 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
         return unauthorized(r);
     }
     SCIM_ERR(scim_http_borrow(&db, r, NULL));
-    error = scim_tokens_authenticate(&found, db, target->organization,
+    error = scim_tokens_authenticate(&found, db, known, target->organization,
                                      secret, r->method_number == M_POST,
                                      r->pool);
     scim_db_return(db);
@@ -294,26 +299,56 @@ static scim_error_t *find_principal(const scim_principal_t **principal,
     return NULL;
 }
 
-/* Only a possible token is looked up, and only within limits. */
-static scim_error_t *check_token(const scim_principal_t **principal,
-                                 request_rec *r, const scim_target_t *target)
+static scim_error_t *look_up_token(request_state_t *state, request_rec *r)
 {
-    const char *secret = ap_is_initial_req(r) ? scim_http_bearer(r) : NULL;
-    scim_limits_lookup_t lookup;
+    const char *organization = state->target.organization;
     scim_error_t *error;
 
-    if (!secret || !scim_tokens_is_possible(secret)) {
-        scim_limits_no_token(r, target->organization);
-        return unauthorized(r);
-    }
-    SCIM_ERR(scim_limits_start(&lookup, r, target->organization, secret));
-    error = find_principal(principal, r, target);
+    state->expected = NULL;
+    state->known_at = scim_clock_now();
+    error = find_principal(&state->principal, r, &state->target);
     if (error && error->kind == SCIM_E_UNAUTHORIZED) {
         scim_errands_refused(scim_config_of_server(r->server)->errands, r,
-                             target->organization, secret,
+                             organization, state->lookup.secret,
                              scim_door_below(r));
     }
-    return scim_limits_end(&lookup, error);
+    return scim_limits_end(&state->lookup, error);
+}
+
+/* Whether the token was good lately and need not be looked up before the rest,
+ * because no body is read meanwhile. */
+static int expects_token(request_state_t *state, request_rec *r)
+{
+    apr_size_t route = route_of(&state->target, r->method_number);
+    scim_expectation_t *expected = apr_palloc(r->pool, sizeof(*expected));
+
+    if (!state->lookup.known || route == ROUTES
+        || (routes[route].needs & (USES_DATABASE | HAS_BODY))
+           != USES_DATABASE
+        || !scim_tokens_expect(expected,
+                               scim_config_of_server(r->server)->known_tokens,
+                               state->target.organization,
+                               state->lookup.secret, r->pool)) {
+        return 0;
+    }
+    state->expected = expected;
+    state->principal = expected->principal;
+    state->known_at = scim_clock_now();
+    return 1;
+}
+
+/* Only a possible token is looked up, and only within limits. */
+static scim_error_t *check_token(request_state_t *state, request_rec *r)
+{
+    const char *secret = ap_is_initial_req(r) ? scim_http_bearer(r) : NULL;
+    const char *organization = state->target.organization;
+
+    if (!secret || !scim_tokens_is_possible(secret)) {
+        scim_limits_no_token(r, organization);
+        return unauthorized(r);
+    }
+    SCIM_ERR(scim_limits_start(&state->lookup, r, organization, secret));
+    return expects_token(state, r) ? NULL : look_up_token(state, r);
 }
 
 /* The value of the label resource: a name that is known at the start, never
@@ -351,6 +386,12 @@ static void name_endpoints(void)
     }
 }
 
+static void note_token(const request_state_t *state, request_rec *r)
+{
+    r->user = apr_psprintf(r->pool, "scim:%s", state->principal->actor_id);
+    scim_notes_put(r, SCIM_NOTE_TOKEN, state->principal->actor_name);
+}
+
 static scim_error_t *authenticate_request(request_state_t *state,
                                           request_rec *r)
 {
@@ -360,10 +401,8 @@ static scim_error_t *authenticate_request(request_state_t *state,
     if (is_public(&state->target, r)) {
         return NULL;
     }
-    state->known_at = scim_clock_now();
-    SCIM_ERR(check_token(&state->principal, r, &state->target));
-    r->user = apr_psprintf(r->pool, "scim:%s", state->principal->actor_id);
-    scim_notes_put(r, SCIM_NOTE_TOKEN, state->principal->actor_name);
+    SCIM_ERR(check_token(state, r));
+    note_token(state, r);
     return NULL;
 }
 
@@ -443,6 +482,17 @@ static scim_error_t *look_again(scim_exchange_t *x)
     return check_switch(x);
 }
 
+/* The token is looked up with the first statement. */
+static scim_error_t *serve_expected(scim_exchange_t *x, apr_size_t route)
+{
+    scim_error_t *error;
+
+    scim_tokens_put_ahead(x->expected, x->call.db);
+    error = routes[route].serve(x);
+    SCIM_ERR(scim_tokens_confirm(x->expected, x->call.db));
+    return error;
+}
+
 /* The connection is borrowed only while statements run. */
 static scim_error_t *serve_route(scim_exchange_t *x, apr_size_t route)
 {
@@ -452,7 +502,7 @@ static scim_error_t *serve_route(scim_exchange_t *x, apr_size_t route)
         return routes[route].serve(x);
     }
     SCIM_ERR(scim_http_borrow(&x->call.db, x->r, x->target->organization));
-    error = routes[route].serve(x);
+    error = x->expected ? serve_expected(x, route) : routes[route].serve(x);
     scim_db_return(x->call.db);
     return error;
 }
@@ -521,6 +571,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.is_gone_baton = r;
     x->call.principal = state->principal;
     x->known_at = state->known_at;
+    x->expected = state->expected;
     x->call.base = scim_http_base(r, &state->target, config->base_url);
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
@@ -557,6 +608,18 @@ static void count_refusals(const apr_array_header_t *refusals)
     }
 }
 
+/* What an expected token has led to counts only if it is confirmed: what was
+ * answered before that, or a change of what the token may do, is not.  Nothing
+ * was done yet, and all of it begins again. */
+static scim_error_t *route_again(scim_exchange_t *x, request_state_t *state,
+                                 request_rec *r)
+{
+    SCIM_ERR(look_up_token(state, r));
+    note_token(state, r);
+    prepare_exchange(x, r, state);
+    return route_request(x);
+}
+
 /* Authenticate in the handler, after all of httpd's own checks, so that
  * requests that httpd refuses cause no queries, and not in a hook that Satisfy
  * Any leaves out. */
@@ -574,6 +637,9 @@ static int serve_scim(request_rec *r)
     prepare_exchange(&x, r, &state);
     scim_request_log_begin(r);
     error = route_request(&x);
+    if (x.expected && !x.expected->is_confirmed) {
+        error = route_again(&x, &state, r);
+    }
     log_notes(&x);
     if (x.failure) {
         scim_http_log(r, x.failure);
@@ -712,6 +778,21 @@ static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
     }
 }
 
+/* Without memory for it, every token is looked up first. */
+static scim_cache_t *make_known_tokens(apr_pool_t *pool, server_rec *s)
+{
+    scim_cache_t *made;
+    apr_status_t rv = scim_cache_make(&made, KNOWN_TOKENS, pool);
+
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s, SCIM_LOGNO(0162)
+                     "no memory for the tokens that were good lately; each"
+                     " request takes one more round trip to the database");
+        return NULL;
+    }
+    return made;
+}
+
 static void make_connections(apr_pool_t *pool, server_rec *s,
                              int uses_database)
 {
@@ -722,6 +803,7 @@ static void make_connections(apr_pool_t *pool, server_rec *s,
                                          config->dbd[SCIM_DBD_PARAMS].value);
     scim_pool_share(config->connections, config->prepares == 0, advise);
     scim_pool_count(config->connections, scim_counters_lend(most));
+    config->known_tokens = make_known_tokens(pool, s);
     config->probe = uses_database ? scim_probe_make(pool, s,
                                                     config->connections)
                                   : NULL;
@@ -749,6 +831,7 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
         }
         else {
             config->connections = main_config->connections;
+            config->known_tokens = main_config->known_tokens;
             config->probe = main_config->probe;
             config->request_log = main_config->request_log;
             config->errands = main_config->errands;

@@ -1667,6 +1667,14 @@ END
 $$;
 COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC010), and what scim.guard refuses';
 
+CREATE OR REPLACE FUNCTION scim.refuse_request() RETURNS uuid
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'the token does not let this request in any more' USING ERRCODE = 'SC003';
+END
+$$;
+COMMENT ON FUNCTION scim.refuse_request() IS 'Fails (SQLSTATE SC003), so that PostgreSQL does not run the statements that were sent with this one';
+
 CREATE OR REPLACE FUNCTION scim.revocation_waits() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -24,10 +24,13 @@
 #define SECRET_PREFIX "scim_"            /* recognisable, also to scanners */
 #define VISIBLE_LENGTH (sizeof(SECRET_PREFIX) - 1 + 6)
 
+#define SEPARATOR '\x1f'                 /* of what is expected of a token */
+#define KNOWN_FOR apr_time_from_sec(3600) /* how long it is expected */
+
 enum {
     COLUMN_ORGANIZATION_ID, COLUMN_STATE, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
     COLUMN_TOKEN_NAME, COLUMN_STALE, COLUMN_CURSOR_KEY, COLUMN_HAS_GROUPS,
-    COLUMN_LANGUAGE, COLUMN_TIMEZONE
+    COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMNS
 };
 
 int scim_tokens_is_possible(const char *secret)
@@ -63,32 +66,83 @@ static void record_use(scim_db_t *db, const scim_principal_t *principal)
     (void) ignored;
 }
 
-static scim_principal_t *principal_of(const scim_rows_t *rows,
+/* values are those of the columns of AUTHENTICATE. */
+static scim_principal_t *principal_of(const char *const *values,
                                       const char *key, apr_pool_t *pool)
 {
     scim_principal_t *principal = apr_pcalloc(pool, sizeof(*principal));
 
-    principal->organization_id = scim_rows_value(rows, 0,
-                                                 COLUMN_ORGANIZATION_ID);
+    principal->organization_id = values[COLUMN_ORGANIZATION_ID];
     principal->organization_key = key;
-    principal->state = scim_state_of(scim_rows_value(rows, 0, COLUMN_STATE));
-    principal->domains = scim_rows_value(rows, 0, COLUMN_DOMAINS);
+    principal->state = scim_state_of(values[COLUMN_STATE]);
+    principal->domains = values[COLUMN_DOMAINS];
     principal->actor_kind = "token";
-    principal->actor_id = scim_rows_value(rows, 0, COLUMN_TOKEN_ID);
-    principal->actor_name = scim_rows_value(rows, 0, COLUMN_TOKEN_NAME);
-    principal->language = scim_rows_value(rows, 0, COLUMN_LANGUAGE);
-    principal->timezone = scim_rows_value(rows, 0, COLUMN_TIMEZONE);
-    principal->cursor_key = scim_rows_value(rows, 0, COLUMN_CURSOR_KEY);
-    principal->has_groups = scim_rows_true(rows, 0, COLUMN_HAS_GROUPS);
+    principal->actor_id = values[COLUMN_TOKEN_ID];
+    principal->actor_name = values[COLUMN_TOKEN_NAME];
+    principal->language = values[COLUMN_LANGUAGE];
+    principal->timezone = values[COLUMN_TIMEZONE];
+    principal->cursor_key = values[COLUMN_CURSOR_KEY];
+    principal->has_groups = values[COLUMN_HAS_GROUPS][0] == 't';
     return principal;
 }
 
+/* Language and time zone are only read for creators. */
+static void columns_of(const char *values[COLUMNS], const scim_rows_t *rows,
+                       int columns)
+{
+    int i;
+
+    for (i = 0; i < columns; i++) {
+        values[i] = scim_rows_value(rows, 0, i);
+    }
+}
+
+/* What is expected of a token the next time: the values of its row but for
+ * those that only its own time has.  None of them has a control character but
+ * for names from long ago, of which nothing is kept. */
+static const char *expectation_of(const scim_rows_t *rows, apr_pool_t *pool)
+{
+    char *text = "";
+    int i;
+
+    for (i = 0; i < COLUMN_LANGUAGE; i++) {
+        const char *value = i == COLUMN_STALE ? ""
+                                              : scim_rows_value(rows, 0, i);
+
+        if (!value || strchr(value, SEPARATOR)) {
+            return NULL;
+        }
+        text = apr_psprintf(pool, "%s%s%c", text, value, SEPARATOR);
+    }
+    return text;
+}
+
+/* The key of a token among those that are known; its hash is hexadecimal. */
+static const char *known_as(const char *organization, const char *hash,
+                            apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, hash, " ", organization, NULL);
+}
+
+/* Nothing is expected of a token whose requests are not served. */
+static void keep_expected(scim_cache_t *known, const char *key,
+                          const scim_principal_t *principal,
+                          const scim_rows_t *rows, apr_pool_t *pool)
+{
+    const char *text = principal->state == SCIM_STATE_ENABLED
+                       ? expectation_of(rows, pool) : NULL;
+
+    text = text ? text : "";
+    scim_cache_put(known, key, text, strlen(text) + 1, apr_time_now());
+}
+
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
-                                       scim_db_t *db, const char *key,
-                                       const char *secret, int may_create,
-                                       apr_pool_t *pool)
+                                       scim_db_t *db, scim_cache_t *known,
+                                       const char *key, const char *secret,
+                                       int may_create, apr_pool_t *pool)
 {
     const char *values[2] = { key };
+    const char *found[COLUMNS] = { NULL };
     scim_rows_t *rows;
 
     values[1] = scim_tokens_hash(secret, pool);
@@ -104,9 +158,82 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
         SCIM_ERR(scim_version_check(db, "mod_scim", pool));
         return refused_token(pool);
     }
-    *principal = principal_of(rows, key, pool);
+    columns_of(found, rows, may_create ? COLUMNS : COLUMN_LANGUAGE);
+    *principal = principal_of(found, key, pool);
     if (scim_rows_true(rows, 0, COLUMN_STALE)) {
         record_use(db, *principal);
+    }
+    if (known) {
+        keep_expected(known, known_as(key, values[1], pool), *principal,
+                      rows, pool);
+    }
+    return NULL;
+}
+
+int scim_tokens_expect(scim_expectation_t *expected, scim_cache_t *known,
+                       const char *organization, const char *secret,
+                       apr_pool_t *pool)
+{
+    const char *found[COLUMNS] = { NULL };
+    char *rest;
+    int i;
+
+    memset(expected, 0, sizeof(*expected));
+    expected->pool = pool;
+    expected->values[0] = organization;
+    expected->values[1] = scim_tokens_hash(secret, pool);
+    if (!expected->values[1] || !known) {
+        return 0;
+    }
+    expected->found = scim_cache_peek(known,
+                                      known_as(organization,
+                                               expected->values[1], pool),
+                                      KNOWN_FOR, pool);
+    if (!expected->found || !*expected->found) {
+        return 0;
+    }
+    rest = apr_pstrdup(pool, expected->found);
+    for (i = 0; i < COLUMN_LANGUAGE; i++) {
+        char *end = strchr(rest, SEPARATOR);
+
+        found[i] = rest;
+        *end = '\0';
+        rest = end + 1;
+    }
+    expected->principal = principal_of(found, organization, pool);
+    return 1;
+}
+
+static scim_error_t *see_principal(void *baton, const scim_rows_t *rows)
+{
+    scim_expectation_t *expected = baton;
+    apr_pool_t *pool = expected->pool;
+    const char *found = scim_rows_count(rows) == 1
+                        ? expectation_of(rows, pool) : NULL;
+
+    if (!found || strcmp(found, expected->found) != 0) {
+        return refused_token(pool);
+    }
+    expected->is_confirmed = 1;
+    expected->is_stale = scim_rows_true(rows, 0, COLUMN_STALE);
+    return NULL;
+}
+
+void scim_tokens_put_ahead(scim_expectation_t *expected, scim_db_t *db)
+{
+    scim_db_ahead_t ahead = { SCIM_SQL_AUTHENTICATE_AHEAD,
+                              SCIM_VALUES(expected->values), see_principal,
+                              expected, 0 };
+
+    expected->ahead = ahead;
+    scim_db_put_ahead(db, &expected->ahead);
+}
+
+scim_error_t *scim_tokens_confirm(scim_expectation_t *expected, scim_db_t *db)
+{
+    SCIM_ERR(scim_db_run_ahead(db));
+    if (expected->is_stale) {
+        record_use(db, expected->principal);
     }
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include <apr_pools.h>
 
 #include "storage/scim_db.h"
+#include "values/scim_cache.h"
 #include "values/scim_error.h"
 
 /* What becomes of SCIM requests with a valid token: they are refused, put off,
@@ -38,15 +39,44 @@ int scim_tokens_is_possible(const char *secret);
  * the token; NULL if libcrypto fails. */
 const char *scim_tokens_hash(const char *secret, apr_pool_t *pool);
 
-/* The principal of secret in the organization called key: one statement.  An
- * unknown organization and an unknown, foreign or expired token are all the
- * same SCIM_E_UNAUTHORIZED.  The use of the token is recorded at most once a
+/* The principal of secret in the organization called key: one statement.  It
+ * is kept in known (or NULL) for scim_tokens_expect.  An unknown organization
+ * and an unknown, foreign or expired token are all the same
+ * SCIM_E_UNAUTHORIZED.  The use of the token is recorded at most once a
  * minute.  Language and time zone are read only for requests that can create
  * accounts. */
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
-                                       scim_db_t *db, const char *key,
-                                       const char *secret, int may_create,
-                                       apr_pool_t *pool)
+                                       scim_db_t *db, scim_cache_t *known,
+                                       const char *key, const char *secret,
+                                       int may_create, apr_pool_t *pool)
+    SCIM_CHECKED;
+
+/* A request whose token was good lately need not ask for its principal first:
+ * it expects what was found then, goes on, and sends that question together
+ * with its own first statement (scim_db_put_ahead).  Whatever it does is worth
+ * something only if the answer confirms the expectation. */
+typedef struct {
+    scim_principal_t *principal;
+    const char *found;           /* what it was made of */
+    const char *values[2];
+    apr_pool_t *pool;
+    scim_db_ahead_t ahead;
+    int is_confirmed;
+    int is_stale;                /* the use of the token is to be recorded */
+} scim_expectation_t;
+
+/* Begins *expected; 0 if nothing is known of secret. */
+int scim_tokens_expect(scim_expectation_t *expected, scim_cache_t *known,
+                       const char *organization, const char *secret,
+                       apr_pool_t *pool);
+
+/* Put the question ahead of the first statement of db. */
+void scim_tokens_put_ahead(scim_expectation_t *expected, scim_db_t *db);
+
+/* Ask, unless a statement was run, and record the use of the token.  If the
+ * expectation is not confirmed afterwards, the request begins again with
+ * scim_tokens_authenticate. */
+scim_error_t *scim_tokens_confirm(scim_expectation_t *expected, scim_db_t *db)
     SCIM_CHECKED;
 
 /* Check the name of a token: 1 to SCIM_TOKEN_NAME_MAX characters, not blank,

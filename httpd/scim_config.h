@@ -93,6 +93,7 @@ typedef struct {
     int uses_database;           /* of the main server: something of
                                   * mod_scim does */
     scim_pool_t *connections;    /* in a child process */
+    scim_cache_t *known_tokens;  /* the same: see scim_tokens_expect */
     struct scim_probe_t *probe;  /* of connections, or NULL without a
                                   * database */
     struct scim_request_log_t *request_log; /* the same */

@@ -27,6 +27,7 @@ typedef struct {
     scim_projection_t *projections[SCIM_RESOURCE_TYPES];
     apr_time_t known_at;         /* when call.principal was looked up,
                                   * by scim_clock */
+    scim_expectation_t *expected; /* which call.principal is, or NULL */
     scim_work_t work;            /* which call.rules refer to */
     scim_call_t call;            /* with db if the route uses it */
     scim_reply_t reply;          /* to be filled */

@@ -96,6 +96,32 @@ static int may_repeat(scim_db_t *db, const execution_t *what,
            || scim_db_is_state(result, "25006");
 }
 
+/* Both are prepared first: what is sent at once must not fail for that.  An
+ * answer of the preparation is one of the first. */
+static void attempt_pair(PGresult *results[2], scim_db_t *db,
+                         const execution_t pair[2], int *sent)
+{
+    scim_wait_statement_t both[2];
+    int i;
+
+    *sent = 0;
+    results[0] = results[1] = NULL;
+    if (!scim_db_set_up(db)) {
+        return;
+    }
+    for (i = 0; i < 2 && !results[0]; i++) {
+        both[i].name = pair[i].name;
+        both[i].text = pair[i].text;
+        both[i].count = pair[i].count;
+        both[i].values = pair[i].values;
+        results[0] = prepare(db, &pair[i]);
+    }
+    if (!results[0]) {
+        *sent = 1;
+        scim_wait_pair(results, db->connection, db->patience, both);
+    }
+}
+
 /* result belongs to the rows; after an error it is cleared. */
 static scim_error_t *take_result(scim_rows_t **rows, scim_db_t *db,
                                  PGresult *result, int is_search)
@@ -123,6 +149,65 @@ static void revive(scim_db_t *db)
     }
 }
 
+/* With the text for the tables that db has. */
+static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
+                                const char *const *values)
+{
+    scim_statement_e id = scim_prepared_text(db->prepared, statement);
+    const scim_statement_t *row = scim_statement(id);
+    execution_t what = { NULL, row->text, row->parameters, values,
+                         row->is_repeatable, 0, &db->prepared->fixed[id] };
+
+    if (!scim_db_is_unprepared(db)) {
+        what.name = scim_prepared_fixed(db->prepared, id);
+    }
+    return what;
+}
+
+static int has_ahead(const scim_db_t *db)
+{
+    return db->ahead && !db->ahead->has_run;
+}
+
+/* The statement ahead and what, sent at once; both only read.  No other one
+ * has noticed that the connection leads to another server process. */
+static scim_error_t *perform_pair(scim_rows_t **rows, scim_db_t *db,
+                                  const execution_t *what)
+{
+    scim_db_ahead_t *ahead = db->ahead;
+    execution_t pair[2] = {
+        execution_of(db, ahead->statement, ahead->values), *what
+    };
+    PGresult *results[2];
+    const PGresult *failed;
+    scim_rows_t *seen;
+    scim_error_t *error;
+    int sent;
+
+    ahead->has_run = 1;
+    attempt_pair(results, db, pair, &sent);
+    failed = results[!!scim_db_succeeded(results[0])];
+    if (!scim_db_succeeded(failed) && db->patience->left != 0
+        && may_repeat(db, what, failed, sent)) {
+        PQclear(results[0]);
+        PQclear(results[1]);
+        scim_wait_tell_of(db->patience, SCIM_WAIT_REPEATED, what->name);
+        scim_wait_reset(db->connection, db->patience);
+        *pair[0].is_prepared = *pair[1].is_prepared = 0;
+        SCIM_ERR(scim_db_check_version(db));
+        attempt_pair(results, db, pair, &sent);
+    }
+    error = take_result(&seen, db, results[0], 0);
+    if (!error) {
+        error = ahead->see(ahead->baton, seen);
+    }
+    if (error) {
+        PQclear(results[1]);
+        return error;
+    }
+    return take_result(rows, db, results[1], what->is_search);
+}
+
 static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
                                        const execution_t *what)
 {
@@ -132,6 +217,13 @@ static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
 
     if (db->patience->left == 0) {
         return scim_db_given_up(db);
+    }
+    if (has_ahead(db)) {
+        if (what->repeatable && alone && !scim_db_is_unprepared(db)
+            && !scim_prepared_is_before(db->prepared)) {
+            return perform_pair(rows, db, what);
+        }
+        SCIM_ERR(scim_db_run_ahead(db));
     }
     if (alone && !what->repeatable) {
         revive(db);
@@ -148,21 +240,6 @@ static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
     return take_result(rows, db, result, what->is_search);
 }
 
-/* With the text for the tables that db has. */
-static execution_t execution_of(scim_db_t *db, scim_statement_e statement,
-                                const char *const *values)
-{
-    scim_statement_e id = scim_prepared_text(db->prepared, statement);
-    const scim_statement_t *row = scim_statement(id);
-    execution_t what = { NULL, row->text, row->parameters, values,
-                         row->is_repeatable, 0, &db->prepared->fixed[id] };
-
-    if (!scim_db_is_unprepared(db)) {
-        what.name = scim_prepared_fixed(db->prepared, id);
-    }
-    return what;
-}
-
 scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
                           scim_statement_e statement, int count,
                           const char *const *values)
@@ -175,6 +252,26 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
     }
     what = execution_of(db, statement, values);
     return perform_execution(rows, db, &what);
+}
+
+void scim_db_put_ahead(scim_db_t *db, scim_db_ahead_t *ahead)
+{
+    ahead->has_run = 0;
+    db->ahead = ahead;
+}
+
+scim_error_t *scim_db_run_ahead(scim_db_t *db)
+{
+    scim_db_ahead_t *ahead = db->ahead;
+    scim_rows_t *rows;
+
+    if (ahead->has_run) {
+        return NULL;
+    }
+    ahead->has_run = 1;
+    SCIM_ERR(scim_db_run(&rows, db, ahead->statement, ahead->count,
+                         ahead->values));
+    return ahead->see(ahead->baton, rows);
 }
 
 static scim_error_t *take_one(scim_db_t *db, const PGresult *result,
@@ -305,7 +402,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                                         db->pool);
     }
     error = perform_execution(rows, db, &what);
-    if (!error && what.name) {
+    if (is_prepared && what.name) {
         scim_prepared_keep(db->prepared, sql, what.name);
     }
     return error;

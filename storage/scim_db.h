@@ -138,6 +138,26 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
                             const char *const *values, int keep) SCIM_CHECKED;
 
+/* A statement ahead of the others: of those that are run with db, the first is
+ * sent together with it if that only reads, and otherwise after it.
+ * PostgreSQL runs it only if the one ahead has succeeded.  An error of that,
+ * or of see, is the error of both. */
+typedef scim_error_t *scim_db_see_fn(void *baton, const scim_rows_t *rows);
+typedef struct {
+    scim_statement_e statement;  /* repeatable */
+    int count;
+    const char *const *values;
+    scim_db_see_fn *see;         /* takes its answer */
+    void *baton;
+    int has_run;
+} scim_db_ahead_t;
+
+/* ahead must live until db is returned. */
+void scim_db_put_ahead(scim_db_t *db, scim_db_ahead_t *ahead);
+
+/* Run it by itself, unless it has run with another one. */
+scim_error_t *scim_db_run_ahead(scim_db_t *db) SCIM_CHECKED;
+
 /* The tables have this version: what runs from now on are the texts for it
  * (statements.sql). */
 void scim_db_has_version(scim_db_t *db, int version);

@@ -24,6 +24,7 @@ struct scim_db_t {
     scim_loan_t loan;            /* the loan of the connection */
     const char *life;            /* of the server whose commits do not wait for
                                   * the disk; NULL: they wait */
+    scim_db_ahead_t *ahead;      /* of the next statement, or NULL */
     int is_looked_at;            /* since it was borrowed, its session was */
 };
 

@@ -331,6 +331,64 @@ PGresult *scim_wait_prepared(PGconn *connection, scim_patience_t *patience,
                                               NULL, NULL, 0)));
 }
 
+static int send_one(PGconn *connection, const scim_wait_statement_t *one)
+{
+    return one->name
+           ? PQsendQueryPrepared(connection, one->name, one->count,
+                                 one->values, NULL, NULL, 0)
+           : PQsendQueryParams(connection, one->text, one->count, NULL,
+                               one->values, NULL, NULL, 0);
+}
+
+/* The next answer of a pipeline up to its NULL, or to the synchronization,
+ * which is no answer. */
+static PGresult *next_answer(PGconn *connection, scim_patience_t *patience)
+{
+    PGresult *kept = NULL;
+    PGresult *next;
+
+    while (scim_wait_until_ready(connection, patience)) {
+        next = PQgetResult(connection);
+        if (!next) {
+            return kept;
+        }
+        if (PQresultStatus(next) == PGRES_PIPELINE_SYNC) {
+            PQclear(next);
+            return kept;
+        }
+        PQclear(kept);
+        kept = next;
+    }
+    PQclear(kept);
+    return NULL;
+}
+
+void scim_wait_pair(PGresult *results[2], PGconn *connection,
+                    scim_patience_t *patience,
+                    const scim_wait_statement_t pair[2])
+{
+    int is_sent, i;
+
+    prepare_to_send(connection, patience);
+    is_sent = PQenterPipelineMode(connection)
+              && send_one(connection, &pair[0])
+              && send_one(connection, &pair[1])
+              && PQpipelineSync(connection);
+    for (i = 0; i < 2; i++) {
+        apr_interval_time_t left = patience->left;
+
+        results[i] = told(patience, left, SCIM_WAIT_RAN, pair[i].name,
+                          pair[i].name ? NULL : pair[i].text,
+                          is_sent ? next_answer(connection, patience) : NULL);
+    }
+    if (is_sent) {
+        PQclear(next_answer(connection, patience));
+    }
+    if (!PQexitPipelineMode(connection)) {
+        scim_wait_close(connection);
+    }
+}
+
 /* PQresetStart would keep trying a silent host, but PQreset goes on to the
  * next one; so it is only started if there is time for its connect_timeout. */
 int scim_wait_reset(PGconn *connection, scim_patience_t *patience)

@@ -100,6 +100,21 @@ struct pg_result *scim_wait_prepared(struct pg_conn *connection,
                                      const char *name, int count,
                                      const char *const *values);
 
+/* A statement of a pair: a name that was prepared, or else a text. */
+typedef struct {
+    const char *name;            /* NULL: see text */
+    const char *text;
+    int count;                   /* of values */
+    const char *const *values;
+} scim_wait_statement_t;
+
+/* Two statements, sent at once: the second is run in the transaction of the
+ * first, and only if that has succeeded, or else its result is
+ * PGRES_PIPELINE_ABORTED.  NULL for what has no answer. */
+void scim_wait_pair(struct pg_result *results[2], struct pg_conn *connection,
+                    scim_patience_t *patience,
+                    const scim_wait_statement_t pair[2]);
+
 /* Wait until PQgetResult does not block; false if that takes too long.  In a
  * pipeline, statements are meanwhile sent without waiting. */
 int scim_wait_until_ready(struct pg_conn *connection,

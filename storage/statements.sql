@@ -133,11 +133,28 @@ CASE WHEN NOT :token_is_valid THEN 'expired'
 CASE WHEN t.expires_at > now()
      THEN floor(extract(epoch FROM t.expires_at - now()) / 86400)::bigint END
 
--- name: AUTHENTICATE :repeatable
-SELECT :principal, NULL, NULL
+-- fragment: principal_of_token
+SELECT :principal
 FROM scim.organization o
 JOIN scim.token t ON t.organization_id = o.id
-WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid;
+WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid
+
+-- name: AUTHENTICATE :repeatable
+:principal_of_token;
+
+-- The same ahead of a statement for whom this lets in (scim_db_put_ahead): for all
+-- others it fails, and PostgreSQL runs nothing behind it.
+-- name: AUTHENTICATE_AHEAD :repeatable
+SELECT CASE WHEN p.state = 'enabled' THEN p.id
+            ELSE scim.refuse_request() END, p.state, p.domains, p.token_id,
+       p.token, p.is_stale, p.cursor_key, p.has_groups
+FROM (SELECT) one LEFT JOIN (:principal_of_token)
+    p(id, state, domains, token_id, token, is_stale, cursor_key, has_groups)
+    ON true;
+
+-- Not the text of AUTHENTICATE, by which that is prepared.
+-- name: AUTHENTICATE_AHEAD before 6
+SELECT * FROM (:principal_of_token) p;
 
 -- The same with the issuer's language and time zone, which accounts that are
 -- created with the token get by default.
@@ -1034,30 +1051,23 @@ AND e.kind <> 'urn:ietf:params:scim:event:prov:put:full'
 -- name: ACTIVITY_OF_GROUPS before 6
 :activity(:whole_walk(resource));
 
--- The events of each of the accounts or groups r.id after the sequence of it, the
--- latest first.
--- fragment: events_after(column)
-(SELECT e.sequence, e.actor_name, e.occurred_at, e.data FROM scim.event e
- WHERE e.organization_id = $1::uuid AND e.:column BETWEEN r.id AND r.id
-   AND e.sequence > r.sequence
- ORDER BY e.:column DESC, e.sequence DESC)
-
--- fragment: undoing(events)
-SELECT u.sequence, u.actor_name, :timestamp(u.occurred_at), u.data -> 'undoes'
-FROM (SELECT l.*
-      FROM unnest($2::uuid[], $3::bigint[]) r(id, sequence)
-      CROSS JOIN LATERAL (:events) l
-      LIMIT $4::bigint) u
-WHERE u.data ? 'undoes'
-ORDER BY u.sequence DESC
-
 -- What undoes something among the events of the accounts and groups $2 after the
--- sequences $3, the latest first; of each, the latest are looked at, at most $4
--- in all.
+-- sequences $3, the latest first, at most $4.
 -- name: ACTIVITY_UNDOING :repeatable
-:undoing(:events_after(account_id) UNION ALL :events_after(resource_id));
+SELECT u.sequence, u.actor_name, :timestamp(u.occurred_at), u.data -> 'undoes'
+FROM unnest($2::uuid[], $3::bigint[]) r(id, sequence)
+CROSS JOIN LATERAL (
+    SELECT e.* FROM scim.event e
+    WHERE e.organization_id = $1::uuid AND e.data ? 'undoes'
+      AND coalesce(e.resource_id, e.account_id) = r.id
+      AND e.sequence > r.sequence
+    ORDER BY e.sequence DESC LIMIT $4::bigint) u
+ORDER BY u.sequence DESC LIMIT $4::bigint;
+
+-- Nothing can be undone in those tables.
 -- name: ACTIVITY_UNDOING before 6
-:undoing(:events_after(account_id));
+SELECT NULL, NULL, NULL, NULL
+WHERE ($1::uuid, $2::uuid[], $3::bigint[], $4::bigint) IS NULL;
 
 -- The sequences that the times from $2 to before $3 can have: from, below.  They
 -- are searched by halves, as the events of an organization are in the order of

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+# A token that was good lately is looked up together with what its request reads, in
+# one round trip; and whatever has changed since, the answer is that of a request that
+# looks it up first.
+use strict;
+use warnings;
+use lib 't/lib';
+use Scim::Test;
+
+my $server = own_server(database_conf => "log_statement = all\nlog_line_prefix = '%m [%p] %v '\n");
+my $log = "$server->{pgdata}/server.log";
+my $GROUP = 'urn:ietf:params:scim:schemas:core:2.0:Group';
+
+# The statements of one request: [transaction, text], and the answer.
+sub statements_of {
+    my ($code) = @_;
+    my $start = -s $log;
+    my $answer = $code->();
+    open my $in, '<', $log or die "$log: $!";
+    seek $in, $start, 0;
+    local $/;
+    my @statements = map { /\[\d+\] (\S+) LOG:  execute [^:]*: (.*)/s ? [$1, $2] : () } split /^(?=\d{4}-\d\d-\d\d )/m, scalar <$in>;
+    return ($answer, @statements);
+}
+sub is_look_up { return $_[0][1] =~ /scim\.token t ON/ }
+sub reads { return grep { !is_look_up($_) && $_->[1] =~ /FROM scim\.account a|FROM p JOIN/ } @_ }
+
+my $org = organization(domains => ['example.com']);
+my $anna = $org->create(userName => 'anna@example.com', displayName => 'Anna');
+sub get { return $org->get("/Users/$anna->{id}") }
+get() for 1 .. 5;
+
+for my $case (['GET of a User', \&get], ['a match query', sub { $org->get('/Users?filter=' . uri('userName eq "anna@example.com"')) }], ['a filter', sub { $org->get('/Users?filter=' . uri('title pr and active eq true')) }],
+              ['a list', sub { $org->get('/Users?count=1') }], ['GET /', sub { $org->get('/?filter=' . uri('displayName eq "Anna"')) }], ['a User that is not there', sub { $org->get('/Users/00000000-0000-4000-8000-000000000000') }, 404],
+              ['HEAD', sub { Scim::Test::http()->request(HEAD => "/scim/$org->{key}/v2/Users/$anna->{id}", [Authorization => "Bearer $org->{token}"], undef) }]) {
+    my ($name, $code, $status) = @$case;
+    $code->() for 1 .. 2;
+    my ($answer, @statements) = statements_of($code);
+    is $answer->{status}, $status // 200, "$name is answered";
+    is_deeply [map { is_look_up($_) ? 'token' : 'read' } @statements[0, 1]], ['token', 'read'], 'its token is looked up, and then it is read';
+    is $statements[0][0], $statements[1][0], 'in one transaction';
+}
+
+sub seen {
+    my ($answer, @statements) = statements_of(\&get);
+    return ($answer->{status}, scalar reads(@statements));
+}
+sub scimctl { return Scim::Process::run([$server->scimctl(@_)]) }
+
+# Nothing is read for whom the token does not let in.
+get();
+my $second = $org->new_token;
+{
+    local $org->{token} = $second;
+    get() for 1 .. 2;
+    sql('DELETE FROM scim.token WHERE organization_id = $1 AND hash = sha256($2::bytea)', $org->{id}, $second);
+    is_deeply [seen()], [401, 0], 'a token that was deleted a moment ago: 401, and nothing was read';
+    is $org->get('/Users?filter=x')->{status}, 401, 'a filter that is wrong is not told to it';
+    is_deeply [seen()], [401, 0], 'nor later';
+}
+is $org->get('/Users?filter=x')->{status}, 400, 'but to one that is good';
+for my $case (['pause', 503], ['resume', 200], ['disable', 403], ['enable', 200]) {
+    my ($word, $status) = @$case;
+    get() for 1 .. 2;
+    scimctl('org', $word, $org->{key});
+    is_deeply [seen()], [$status, $status == 200 ? 1 : 0], "org $word: $status";
+    is get()->{status}, $status, 'from then on';
+}
+sql(q{UPDATE scim.token SET expires_at = now() - interval '1 second' WHERE organization_id = $1}, $org->{id});
+is_deeply [seen()], [401, 0], 'a token that has ended';
+sql(q{UPDATE scim.token SET expires_at = NULL WHERE organization_id = $1}, $org->{id});
+is_deeply [seen()], [200, 1], 'one that is good again';
+
+# What else it said of the organization
+get() for 1 .. 2;
+sql('UPDATE scim.organization SET has_groups = false WHERE id = $1', $org->{id});
+get() for 1 .. 2;
+my $group = $org->post('/Groups', { schemas => [$GROUP], displayName => 'Staff', members => [{ value => $anna->{id} }] })->{json}{id};
+is_deeply [map { $_->{value} } @{ get()->{json}{groups} || [] }], [$group], 'the first group of the organization is answered with a User at once';
+is $org->delete("/Groups/$group")->{status}, 204, 'DELETE';
+get() for 1 .. 2;
+sql(q{UPDATE scim.organization SET key = $2 WHERE id = $1}, $org->{id}, "$org->{key}-2");
+is get()->{status}, 401, 'the organization has another key';
+sql(q{UPDATE scim.organization SET key = $2 WHERE id = $1}, $org->{id}, $org->{key});
+is get()->{status}, 200, 'and its own again';
+my $cursor = $org->get('/Users?cursor&count=1')->{json}{nextCursor};
+ok $cursor, 'a cursor';
+is $org->get('/Users?cursor=' . uri($cursor) . '&count=1')->{status}, 200, 'is good';
+sql(q{UPDATE scim.organization SET cursor_key = decode(repeat('ab', 32), 'hex') WHERE id = $1}, $org->{id});
+is $org->get('/Users?cursor=' . uri($cursor) . '&count=1')->{status}, 400, 'until its secret is another one';
+
+sub last_use { return (sql(q{SELECT last_used_at > now() - interval '1 minute' FROM scim.token WHERE organization_id = $1}, $org->{id}))[0][0] }
+sql(q{UPDATE scim.token SET last_used_at = now() - interval '1 hour' WHERE organization_id = $1}, $org->{id});
+get();
+is last_use(), 't', 'the use of the token is recorded';
+
+my $other = organization();
+is Scim::Test::http()->request(GET => "/scim/$other->{key}/v2/Users/$anna->{id}", [Authorization => "Bearer $org->{token}"], undef)->{status}, 401, 'a token of another organization is none';
+is $other->get("/Users/$anna->{id}")->{status}, 404, 'and this one has no such User';
+is get()->{status}, 200, 'which the first one has';
+is $org->delete("/Users/$anna->{id}")->{status}, 204, 'a DELETE has no body either';
+is get()->{status}, 404, 'it is done once';
+done_testing;

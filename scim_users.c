@@ -508,9 +508,8 @@ scim_error_t *scim_accounts_check_managed(scim_call_t *call, int managed)
     return managed ? NULL
         : scim_error(call->pool, SCIM_E_FORBIDDEN,
                      "This account is not a Managed Account: its owner"
-                     " administers it, and provisioning may not change it."
-                     " An administrator must make it a Managed Account"
-                     " first.");
+                     " administers it. If the owner agrees, whoever runs"
+                     " this server can make it a Managed Account.");
 }
 
 static scim_error_t *check_writable(scim_call_t *call,
@@ -521,8 +520,8 @@ static scim_error_t *check_writable(scim_call_t *call,
         && strcmp(call->principal->actor_kind, "token") == 0) {
         return scim_error(call->pool, SCIM_E_FORBIDDEN,
                           "This Managed Account is not eligible for"
-                          " provisioning yet. An administrator must update"
-                          " it or mark it as eligible first.");
+                          " provisioning yet. Make it eligible, or edit"
+                          " it, on its page in the settings first.");
     }
     return NULL;
 }

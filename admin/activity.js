@@ -70,13 +70,13 @@ function memberLines({ added, removed, members }) {
     return [
         added?.count ? line(t('{count} added', { count: numberText(added.count) }), added) : null,
         removed?.count ? line(t('{count} removed', { count: numberText(removed.count) }), removed) : null,
-        members ? h('li', {}, t('It had {count} members.', { count: numberText(members) })) : null,
+        members ? h('li', {}, t('Members that it had: {count}', { count: numberText(members) })) : null,
     ].filter(Boolean);
 }
 
 function tripText({ guarded, limit }) {
-    return guarded === 'members' ? t('More than {limit} removals from groups in an hour', { limit: numberText(limit) })
-        : t('More than {limit} deactivations, deletions or downgrades in an hour', { limit: numberText(limit) });
+    return guarded === 'members' ? t('More removals from groups than the limit of {limit} in an hour', { limit: numberText(limit) })
+        : t('More deactivations, deletions or downgrades than the limit of {limit} in an hour', { limit: numberText(limit) });
 }
 
 function changesOf(entry) {

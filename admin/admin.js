@@ -7,7 +7,7 @@ import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
+    field, filters, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, labels, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
     setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
@@ -303,17 +303,12 @@ async function provisioningPage() {
 
 // Members
 
-const labels = () => [
-    ['provisioned', t('Provisioned Managed Account')], ['managed', t('Managed Account')],
-    ['ineligible', t('Managed Account, not eligible')], ['unmanaged', t('Unmanaged account')],
-];
 const drifts = () => [
     ['never', t('never provisioned')], ['notSeen', t('not asked for in 90 days')],
     ['duplicates', t('same e-mail or external id twice')], ['inactiveMembers', t('inactive, in groups')],
     ['domains', t('in no verified domain')],
 ];
 const roles = [['ADMIN', 'ADMIN'], ['USER', 'USER'], ['GUEST', 'GUEST']];
-const labelText = label => labels().find(([value]) => value === label)[1];
 const labelKind = { provisioned: 'good', ineligible: 'warn' };
 
 // Each number leads to the members that it counts.
@@ -337,7 +332,7 @@ function detailText({ detail }, drift) {
     return {
         never: t('created on {day}', { day }),
         notSeen: day ? t('last asked for on {day}', { day }) : t('never asked for'),
-        inactiveMembers: t('in {count} groups', { count: detail }),
+        inactiveMembers: t('groups: {count}', { count: detail }),
     }[drift] ?? detail;
 }
 
@@ -489,13 +484,6 @@ async function makeEligible(member) {
     await show();
     say(t('The account is eligible for provisioning.'));
 }
-
-const labelHelp = () => ({
-    provisioned: t('Created or updated by your identity provider.'),
-    managed: t('Managed by your organization; your identity provider has not changed it yet.'),
-    ineligible: t('Your identity provider may not change this account yet. Make it eligible, or edit it, to allow this.'),
-    unmanaged: t('Its owner administers this account. Neither you nor provisioning can change it.'),
-});
 
 function attributeRows({ manager, user: { meta, schemas, ...rest } }) {
     const isManager = ([path]) => path.startsWith('enterprise.manager.');

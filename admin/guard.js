@@ -13,8 +13,8 @@ function numbers(values) {
 function tripText({ guarded, limit, refused, since, lastRefused, token }) {
     const values = { token, ...numbers({ limit, refused }), since: time(since), lastRefused: time(lastRefused) };
     return guarded === 'members'
-        ? t('“{token}” wanted more than {limit} removals from groups in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values)
-        : t('“{token}” wanted more than {limit} deactivations, deletions or downgrades to GUEST in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values);
+        ? t('“{token}” wanted more removals from groups than the limit of {limit} in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values)
+        : t('“{token}” wanted more deactivations, deletions or downgrades to GUEST than the limit of {limit} in an hour. Refused since {since}: {refused}, the last one {lastRefused}.', values);
 }
 
 // What was refused
@@ -149,7 +149,7 @@ function section(guard, show) {
                 button(t('Change limit'), () => change(guard, show)))),
         isOpen ? h('p', { class: 'warn' }, t('Everything goes through until {time}.', { time: time(guard.openUntil) })) : null,
         hasLimit
-            ? h('p', {}, t('Within an hour, your identity provider may deactivate, delete or downgrade to GUEST at most {limit} accounts, and remove at most {limit} members from groups.', numbers({ limit: guard.limit })))
+            ? h('p', {}, t('Within an hour, your identity provider may deactivate, delete or downgrade to GUEST no more accounts than {limit}, and remove no more members from groups than {limit}.', numbers({ limit: guard.limit })))
             : h('p', { class: 'warn' }, t('There is no limit: a mistake in your identity provider can deactivate or delete all accounts at once.')),
         hasLimit && !isOpen
             ? h('p', { class: 'soft' }, t('In the last hour: {deactivations} deactivated, {deletions} deleted, {downgrades} downgraded, {removals} removed from groups.', numbers(guard.counted)))

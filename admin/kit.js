@@ -472,6 +472,22 @@ function valueText(path, value) {
     return path === 'active' ? { true: t('active'), false: t('inactive') }[text] ?? text : text;
 }
 
+// Accounts
+
+const labels = () => [
+    ['provisioned', t('Provisioned Managed Account')], ['managed', t('Managed Account')],
+    ['ineligible', t('Managed Account, not eligible')], ['unmanaged', t('Unmanaged account')],
+];
+const labelText = label => labels().find(([value]) => value === label)[1];
+
+// What the kind of an account means, and who can do what about it.
+const labelHelp = () => ({
+    provisioned: t('Created or updated by your identity provider.'),
+    managed: t('Managed by your organization; your identity provider has not changed it yet.'),
+    ineligible: t('Your identity provider may not change this account yet. Make it eligible, or edit it, on its page to allow this.'),
+    unmanaged: t('Its owner administers this account: neither you nor provisioning can change it. If the owner agrees, whoever runs this server can make it a Managed Account.'),
+});
+
 // Problems
 
 // Reloading does not help if something does not exist any more.
@@ -501,6 +517,6 @@ function personText({ displayName, userName }) {
 
 export {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, inVainText, isLive, kindOf, leaves, listHeading, numberText, paged, personText, problemBox, query, remembered, say,
+    field, filters, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, labels, leaves, listHeading, numberText, paged, personText, problemBox, query, remembered, say,
     secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, valueText, whileBusy,
 };

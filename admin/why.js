@@ -5,7 +5,7 @@
 // nothing is found does not prove that the identity provider has never sent them: it
 // may have sent other names.
 import { letThrough, withWanted } from './guard.js';
-import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, numberText, personText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
+import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, numberText, personText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
 const SHOWN = 5;        // accounts and entries of Activity
 const LOOKED_AT = 50;   // entries
@@ -53,13 +53,8 @@ const isAbout = (entry, { id, userName }) => id === entry.accountId || isSame(us
 
 // isHeldBack: the safety limit has refused a change of it that is still wanted.
 function accountCause(member, isHeldBack) {
-    if (member.label === 'unmanaged') {
-        return cause('bad', [nameOf(member), ': ', t('this account is not managed by your organization: its owner administers it.')],
-            t('Provisioning may not change it. Agree with its owner, and ask whoever runs this server to make it a Managed Account.'));
-    }
-    if (member.label === 'ineligible') {
-        return cause('bad', [nameOf(member), ': ', t('this account was here before, and provisioning may not take it over yet.')],
-            t('Open the account and select “Make eligible”.'));
+    if (member.label === 'unmanaged' || member.label === 'ineligible') {
+        return cause('bad', [nameOf(member), ': ', labelText(member.label)], labelHelp()[member.label]);
     }
     if (!member.active) {
         return cause('warn', [nameOf(member), ': ', t('this account is deactivated.')],
@@ -141,7 +136,7 @@ function entryCause(entry, { members = [], changed = [], guard = {}, show } = {}
     const settled = settledText(entry, member, changed);
     const kind = settled ? '' : isWarning ? 'warn' : 'bad';
     const isHeldBack = Boolean(entry.wanted && member && !settled);
-    const todo = settled ? [settled] : isWarning ? [] : isHeldBack ? [translated(entry.detail), ...guardAdvice(guard, show)] : [adviceFor(entry)];
+    const todo = settled ? [settled] : isWarning ? [] : isHeldBack ? [t('The safety limit holds it back.'), ...guardAdvice(guard, show)] : [adviceFor(entry)];
     return cause(kind,
         [badge(isWarning ? t('Warning') : t('Refused ({status})', entry), kind), ' ',
             entry.count > 1 ? t('{count} times, the last one {time}', { count: numberText(entry.count), time: time(entry.at) }) : time(entry.at),

@@ -143,7 +143,7 @@ static void tell_limited(request_rec *r, scim_rate_place_t *place,
     add_one(&place->refused);
     if (untold >= 0) {
         ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, SCIM_LOGNO(0045)
-                      "429: more than %d requests a second (SCIMRateLimit)%s"
+                      "429: more requests than %d a second (SCIMRateLimit)%s"
                       " of the organization %s", limit_of(r),
                       and_more(untold, r->pool), organization);
     }
@@ -164,7 +164,7 @@ static scim_error_t *charge(request_rec *r, scim_rate_place_t *place,
     tell_limited(r, place, organization);
     return refuse_now(r, SCIM_E_TOO_MANY_REQUESTS, wait,
                       apr_psprintf(r->pool, "This organization has sent more"
-                                   " than %d requests a second.",
+                                   " requests than %d a second.",
                                    limit_of(r)));
 }
 

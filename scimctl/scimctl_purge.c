@@ -55,7 +55,7 @@ static scim_error_t *read_age(purge_t *purge)
 static void show_deleted(const purge_t *purge)
 {
     if (purge->signs) {
-        fprintf(stderr, "\r%" APR_INT64_T_FMT " events", purge->deleted);
+        fprintf(stderr, "\revents: %" APR_INT64_T_FMT, purge->deleted);
     }
 }
 

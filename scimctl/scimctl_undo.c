@@ -190,10 +190,10 @@ static scim_error_t *ask_first(undo_t *undo)
     SCIM_ERR(undo_all(&count));
     undo->filter.until = count.filter.until;
     return count.undone == 0 ? NULL
-        : scimctl_confirm(undo->run, "Undo changes of %d accounts and groups"
-                          " of '%s', and leave %d as they are?", count.undone,
+        : scimctl_confirm(undo->run, "Accounts and groups of '%s' that would"
+                          " be as before: %d. Left as they are: %d. Undo?",
                           undo->run->call.principal->organization_key,
-                          count.left);
+                          count.undone, count.left);
 }
 
 static void make_undo_table(undo_t *undo)
@@ -221,8 +221,9 @@ scim_error_t *scimctl_undo(scimctl_run_t *run)
     }
     SCIM_ERR(undo_all(&undo));
     scimctl_say(run->pool, undo.is_dry
-                ? "%d accounts and groups would be as before, %d would be"
-                  " left." : "%d accounts and groups are as before, %d were"
-                             " left.", undo.undone, undo.left);
+                ? "Accounts and groups that would be as before: %d. Left as"
+                  " they are: %d."
+                : "Accounts and groups that are as before: %d. Left as they"
+                  " are: %d.", undo.undone, undo.left);
     return NULL;
 }

@@ -35,8 +35,8 @@ static const struct {
 } sqlstates[] = {
     { "SC001", NULL, SCIM_E_FORBIDDEN,
       "This account generated a SCIM token that is still valid, so it cannot"
-      " be deleted, deactivated or lose the role ADMIN. An administrator must"
-      " first delete that token or let another administrator generate one." },
+      " be deleted, deactivated or lose the role ADMIN. Delete that token"
+      " first, or let another administrator generate one." },
     { "SC002", NULL, SCIM_E_FORBIDDEN,
       "The issuer of a SCIM token must be an active account with the role"
       " ADMIN." },
@@ -48,13 +48,13 @@ static const struct {
       "A group cannot contain itself, and at most ten groups can contain one"
       " another." },
     { "SC007", NULL, SCIM_E_GUARD_ACCOUNTS,
-      "The safety limit of this organization (%s deactivations, deletions or"
-      " downgrades to GUEST an hour) is reached: an administrator must let"
-      " them through on the settings page." },
+      "The safety limit of this organization for deactivations, deletions and"
+      " downgrades to GUEST (%s an hour) is reached. If they are right, let"
+      " them through on the first page of the settings." },
     { "SC008", NULL, SCIM_E_GUARD_MEMBERS,
-      "The safety limit of this organization (%s removals from groups an hour)"
-      " is reached: an administrator must let them through on the settings"
-      " page." },
+      "The safety limit of this organization for removals from groups (%s an"
+      " hour) is reached. If they are right, let them through on the first"
+      " page of the settings." },
     { "SC009", NULL, SCIM_E_FORBIDDEN,
       "This account is the last active administrator of the organization, so"
       " it cannot be deleted, deactivated or lose the role ADMIN. Another"

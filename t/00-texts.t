@@ -62,6 +62,20 @@ sub taken_for {
 }
 is_deeply [grep { taken_for($_) ne $_ } @english], [], 'no message is taken for a more general one';
 
+# Whoever reads a message may be the one who has to act, on this page or elsewhere.
+is_deeply [grep { /administrator must/i } @english, keys %used], [], 'no text sends its reader to somebody who may be the reader';
+
+# A number that may be one does not stand before a plural.  These are bounds and
+# numbers that are greater.
+my $several = qr/(?:bytes|changes|characters|comparisons|elements|levels|members|operations|rows|seconds|ms)\b|(?:has|is|needs)\b/;
+my @several = ('ends in {count} days', '{count} times', '{count} times, the last one {time}', '{count} accounts and groups match. Choose one to see it alone:',
+               'More than {count} accounts and groups match. These were searched; choose one to see it alone:');
+my %is_several = map { $_ => 1 } @several;
+ok $used{$_}, "'$_' is a text" for @several;
+is_deeply [grep { /\{\w*\} (?!$several)\w+s\b/ && !$is_several{$_} } sort(keys %used, keys %sent)], [], 'one is no plural';
+is_deeply [map { my $file = $_; map { "$file: $_" } content($file) =~ s/"\s+"//gr =~ /%(?:d|" APR_INT64_T_FMT ") (?!$several|tokens are|days\.|lines"|records read)\w+s\b/g } glob '{httpd,resources,scimctl}/*.c'],
+    [], 'nor in C';
+
 my %bound = content('values/scim_bounds.h') =~ /^#define (SCIM_\w+) (\d+)$/mg;
 
 # C, SQL and the page agree on what each of them has to contain.

@@ -10,10 +10,10 @@ use Scim::Race;
 use Scim::Server;
 use Scim::Test;
 
-my $SENTENCE = 'The safety limit of this organization (%s deactivations, deletions or downgrades to GUEST an hour) is reached:'
-             . ' an administrator must let them through on the settings page.';
-my $MEMBERS = 'The safety limit of this organization (%s removals from groups an hour) is reached:'
-            . ' an administrator must let them through on the settings page.';
+my $SENTENCE = 'The safety limit of this organization for deactivations, deletions and downgrades to GUEST (%s an hour) is reached.'
+             . ' If they are right, let them through on the first page of the settings.';
+my $MEMBERS = 'The safety limit of this organization for removals from groups (%s an hour) is reached.'
+            . ' If they are right, let them through on the first page of the settings.';
 my $GROUP = 'urn:ietf:params:scim:schemas:core:2.0:Group';
 my $JSON = JSON::PP->new->utf8->canonical;
 

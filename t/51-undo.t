@@ -111,7 +111,7 @@ is event_count($org), $events, 'and changes nothing';
 is_deeply [(grep { $_->{id} eq $ids[0] } @plan)[0]{set}, (grep { $_->{id} eq $ids[980] } @plan)[0]{action}], [{ active => TRUE }, 'create'], 'it says what would be set';
 my ($status, $out, $err) = scimctl('undo', $org->{key}, '--since', $since, '--dry-run');
 like $out, qr/^u3-\S+ +change +active true +-/m, 'in words, too';
-like $err, qr/^1008 accounts and groups would be as before, 0 would be left\.$/m, 'with the numbers';
+like $err, qr/^Accounts and groups that would be as before: 1008\. Left as they are: 0\.$/m, 'with the numbers';
 
 # Killed in the middle
 my $client = Scim::Process->start([$server->scimctl('undo', $org->{key}, '--since', $since, '--until', $until, '--yes')], out => '/dev/null');

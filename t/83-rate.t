@@ -98,7 +98,7 @@ my $refused = exhaust(5, 2, 'a burst is served, and then so many a second', sub 
 is_error($refused, 429, undef, 'HTTP-40: requests over the limit are refused with 429');
 like $refused->{headers}{'retry-after'}, qr/^1\z/, 'HTTP-40: with Retry-After in whole seconds';
 is $refused->{headers}{'cache-control'}, 'no-store', 'which nobody caches';
-is $refused->{json}{detail}, 'This organization has sent more than 2 requests a second. Wait 1 second and try again.', 'and says how long to wait';
+is $refused->{json}{detail}, 'This organization has sent more requests than 2 a second. Wait 1 second and try again.', 'and says how long to wait';
 is event_count($org), $created, 'nothing was done';
 is said($other, 5), '200x5', 'another organization does not notice it';
 sleep $refused->{headers}{'retry-after'};
@@ -139,7 +139,7 @@ is $debtor->get('/ServiceProviderConfig', token => undef)->{status}, 200, 'a req
 is $http->request(GET => "/organizations/$debtor->{key}/", [Authorization => 'Basic ' . MIME::Base64::encode("$debtor->{issuer_name}:x", '')])->{status},
     200, 'and the settings page is served';
 is scalar(grep { /organization $debtor->{key}$/ } log_lines('0045')), 1, 'the log has one line for an organization that is limited';
-like((log_lines('0045'))[0], qr/\[scim:warn\].* \[client 127\.0\.0\.1:\d+\] SCIM0045: 429: more than 2 requests a second \(SCIMRateLimit\) of the organization $org->{key}$/,
+like((log_lines('0045'))[0], qr/\[scim:warn\].* \[client 127\.0\.0\.1:\d+\] SCIM0045: 429: more requests than 2 a second \(SCIMRateLimit\) of the organization $org->{key}$/,
     'at the level warn, and which one');
 
 # The organization is charged only after the token was found.

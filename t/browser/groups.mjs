@@ -141,7 +141,7 @@ test('Activity shows changes and refusals of groups, and finds them by name', as
     const page = await open(browser, { user: given.user });
     await visit(page, '#/activity');
     await row(page, /Refused \(400\) Group Sales PATCH/).waitFor();
-    await row(page, /Deleted Group Old Team .*It had 7 members\. Undo: Old Team, .* Entra ID/).waitFor();
+    await row(page, /Deleted Group Old Team .*Members that it had: 7 Undo: Old Team, .* Entra ID/).waitFor();
     await page.getByLabel('Account or group').fill('sales');
     await page.keyboard.press('Enter');
     await row(page, /Old Team/).waitFor({ state: 'detached' });

@@ -45,17 +45,17 @@ for (const [user, language] of [[given.user, 'en'], [given.japanese, 'ja']]) {
 test('the notice says by whom, what, how often and since when; then it is let through', async () => {
     const page = await first(given.user);
     const notice = section(page, HEADING.en);
-    await notice.getByText(/^“Entrax+” wanted more than 2 deactivations, deletions or downgrades to GUEST in an hour. Refused since \w+ \d.*: 2, the last one \w+ \d/).waitFor();
-    await notice.getByText(/^“Entrax+” wanted more than 2 removals from groups in an hour. Refused since .*: 1, the last one/).waitFor();
+    await notice.getByText(/^“Entrax+” wanted more deactivations, deletions or downgrades to GUEST than the limit of 2 in an hour. Refused since \w+ \d.*: 2, the last one \w+ \d/).waitFor();
+    await notice.getByText(/^“Entrax+” wanted more removals from groups than the limit of 2 in an hour. Refused since .*: 1, the last one/).waitFor();
     const limit = section(page, /^Safety limit/);
     await limit.getByText('reached').waitFor();
     await limit.getByText('In the last hour: 0 deactivated, 2 deleted, 0 downgraded, 0 removed from groups.').waitFor();
     await notice.getByRole('link', { name: 'Activity' }).click();
-    await page.getByText('The safety limit of this organization (2 deactivations, deletions or downgrades to GUEST an hour) is reached').first().waitFor();
+    await page.getByText('The safety limit of this organization for deactivations, deletions and downgrades to GUEST (2 an hour) is reached').first().waitFor();
     assert.equal(await page.getByLabel('What').inputValue(), 'refused', 'the link shows what was refused');
     await page.getByLabel('What').selectOption('guard');
     await page.getByText('Safety limit reached').first().waitFor();
-    await page.getByText('More than 2 removals from groups in an hour').waitFor();
+    await page.getByText('More removals from groups than the limit of 2 in an hour').waitFor();
     await page.getByRole('link', { name: 'User provisioning' }).click();
     await notice.getByRole('button', { name: 'Let them through' }).click();
     const held = page.getByRole('dialog').getByRole('listitem');
@@ -102,7 +102,7 @@ test('the limit is changed, switched off and set again; what is wrong is said at
     await dialog.getByLabel('Percentage of the active accounts an hour').fill('100');
     await dialog.getByRole('button', { name: 'Save' }).click();
     await page.getByText('The safety limit is changed.').waitFor();
-    await limit.getByText(/at most 8 accounts, and remove at most 8 members/).waitFor();
+    await limit.getByText(/no more accounts than 8, and remove no more members from groups than 8\./).waitFor();
     await section(page, HEADING.en).waitFor({ state: 'detached' });
     await limit.getByRole('button', { name: 'Change limit' }).click();
     await dialog.getByLabel('Percentage of the active accounts an hour').fill('');
@@ -122,7 +122,7 @@ test('without a limit the page says what that means; with one, it can be opened 
     await limit.getByRole('button', { name: 'Change limit' }).click();
     await page.getByLabel('Accounts an hour', { exact: true }).fill('1234');
     await page.keyboard.press('Enter');
-    await limit.getByText('at most 1,234 accounts').waitFor();
+    await limit.getByText('no more accounts than 1,234').waitFor();
     await limit.getByRole('button', { name: 'Let everything through' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Let everything through' }).click();
     await limit.getByText('Everything goes through until').waitFor();

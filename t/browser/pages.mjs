@@ -212,7 +212,7 @@ test('an account that is not eligible is made so; an unmanaged one has no button
     await visit(page, '#/members');
     await page.getByLabel('Kind of account').selectOption('unmanaged');
     await page.getByRole('link', { name: 'Otto Wirt' }).click();
-    await page.getByText('Its owner administers this account.').waitFor();
+    await page.getByText('If the owner agrees, whoever runs this server can make it a Managed Account.').waitFor();
     assert.equal(await page.locator('main').getByRole('button').count(), 0);
     await page.context().close();
 });

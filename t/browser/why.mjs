@@ -26,10 +26,10 @@ async function ask(page, text, button = 'Find out') {
 // Who is asked for, and what the answer has to name: the cause, and what to do.
 const PEOPLE = [
     ['dora@elsewhere.example', [/not a verified domain/, /ask whoever runs this server to add the domain/]],
-    ['uma@acme.example', [/its owner administers it/, /Agree with its owner/]],
-    ['ina@acme.example', [/may not take it over yet/, /Make eligible/]],
+    ['uma@acme.example', [/^Uma Unmanaged \(uma@acme.example\): Unmanaged account\s+Its owner administers this account: neither you nor/, /If the owner agrees, whoever runs this server/]],
+    ['ina@acme.example', [/: Managed Account, not eligible\s+Your identity provider may not change this account yet\. Make it eligible/]],
     ['rolf@acme.example', [/The role 'BOSS' is unknown, so the account is a GUEST/, /Map roles to ADMIN, USER or GUEST/]],
-    ['gus@acme.example', [/^Refused \(403\) .* gus@acme.example: “test” wanted to deactivate the account; it is still active\.\s+The safety limit of this organization/,
+    ['gus@acme.example', [/^Refused \(403\) .* gus@acme.example: “test” wanted to deactivate the account; it is still active\.\s+The safety limit holds it back\.\s+If this change is right, let it through/,
         /Let them through\s+Gus Guarded .*still active, as \w+\.\s+The person can sign in as gus@acme.example until/]],
     ['leo@acme.example', [/deactivated/, /assign the person to the application there again/]],
     ['mia@acme.example', [/your identity provider has never changed it/]],
@@ -71,10 +71,10 @@ test('the address has the person: Back brings the answer back, and so does a rel
     await page.getByRole('link', { name: 'Uma Unmanaged' }).click();
     await page.getByRole('heading', { name: 'History' }).waitFor();
     await page.goBack();
-    await page.locator('.causes').getByText('its owner administers it').waitFor();
+    await page.locator('.causes').getByText('Its owner administers this account').waitFor();
     assert.match(page.url(), /#\/\?person=uma%40acme.example$/);
     await page.reload();
-    await page.locator('.causes').getByText('its owner administers it').waitFor();
+    await page.locator('.causes').getByText('Its owner administers this account').waitFor();
     await page.context().close();
 });
 
@@ -151,7 +151,7 @@ test('paper has the answer if there is one, and never the question', async () =>
     await page.emulateMedia({ media: 'print' });
     assert.equal(await heading.isVisible(), false, 'an empty section is not printed');
     await page.emulateMedia({ media: 'screen' });
-    assert.match(await ask(page, 'uma@acme.example'), /its owner administers it/);
+    assert.match(await ask(page, 'uma@acme.example'), /Its owner administers this account/);
     await page.emulateMedia({ media: 'print' });
     assert.equal(await page.locator('.causes').isVisible(), true);
     assert.equal(await page.locator('input[name=person]').isVisible(), false);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Activity: what happened in the organization, or to one account or group.
 import {
-    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, personText, query, select,
-    setAddressState, t, table, time, translated, valueText, whileBusy,
+    address, addressState, api, attributeText, badge, button, filters, guarded, h, kindOf, leaves, numberText, personText, plain, query, select,
+    setAddressState, t, table, time, translated, valueText, whileBusy, withFormer,
 } from './kit.js';
 import { undoEntry, undoShown } from './undo.js';
 
@@ -201,9 +201,31 @@ const kindChoices = () => [
     ['organization', t('Organization')], ['guard', t('Safety limit')], ['refused', t('Refused')], ['warning', t('Warning')],
 ];
 
+// The old names by which the text has found accounts that have others now, by id: those
+// that the answer says, and those that the entries have of people who are still
+// found by a part of what they were called, such as the family name.
+function formerNames({ subjects = [], entries = [] }, text) {
+    const words = plain(text).split(/[\s.@_-]+/);
+    const has = (...names) => words.every(word => plain(names.join(' ')).includes(word));
+    const former = new Map();
+    for (const { id, type, name, displayName, formerly } of subjects) {
+        const isDeleted = entries.some(entry => entry.accountId === id && kindOf(entry) === 'delete');
+        const change = formerly || type !== 'User' || isDeleted || has(displayName, name) ? null : entries.find(({ accountId, data }) =>
+            accountId === id && has(data?.before?.displayName, data?.before?.userName));
+        const { displayName: old, userName } = change?.data.before ?? {};
+        const known = formerly ?? (old && has(old) ? old : userName ?? old);
+        if (known) {
+            former.set(id, known);
+        }
+    }
+    return former;
+}
+
 // Whom the text in the filter means; if there are several, each can be seen alone.
-function subjectsFound({ subjects = [], moreSubjects }, state) {
-    const nameOf = ({ name, displayName }) => personText({ userName: name, displayName });
+function subjectsFound(page, state) {
+    const { subjects = [], moreSubjects } = page;
+    const former = formerNames(page, state.account ?? '');
+    const nameOf = ({ id, name, displayName }) => withFormer(personText({ userName: name, displayName }), former.get(id));
     const link = subject => h('a', { href: `#/activity${query({ ...state, account: subject.id, before: '' })}` }, nameOf(subject));
     if (subjects.length < 2) {
         return subjects.length ? h('p', {}, t('Found: {name}', { name: nameOf(subjects[0]) })) : null;
@@ -287,4 +309,4 @@ async function activityPage() {
     ];
 }
 
-export { activityList, activityPage };
+export { activityList, activityPage, formerNames };

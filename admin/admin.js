@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The settings of an organization, on top of the JSON API beside this file.
-import { activityList, activityPage } from './activity.js';
+import { activityList, activityPage, formerNames } from './activity.js';
 import { groupPage, groupsOfMember, groupsPage } from './groups.js';
 import { guardParts } from './guard.js';
 import { healthSection } from './health.js';
 import { requestsPage } from './requests.js';
 import {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, labels, leaves, listHeading, numberText, problemBox, query, say, secretField, select,
+    field, filters, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, labels, leaves, listHeading, numberText, personText, problemBox, query, say, secretField, select,
     setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
@@ -401,7 +401,7 @@ async function membersPage() {
             return [h('p', {}, t('Nobody among the accounts that were looked at. Go on with the next page.')), pageButtons(page)];
         }
         if (!page.members.length) {
-            return [h('p', {}, t('Nobody is found.')), button(t('Clear the filters'), () => { location.hash = '#/members'; })];
+            return [h('p', { class: 'nobody' }, t('Nobody is found.')), button(t('Clear the filters'), () => { location.hash = '#/members'; })];
         }
         return [
             h('div', { class: 'row spread' }, h('span', { class: 'position' }, positionText(state, page.members.length, null)),
@@ -424,12 +424,33 @@ async function membersPage() {
         membersAddress = location.hash;
         form.elements.sort.value = state.sort ?? '';
         result.replaceChildren(...drawn(page));
+        tellFormer(state, mine).catch(() => {});
         total.then(known => {
             const position = result.querySelector('.position');
             if (mine === asked && position) {
                 position.textContent = positionText(state, page.members.length, known);
             }
         });
+    }
+
+    // Say of whom the search has found by an old name, and of whom it has not found
+    // therefore, what they were called.
+    async function tellFormer({ search, cursor, back }, mine) {
+        if (!search) {
+            return;
+        }
+        const page = await api(`activity${query({ account: search, outcome: 'changed', count: MEMBERS_OF_PAGE })}`);
+        const former = mine === asked ? formerNames(page, search) : new Map();
+        for (const { id, name, displayName } of page.subjects.filter(({ id }) => former.has(id))) {
+            const row = result.querySelector(`tbody a[href="#/members/${id}"]`);
+            if (row) {
+                row.after(h('div', { class: 'soft' }, t('formerly {former}', { former: former.get(id) })));
+            } else if (!cursor && !back) {
+                result.querySelector('.nobody')?.remove();
+                result.prepend(h('p', {}, t('“{text}” has another name now:', { text: former.get(id) }), ' ',
+                    h('a', { href: `#/members/${id}` }, personText({ displayName, userName: name }))));
+            }
+        }
     }
 
     const go = wanted => guarded(() => list(wanted));

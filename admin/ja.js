@@ -335,6 +335,8 @@ export default {
     'Your identity provider has never sent a request.': 'ID プロバイダーからのリクエストは一度もありません。',
     'Enter the SCIM URL and the token there, test the connection, and start provisioning.': 'ID プロバイダーに SCIM URL とトークンを入力し、接続をテストしてから、プロビジョニングを開始してください。',
     '“{text}” was here and is not any more: the account was deleted.': '「{text}」は以前ありましたが、今はありません。アカウントは削除されました。',
+    '{name}, formerly {former}': '{name}（旧名: {former}）',
+    'formerly {former}': '旧名: {former}',
     '“{text}” has another name now:': '「{text}」は現在、別の名前になっています:',
     'The account was deleted since: {time}.': 'アカウントはその後削除されました（{time}）。',
     'The safety limit holds it back.': '安全上限により保留されています。',

@@ -515,8 +515,18 @@ function personText({ displayName, userName }) {
     return displayName && userName && displayName !== userName ? `${displayName} (${userName})` : userName ?? displayName ?? '';
 }
 
+// A name, and what somebody was called before.
+function withFormer(text, former) {
+    return former ? t('{name}, formerly {former}', { name: text, former }) : text;
+}
+
+// A text for comparisons: case and width do not matter.
+function plain(text) {
+    return text.normalize('NFKC').toLowerCase();
+}
+
 export {
     Refused, address, addressPage, addressState, api, ask, attributeText, badge, button, checkbox, chooseLanguage, copyField, countText,
-    field, filters, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, labels, leaves, listHeading, numberText, paged, personText, problemBox, query, remembered, say,
-    secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, valueText, whileBusy,
+    field, filters, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, labels, leaves, listHeading, numberText, paged, personText, plain, problemBox, query, remembered, say,
+    secretField, select, setAddressState, sortHead, stateBadge, t, table, time, translated, valueText, whileBusy, withFormer,
 };

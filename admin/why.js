@@ -4,6 +4,7 @@
 // is known of the person: their account, refused requests and what was ignored.  That
 // nothing is found does not prove that the identity provider has never sent them: it
 // may have sent other names.
+import { formerNames } from './activity.js';
 import { letThrough, withWanted } from './guard.js';
 import { addressState, api, badge, button, guarded, h, inVainText, isLive, kindOf, labelHelp, labelText, numberText, personText, query, setAddressState, t, time, translated, whileBusy } from './kit.js';
 
@@ -199,8 +200,8 @@ async function othersOf(entries, members) {
 }
 
 // Somebody who was found by the name of before.
-function renamed({ id, name, displayName, formerly }) {
-    return cause('', [t('“{text}” has another name now:', { text: formerly }), ' ', nameOf({ id, displayName, userName: name })]);
+function renamed({ id, name, displayName }, former) {
+    return cause('', [t('“{text}” has another name now:', { text: former }), ' ', nameOf({ id, displayName, userName: name })]);
 }
 
 // What is known of the person.
@@ -217,10 +218,11 @@ async function ownCauses(text, show) {
     if (!all.length && !entries.length) {
         return [changed.length ? isGone(text) : nothingFound(text, await refusedStrangers())];
     }
+    const former = formerNames({ subjects, entries: changed }, text);
     const isHeldBack = member => entries.some(entry => entry.wanted && isAbout(entry, member) && !settledText(entry, member, changed));
     const rest = entries.length - SHOWN;
     return [
-        ...subjects.filter(({ formerly }) => formerly).map(renamed),
+        ...subjects.filter(({ id }) => former.has(id)).map(subject => renamed(subject, former.get(subject.id))),
         !all.length && changed.length ? isGone(text) : null,
         ...inOrder([...all.map(member => accountCause(member, isHeldBack(member))), ...entries.slice(0, SHOWN).map(entry => entryCause(entry, { members: all, changed, guard, show }))]),
         next ? cause('', link(`members${query({ search: text })}`, t('More accounts match'))) : null,

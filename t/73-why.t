@@ -44,6 +44,8 @@ my $gone = $org->create(userName => 'gone@acme.example', displayName => 'Gina Go
 expect(204, $org->delete("/Users/$gone->{id}"), 'who has left is deleted');
 my $emil = $org->create(userName => 'emil.early@acme.example', displayName => 'Emil Early');
 expect(200, $org->patch_ops($emil->{id}, { op => 'replace', value => { userName => 'emil.late@acme.example', displayName => 'Emil Late' } }), 'one has another name now');
+my $frieda = $org->create(userName => 'frieda@acme.example', displayName => 'Frieda Falk', name => { familyName => 'Falk' });
+expect(200, $org->patch_ops($frieda->{id}, { op => 'replace', path => 'displayName', value => 'Frieda Frost' }), 'one is still found by what she was called');
 $org->set_guard(1, undef);
 expect(200, $org->patch_ops($ada->{id}, { op => 'replace', path => 'active', value => FALSE }), 'one deactivation is within the limit');
 expect(403, $org->patch_ops($gus->{id}, { op => 'replace', path => 'active', value => FALSE }), 'the next one is above it');

@@ -101,6 +101,33 @@ test('who has another name now is named by it', async () => {
     await page.context().close();
 });
 
+// What is said of those whom an old name finds: on the first page, in Activity, and
+// among the members, where one has the old family name, and the other nothing of it.
+test('who is found by an old name is shown with it, on every page that finds people', async () => {
+    for (const [locale, formerly, found] of [['en-US', 'formerly ', ', formerly '], ['ja-JP', '旧名: ', '（旧名: ']]) {
+        const page = await firstPage(given.organization, given.user, { locale });
+        await visit(page, '#/members?search=falk');
+        await page.getByRole('row').filter({ hasText: 'Frieda Frost' }).getByText(`${formerly}Frieda Falk`).waitFor();
+        await noViolations(page, 'members');
+        await picture(page, `members-former-${locale.slice(0, 2)}`);
+        await visit(page, '#/members?search=early');
+        await page.getByText(/^“Emil Early” has another name now: Emil Late|^「Emil Early」は現在、別の名前になっています: Emil Late/).waitFor();
+        assert.equal(await page.locator('.nobody').count(), 0, 'nothing that contradicts it');
+        await visit(page, '#/members?search=frost');
+        await page.getByRole('link', { name: 'Frieda Frost' }).waitFor();
+        await page.waitForLoadState('networkidle');
+        assert.equal(await page.getByText(formerly).count(), 0, 'not if the text is the name of now');
+        for (const [text, old] of [['falk', 'Frieda Falk'], ['early', 'Emil Early']]) {
+            await visit(page, `#/activity?account=${text}`);
+            await page.getByText(`${found}${old}`).waitFor();
+            await visit(page, `#/?person=${text}`);
+            await page.locator('.why .causes').getByText(`${old}`).waitFor();
+        }
+        assert.deepEqual(page.complaints, []);
+        await page.context().close();
+    }
+});
+
 test('what keeps everybody away comes first', async () => {
     const causes = [['ended', /^The token “Entra ID” has ended/], ['tokenless', /^(The token “test” was deleted|There is no token)/],
         ['waiting', /^Your identity provider has never sent a request/], ['dead', /^Your identity provider still uses the expired token “Old”/]];

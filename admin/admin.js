@@ -11,7 +11,7 @@ import {
     setAddressState, sortHead, stateBadge, t, table, time, whileBusy,
 } from './kit.js';
 import { setupSteps } from './setup.js';
-import { whySection } from './why.js';
+import { stopOf, whySection } from './why.js';
 
 let settings;
 
@@ -72,6 +72,18 @@ const stateTexts = () => ({
     paused: { badge: badge(t('paused'), 'warn'), said: t('User provisioning is paused.'), text: t('Requests of your identity provider are put off: nothing is changed until you select Manage and end the pause.') },
     disabled: { badge: badge(t('off'), 'warn'), said: t('User provisioning is off.'), text: t('Requests of your identity provider are refused.') },
 });
+
+// The state as the page shows it: what is on, but lets nothing through, says so.
+function stateShown(tokens, stop) {
+    if (settings.state !== 'enabled' || !stop) {
+        return stateTexts()[settings.state];
+    }
+    const [kind, what, todo] = stop;
+    // Which token is used in vain is said at the top.
+    return tokens.some(isLive)
+        ? { badge: badge(t('on, but requests are refused'), kind), kind, text: t('Requests of your identity provider are refused.') }
+        : { badge: badge(t('on, but no token is valid'), kind), kind, text: [what, h('br'), todo] };
+}
 
 // When a token ends, for the API, which chooses a year by itself.
 function endOf(choice, day) {
@@ -265,9 +277,10 @@ async function provisioningPage() {
     const section = nextSection(next);
     const isReady = settings.state === 'enabled' && tokens.some(isLive);
     setup.open = Boolean(next) && (!wasUsed || tokens.some(isLive));
-    const state = stateTexts()[settings.state];
+    const stop = stopOf(settings, all);
+    const state = stateShown(tokens, stop);
     const [guardBanner, guardSection] = await guardParts(show);
-    const health = healthSection({ isExpected: isReady, isInVain: all.some(({ refused }) => refused) },
+    const health = healthSection({ isExpected: isReady, isInVain: all.some(({ refused }) => refused), stop: isReady ? null : stop },
         found => isReady && guarded(() => afterConnection(section, setup, found)));
     return [
         h('h1', { tabindex: -1 }, t('User provisioning')),
@@ -280,7 +293,7 @@ async function provisioningPage() {
             h('div', { class: 'row spread' },
                 h('h2', {}, t('State'), ' ', state.badge),
                 button(t('Manage'), () => manage())),
-            h('p', {}, state.text),
+            h('p', { class: state.kind }, state.text),
             h('p', { class: settings.singleSignOn ? 'good' : 'warn' }, signInText())),
         guardSection,
         h('section', {},

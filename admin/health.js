@@ -73,10 +73,12 @@ function neverTouched({ neverTouched: number, moreNeverTouched: isMore }) {
         t('Accounts that provisioning has never touched: {count}', { count: countText(number, isMore) }))) : null;
 }
 
-// isInVain: a token is used although it has ended.
-function doing(health, isInVain) {
+// isInVain: a token is used although it has ended; stop: what makes it all that was, and
+// nothing that goes on (stopOf).
+function doing(health, { isInVain, stop }) {
     const last = (text, use) => h('li', {}, text, ' ', h('b', {}, ago(use.at)), ` (${use.token})`);
     return [
+        stop ? h('p', { class: stop[0] }, stop[1]) : null,
         h('ul', { class: 'counts' },
             health.lastRequest ? last(t('Last request'), health.lastRequest) : null,
             health.lastChange ? last(t('Last change'), health.lastChange) : null),
@@ -90,9 +92,9 @@ function doing(health, isInVain) {
 }
 
 // The section, which fills itself.  isExpected: whether a first request can come; then
-// the page waits for it; isInVain: a token is used although it has ended.  Once there were
-// requests, connected(health) is called.
-function healthSection({ isExpected, isInVain }, connected) {
+// the page waits for it; isInVain and stop: see above.  Once there were requests,
+// connected(health) is called.
+function healthSection({ isExpected, ...known }, connected) {
     const content = h('div', {});
     const section = h('section', { class: 'health', hidden: true }, h('h2', {}, t('How provisioning is doing')), content);
     const status = h('p', { role: 'status' });
@@ -113,7 +115,7 @@ function healthSection({ isExpected, isInVain }, connected) {
             status.textContent = t('Your identity provider has connected.');
         }
         connected(health);
-        content.replaceChildren(...hasWaited ? [status] : [], ...doing(health, isInVain));
+        content.replaceChildren(...hasWaited ? [status] : [], ...doing(health, known));
         return false;
     }
 

@@ -255,6 +255,8 @@ export default {
     'never': 'なし',
     'off': 'オフ',
     'on': 'オン',
+    'on, but no token is valid': 'オン（有効なトークンなし）',
+    'on, but requests are refused': 'オン（リクエストは拒否）',
     'operator': '運用者',
     'seats': '席',
     'token': 'トークン',

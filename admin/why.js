@@ -22,26 +22,32 @@ function link(to, text) {
     return h('a', { href: `#/${to}` }, text);
 }
 
-// What keeps everybody away.
-function generalCauses(settings, tokens, health) {
+// What keeps every request from having an effect: the kind of cause, what is the case,
+// and what to do; undefined if nothing does.
+function stopOf(settings, tokens) {
     const live = tokens.filter(isLive);
     const inVain = tokens.find(({ refused }) => refused);
     const ended = tokens.filter(token => !isLive(token)).sort((a, b) => (b.lastUsed ?? '').localeCompare(a.lastUsed ?? ''))[0];
     return [
-        settings.state === 'disabled' && cause('bad', t('User provisioning is off: every request is refused.'),
-            t('Select Manage below and switch it on. Then start provisioning in your identity provider again.')),
-        settings.state === 'paused' && cause('warn', t('User provisioning is paused: your identity provider is asked to try again later.'),
-            t('Select Manage below and switch it on.')),
-        inVain && !live.some(token => token.lastUsed > inVain.refused) && cause('bad', inVainText(inVain)),
-        !live.length && ended && cause('bad', ended.deleted
+        settings.state === 'disabled' && ['bad', t('User provisioning is off: every request is refused.'),
+            t('Select Manage below and switch it on. Then start provisioning in your identity provider again.')],
+        settings.state === 'paused' && ['warn', t('User provisioning is paused: your identity provider is asked to try again later.'),
+            t('Select Manage below and switch it on.')],
+        !live.length && ended && ['bad', ended.deleted
             ? t('The token “{name}” was deleted, and there is no other one.', ended)
             : t('The token “{name}” has ended ({time}), and there is no other one.', { name: ended.name, time: time(ended.expires) }),
-        t('Generate a token and enter it in your identity provider.')),
-        !tokens.length && cause('bad', t('There is no token, so your identity provider cannot sign in.'),
-            t('Generate a token and enter it in your identity provider.')),
-        live.length && health.waiting && cause('warn', t('Your identity provider has never sent a request.'),
-            t('Enter the SCIM URL and the token there, test the connection, and start provisioning.')),
-    ].filter(Boolean);
+        t('Generate a token and enter it in your identity provider.')],
+        inVain && !live.some(token => token.lastUsed > inVain.refused) && ['bad', inVainText(inVain)],
+        !tokens.length && ['warn', t('There is no token, so your identity provider cannot sign in.'),
+            t('Generate a token and enter it in your identity provider.')],
+    ].find(Boolean);
+}
+
+// What keeps everybody away.
+function generalCause(settings, tokens, health) {
+    const stop = stopOf(settings, tokens)
+        ?? (health.waiting ? ['warn', t('Your identity provider has never sent a request.'), t('Enter the SCIM URL and the token there, test the connection, and start provisioning.')] : null);
+    return stop && cause(...stop);
 }
 
 // People of the same name have different user names.
@@ -233,7 +239,7 @@ async function ownCauses(text, show) {
 async function causesOf(text, show) {
     // Tables of the version before have no health.
     const [settings, { tokens }, health] = await Promise.all([api('settings'), api('tokens'), api('health').catch(() => ({}))]);
-    const [general] = generalCauses(settings, tokens, health);
+    const general = generalCause(settings, tokens, health);
     return general ? [general, cause('', t('This keeps everybody away. Ask again when it is mended.'))] : ownCauses(text, show);
 }
 
@@ -269,4 +275,4 @@ function whySection(show) {
         h('p', { class: 'soft', id: 'person-help' }, t('Enter a name, a user name or an e-mail address.')), result);
 }
 
-export { whySection };
+export { stopOf, whySection };

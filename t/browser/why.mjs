@@ -131,13 +131,19 @@ test('who is found by an old name is shown with it, on every page that finds peo
 test('what keeps everybody away comes first', async () => {
     const causes = [['ended', /^The token “Entra ID” has ended/], ['tokenless', /^(The token “test” was deleted|There is no token)/],
         ['waiting', /^Your identity provider has never sent a request/], ['dead', /^Your identity provider still uses the expired token “Old”/]];
+    const STATES = { ended: 'State on, but no token is valid', tokenless: 'State on, but no token is valid', waiting: 'State on', dead: 'State on, but requests are refused' };
     for (const [name, expected] of causes) {
         const page = await firstPage(given[name], given[`${name}-user`], { width: 320 });
         const answer = await ask(page, 'somebody');
         assert.match(answer, expected, name);
+        await page.getByRole('heading', { name: STATES[name], exact: true }).waitFor();
         assert.match(answer, /Ask again when it is mended\.$/);
         if (name === 'ended') {
             await page.locator('.next').getByText(/in place of the old one/).waitFor();
+            await page.getByRole('heading', { name: 'State on, but no token is valid' }).waitFor();
+            assert.equal(await page.locator('h2 .good').filter({ hasText: 'on' }).count(), await page.getByRole('heading', { name: 'Safety limit on' }).count(), 'nothing calm about provisioning');
+            await page.locator('.health').getByText(/^The token “Entra ID” has ended .*, and there is no other one\.$/).waitFor();
+            await noViolations(page, 'without a valid token');
             assert.equal(await page.locator('.setup').evaluate(setup => setup.open), false, 'nobody has to set it up anew');
         }
         assert.doesNotMatch(answer, /assigned|is found/, `${name}: nothing that contradicts it`);

@@ -110,13 +110,21 @@ function change(guard, show) {
     });
 }
 
+// What is the case, what can be done, and the details, which leave a narrow screen to the
+// rest of the page until they are opened.
+function notice(kind, title, actions, details) {
+    return h('section', { class: kind }, h('h2', {}, title), h('div', { class: 'row below' }, actions),
+        h('details', { open: matchMedia('(min-width: 52rem)').matches }, h('summary', {}, t('Details')), details));
+}
+
 function banner(guard, show) {
-    return h('section', { class: 'tripped' },
-        h('h2', {}, t('The safety limit has held back changes')),
+    return notice('tripped', t('The safety limit has held back changes'), [
+        button(t('Let them through'), () => guarded(() => letThrough(guard, show)), 'main'),
+        h('a', { href: '#/activity?kind=refused' }, t('Activity')),
+    ], [
         guard.trips.map(trip => h('p', {}, tripText(trip))),
         h('p', { class: 'soft' }, t('All other changes are made as usual. Look at what was refused in Activity. If it is a mistake, correct it in your identity provider. If it is right, let it through: your identity provider tries again by itself.')),
-        h('div', { class: 'row' }, button(t('Let them through'), () => guarded(() => letThrough(guard, show)), 'main'),
-            h('a', { href: '#/activity?kind=refused' }, t('Activity'))));
+    ]);
 }
 
 // Setting the limit, also to what it is, ends the two hours.
@@ -127,10 +135,9 @@ async function close({ number = null, percent = null }, show) {
 }
 
 function openNotice(guard, show) {
-    return h('section', { class: 'next' },
-        h('h2', {}, t('The safety limit lets everything through until {time}', { time: time(guard.openUntil) })),
-        h('p', {}, t('What was refused before is not done by itself: your identity provider has to try again. Entra ID does it in its next cycles, or at once by “Provision on demand”. Afterwards the limit counts anew.')),
-        button(t('Let nothing more through'), () => guarded(() => close(guard, show))));
+    return notice('next', t('The safety limit lets everything through until {time}', { time: time(guard.openUntil) }),
+        button(t('Let nothing more through'), () => guarded(() => close(guard, show))),
+        h('p', {}, t('What was refused before is not done by itself: your identity provider has to try again. Entra ID does it in its next cycles, or at once by “Provision on demand”. Afterwards the limit counts anew.')));
 }
 
 function stateOf(guard) {

@@ -84,6 +84,28 @@ test('the notice says by whom, what, how often and since when; then it is let th
     await page.context().close();
 });
 
+test('a phone has room for more than the notice, which opens by the keyboard', async () => {
+    for (const width of [320, 390]) {
+        const page = await first(given.other.user, given.other.url, { width, height: 844 });
+        const notice = section(page, HEADING.en);
+        await notice.waitFor();
+        const { y, height } = await notice.boundingBox();
+        assert.ok(height < 200 && y + height < 450, `${height} px at ${width} px`);
+        assert.equal(await notice.getByText(/wanted more deactivations/).isVisible(), false);
+        await noViolations(page, 'closed');
+        await picture(page, `guard-closed-${width}`);
+        await notice.getByRole('button', { name: 'Let them through' }).focus();
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Enter');
+        await notice.getByText(/wanted more deactivations/).waitFor();
+        await noViolations(page, 'opened');
+        await notice.getByRole('button', { name: 'Let them through' }).click();
+        await page.getByRole('dialog').waitFor();
+        await page.context().close();
+    }
+});
+
 test('the limit is changed, switched off and set again; what is wrong is said at the field', async () => {
     const page = await first(given.other.user, given.other.url);
     const limit = section(page, /^Safety limit/);

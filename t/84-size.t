@@ -133,22 +133,33 @@ sub patches_in_bulk {
     return $org->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$long", data => { schemas => [PATCHOP],
         Operations => [{ op => 'remove', path => 'emails[' . terms('value co "z%d"') . '].display' }] } } } 1 .. $count] });
 }
+# Whose account, and the operations on it
 my %hostile = (
-    '128 terms on long elements' => sub { patch($long, map { { op => 'remove', path => 'emails[' . terms('value co "z%d"') . '].display' } } 1 .. 300) },
-    '128 terms that are folded' => sub { patch($greek, map { { op => 'remove', path => 'emails[' . terms('value co "ä%d"') . '].display' } } 1 .. 300) },
-    'not and in brackets' => sub { patch($greek, map { { op => 'remove', path => 'emails[not (' . terms('value ew "Ä%d"', 127) . ') and type eq "x"].display' } } 1 .. 300) },
-    'short filters, many times' => sub { patch($greek, map { { op => 'remove', path => 'emails[value eq "z"]' } } 1 .. 1000) },
-    'elements to remove by value' => sub { patch($greek, map { { op => 'remove', path => 'emails', value => [{ value => 'z' }] } } 1 .. 1000) },
-    'elements to remove as a whole' => sub { $org{strict}->patch_ops($nameless, map { { op => 'remove', path => 'emails', value => [map { { display => "z$_" } } 1 .. 500] } } 1 .. 90) },
-    'elements that are there already' => sub { patch($many, map { { op => 'add', path => 'emails', value => [map { { value => '1000' } } 1 .. 40] } } 1 .. 1000) },
-    'a long text into each' => sub { patch($many, map { { op => 'replace', path => 'emails[value pr].display', value => 'x' x 60_000 } } 1 .. 15) },
-    'an object into each' => sub { patch($many, map { { op => 'add', path => 'emails[value pr]', value => { display => 'x', type => "t$_" } } } 1 .. 1000) },
-    'unknown members into each' => sub { patch($many, { op => 'add', path => 'emails[value pr]', value => { map { ("u$_", 1) } 1 .. 80_000 } }) },
-    'JSON in strings into each' => sub { patch($many, map { { op => 'add', path => 'emails[value pr]', value => '{"display":"' . 'x' x 9000 . '"}' } } 1 .. 100) },
+    '128 terms on long elements' => sub { ($org, $long, map { { op => 'remove', path => 'emails[' . terms('value co "z%d"') . '].display' } } 1 .. 300) },
+    '128 terms that are folded' => sub { ($org, $greek, map { { op => 'remove', path => 'emails[' . terms('value co "ä%d"') . '].display' } } 1 .. 300) },
+    'not and in brackets' => sub { ($org, $greek, map { { op => 'remove', path => 'emails[not (' . terms('value ew "Ä%d"', 127) . ') and type eq "x"].display' } } 1 .. 300) },
+    'short filters, many times' => sub { ($org, $greek, map { { op => 'remove', path => 'emails[value eq "z"]' } } 1 .. 1000) },
+    'elements to remove by value' => sub { ($org, $greek, map { { op => 'remove', path => 'emails', value => [{ value => 'z' }] } } 1 .. 1000) },
+    'elements to remove as a whole' => sub { ($org{strict}, $nameless, map { { op => 'remove', path => 'emails', value => [map { { display => "z$_" } } 1 .. 500] } } 1 .. 90) },
+    'elements that are there already' => sub { ($org, $many, map { { op => 'add', path => 'emails', value => [map { { value => '1000' } } 1 .. 40] } } 1 .. 1000) },
+    'a long text into each' => sub { ($org, $many, map { { op => 'replace', path => 'emails[value pr].display', value => 'x' x 60_000 } } 1 .. 15) },
+    'an object into each' => sub { ($org, $many, map { { op => 'add', path => 'emails[value pr]', value => { display => 'x', type => "t$_" } } } 1 .. 1000) },
+    'unknown members into each' => sub { ($org, $many, { op => 'add', path => 'emails[value pr]', value => { map { ("u$_", 1) } 1 .. 80_000 } }) },
+    'JSON in strings into each' => sub { ($org, $many, map { { op => 'add', path => 'emails[value pr]', value => '{"display":"' . 'x' x 9000 . '"}' } } 1 .. 100) },
 );
+# Each is written as JSON once, which takes longer than what httpd does with it.
+my %text;
+sub send_hostile {
+    my ($what) = @_;
+    my ($of, $path, $body) = @{ $text{$what} //= do {
+        my ($whose, $id, @operations) = $hostile{$what}->();
+        [$whose, "/Users/$id", JSON::PP->new->utf8->encode({ schemas => [PATCHOP], Operations => \@operations })];
+    } };
+    return $of->patch($path, $body);
+}
 for my $what (sort keys %hostile) {
     my $before = cpu();
-    $r = $hostile{$what}->();
+    $r = send_hostile($what);
     cmp_ok cpu() - $before, '<', 1.5, "$what: takes a second of httpd's time at most";
     is_error($r, 400, 'tooMany', "$what: is refused");
     like $r->{json}{detail}, qr/Operation \d+: The request exceeds the work limit of one request: send fewer operations, /, "$what: with what would help";
@@ -185,7 +196,7 @@ sub peak {
     return $kb / 1024;
 }
 for my $what ('a long text into each', 'an object into each', 'JSON in strings into each', 'unknown members into each') {
-    my @clients = map { Scim::Process->start(sub { $hostile{$what}->() }) } 1 .. 8;
+    my @clients = map { Scim::Process->start(sub { send_hostile($what) }) } 1 .. 8;
     $_->wait for @clients;
 }
 cmp_ok peak(), '<', 1000, 'eight hostile clients at a time leave httpd below 1 GB';

@@ -189,7 +189,7 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_indexes() RETURNS TABLE (name text, r
         -- The members page: any choice of role, state and label is a few ranges
         -- of this index, each in the order of userName.
         ('account_by_label', 'scim.account', '(organization_id, role, active, scim.account_label(managed, sync_eligible, provisioned_at), user_name_key)'),
-        ('account_search', 'scim.account', 'USING gin (organization_id, (scim.search_grams(scim.search_text(user_name, display_name, attributes)) COLLATE "C"))'),
+        ('account_search', 'scim.account', 'USING gin (organization_id, (scim.account_grams(user_name, display_name, attributes) COLLATE "C"))'),
         ('user_group_external_id', 'scim.user_group', '(organization_id, external_id, id)'),
         ('user_group_created', 'scim.user_group', '(organization_id, created_at, id)'),
         ('user_group_updated', 'scim.user_group', '(organization_id, updated_at, id)'),
@@ -618,8 +618,9 @@ CALL pg_temp.comment('COLUMN scim.account.version', 'Counts changes; the SCIM ve
 CALL pg_temp.comment('COLUMN scim.account.created_at', 'SCIM meta.created');
 CALL pg_temp.comment('COLUMN scim.account.updated_at', 'SCIM meta.lastModified');
 
--- Part of PostgreSQL; the owner of a database may create it.
+-- Parts of PostgreSQL; the owner of a database may create them.
 CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA scim;
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA scim;
 
 CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, sync_eligible boolean, provisioned_at timestamptz)
     RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -628,9 +629,9 @@ CREATE OR REPLACE FUNCTION scim.account_label(managed boolean, sync_eligible boo
 COMMENT ON FUNCTION scim.account_label(boolean, boolean, timestamptz) IS 'unmanaged, ineligible (Managed Account that provisioning may not take over), managed (Managed Account) or provisioned (Provisioned Managed Account)';
 
 -- The search for members, by any words or parts of words, as an inverted index of
--- trigrams.  It is not that of pg_trgm, which knows as letters what the locale of the
--- database knows (none but ASCII for C), and has to look at the text of each row
--- that it finds.
+-- trigrams.  Those of ASCII are pg_trgm's.  Of other letters it knows those that the
+-- locale of the database knows (none for C), and it knows no parts of words that have
+-- one or two characters; so these are made here, in the same form.
 --
 -- Words are folded, and stand behind two blanks each, so that "  ya" is the
 -- beginning of one; what is between the words of names and addresses is a blank, and
@@ -640,7 +641,7 @@ COMMENT ON FUNCTION scim.account_label(boolean, boolean, timestamptz) IS 'unmana
 CREATE OR REPLACE FUNCTION scim.search_words(value text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
 DECLARE
-    words pg_catalog.text := pg_catalog.translate(scim.user_name_key(value), $m$.@_-,()"[]'`´‘’ʼ‐‑–·・$m$, pg_catalog.repeat(' ', 21));
+    words pg_catalog.text := pg_catalog.translate(scim.user_name_key(value), $m$!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~´‘’ʼ‐‑–·・$m$, pg_catalog.repeat(' ', 41));
 BEGIN
     IF pg_catalog.octet_length(words) OPERATOR(pg_catalog.<>) pg_catalog.char_length(words) THEN
         words := pg_catalog.regexp_replace(words, E'([^\\u0001-\\u2E7F]) +(?=[^\\u0001-\\u2E7F])', E'\\1', 'g');
@@ -650,29 +651,44 @@ END
 $$;
 COMMENT ON FUNCTION scim.search_words(text) IS 'The words of a text as they are searched for, each behind two blanks but for the first';
 
--- Names that are there twice cost twice when a row is written, and so do ASCII ones that
--- are folded together with others.  One character may be eighteen when it is folded:
--- hence a limit before, and one behind.
-CREATE OR REPLACE FUNCTION scim.search_text(user_name text, display_name text, attributes jsonb) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+-- Names that are there twice cost twice when a row is written.  One character may be
+-- eighteen when it is folded: hence a limit before, and one behind.
+CREATE OR REPLACE FUNCTION scim.search_parts(user_name text, display_name text, attributes jsonb) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     name CONSTANT pg_catalog.text := pg_catalog.concat_ws(' ', attributes OPERATOR(pg_catalog.#>>) '{name,givenName}', attributes OPERATOR(pg_catalog.#>>) '{name,familyName}');
     emails CONSTANT pg_catalog.text := pg_catalog.jsonb_path_query_array(attributes, '$.emails[*].value')::pg_catalog.text;
 BEGIN
-    RETURN pg_catalog."left"(pg_catalog.concat('  ', pg_catalog.concat_ws('  ',
-        scim.search_words(pg_catalog."left"(display_name, 600)), scim.search_words(pg_catalog."left"(user_name, 600)),
-        CASE WHEN name OPERATOR(pg_catalog.=) display_name THEN NULL ELSE scim.search_words(pg_catalog."left"(name, 600)) END,
-        scim.search_words(pg_catalog."left"(attributes OPERATOR(pg_catalog.#>>) '{nickName}', 600)),
+    RETURN ARRAY[
+        pg_catalog."left"(display_name, 600), pg_catalog."left"(user_name, 600),
+        CASE WHEN name OPERATOR(pg_catalog.=) display_name THEN NULL ELSE pg_catalog."left"(name, 600) END,
+        pg_catalog."left"(attributes OPERATOR(pg_catalog.#>>) '{nickName}', 600),
         CASE WHEN emails OPERATOR(pg_catalog.=) pg_catalog.concat('["', user_name, '"]') THEN NULL
-             ELSE scim.search_words(pg_catalog."left"(emails, 1000)) END)), 4000);
+             ELSE pg_catalog."left"(emails, 1000) END];
 END
 $$;
-COMMENT ON FUNCTION scim.search_text(text, text, jsonb) IS 'The words by which the settings page finds an account: of displayName, userName, given and family name, nickName and e-mail addresses';
+COMMENT ON FUNCTION scim.search_parts(text, text, jsonb) IS 'By what the settings page finds an account: displayName, userName, given and family name, nickName and e-mail addresses; NULL for what says nothing new';
+
+CREATE OR REPLACE FUNCTION scim.search_text(user_name text, display_name text, attributes jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 1000 AS $$
+DECLARE
+    words pg_catalog.text := '';
+    part pg_catalog.text;
+BEGIN
+    FOREACH part IN ARRAY scim.search_parts(user_name, display_name, attributes) LOOP
+        IF part IS NOT NULL THEN
+            words := pg_catalog.concat(words, '  ', scim.search_words(part));
+        END IF;
+    END LOOP;
+    RETURN pg_catalog."left"(words, 4000);
+END
+$$;
+COMMENT ON FUNCTION scim.search_text(text, text, jsonb) IS 'The words of scim.search_parts';
 
 -- In scripts behind U+2E80 (11904), a word may have one or two characters and be within
--- another one.  The cost leads the planner to the index.
+-- another one.
 CREATE OR REPLACE FUNCTION scim.search_grams(value text) RETURNS text[]
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 100000 AS $$
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
 DECLARE
     only_ascii CONSTANT boolean := pg_catalog.octet_length(value) OPERATOR(pg_catalog.=) pg_catalog.char_length(value);
     blanks pg_catalog.text := '';
@@ -697,14 +713,50 @@ BEGIN
     RETURN grams;
 END
 $$;
-COMMENT ON FUNCTION scim.search_grams(text) IS 'The trigrams of scim.search_text, and single characters and pairs of scripts without blanks; indexed, so that containment finds parts of words';
+COMMENT ON FUNCTION scim.search_grams(text) IS 'The trigrams of scim.search_words, and single characters and pairs of scripts without blanks';
+
+-- pg_trgm may have been in another schema before.
+DO $$
+BEGIN
+    EXECUTE format('CREATE OR REPLACE FUNCTION scim.ascii_grams(value text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE STRICT RETURN %s.show_trgm(value)',
+                   (SELECT extnamespace::regnamespace FROM pg_extension WHERE extname = 'pg_trgm'));
+END
+$$;
+COMMENT ON FUNCTION scim.ascii_grams(text) IS 'The trigrams of the words of a text in ASCII; each word is behind two blanks, and before one';
+
+-- The cost leads the planner to the index.
+CREATE OR REPLACE FUNCTION scim.account_grams(user_name text, display_name text, attributes jsonb) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 100000 AS $$
+DECLARE
+    ascii pg_catalog.text := '';
+    words pg_catalog.text := '';
+    part pg_catalog.text;
+    is_cut pg_catalog.bool := false;
+    grams pg_catalog.text[];
+BEGIN
+    FOREACH part IN ARRAY scim.search_parts(user_name, display_name, attributes) LOOP
+        is_cut := is_cut OR pg_catalog.char_length(part) OPERATOR(pg_catalog.>=) 600;
+        IF pg_catalog.octet_length(part) OPERATOR(pg_catalog.=) pg_catalog.char_length(part) THEN
+            ascii := pg_catalog.concat(ascii, ' ', pg_catalog.lower(part COLLATE pg_catalog."C"));
+        ELSIF part IS NOT NULL THEN
+            words := pg_catalog.concat(words, '  ', scim.search_words(part));
+        END IF;
+    END LOOP;
+    grams := scim.ascii_grams(ascii);
+    IF words OPERATOR(pg_catalog.<>) '' THEN
+        grams := grams OPERATOR(pg_catalog.||) scim.search_grams(words);
+    END IF;
+    RETURN CASE WHEN is_cut THEN pg_catalog.array_append(grams, '***') ELSE grams END;
+END
+$$;
+COMMENT ON FUNCTION scim.account_grams(text, text, jsonb) IS 'The trigrams of scim.search_parts, as scim.search_for asks for them, and *** if some of them may be missing; indexed, so that containment finds parts of words';
 
 -- Words of three and more characters are found anywhere, shorter ones at the
 -- beginning of a word.
 CREATE OR REPLACE FUNCTION scim.search_for(search text, OUT patterns text[], OUT grams text[])
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT array_agg(DISTINCT '%' || replace(replace(p.part, '\', '\\'), '%', '\%') || '%'), array_agg(DISTINCT g.gram)
+    SELECT array_agg(DISTINCT '%' || p.part || '%'), array_agg(DISTINCT g.gram)
     FROM (SELECT CASE WHEN char_length(w.word) < 3 AND w.word COLLATE "C" < chr(11904) THEN '  ' ELSE '' END || w.word AS part
           FROM (SELECT trim(scim.search_words(typed)) AS word FROM string_to_table(scim.user_name_key(search), ' ') typed) w
           WHERE w.word <> '') p
@@ -756,7 +808,7 @@ CREATE OR REPLACE FUNCTION scim.member_conditions(roles text[], states boolean[]
 BEGIN ATOMIC
     SELECT CASE WHEN is_search AND NOT is_small THEN
                '(SELECT * FROM scim.account a WHERE a.organization_id = $1'
-               ' AND (scim.search_grams(scim.search_text(a.user_name, a.display_name, a.attributes)) COLLATE "C") @> $6'
+               ' AND (scim.account_grams(a.user_name, a.display_name, a.attributes) COLLATE "C") @> $6'
                || CASE WHEN cardinality(named) > 0 THEN
                       ' AND a.id <> ALL ($7) UNION ALL SELECT * FROM scim.account a WHERE a.organization_id = $1 AND a.id = ANY ($7)' ELSE '' END
                || ' OFFSET 0) a'
@@ -780,7 +832,15 @@ END
 $$;
 COMMENT ON FUNCTION scim.members_named(uuid, text) IS 'The accounts with this whole externalId or id, at most 101';
 
--- The first databases of version 6 have it without the last parameter.
+-- The first databases of version 6 have it without the last parameter, and another
+-- index of the same name.
+DO $$
+BEGIN
+    IF pg_get_indexdef(to_regclass('scim.account_search')) NOT LIKE '%account_grams%' THEN
+        DROP INDEX scim.account_search;
+    END IF;
+END
+$$;
 DROP FUNCTION IF EXISTS scim.find_members(uuid, text[], boolean[], text[], text, text, boolean, text, uuid, integer);
 
 -- A choice of members in an order, from a place in it on: key and id are this place,

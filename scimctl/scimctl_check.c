@@ -145,8 +145,8 @@ static const check_t checks[] = {
       "Settings of the role scim are missing: %s.",
       CREATE, 0 },
     { "extension", SCIM_SQL_CHECK_EXTENSION, NULL, PROBLEM,
-      "The extension btree_gin is there.",
-      "The extension btree_gin is missing.",
+      "The extensions btree_gin and pg_trgm are there.",
+      "Extensions are missing: %s.",
       "Install postgresql-contrib if the server does not have it, then "
       UPGRADE, 1 },
 

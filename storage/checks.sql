@@ -235,8 +235,9 @@ WHERE w.setting <> ALL (coalesce(r.rolconfig, '{}'));
 -- Tables
 
 -- name: CHECK_EXTENSION :repeatable
-SELECT NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'btree_gin'),
-       '';
+SELECT :listed(w.name)
+FROM unnest(ARRAY['btree_gin', 'pg_trgm']) w(name)
+WHERE NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = w.name);
 
 -- name: CHECK_TRIGGERS :repeatable
 SELECT :listed(m.name)

@@ -56,7 +56,9 @@
 
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 
-#define KNOWN_TOKENS 256         /* in a process, see scim_tokens_expect */
+/* In a process: see scim_tokens_expect, and scim_list.c. */
+#define KNOWN_TOKENS 256
+#define KNOWN_PLACES 256
 
 module AP_MODULE_DECLARE_DATA scim_module;
 APLOG_USE_MODULE(scim);
@@ -566,6 +568,7 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.rules.work = &x->work;
     x->call.max_resource_size = scim_config_number(config, max_resource_size);
     x->call.max_members = scim_config_number(config, max_members);
+    x->call.places = scim_config_of_server(r->server)->places;
     x->call.projections = x->projections;
     x->call.is_gone = scim_http_is_gone;
     x->call.is_gone_baton = r;
@@ -610,12 +613,16 @@ static void count_refusals(const apr_array_header_t *refusals)
 
 /* What an expected token has led to counts only if it is confirmed: what was
  * answered before that, or a change of what the token may do, is not.  Nothing
- * was done yet, and all of it begins again. */
+ * was done yet, and all of it begins again, unless it would take too long
+ * again. */
 static scim_error_t *route_again(scim_exchange_t *x, request_state_t *state,
-                                 request_rec *r)
+                                 request_rec *r, scim_error_t *error)
 {
     SCIM_ERR(look_up_token(state, r));
     note_token(state, r);
+    if (error && error->kind == SCIM_E_TOO_MANY) {
+        return error;
+    }
     prepare_exchange(x, r, state);
     return route_request(x);
 }
@@ -638,7 +645,7 @@ static int serve_scim(request_rec *r)
     scim_request_log_begin(r);
     error = route_request(&x);
     if (x.expected && !x.expected->is_confirmed) {
-        error = route_again(&x, &state, r);
+        error = route_again(&x, &state, r, error);
     }
     log_notes(&x);
     if (x.failure) {
@@ -778,16 +785,16 @@ static void advise(server_rec *s, scim_pool_advice_e advice, const char *what)
     }
 }
 
-/* Without memory for it, every token is looked up first. */
-static scim_cache_t *make_known_tokens(apr_pool_t *pool, server_rec *s)
+/* Without memory for it, the database is asked more often. */
+static scim_cache_t *make_cache(int slots, apr_pool_t *pool, server_rec *s)
 {
     scim_cache_t *made;
-    apr_status_t rv = scim_cache_make(&made, KNOWN_TOKENS, pool);
+    apr_status_t rv = scim_cache_make(&made, slots, pool);
 
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s, SCIM_LOGNO(0162)
-                     "no memory for the tokens that were good lately; each"
-                     " request takes one more round trip to the database");
+                     "no memory for what was found lately; requests ask the"
+                     " database for more");
         return NULL;
     }
     return made;
@@ -803,7 +810,8 @@ static void make_connections(apr_pool_t *pool, server_rec *s,
                                          config->dbd[SCIM_DBD_PARAMS].value);
     scim_pool_share(config->connections, config->prepares == 0, advise);
     scim_pool_count(config->connections, scim_counters_lend(most));
-    config->known_tokens = make_known_tokens(pool, s);
+    config->known_tokens = make_cache(KNOWN_TOKENS, pool, s);
+    config->places = make_cache(KNOWN_PLACES, pool, s);
     config->probe = uses_database ? scim_probe_make(pool, s,
                                                     config->connections)
                                   : NULL;
@@ -832,6 +840,7 @@ static void init_child(apr_pool_t *pool, server_rec *main_server)
         else {
             config->connections = main_config->connections;
             config->known_tokens = main_config->known_tokens;
+            config->places = main_config->places;
             config->probe = main_config->probe;
             config->request_log = main_config->request_log;
             config->errands = main_config->errands;

@@ -94,6 +94,7 @@ typedef struct {
                                   * mod_scim does */
     scim_pool_t *connections;    /* in a child process */
     scim_cache_t *known_tokens;  /* the same: see scim_tokens_expect */
+    scim_cache_t *places;        /* the same: of pages (scim_list.c) */
     struct scim_probe_t *probe;  /* of connections, or NULL without a
                                   * database */
     struct scim_request_log_t *request_log; /* the same */

@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "storage/scim_db.h"
+#include "values/scim_cache.h"
 #include "values/scim_error.h"
 #include "rules/scim_schema.h"
 #include "scim_tokens.h"
@@ -52,6 +53,7 @@ typedef struct {
     void *resolve_baton;
     apr_size_t max_resource_size; /* SCIMMaxResourceSize */
     int max_members;              /* SCIMMaxMembers, of groups in an answer */
+    scim_cache_t *places;         /* of pages of lists, or NULL */
     scim_is_gone_fn *is_gone;     /* NULL: never */
     void *is_gone_baton;
 } scim_call_t;

@@ -28,6 +28,14 @@
  * A page by cursor asks for one row more than it shows: if it is there, there
  * is another page.  A cursor that leads back reads in the other direction, and
  * the page is turned round before it is answered.
+ *
+ * Cost.  Without a filter, the total is counted from an index, up to
+ * MOST_COUNTED behind the beginning of the page; a total beyond that is a
+ * lower bound.  A page by index that begins far from the first is found like
+ * one by cursor if this process has answered the page before it within a
+ * minute (call->places): whoever reads all pages would otherwise have all
+ * those before counted each time.  What has to read all resources, or too
+ * many, ends after SCIM_LIST_SECONDS with an error that says what helps.
  */
 #include "resources/scim_store.h"
 
@@ -36,6 +44,7 @@
 #include <apr_strings.h>
 
 #include "resources/scim_cursor.h"
+#include "values/scim_cache.h"
 #include "values/scim_json.h"
 #include "rules/scim_query.h"
 
@@ -69,6 +78,24 @@
     " FROM t LEFT JOIN p ON true LEFT JOIN " ROWS_OF_P                      \
     " ORDER BY p.k %s, p.id %s"
 
+/* Rows of an index are counted in a third of a microsecond each. */
+#define MOST_COUNTED 1000000
+
+/* The place of a page is kept if it is behind so many rows, for so long. */
+#define FAR 10000
+#define PLACE_KEPT apr_time_from_sec(60)
+
+/* How long a search may take, and where it must be quicker than that: then
+ * the database is too busy. */
+#define SCIM_LIST_SECONDS 2
+#define SEARCH_MOST apr_time_from_msec(SCIM_LIST_SECONDS * 1000 - 200)
+#define SMALL "20000"
+
+#define HELPS                                                               \
+    " What helps: another condition, joined by and, that an index answers:"   \
+    " eq of any attribute, sw of userName, displayName or externalId, or"     \
+    " three letters in a row in co, sw or ew of a name or an e-mail address."
+
 /* What a row has behind the columns of the store. */
 enum { TOTAL, KEY };
 
@@ -86,6 +113,7 @@ typedef struct {
     int by_cursor;
     scim_position_t position;    /* id NULL: the beginning */
     int descending;              /* in which direction rows are read */
+    int from_place;              /* position is that of the page before */
     const char *sql;
 } listing_t;
 
@@ -116,6 +144,8 @@ static scim_error_t *start(listing_t *l)
     l->query.type = type;
     l->query.base = l->call->base;
     l->query.indexed = 1;
+    l->query.has_words = !scim_db_is_before(l->call->db);
+    l->order.has_index = 1;
     push(l, l->call->principal->organization_id);
     l->order.key = "a.created_at";
     l->order.type = "timestamptz";
@@ -130,11 +160,45 @@ static scim_error_t *start(listing_t *l)
                               &resolver, l->pool) : NULL;
 }
 
+/* Places of pages by index */
+
+/* By what the place of the page from start on is kept; NULL: it is not. */
+static const char *place_of(const listing_t *l, apr_int64_t start)
+{
+    const scim_page_t *page = l->page;
+
+    return !l->call->places || l->by_cursor || page->count == 0 || start < FAR
+           ? NULL
+           : apr_psprintf(l->pool, "%s %s %d %" APR_INT64_T_FMT " %s\n%s",
+                          l->call->principal->organization_id,
+                          l->store->table, page->descending, start,
+                          page->sort_by ? page->sort_by : "",
+                          page->filter ? page->filter : "");
+}
+
+/* Its text is that of a cursor; one that is not good any more is of no use.
+ */
+static void find_place(listing_t *l)
+{
+    const char *name = place_of(l, l->page->start_index);
+    const char *text = name ? scim_cache_peek(l->call->places, name,
+                                              PLACE_KEPT, l->pool) : NULL;
+    scim_page_t page = *l->page;
+
+    if (text) {
+        page.cursor = text;
+        page.bound_to = name;
+        l->from_place = !scim_cursor_read(&l->position, l->call->principal,
+                                          &page, l->pool);
+    }
+}
+
 static scim_error_t *read_position(listing_t *l)
 {
     l->descending = l->page->descending;
     l->by_cursor = l->page->cursor != NULL;
     if (!l->by_cursor) {
+        find_place(l);
         return NULL;
     }
     SCIM_ERR(scim_cursor_read(&l->position, l->call->principal, l->page,
@@ -235,6 +299,14 @@ static const char *page_by_index(listing_t *l)
                         push_number(l, l->page->start_index - 1));
 }
 
+/* All rows, but no more than behind the page's beginning. */
+static const char *counted(listing_t *l)
+{
+    return apr_psprintf(l->pool, " FROM (SELECT%s LIMIT %s) c", l->from_mine,
+                        push_number(l, MOST_COUNTED + l->page->start_index
+                                       - 1));
+}
+
 static void compose(listing_t *l)
 {
     const scim_store_t *store = l->store;
@@ -247,7 +319,8 @@ static void compose(listing_t *l)
         return;
     }
     l->from_matches = l->condition && !l->position.id;
-    page = l->by_cursor ? page_by_cursor(l) : page_by_index(l);
+    page = l->by_cursor || l->from_place ? page_by_cursor(l)
+                                         : page_by_index(l);
     if (l->position.id) {
         l->sql = apr_psprintf(l->pool, NEXT, page, store->columns,
                               store->table, direction(l), direction(l));
@@ -256,7 +329,7 @@ static void compose(listing_t *l)
     l->sql = apr_psprintf(l->pool, ANSWER, l->condition
                           ? apr_psprintf(l->pool, MATCHES, l->order.key,
                                          l->from_mine, l->condition) : "",
-                          l->condition ? " FROM m" : l->from_mine, page,
+                          l->condition ? " FROM m" : counted(l), page,
                           store->columns, store->table, direction(l),
                           direction(l));
 }
@@ -299,6 +372,27 @@ static void put_cursors(scim_list_t *list, const listing_t *l,
     }
 }
 
+/* For the page behind this one. */
+static void keep_place(const scim_list_t *list, const listing_t *l,
+                       const scim_rows_t *rows, int count)
+{
+    const char *name = count == l->page->count
+                       ? place_of(l, l->page->start_index + count) : NULL;
+    scim_page_t page = *l->page;
+    scim_position_t position = { 0, NULL, NULL, list->total };
+    const char *text;
+
+    if (name) {
+        page.bound_to = name;
+        position.key = own_value(l, rows, count - 1, KEY);
+        position.id = scim_rows_value(rows, count - 1, SCIM_STORED_ID);
+        text = scim_cursor_make(&position, l->call->principal, &page,
+                                l->pool);
+        scim_cache_put(l->call->places, name, text, strlen(text) + 1,
+                       apr_time_now());
+    }
+}
+
 /* A row that cannot be read does not hide the others. */
 static scim_error_t *put_resources(scim_list_t *list, const listing_t *l,
                                    const scim_rows_t *rows, int count)
@@ -323,6 +417,54 @@ static scim_error_t *put_resources(scim_list_t *list, const listing_t *l,
     return NULL;
 }
 
+/* A search that takes too long: in a small organization, it is the database
+ * that does. */
+static scim_error_t *too_slow(listing_t *l)
+{
+    const char *mine = l->call->principal->organization_id;
+    scim_rows_t *rows;
+
+    SCIM_ERR(scim_db_query(&rows, l->call->db,
+                           apr_psprintf(l->pool, "SELECT FROM %s a WHERE"
+                                        " a.organization_id = $1::uuid"
+                                        " OFFSET " SMALL " LIMIT 1",
+                                        l->store->table),
+                           1, &mine, 1, 0));
+    if (scim_rows_count(rows) == 0) {
+        return scim_error_caused(l->pool, SCIM_E_UNAVAILABLE,
+                                 SCIM_DATABASE_AWAY, "a list that reads at"
+                                 " most " SMALL " rows took longer than "
+                                 APR_STRINGIFY(SCIM_LIST_SECONDS)
+                                 " seconds");
+    }
+    if (l->query.scanned) {
+        return scim_error(l->pool, SCIM_E_TOO_MANY, "No index answers the"
+                          " filter, because of '%s', and there are too many"
+                          " resources to read all of them." HELPS,
+                          l->query.scanned);
+    }
+    return l->order.has_index || l->condition
+           ? scim_error(l->pool, SCIM_E_TOO_MANY, "Too many resources match"
+                        " the filter to count them." HELPS)
+           : scim_error(l->pool, SCIM_E_TOO_MANY, "No index has the order of"
+                        " '%.120s', and there are too many resources to sort"
+                        " them. What helps: sortBy userName, displayName,"
+                        " externalId, id, meta.created or meta.lastModified,"
+                        " or a filter.", l->page->sort_by);
+}
+
+static scim_error_t *run(scim_rows_t **rows, listing_t *l)
+{
+    int is_search = (l->condition && !l->query.at_most_one)
+                    || !l->order.has_index;
+    scim_error_t *error = scim_db_query(rows, l->call->db, l->sql,
+        l->query.parameters->nelts,
+        (const char *const *) l->query.parameters->elts, l->query.indexed,
+        is_search ? SEARCH_MOST : 0);
+
+    return error && error->kind == SCIM_E_TOO_MANY ? too_slow(l) : error;
+}
+
 scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,
                               scim_call_t *call, const scim_page_t *page)
 {
@@ -335,10 +477,7 @@ scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,
     SCIM_ERR(start(&l));
     SCIM_ERR(read_position(&l));
     compose(&l);
-    SCIM_ERR(scim_db_query(&rows, call->db, l.sql,
-                           l.query.parameters->nelts,
-                           (const char *const *) l.query.parameters->elts,
-                           l.query.indexed));
+    SCIM_ERR(run(&rows, &l));
     count = scim_rows_count(rows);
     list->resources = scim_json_own(cJSON_CreateArray(), call->pool);
     list->total = l.position.total;
@@ -348,12 +487,15 @@ scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,
     if (count > 0 && !scim_rows_value(rows, 0, SCIM_STORED_ID)) {
         return NULL;
     }
-    more = l.by_cursor && count > page->count;
+    more = (l.by_cursor || l.from_place) && count > page->count;
     if (more) {
         count = (int) page->count;
     }
     if (l.by_cursor) {
         put_cursors(list, &l, rows, count, more);
+    }
+    else {
+        keep_place(list, &l, rows, count);
     }
     return put_resources(list, &l, rows, count);
 }

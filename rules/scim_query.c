@@ -5,8 +5,8 @@
  * tables, so every comparison here has an operator and a literal that fit.
  * The tree is written from the root down; each function returns the text of a
  * boolean expression; writer_t collects the values, and parameter() gives each
- * its $n.  The text depends only on the shape of the filter, never on its
- * values.
+ * its $n.  The text depends only on the shape of the filter, and on whether a
+ * value has trigrams, never on the values themselves.
  *
  * There are four kinds of comparison, depending on where the attribute table
  * says that a value is stored:
@@ -44,6 +44,11 @@
  * element, for containment.  If there are other terms, that only finds
  * candidates, which EXISTS then checks, with e.v in the place of a.attributes.
  *
+ * Parts of names (by_words).  What contains a word has its trigrams, so an
+ * index finds the candidates for the comparison itself:
+ *        name.familyName co "mada"   ((value contains) AND (grams @>
+ *                             $2::text[] OR grams @> '{***}'))  $2 {mad,ada}
+ *
  * NULL: a comparison whose operand is unassigned may be NULL instead of false.
  * Under AND, OR and WHERE that is the same, and negation is IS NOT TRUE.  So a
  * comparison needs no test for NULL, which would keep it from its index.  "ne"
@@ -58,6 +63,7 @@
 
 #include <apr_strings.h>
 
+#include "rules/scim_query_index.h"
 #include "values/scim_json.h"
 #include "rules/scim_schema.h"
 #include "values/scim_text.h"
@@ -383,15 +389,22 @@ static const char *presence(writer_t *w, const scim_operand_t *o)
                         is_complex ? ".*" : "");
 }
 
-/* Containment, for the index on scim.fold_json(attributes) */
+/* Trigrams, for the index on those of names and addresses */
 
-static int is_containable(const scim_filter_t *filter)
+/* found, which demands these trigrams, by the index.  Values so long that not
+ * all of their trigrams are there have one that no word has. */
+static const char *by_words(writer_t *w, const char *found,
+                            const char *grams)
 {
-    return filter->kind == SCIM_FILTER_COMPARE && filter->op == SCIM_OP_EQ
-           && (filter->literal.kind == SCIM_LITERAL_STRING
-               || (filter->literal.kind == SCIM_LITERAL_BOOLEAN
-                   && filter->literal.boolean));
+    const char *all = w->query->type->word_grams;
+
+    return grams ? apr_psprintf(w->pool, "(%s AND (%s @> %s::text[] OR %s @>"
+                                " '{***}'))", found, all,
+                                parameter(w, grams), all)
+                 : found;
 }
+
+/* Containment, for the index on scim.fold_json(attributes) */
 
 static cJSON *literal_json(const scim_literal_t *literal)
 {
@@ -484,7 +497,7 @@ static const char *json_condition(writer_t *w, const scim_filter_t *filter)
     if (filter->op == SCIM_OP_PR) {
         return presence(w, &filter->operand);
     }
-    if (!w->in_element && is_containable(filter)) {
+    if (!w->in_element && scim_query_is_containable(filter)) {
         return contained_value(w, filter);
     }
     return filter->operand.multi_valued && filter->operand.sub
@@ -513,11 +526,6 @@ static const char *owners(writer_t *w, const scim_operand_t *o,
            : "FALSE";
 }
 
-static int is_value(const char *name)
-{
-    return name && strcmp(name, "value") == 0;
-}
-
 /* As any_value_condition. */
 static const char *any_row_condition(writer_t *w,
                                      const scim_filter_t *filter)
@@ -527,7 +535,7 @@ static const char *any_row_condition(writer_t *w,
                   || filter->literal.kind == SCIM_LITERAL_NULL;
     const char *where = NULL;
 
-    if (!is_null && filter->op == SCIM_OP_EQ && is_value(o->sub)) {
+    if (!is_null && filter->op == SCIM_OP_EQ && scim_query_is_value(o->sub)) {
         return owners(w, o, literal_text(w, filter));
     }
     if (is_null && o->sub) {
@@ -547,27 +555,12 @@ static const char *any_row_condition(writer_t *w,
            : any_row(w, o, where);
 }
 
-/* The value that filter demands by eq, or NULL. */
-static const char *demanded_value(writer_t *w, const scim_filter_t *filter)
-{
-    const char *value;
-
-    if (filter->kind == SCIM_FILTER_AND) {
-        value = demanded_value(w, filter->left);
-        return value ? value : demanded_value(w, filter->right);
-    }
-    return filter->kind == SCIM_FILTER_COMPARE && filter->op == SCIM_OP_EQ
-           && filter->literal.kind == SCIM_LITERAL_STRING
-           && is_value(filter->operand.name)
-           ? literal_text(w, filter) : NULL;
-}
-
 /* As element_condition: by the index where the filter demands a value. */
 static const char *row_condition(writer_t *w, const scim_filter_t *filter)
 {
     const scim_operand_t *o = &filter->operand;
-    const char *value = demanded_value(w, filter->left);
-    const char *found = value ? owners(w, o, value) : NULL;
+    const scim_filter_t *value = scim_query_demanded_value(filter->left);
+    const char *found = value ? owners(w, o, literal_text(w, value)) : NULL;
     const char *each;
 
     if (found && filter->left->kind == SCIM_FILTER_COMPARE) {
@@ -585,7 +578,7 @@ static int is_all_containable(const scim_filter_t *filter)
     return filter->kind == SCIM_FILTER_AND
            ? is_all_containable(filter->left)
              && is_all_containable(filter->right)
-           : is_containable(filter);
+           : scim_query_is_containable(filter);
 }
 
 /* Put the eq terms that filter requires into element; 0 if two of them require
@@ -596,7 +589,7 @@ static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
         return collect(element, exactly, filter->left)
                && collect(element, exactly, filter->right);
     }
-    if (!is_containable(filter)) {
+    if (!scim_query_is_containable(filter)) {
         return 1;
     }
     if (scim_json_member(element, filter->operand.name)) {
@@ -632,8 +625,9 @@ static const char *element_condition(writer_t *w,
                         "a.attributes, '%s') AS e(v) WHERE %s)",
                         json_path(w, o, NULL),
                         condition(&inner, filter->left));
-    return found ? apr_psprintf(w->pool, "(%s AND %s)", found, each)
-                 : each;
+    each = by_words(w, each, scim_query_grams(w->query, filter->left,
+                                              w->pool));
+    return found ? apr_psprintf(w->pool, "(%s AND %s)", found, each) : each;
 }
 
 /* Trees */
@@ -644,6 +638,24 @@ static int is_always_present(const scim_operand_t *operand)
     const scim_attribute_t *subs = operand->attribute->subs;
 
     return !operand->sub && subs && subs->column;
+}
+
+/* Of a value in a column or in the JSON.  The beginning of a column is a range
+ * of its own index. */
+static const char *value_or_words(writer_t *w, const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+    const scim_attribute_t *leaf = scim_attribute_of(o);
+    const char *grams = w->in_element
+                        || (leaf->column && filter->op == SCIM_OP_SW)
+                        ? NULL : scim_query_grams(w->query, filter, w->pool);
+
+    if (leaf->column) {
+        return o->multi_valued
+               ? column_list_condition(w, filter)
+               : by_words(w, column_condition(w, filter), grams);
+    }
+    return by_words(w, json_condition(w, filter), grams);
 }
 
 static const char *comparison_condition(writer_t *w,
@@ -660,11 +672,7 @@ static const char *comparison_condition(writer_t *w,
     if (is_always_present(o)) {
         return filter->op == SCIM_OP_EQ ? "FALSE" : "TRUE";
     }
-    if (!scim_attribute_of(o)->column) {
-        return json_condition(w, filter);
-    }
-    return o->multi_valued ? column_list_condition(w, filter)
-                           : column_condition(w, filter);
+    return value_or_words(w, filter);
 }
 
 static const char *condition(writer_t *w, const scim_filter_t *filter)
@@ -718,6 +726,7 @@ const char *scim_query_condition(scim_query_t *query,
     query->indexed = 0;
     query->at_most_one = 0;
     find_keys(query, filter);
+    query->scanned = scim_query_scanned(query, filter, pool);
     return condition(&w, filter);
 }
 
@@ -797,12 +806,19 @@ scim_error_t *scim_query_order(scim_order_t *order, scim_query_t *query,
     else if (!column) {
         order->key = member_key(&w, &operand);
     }
+    else if (strcmp(column, "a.id") == 0) {
+        /* URLs of one organization differ only in the id, and ids have the
+         * order of their texts. */
+        order->type = "uuid";
+        order->key = column;
+    }
     else {
-        /* URLs of one organization differ only in the id. */
         order->key = scim_attribute_of(&operand)->is_location
                      ? apr_pstrcat(pool, "(", column,
                                    "::text COLLATE \"C\")", NULL)
                      : column_key(&w, &operand);
     }
+    order->has_index = operand.is_foreign
+                       || scim_attribute_of(&operand)->is_ordered;
     return NULL;
 }

@@ -19,11 +19,15 @@ typedef struct {
                                      * ...; the caller may have added some */
     const scim_resource_type_t *type;
     const char *base;               /* the beginning of URLs: ".../v2" */
+    int has_words;                  /* the tables have type->word_grams */
     int indexed;                    /* set by scim_query_condition: an equality
                                      * on a key column (userName, externalId,
                                      * id) finds every row, so that one plan
                                      * serves all values */
     int at_most_one;                /* also set: no two rows can match */
+    const char *scanned;            /* also set, to an attribute's name, if no
+                                     * index finds the matches, because of this
+                                     * one; else NULL */
 } scim_query_t;
 
 /* filter as the text of a boolean SQL expression in pool, where NULL has the
@@ -37,6 +41,7 @@ const char *scim_query_condition(scim_query_t *query,
 typedef struct {
     const char *key;     /* SQL expression, NULL if a row has no value */
     const char *type;    /* SQL type of the key */
+    int has_index;       /* rows can be read in this order */
 } scim_order_t;
 
 /* The operand of sortBy=name.  An unknown name, or an attribute without values

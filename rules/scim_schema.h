@@ -81,6 +81,10 @@ struct scim_attribute_t {
                                * resource that has it */
     const char *key;          /* SQL expression of the stored comparison key,
                                * or NULL: scim.fold(column) */
+    int is_ordered;           /* an index of the organization has the order of
+                               * the column, or of its key */
+    int has_words;            /* its words are among those of word_grams, see
+                               * scim_resource_type_t */
     const char *rows;         /* of a multi-valued complex attribute whose
                                * elements are rows: SQL of those that belong
                                * to the row "a", which are called "e" and
@@ -106,6 +110,9 @@ typedef struct {
                                              * (RFC 7643 section 3.1) */
     const scim_schema_t *core;
     const scim_schema_t *const *extensions; /* NULL-terminated */
+    const char *word_grams;                 /* SQL, of an index: trigrams of
+                                             * all attributes that has_words;
+                                             * or NULL */
 } scim_resource_type_t;
 
 /* The resource types that this server offers (scim_resource_table.h). */

@@ -40,7 +40,7 @@ static const scim_attribute_t group_attributes[] = {
       .description = "The name that is displayed; unique in the"
                      " organization.",
       .uniqueness = SCIM_UNIQUE_SERVER, .column = "a.display_name",
-      .key = "a.display_name_key" },
+      .key = "a.display_name_key", .is_ordered = 1 },
     { .name = "members", .type = SCIM_COMPLEX, .multi_valued = 1,
       .description = "The members of the group.", .subs = member_subs,
       .rows = "scim.members_of(a.organization_id, a.id) e",
@@ -57,5 +57,5 @@ static const scim_schema_t *const group_extensions[] = { NULL };
 
 const scim_resource_type_t scim_group_type = {
     "Group", "/Groups", "Group", group_common_attributes, &group_schema,
-    group_extensions
+    group_extensions, NULL
 };

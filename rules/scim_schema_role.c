@@ -67,5 +67,5 @@ static const scim_schema_t *const no_extensions[] = { NULL };
 
 const scim_resource_type_t scim_role_type = {
     "Role", "/Roles", "Role that a User can have", role_common_attributes,
-    &role_schema, no_extensions
+    &role_schema, no_extensions, NULL
 };

@@ -17,14 +17,16 @@ static const char *const to_uri[] = { "uri", NULL };
       .mutability = SCIM_READ_ONLY, .column = "'" type_name "'" },           \
     { .name = "created", .type = SCIM_DATETIME,                              \
       .description = "When the resource was created.",                       \
-      .mutability = SCIM_READ_ONLY, .column = "a.created_at" },              \
+      .mutability = SCIM_READ_ONLY, .column = "a.created_at",                \
+      .is_ordered = 1 },                                                     \
     { .name = "lastModified", .type = SCIM_DATETIME,                         \
       .description = "When the resource was changed last.",                  \
-      .mutability = SCIM_READ_ONLY, .column = "a.updated_at" },              \
+      .mutability = SCIM_READ_ONLY, .column = "a.updated_at",                \
+      .is_ordered = 1 },                                                     \
     { .name = "location", .type = SCIM_REFERENCE, .case_exact = 1,           \
       .description = "URL of the resource.",                                 \
       .mutability = SCIM_READ_ONLY, .reference_types = to_uri,               \
-      .column = "a.id", .is_location = 1 },                                  \
+      .column = "a.id", .is_location = 1, .is_ordered = 1 },                 \
     { .name = "version", .type = SCIM_STRING, .case_exact = 1,               \
       .description = "Version of the resource; its ETag.",                   \
       .mutability = SCIM_READ_ONLY,                                          \
@@ -40,10 +42,11 @@ static const char *const to_uri[] = { "uri", NULL };
     { .name = "id", .type = SCIM_STRING, .case_exact = 1,                    \
       .description = "The server's identifier of the resource.",             \
       .mutability = SCIM_READ_ONLY, .returned = SCIM_RETURNED_ALWAYS,        \
-      .uniqueness = SCIM_UNIQUE_SERVER, .unlisted = 1, .column = "a.id" },   \
+      .uniqueness = SCIM_UNIQUE_SERVER, .unlisted = 1, .column = "a.id",     \
+      .is_ordered = 1 },                                                     \
     { .name = "externalId", .type = SCIM_STRING, .case_exact = 1,            \
       .description = "The client's own identifier of the resource.",         \
-      .column = "a.external_id" },                                           \
+      .column = "a.external_id", .is_ordered = 1 },                          \
     { .name = "meta", .type = SCIM_COMPLEX, .subs = meta_subs,               \
       .description = "The metadata of the resource.",                        \
       .mutability = SCIM_READ_ONLY, .unlisted = 1 }

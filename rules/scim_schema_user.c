@@ -9,6 +9,10 @@
 #define EXACT(n, d) \
     { .name = n, .description = d, .type = SCIM_STRING, .case_exact = 1 }
 
+/* The same as TEXT, found by its words. */
+#define WORDS(n, d) \
+    { .name = n, .description = d, .type = SCIM_STRING, .has_words = 1 }
+
 /* The sub-attributes that most multi-valued attributes share. */
 #define DISPLAY TEXT("display", "A name for people to read.")
 #define TYPE_OF(values) \
@@ -53,8 +57,8 @@ static const scim_attribute_t common_attributes[] = {
 
 static const scim_attribute_t name_subs[] = {
     TEXT("formatted", "The full name, as it is displayed."),
-    TEXT("familyName", "The family name."),
-    TEXT("givenName", "The given name."),
+    WORDS("familyName", "The family name."),
+    WORDS("givenName", "The given name."),
     TEXT("middleName", "The middle names."),
     TEXT("honorificPrefix", "Titles before the name."),
     TEXT("honorificSuffix", "Suffixes after the name."),
@@ -62,7 +66,7 @@ static const scim_attribute_t name_subs[] = {
 };
 
 static const scim_attribute_t email_subs[] = {
-    TEXT("value", "The e-mail address."),
+    WORDS("value", "The e-mail address."),
     DISPLAY, TYPE_OF(contact_types), PRIMARY, END_OF_TABLE
 };
 
@@ -134,13 +138,14 @@ static const scim_attribute_t user_attributes[] = {
                      " organization.",
       .uniqueness = SCIM_UNIQUE_SERVER, .is_identifier = 1,
       .column = "a.user_name",
-      .key = "a.user_name_key" },
+      .key = "a.user_name_key", .is_ordered = 1, .has_words = 1 },
     { .name = "name", .description = "The parts of the person's name.",
       .type = SCIM_COMPLEX, .subs = name_subs },
     { .name = "displayName", .type = SCIM_STRING,
       .description = "The name that is displayed.",
-      .managed = SCIM_MANAGED_REQUIRED, .column = "a.display_name" },
-    TEXT("nickName", "The casual name."),
+      .managed = SCIM_MANAGED_REQUIRED, .column = "a.display_name",
+      .is_ordered = 1, .has_words = 1 },
+    WORDS("nickName", "The casual name."),
     { .name = "profileUrl", .description = "URL of the person's profile.",
       .type = SCIM_REFERENCE, .case_exact = 1,
       .reference_types = to_external },
@@ -215,5 +220,7 @@ static const scim_schema_t *const user_extensions[] = {
 
 const scim_resource_type_t scim_user_type = {
     "User", "/Users", "User Account", common_attributes, &user_schema,
-    user_extensions
+    user_extensions,
+    "(scim.account_grams(a.user_name, a.display_name, a.attributes)"
+    " COLLATE \"C\")"
 };

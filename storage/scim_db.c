@@ -384,9 +384,35 @@ void scim_db_end_pipeline(scim_db_t *db)
     }
 }
 
+/* As perform_execution, within most; what it takes is part of the request's
+ * patience, but its end is not the end of that. */
+static scim_error_t *perform_within(scim_rows_t **rows, scim_db_t *db,
+                                    const execution_t *what,
+                                    apr_interval_time_t most)
+{
+    scim_patience_t *whole = db->patience;
+    scim_patience_t part = *whole;
+    scim_error_t *error;
+
+    if (!most || whole->left < most) {
+        return perform_execution(rows, db, what);
+    }
+    part.most = part.left = most;
+    part.whole = NULL;
+    db->patience = &part;
+    error = perform_execution(rows, db, what);
+    db->patience = whole;
+    whole->left -= most - part.left;
+    if (part.end == SCIM_WAIT_FOR_NOBODY) {
+        scim_wait_give_up(whole, part.end);
+    }
+    return part.end == SCIM_WAIT_TOO_LONG ? scim_db_too_slow(db) : error;
+}
+
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
-                            const char *const *values, int to_keep)
+                            const char *const *values, int to_keep,
+                            apr_interval_time_t most)
 {
     unsigned char is_prepared = 0;
     execution_t what = { NULL, sql, count, values, 1, 1, &is_prepared };
@@ -401,7 +427,7 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
         what.name = scim_prepared_query(&is_prepared, db->prepared, sql,
                                         db->pool);
     }
-    error = perform_execution(rows, db, &what);
+    error = perform_within(rows, db, &what, most);
     if (is_prepared && what.name) {
         scim_prepared_keep(db->prepared, sql, what.name);
     }

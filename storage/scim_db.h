@@ -132,11 +132,13 @@ scim_error_t *scim_db_run(scim_rows_t **rows, scim_db_t *db,
 
 /* Run a query that scim_query has composed, with count parameters.  keep:
  * there are few such texts and one plan serves all values, so prepare it.  A
- * query that takes longer than the database's statement_timeout is
- * SCIM_E_TOO_MANY. */
+ * query that takes longer than most (0: than anything else that waits), or
+ * than the database's statement_timeout, is SCIM_E_TOO_MANY; others can be run
+ * after it. */
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *sql, int count,
-                            const char *const *values, int keep) SCIM_CHECKED;
+                            const char *const *values, int keep,
+                            apr_interval_time_t most) SCIM_CHECKED;
 
 /* A statement ahead of the others: of those that are run with db, the first is
  * sent together with it if that only reads, and otherwise after it.
@@ -161,6 +163,9 @@ scim_error_t *scim_db_run_ahead(scim_db_t *db) SCIM_CHECKED;
 /* The tables have this version: what runs from now on are the texts for it
  * (statements.sql). */
 void scim_db_has_version(scim_db_t *db, int version);
+
+/* Whether the tables have the version before this release's. */
+int scim_db_is_before(const scim_db_t *db);
 
 /* The error for what the tables of the version before do not have; NULL if
  * those of db have the version of this release. */

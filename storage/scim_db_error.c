@@ -254,6 +254,11 @@ scim_error_t *scim_db_error(scim_db_t *db, const PGresult *result)
                              detail_of(db, i, result), cause);
 }
 
+scim_error_t *scim_db_too_slow(const scim_db_t *db)
+{
+    return scim_error(db->pool, SCIM_E_TOO_MANY, "%s", too_broad);
+}
+
 /* A search that exceeds statement_timeout would do so again. */
 scim_error_t *scim_db_search_error(scim_db_t *db, const PGresult *result)
 {

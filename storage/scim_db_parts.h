@@ -49,12 +49,14 @@ int scim_db_is_state(const PGresult *result, const char *sqlstate);
  * answer that is an error. */
 int scim_db_is_lost(const scim_db_t *db, const PGresult *result);
 
-/* The error for an answer, for the answer to a client's search, for a lost
- * connection, and for a request that does not wait any more. */
+/* The error for an answer, for the answer to a client's search, for a search
+ * that takes longer than it may, for a lost connection, and for a request that
+ * does not wait any more. */
 scim_error_t *scim_db_error(scim_db_t *db, const PGresult *result)
     SCIM_CHECKED;
 scim_error_t *scim_db_search_error(scim_db_t *db, const PGresult *result)
     SCIM_CHECKED;
+scim_error_t *scim_db_too_slow(const scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_lost(scim_db_t *db) SCIM_CHECKED;
 scim_error_t *scim_db_given_up(scim_db_t *db) SCIM_CHECKED;
 

@@ -220,9 +220,14 @@ scim_error_t *scim_db_check_version(scim_db_t *db)
                               db->pool);
 }
 
+int scim_db_is_before(const scim_db_t *db)
+{
+    return scim_prepared_is_before(db->prepared);
+}
+
 scim_error_t *scim_db_outdated(const scim_db_t *db)
 {
-    return !scim_prepared_is_before(db->prepared) ? NULL
+    return !scim_db_is_before(db) ? NULL
         : scim_error_caused(db->pool, SCIM_E_OUTDATED, SCIM_NEEDS_UPGRADE,
                             apr_psprintf(db->pool, "The database has schema"
                                          " version %d, and this needs %d; "

@@ -101,7 +101,7 @@ scim_error_t *scim_version_check(scim_db_t *db, const char *program,
     scim_rows_t *rows;
     int version, needs;
 
-    SCIM_ERR(scim_db_query(&rows, db, question, 0, NULL, 0));
+    SCIM_ERR(scim_db_query(&rows, db, question, 0, NULL, 0, 0));
     if (scim_rows_count(rows) == 0) {
         return being_restored(pool);
     }

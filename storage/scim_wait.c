@@ -228,10 +228,8 @@ static int wait_for_answer(PGconn *connection, scim_patience_t *patience,
     return 1;
 }
 
-static void give_up(scim_patience_t *patience)
+void scim_wait_give_up(scim_patience_t *patience, scim_wait_end_e end)
 {
-    scim_wait_end_e end = patience->end;
-
     for (; patience; patience = patience->whole) {
         patience->left = 0;
         patience->end = end;
@@ -246,7 +244,7 @@ int scim_wait_until_ready(PGconn *connection, scim_patience_t *patience)
         scim_wait_spend(patience, begin);
         return 1;
     }
-    give_up(patience);
+    scim_wait_give_up(patience, patience->end);
     cancel(connection);
     scim_wait_close(connection);
     return 0;

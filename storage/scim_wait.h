@@ -44,6 +44,9 @@ struct scim_patience_t {
 
 void scim_wait_begin(scim_patience_t *patience, apr_interval_time_t most);
 
+/* End it, and all that it is a part of. */
+void scim_wait_give_up(scim_patience_t *patience, scim_wait_end_e end);
+
 /* A finished wait, for a trace and for counters.  It has no value from a
  * client. */
 typedef enum {

@@ -420,7 +420,8 @@ static void test_mutations(apr_pool_t *root)
 
     srand(1);
     for (i = 0; i < 30000; i++) {
-        scim_query_t query = { NULL, &scim_user_type, "https://x/v2", 0, 0 };
+        scim_query_t query = { .type = &scim_user_type,
+                               .base = "https://x/v2", .has_words = 1 };
         const char *seed = seeds[rand() % 3];
         apr_size_t length = strlen(seed);
         scim_filter_t *filter = NULL;

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which indexes find what a filter demands, see scim_query_index.h. */
+#include "rules/scim_query_index.h"
+
+#include <string.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#define MOST_GRAMS 32            /* of a literal; they find few enough */
+
+int scim_query_is_containable(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_COMPARE && filter->op == SCIM_OP_EQ
+           && (filter->literal.kind == SCIM_LITERAL_STRING
+               || (filter->literal.kind == SCIM_LITERAL_BOOLEAN
+                   && filter->literal.boolean));
+}
+
+int scim_query_is_value(const char *name)
+{
+    return name && strcmp(name, "value") == 0;
+}
+
+const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter)
+{
+    const scim_filter_t *found;
+
+    if (filter->kind == SCIM_FILTER_AND) {
+        found = scim_query_demanded_value(filter->left);
+        return found ? found : scim_query_demanded_value(filter->right);
+    }
+    return filter->kind == SCIM_FILTER_COMPARE && filter->op == SCIM_OP_EQ
+           && filter->literal.kind == SCIM_LITERAL_STRING
+           && scim_query_is_value(filter->operand.name) ? filter : NULL;
+}
+
+/* Trigrams */
+
+/* Those of each run of ASCII letters and digits in text; NULL if there are
+ * none, or text is not ASCII: folding may then join what is beside it in a
+ * value. */
+static const char *grams_of(const char *text, apr_pool_t *pool)
+{
+    char *grams = apr_pcalloc(pool, 2 + 4 * MOST_GRAMS + 1);
+    char *end = grams;
+    int run = 0;
+    int found = 0;
+
+    *end++ = '{';
+    for (; *text; text++) {
+        if (!apr_isascii(*text)) {
+            return NULL;
+        }
+        run = apr_isalnum(*text) ? run + 1 : 0;
+        if (run >= 3 && found < MOST_GRAMS) {
+            *end++ = (char) apr_tolower(text[-2]);
+            *end++ = (char) apr_tolower(text[-1]);
+            *end++ = (char) apr_tolower(text[0]);
+            *end++ = ',';
+            found++;
+        }
+    }
+    end[-1] = '}';
+    return found ? grams : NULL;
+}
+
+static int is_part(scim_op_e op)
+{
+    return op == SCIM_OP_CO || op == SCIM_OP_SW || op == SCIM_OP_EW;
+}
+
+const char *scim_query_grams(const scim_query_t *query,
+                             const scim_filter_t *filter, apr_pool_t *pool)
+{
+    const char *grams;
+
+    if (filter->kind == SCIM_FILTER_AND) {
+        grams = scim_query_grams(query, filter->left, pool);
+        return grams ? grams : scim_query_grams(query, filter->right, pool);
+    }
+    return query->has_words && filter->kind == SCIM_FILTER_COMPARE
+           && is_part(filter->op)
+           && filter->literal.kind == SCIM_LITERAL_STRING
+           && scim_attribute_of(&filter->operand)->has_words
+           ? grams_of(filter->literal.text, pool) : NULL;
+}
+
+/* Scans */
+
+static const char *named(const scim_operand_t *o, apr_pool_t *pool)
+{
+    return o->sub ? apr_pstrcat(pool, o->name, ".", o->sub, NULL) : o->name;
+}
+
+/* Whether the index that has the order of a column has the matches in one
+ * piece.  Ids have no order as texts. */
+static int is_range(const scim_filter_t *filter)
+{
+    const scim_attribute_t *leaf = scim_attribute_of(&filter->operand);
+
+    switch (filter->op) {
+    case SCIM_OP_EQ:
+        return leaf->is_ordered;
+    case SCIM_OP_SW: case SCIM_OP_GT: case SCIM_OP_GE: case SCIM_OP_LT:
+    case SCIM_OP_LE:
+        return leaf->is_ordered && strcmp(leaf->column, "a.id") != 0;
+    default:
+        return 0;
+    }
+}
+
+static int has_index(const scim_query_t *query, const scim_filter_t *filter,
+                     apr_pool_t *pool)
+{
+    const scim_operand_t *o = &filter->operand;
+
+    if (o->is_foreign || scim_query_grams(query, filter, pool)) {
+        return 1;
+    }
+    if (filter->literal.kind == SCIM_LITERAL_NULL) {
+        return 0;
+    }
+    if (o->attribute->rows) {
+        return filter->op == SCIM_OP_EQ && scim_query_is_value(o->sub);
+    }
+    return scim_attribute_of(o)->column ? is_range(filter)
+                                        : scim_query_is_containable(filter);
+}
+
+static int demands_equality(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_AND
+           ? demands_equality(filter->left) || demands_equality(filter->right)
+           : scim_query_is_containable(filter);
+}
+
+/* Of a filter in brackets. */
+static int element_has_index(const scim_query_t *query,
+                             const scim_filter_t *filter, apr_pool_t *pool)
+{
+    if (filter->operand.is_foreign) {
+        return 1;
+    }
+    if (filter->operand.attribute->rows) {
+        return scim_query_demanded_value(filter->left) != NULL;
+    }
+    return demands_equality(filter->left)
+           || scim_query_grams(query, filter->left, pool);
+}
+
+const char *scim_query_scanned(const scim_query_t *query,
+                               const scim_filter_t *filter,
+                               apr_pool_t *pool)
+{
+    const char *left;
+    const char *right;
+
+    switch (filter->kind) {
+    case SCIM_FILTER_COMPARE:
+        return has_index(query, filter, pool) ? NULL
+               : named(&filter->operand, pool);
+    case SCIM_FILTER_ELEMENT:
+        return element_has_index(query, filter, pool) ? NULL
+               : filter->operand.name;
+    case SCIM_FILTER_NOT:
+        while (filter->kind != SCIM_FILTER_COMPARE
+               && filter->kind != SCIM_FILTER_ELEMENT) {
+            filter = filter->left;
+        }
+        return named(&filter->operand, pool);
+    default:
+        left = scim_query_scanned(query, filter->left, pool);
+        right = scim_query_scanned(query, filter->right, pool);
+        if (filter->kind == SCIM_FILTER_AND) {
+            return left && right ? left : NULL;
+        }
+        return left ? left : right;
+    }
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* scim_query_index: which indexes find what a filter demands, for scim_query
+ * alone. */
+#ifndef SCIM_QUERY_INDEX_H
+#define SCIM_QUERY_INDEX_H
+
+#include <apr_pools.h>
+
+#include "rules/scim_query.h"
+
+/* An equality that containment in the JSON answers. */
+int scim_query_is_containable(const scim_filter_t *filter);
+
+/* Whether name is that of the sub-attribute by which rows of another table are
+ * found. */
+int scim_query_is_value(const char *name);
+
+/* The equality with such a value that filter demands, or NULL. */
+const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter);
+
+/* The trigrams of every value that filter finds, as the text of an array; NULL
+ * if it demands none, or if the index does not have them. */
+const char *scim_query_grams(const scim_query_t *query,
+                             const scim_filter_t *filter, apr_pool_t *pool);
+
+/* The name of an attribute because of which every row has to be read to find
+ * what filter finds; NULL if indexes find it. */
+const char *scim_query_scanned(const scim_query_t *query,
+                               const scim_filter_t *filter,
+                               apr_pool_t *pool);
+
+#endif

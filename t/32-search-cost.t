@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a search costs among many organizations: it visits no row of another one, and
+# of its own not many more than it finds, with custom plans and with generic ones; or it
+# reads its organization, as docs/sizing.md says.  What would take too long is refused
+# with what helps.
+use strict;
+use warnings;
+use utf8;
+use lib 't/lib';
+use Time::HiRes ();
+use Scim::Test;
+
+my $LARGE = $ENV{SCIM_TEST_LARGE};
+my ($organizations, $usual, $most) = $LARGE ? (3_000, 667, 1_000_000) : (60, 50, 10_000);
+own_server(database_conf => "shared_buffers = 1GB\nmax_wal_size = 4GB\n");      # its plans are read
+
+# All organizations have the same values: the common ones are Engineers of Sales, and
+# one in a hundred is an Architect.
+my @org = map { organization(profile => 'open') } 1 .. 3;
+my ($small, $middle, $large) = @org;
+sql(q{INSERT INTO scim.organization (key, name) SELECT 'crowd' || n, 'Crowd' FROM generate_series(1, $1::int) n}, $organizations - 3);
+sub accounts {
+    my ($where, $number) = @_;
+    return sql_unchecked(<<"SQL");
+INSERT INTO scim.account (organization_id, user_name, display_name, external_id, created_at, active, attributes)
+SELECT o.id, 'user' || n || '\@example.com', 'Person Nr' || n, 'ext' || n, now() - ($number - n) * interval '1 second', n % 20 <> 0,
+       jsonb_build_object('title', CASE WHEN n % 100 = 7 THEN 'Architect' ELSE 'Engineer' END, 'name', jsonb_build_object('familyName', 'Family' || n / 10),
+                          'emails', jsonb_build_array(jsonb_build_object('value', 'mail' || n || '\@example.com', 'type', 'work')))
+       || CASE WHEN n % 500 = 3 THEN '{"nickName": "Nick"}' ELSE '{}' END::jsonb
+FROM scim.organization o, generate_series(1, $number) n WHERE $where
+SQL
+}
+accounts("o.key LIKE 'crowd%'", $usual);
+accounts("o.id = '$small->{id}'", 3);
+accounts("o.id = '$middle->{id}'", $usual);
+accounts("o.id = '$large->{id}'", $most);
+sql('VACUUM ANALYZE scim.account');
+server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX',
+              map { ('-c', "ALTER SYSTEM SET auto_explain.log_$_") } 'analyze = on', 'timing = off');
+
+# The rows of accounts that a plan visits: what it takes from the table, and what it
+# then leaves out.
+sub visited {
+    my ($plan) = @_;
+    my $rows = 0;
+    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on account\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t ++(?!->)[^\n]*)*)/g) {
+        my ($each, $loops, $more) = ($1, $2, $3);
+        $each += $1 while $more =~ /Rows Removed by (?:Filter|Index Recheck): (\d+)/g;
+        $rows += $each * $loops;
+    }
+    return $rows;
+}
+# The most that a request visits in a plan, and how many it finds in all, and answers.
+sub cost {
+    my ($of, $path) = @_;
+    my $answer;
+    my @plans = grep { /scim\.account/ && !/scim\.(?:token|account_seen)/ } query_plans(sub { $answer = $of->get($path) for 1 .. 7 });
+    my ($visited) = sort { $b <=> $a } map { visited(s/Query Text:.*?\n(?=\t)//sr) } @plans;
+    return ($answer, $visited // 0, scalar grep { /Seq Scan on account/ } @plans);
+}
+
+my $page = 'count=20&filter=';
+my %found = (
+    'userName eq "USER7@example.com"' => 1, 'externalId eq "ext7"' => 1, 'displayName eq "person nr7"' => 1, 'emails.value eq "mail7@example.com"' => 1, 'emails[type eq "work"].value eq "MAIL7@example.com"' => 1,
+    'title eq "architect"' => 'own', 'nickName eq "nick"' => 'own', 'title eq "Engineer" and nickName eq "nick"' => 'own', 'userName sw "user77"' => 'own', 'displayName sw "person nr77"' => 'own', 'externalId sw "ext77"' => 'own',
+    'userName co "ser77"' => 'own', 'userName ew "r77@example.com"' => 'own', 'displayName co "nr77"' => 'own', 'emails.value co "ail77"' => 'own', 'emails[type eq "work" and value sw "mail77"]' => 'own', 'name.familyName ew "ily77"' => 'own',
+    'userName co "ser77" and active eq false' => 'own', 'userName eq "user7@example.com" or emails.value eq "mail8@example.com"' => 'own', 'meta.created gt "2999-01-01T00:00:00Z"' => 0,
+    'not (userName co "nobody") and userName eq "user7@example.com"' => 1, 'title eq "nothing"' => 0, 'displayName co "nothing"' => 0,
+);
+for my $filter (sort keys %found) {
+    for my $of ([$small, 'small'], [$middle, 'usual'], [$large, 'large']) {
+        my ($r, $visited, $whole) = cost($of->[0], '/Users?' . $page . uri($filter));
+        my $total = $r->{json}{totalResults} // -1;
+        # Each match is read for the total, and those of the page once more.
+        cmp_ok $visited, '<=', 3 * ($total + 20) + 100, "$filter, in the $of->[1] organization: $visited visited for $total";
+        is $whole, 0, 'and no row of another one' if $of->[0] == $large;
+    }
+}
+is $large->filter('userName co "ser77"')->{json}{totalResults}, (sql(q{SELECT count(*) FROM scim.account WHERE organization_id = $1 AND user_name ~ 'ser77'}, $large->{id}))[0][0], 'what is found by trigrams is all';
+
+# Without a filter, a page is read in its order, and all are counted from an index.
+for my $sort ('id', 'userName', 'displayName', 'externalId', 'meta.created', 'meta.lastModified') {
+    for my $order ('ascending', 'descending') {
+        my ($r, $visited, $whole) = cost($large, "/Users?count=20&sortBy=$sort&sortOrder=$order");
+        is $r->{status}, 200, "sortBy $sort";
+        cmp_ok $visited, '<=', $most + 1 + 100, 'visits each row once, to count them';
+    }
+}
+my @ids = map { $_->{id} } @{ $large->get('/Users?count=200&sortBy=id')->{json}{Resources} };
+is_deeply \@ids, [sort @ids], 'ids are in the order of their texts';
+my ($last) = cost($large, '/Users?count=20&startIndex=' . ($most + 2));
+is_deeply [$last->{status}, $last->{json}{totalResults}, scalar @{ $last->{json}{Resources} }], [200, $most + 1, 0], 'behind the end is an empty page';
+
+# What no index answers reads its own organization, and nothing else.
+for my $filter ('nickName pr', 'not (nickName pr)', 'title ne "Engineer"', 'preferredLanguage eq "ja"', 'userName co "77"', 'displayName co "山"', 'emails.value ew "7"') {
+    my ($r, $visited, $whole) = cost($middle, '/Users?' . $page . uri($filter));
+    is $r->{status}, 200, "$filter is answered";
+    cmp_ok $visited, '<=', 2 * ($usual + 20) + 1, 'from its own organization';
+    is $whole, 0, 'alone';
+}
+
+# A walk by startIndex: far from the beginning, a page is found like one by cursor.
+my $walk = $LARGE ? 250_000 : 10_000;
+my %time;
+sub page { my ($start) = @_; my $begin = Time::HiRes::time(); my $r = $large->get("/Users?count=100&startIndex=$start"); push @{ $time{$start} }, Time::HiRes::time() - $begin; return $r->{json}{Resources} }
+my $step = $LARGE ? $walk - 500 : $walk - 600;
+page($_ * 100 + 1) for 0 .. 2;
+my %seen;
+my $twice = 0;
+for (my $start = $step + 1; $start <= $walk; $start += 100) { $twice += grep { $seen{ $_->{id} }++ } @{ page($start) } }
+is $twice, 0, 'no resource comes twice';
+is scalar(keys %seen), $LARGE ? 500 : 600, 'nor is one missing';
+my @expected = map { $_->[0] } sql("SELECT id FROM scim.account WHERE organization_id = \$1 ORDER BY created_at, id OFFSET $step LIMIT " . ($walk - $step), $large->{id});
+is_deeply [sort keys %seen], [sort @expected], 'they are the ones that are there in order';
+if ($LARGE) {
+    my ($first, $far) = map { (sort { $a <=> $b } @{ $time{$_} })[0] } 1, $walk - 99;
+    cmp_ok $far, '<', 3 * $first, 'page 2,500 takes at most three times as long as page 1' and note sprintf '%.1f and %.1f ms', 1000 * $first, 1000 * $far;
+    for my $case (['filter=' . uri('emails.value ew "zz"'), qr/No index answers the filter, because of 'emails\.value'.* What helps: .*eq of any attribute/], ['filter=' . uri('title eq "Engineer"'), qr/Too many resources match the filter to count them/],
+                  ['filter=' . uri('nickName pr')], ['sortBy=title', qr/No index has the order of 'title'/]) {
+        my ($query, $like) = @$case;
+        my $begin = Time::HiRes::time();
+        my $r = $large->get("/Users?count=10&$query");
+        cmp_ok Time::HiRes::time() - $begin, '<', 2.5, "$query is answered in time";
+        next if $r->{status} == 200;
+        is_error($r, 400, 'tooMany', 'or refused');
+        like $r->{json}{detail}, $like, 'with what helps';
+    }
+}
+
+# Trigrams decide nothing by themselves: the same is found as by reading.
+my $names = organization(profile => 'open');
+my $long = 'x' x 250;
+my @name = ('Straße 12', "Jose\x{301}phine", 'ﬁnley', "\x{212A}elvin", 'O\'Hara-Smith', 'a+b_c.d@example.com', '山田 太郎', 'ｶﾞﾝﾀﾞﾑ abc', 'TABLE', 'ÇABÇ def', "mc\x{130}nt", 'one two three', 'ab1½cd', 'ı ISTANBUL');
+$names->create(userName => "n$_\@example.com", displayName => $name[$_], name => { familyName => $name[$_] }, nickName => "Nick $name[$_]") for 0 .. $#name;
+my $many = $names->create(userName => 'many@example.com', displayName => 'Many', emails => [map { { value => "address$_-$long\@example.com", type => 'other' } } 1 .. 8])->{id};
+is_deeply [map { $_->{id} } @{ $names->filter('emails.value co "address8"')->{json}{Resources} }], [$many], 'what is far behind in a long list of addresses';
+is_deeply [map { $_->{id} } @{ $names->filter('emails[type eq "other" and value sw "ADDRESS8"]')->{json}{Resources} }], [$many], 'also in brackets';
+for my $text ('ass', 'sse', 'STRASSE', 'phine', 'fin', 'inley', 'kel', 'hara-s', 'hara', 'b_c.d', 'example', 'ple.com', 'abl', 'cab', 'two three', 'e two', 'cnt', 'mci', 'bull', 'ist', 'nick o', 'abc', 'def', 'zzz', '1 2', '___', '%%%', 'ab1', '2cd') {
+    for my $attribute ('displayName', 'name.familyName', 'nickName', 'userName') {
+        for my $op ('co', 'sw', 'ew') {
+            my @by = map { [sort map { $_->{userName} } @{ $names->get('/Users?attributes=userName&filter=' . uri($_))->{json}{Resources} }] } qq($attribute $op "$text"), qq(not (not ($attribute $op "$text")));
+            is_deeply $by[0], $by[1], "$attribute $op \"$text\" finds what reading each finds: " . @{ $by[0] };
+        }
+    }
+}
+done_testing;

@@ -99,7 +99,9 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_columns() RETURNS TABLE (relation tex
         -- Their defaults come later, so that an existing organization has no guard.
         ('organization', 'guard_number', 'integer CHECK (guard_number BETWEEN 1 AND 1000000)'),
         ('organization', 'guard_percent', 'integer CHECK (guard_percent BETWEEN 1 AND 100)'),
-        ('organization', 'guard_open_until', 'timestamptz(3)')) w(relation, name, definition)
+        ('organization', 'guard_open_until', 'timestamptz(3)'),
+        ('organization', 'move_id', 'uuid'),
+        ('organization', 'move_side', 'text CHECK (move_side IN (''leaving'', ''left'', ''arriving''))')) w(relation, name, definition)
     WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('scim.' || w.relation) AND attname = w.name)
 $$;
 
@@ -152,8 +154,9 @@ CREATE OR REPLACE FUNCTION pg_temp.missing_triggers() RETURNS SETOF text LANGUAG
              ' EXECUTE FUNCTION scim.count_group_change()'),
             ('CREATE TRIGGER subgroup_nesting AFTER INSERT ON scim.subgroup REFERENCING NEW TABLE AS changed FOR EACH STATEMENT'
              ' EXECUTE FUNCTION scim.subgroup_nesting()'),
-            ('CREATE TRIGGER organization_revocation BEFORE UPDATE OF provisioning_enabled, provisioning_paused ON scim.organization FOR EACH ROW'
-             ' WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled OR NEW.provisioning_paused AND NOT OLD.provisioning_paused)'
+            ('CREATE TRIGGER organization_revocation BEFORE UPDATE OF provisioning_enabled, provisioning_paused, move_side ON scim.organization FOR EACH ROW'
+             ' WHEN (OLD.provisioning_enabled AND NOT NEW.provisioning_enabled OR NEW.provisioning_paused AND NOT OLD.provisioning_paused'
+             ' OR NEW.move_side IS NOT NULL AND OLD.move_side IS NULL)'
              ' EXECUTE FUNCTION scim.revocation_waits()')
         UNION ALL
         SELECT format(form, relation, column_name, rule, refused)
@@ -1474,6 +1477,14 @@ CREATE OR REPLACE FUNCTION scim.revocation_lock(organization_id uuid) RETURNS bi
     RETURN hashtextextended('mod_scim revocation ' || organization_id::text, 0);
 COMMENT ON FUNCTION scim.revocation_lock(uuid) IS 'Key of the advisory lock that writers of an organization''s tokens share and revocations take exclusively';
 
+-- An organization that moves to another database must not be changed here by anybody.
+-- Those who act for administrators and operators share a lock of their own: an import
+-- that takes its time must not keep a token from being revoked.
+CREATE OR REPLACE FUNCTION scim.move_lock(organization_id uuid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended('mod_scim moving ' || organization_id::text, 0);
+COMMENT ON FUNCTION scim.move_lock(uuid) IS 'Key of the advisory lock that all writers of an organization but its tokens share, and the beginning of its move takes exclusively, after scim.revocation_lock';
+
 CREATE SEQUENCE IF NOT EXISTS scim.revocation;
 DO $$ BEGIN PERFORM nextval('scim.revocation') WHERE pg_sequence_last_value('scim.revocation') IS NULL; END $$;    -- it has a value from now on
 COMMENT ON SEQUENCE scim.revocation IS 'Counts revocations, so that a session that has checked a token need not check it again until the next one';
@@ -1665,23 +1676,30 @@ COMMENT ON FUNCTION scim.open_guard(uuid, text, uuid, text) IS 'Lets tokens take
 -- so a session notifies at most ten times a second; readers also poll.  The
 -- statement's own snapshot may be older than the revocation that the lock waited
 -- for; a query in a function has a new one.  Until it notifies again, a session
--- remembers a token that it found valid, with the number of revocations.  Events
+-- remembers a token that it found valid, or an organization that does not move, with
+-- the number of revocations.  Events
 -- restored from a dump are of another transaction and not checked.  It does not set
 -- search_path, which would be a third of its cost: only the module and the owner
 -- write events.
 CREATE OR REPLACE FUNCTION scim.event_before_insert() RETURNS trigger
     LANGUAGE plpgsql AS $$
 DECLARE
+    is_new boolean;
     by_token boolean;
     enabled boolean;
     paused boolean;
+    moves boolean;
     expires timestamptz;
 BEGIN
     -- Usually there is nothing to do.  It is one expression, because each is
     -- prepared anew in each transaction.  The lock is taken before revocations are
     -- counted.  At its end is what scim.guard looks at.
     IF clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz
-       AND (CASE WHEN NEW.actor_kind = 'account' OR NEW.actor_kind = 'operator' OR NEW.transaction_id <> pg_current_xact_id() THEN true
+       AND (CASE WHEN NEW.transaction_id <> pg_current_xact_id() THEN true
+                 WHEN NEW.actor_kind = 'account' OR NEW.actor_kind = 'operator'
+                 THEN pg_advisory_xact_lock_shared(scim.move_lock(NEW.organization_id)) IS NOT NULL
+                      AND NEW.organization_id = nullif(current_setting('scim.good_token', true), '')::uuid
+                      AND pg_sequence_last_value('scim.revocation') = nullif(current_setting('scim.revocations', true), '')::bigint
                  WHEN NEW.actor_kind <> 'token' THEN false
                  WHEN pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id)) IS NOT NULL
                  THEN NEW.actor_id = nullif(current_setting('scim.good_token', true), '')::uuid
@@ -1695,10 +1713,11 @@ BEGIN
         RAISE EXCEPTION 'actor_kind must be token, account or operator' USING ERRCODE = 'check_violation',
             TABLE = 'event', SCHEMA = 'scim', COLUMN = 'actor_kind', CONSTRAINT = 'event_actor_kind';
     END IF;
-    by_token := NEW.actor_kind = 'token' AND NEW.transaction_id = pg_current_xact_id();
+    is_new := NEW.transaction_id = pg_current_xact_id();
+    by_token := is_new AND NEW.actor_kind = 'token';
     IF by_token THEN
         PERFORM pg_advisory_xact_lock_shared(scim.revocation_lock(NEW.organization_id));
-        SELECT o.provisioning_enabled, o.provisioning_paused, t.expires_at INTO enabled, paused, expires
+        SELECT o.provisioning_enabled, o.provisioning_paused OR o.move_side IS NOT NULL, t.expires_at INTO enabled, paused, expires
         FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
         WHERE t.organization_id = NEW.organization_id AND t.id = NEW.actor_id
           AND (t.expires_at IS NULL OR t.expires_at > clock_timestamp());
@@ -1712,12 +1731,20 @@ BEGIN
                 USING ERRCODE = 'SC010';
         END IF;
         PERFORM scim.guard(NEW);
+    ELSIF is_new THEN
+        PERFORM pg_advisory_xact_lock_shared(scim.move_lock(NEW.organization_id));
+        moves := EXISTS (SELECT FROM scim.organization o WHERE o.id = NEW.organization_id AND o.move_side IS NOT NULL);
+        -- The move itself, and what an import ends with.
+        IF moves AND NEW.kind <> ALL ('{urn:mod_scim:event:organization:move,urn:mod_scim:event:organization:import}') THEN
+            RAISE EXCEPTION 'organization % moves to another database', NEW.organization_id
+                USING ERRCODE = 'SC011', HINT = 'Finish or cancel that: scimctl help org move.';
+        END IF;
     END IF;
     IF (clock_timestamp() < nullif(current_setting('scim.rings_at', true), '')::timestamptz) IS NOT TRUE THEN
         PERFORM set_config('scim.rings_at', (clock_timestamp() + interval '100 milliseconds')::text, false), pg_notify('scim_event', '');
     END IF;
-    IF by_token AND (expires < current_setting('scim.rings_at')::timestamptz) IS NOT TRUE THEN
-        PERFORM set_config('scim.good_token', NEW.actor_id::text, false),
+    IF by_token AND (expires < current_setting('scim.rings_at')::timestamptz) IS NOT TRUE OR NOT moves THEN
+        PERFORM set_config('scim.good_token', CASE WHEN by_token THEN NEW.actor_id ELSE NEW.organization_id END::text, false),
                 set_config('scim.revocations', pg_sequence_last_value('scim.revocation')::text, false);
     ELSE
         PERFORM set_config('scim.good_token', '', false);
@@ -1725,7 +1752,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC010), and what scim.guard refuses';
+COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC010), all others while the organization moves (SC011), and what scim.guard refuses';
 
 CREATE OR REPLACE FUNCTION scim.refuse_request() RETURNS uuid
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -1742,12 +1769,15 @@ BEGIN
         PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.organization_id));
     ELSE
         PERFORM pg_advisory_xact_lock(scim.revocation_lock(OLD.id));
+        IF NEW.move_side IS NOT NULL AND OLD.move_side IS NULL THEN
+            PERFORM pg_advisory_xact_lock(scim.move_lock(OLD.id));
+        END IF;
     END IF;
     PERFORM nextval('scim.revocation');    -- before the lock is released
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END
 $$;
-COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off or paused';
+COMMENT ON FUNCTION scim.revocation_waits() IS 'Lets writes of a token end before the token is revoked or provisioning is switched off or paused, and all writes before the organization moves';
 
 -- Erasure of personal data.  A name is in events for as long as they are kept,
 -- and in refusals, whose detail may quote it.
@@ -2407,6 +2437,8 @@ CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has b
 CALL pg_temp.comment('COLUMN scim.organization.provisioned_read_only', 'Whether administrators cannot edit provisioned accounts on the settings page');
 CALL pg_temp.comment('COLUMN scim.organization.guard_number', 'How many accounts tokens may take away within an hour, and how many members of groups: the greater of this and guard_percent; both NULL: any number');
 CALL pg_temp.comment('COLUMN scim.organization.guard_percent', 'The same as a percentage of the active accounts');
+CALL pg_temp.comment('COLUMN scim.organization.move_id', 'Its latest move to another database, where it has the same; NULL: none, or one that was given up');
+CALL pg_temp.comment('COLUMN scim.organization.move_side', 'leaving: it moves away, left: it is in another database, arriving: it is not here yet. Nobody writes to it, and SCIM requests are answered with 503');
 CALL pg_temp.comment('COLUMN scim.organization.guard_open_until', 'Until then they may take away any number: an administrator has let them through');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');
 CALL pg_temp.comment('COLUMN scim.event.restored_transaction_id', 'Transaction of the change in the cluster from which it was restored');
@@ -2763,7 +2795,7 @@ DO $$
 DECLARE
     reader CONSTANT text[] := ARRAY[
         'SELECT ON scim.account, scim.user_group, scim.membership, scim.subgroup, scim.event, scim.refusal, scim.relay, scim.guard_count, scim.guard_trip, scim.request, scim.request_hour, scim.account_seen, scim.schema_version, scim.member, scim.group_member',
-        'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at, guard_number, guard_percent, guard_open_until) ON scim.organization',
+        'SELECT (id, key, name, provisioning_enabled, provisioning_paused, domains, created_at, guard_number, guard_percent, guard_open_until, move_id, move_side) ON scim.organization',
         'SELECT (organization_id, id, issuer, name, prefix, created_at, expires_at, last_used_at, noticed, refused_at) ON scim.token',
         'SELECT (organization_id, id, name, prefix, deleted_at, refused_at) ON scim.deleted_token'];
     role record;

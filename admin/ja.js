@@ -580,6 +580,7 @@ export const messages = {
     'This URL is only served over TLS: use https://. A token that was sent without TLS may be known to others; delete it.': 'この URL は TLS でのみ利用できます。https:// を使ってください。TLS なしで送られたトークンは他人に知られた可能性があるため、削除してください。',
     'This organization has sent more requests than {count} a second.': 'この組織からのリクエストが 1 秒あたり {count} 件を超えました。',
     'Too many requests with wrong tokens from this address.': 'このアドレスから、誤ったトークンによるリクエストが多すぎます。',
+    'This organization is being moved to another database; try again later.': 'この組織は別のデータベースへ移動中です。しばらくしてからお試しください。',
     'Provisioning is paused by an administrator; try again later.': 'プロビジョニングは管理者によって一時停止されています。しばらくしてからお試しください。',
     "'state' must be enabled, paused or disabled.": '「state」には enabled、paused、disabled のいずれかを指定してください。',
     'User provisioning is disabled for this organization.': 'この組織のユーザープロビジョニングはオフです。',

@@ -60,6 +60,9 @@ static const struct {
       " it cannot be deleted, deactivated or lose the role ADMIN. Another"
       " account must first get this role." },
     { "SC010", NULL, SCIM_E_PAUSED, SCIM_PROVISIONING_PAUSED },
+    { "SC011", NULL, SCIM_E_PAUSED,
+      "This organization is being moved to another database; try again"
+      " later." },
     { "23505", "account_user_name_unique", SCIM_E_UNIQUENESS,
       "Another account of this organization has this userName already." },
     { "23505", "user_group_display_name_unique", SCIM_E_UNIQUENESS,

@@ -108,10 +108,12 @@ coalesce((to_jsonb(o) ->> 'has_groups')::boolean, false)
 -- disabled, paused or enabled.
 -- fragment: provisioning_state
 CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
-     WHEN o.provisioning_paused THEN 'paused' ELSE 'enabled' END
+     WHEN o.provisioning_paused OR o.move_side IS NOT NULL THEN 'paused'
+     ELSE 'enabled' END
 -- fragment: provisioning_state before 6
 CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
-     WHEN to_jsonb(o) ->> 'provisioning_paused' = 'true' THEN 'paused'
+     WHEN to_jsonb(o) ->> 'provisioning_paused' = 'true'
+          OR to_jsonb(o) ->> 'move_side' IS NOT NULL THEN 'paused'
      ELSE 'enabled' END
 
 -- The principal of a token.
@@ -267,7 +269,8 @@ WITH old AS (
 due AS MATERIALIZED (
     SELECT t.organization_id, t.id, t.noticed, :token_notice AS days
     FROM scim.token t JOIN scim.organization o ON o.id = t.organization_id
-    WHERE o.provisioning_enabled AND t.expires_at > now()
+    WHERE o.provisioning_enabled AND o.move_side IS NULL
+      AND t.expires_at > now()
       AND t.noticed IS DISTINCT FROM :token_notice
     LIMIT 1000
     FOR NO KEY UPDATE OF t SKIP LOCKED
@@ -599,11 +602,14 @@ SELECT (SELECT max(version) FROM scim.schema_version),
        set_config('TimeZone', 'UTC', true),
        set_config('bytea_output', 'hex', true);
 
--- What the other database makes itself is left out: keys for comparison, and the
--- secret of cursors.
+-- What the other database makes itself is left out: keys for comparison, the
+-- secret of cursors, and how a move is going.
+-- fragment: exported_columns(row)
+to_jsonb(:row) - ARRAY['organization_id', 'user_name_key', 'display_name_key',
+    'cursor_key', 'has_groups', 'move_id', 'move_side']
+
 -- fragment: exported(name, row)
-jsonb_build_object(:name, to_jsonb(:row) - ARRAY['organization_id',
-    'user_name_key', 'display_name_key', 'cursor_key', 'has_groups'])
+jsonb_build_object(:name, :exported_columns(:row))
 
 -- fragment: exported_rows(name, relation, order)
 SELECT :exported(:name, r) FROM scim.:relation r

@@ -30,6 +30,7 @@ function whatHappened(entry) {
         'guard:trip': t('Safety limit reached'), 'guard:open': t('Let through for two hours'),
         'guard:change': t('Safety limit changed'), 'organization:change': t('Organization changed'),
         'organization:import': t('Organization imported'), 'organization:delete': t('Organization deleted'),
+        'organization:move': t('Organization moves'),
     };
     const what = badge(said[kind] ?? kind, kind === 'role:guest' ? 'warn' : kind === 'guard:trip' ? 'bad' : '');
     const undone = entry.data?.undoes;

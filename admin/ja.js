@@ -161,6 +161,7 @@ export default {
     'Organization changed': '組織を変更',
     'Organization deleted': '組織を削除',
     'Organization imported': '組織をインポート',
+    'Organization moves': '組織を移動',
     'Previous page': '前のページ',
     'Provisioned Managed Account': 'プロビジョニング済み管理対象アカウント',
     'Provisioning paused': 'プロビジョニングを一時停止',

@@ -34,6 +34,7 @@ typedef struct {
 static const char *const other_kinds[] = {
     "urn:mod_scim:event:account:forget",
     "urn:mod_scim:event:organization:import",
+    "urn:mod_scim:event:organization:move",
     "urn:mod_scim:event:organization:delete"
 };
 #define OTHER_KINDS ((int) (sizeof(other_kinds) / sizeof(*other_kinds)))

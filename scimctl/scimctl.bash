@@ -10,7 +10,7 @@ _scimctl()
     # The words of the command; bash divides --name=value at "=".
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--not-seen|--columns|--older-than|--after|--url|--secret-file|--httpd-max)
+        --db|--passwords|--name|--domain|--base|--key|--number|--percent|--to|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--not-seen|--columns|--older-than|--after|--url|--secret-file|--httpd-max)
             ((i++))
             [[ ${COMP_WORDS[i]} != = ]] || ((i++)) ;;
         -* | =) ;;
@@ -28,13 +28,13 @@ _scimctl()
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return ;;
-    --db|--passwords|--name|--domain|--base|--key|--number|--percent|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--not-seen|--columns|--older-than|--after|--url|--secret-file|--httpd-max)
+    --db|--passwords|--name|--domain|--base|--key|--number|--percent|--to|--issuer|--days|--expires|--filter|--start|--count|--account|--since|--until|--actor|--kind|--outcome|--sequence|--not-seen|--columns|--older-than|--after|--url|--secret-file|--httpd-max)
         return ;;
     esac
 
     case ${words[0]-} in
     db) names='create status upgrade' ;;
-    org) names='add list show enable pause resume disable url rename domains guard delete export import' ;;
+    org) names='add list show enable pause resume disable url rename domains guard delete export import move' ;;
     token) names='generate list delete' ;;
     account) names='list show import eligible set activate deactivate delete export forget' ;;
     group) names='list show members delete' ;;
@@ -61,6 +61,7 @@ _scimctl()
     'org delete') options='--yes' ;;
     'org export') options='' ;;
     'org import') options='--key=' ;;
+    'org move') options='--to= --finish --cancel --dry-run' ;;
     'token generate') options='--issuer= --name= --days= --expires=' ;;
     'token list') options='' ;;
     'token delete') options='' ;;

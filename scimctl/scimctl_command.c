@@ -72,6 +72,16 @@ static const scimctl_option_t org_import_options[] = {
     END
 };
 
+static const scimctl_option_t org_move_options[] = {
+    VALUE(to, "to", "CONNINFO", SCIMCTL_REQUIRED,
+          "the other database, as a connection string or a URI"),
+    FLAG(finish, "finish", 0, "requests lead there now: let it take writes"
+         " there"),
+    FLAG(cancel, "cancel", 0, "let it take writes here again"),
+    FLAG(dry_run, "dry-run", 'n', "check both databases and change nothing"),
+    END
+};
+
 static const scimctl_option_t token_generate_options[] = {
     VALUE(issuer, "issuer", "USERNAME", SCIMCTL_REQUIRED,
           "the active ADMIN in whose name it is generated"),
@@ -294,6 +304,10 @@ const scimctl_command_t scimctl_commands[] = {
       scimctl_org_import, SCIMCTL_NEEDS_TABLES,
       "Read an organization of another database from standard input.",
       "org import < acme.jsonl" },
+    { "org", "move", "KEY", org_move_options,
+      scimctl_org_move, SCIMCTL_NEEDS_TABLES,
+      "Move an organization to another database without losing a write.",
+      "org move acme --to postgresql://scim_owner@db2.example.com/scim" },
     { "token", "generate", "KEY", token_generate_options,
       scimctl_token_generate, SCIMCTL_NEEDS_TABLES,
       "Generate a SCIM token, and print it this once.",

@@ -120,7 +120,7 @@ static scim_error_t *confirm_deletion(scimctl_run_t *run)
                            scim_rows_value(rows, 0, 3));
 }
 
-static scim_error_t *delete_organization(scimctl_run_t *run)
+static scim_error_t *delete_row(scimctl_run_t *run)
 {
     const scim_principal_t *actor = run->call.principal;
     const char *values[] = { actor->organization_id, actor->actor_kind,
@@ -130,31 +130,55 @@ static scim_error_t *delete_organization(scimctl_run_t *run)
                                       SCIM_SQL_ORGANIZATION_DELETE,
                                       SCIM_VALUES(values));
 
-    if (error && error->kind == SCIM_E_INVALID_VALUE) {
-        return scim_error(run->pool, SCIM_E_CONFLICT,
-                          "Rows were added to the organization meanwhile: run"
-                          " this command once more.");
-    }
-    SCIM_ERR(error);
-    scimctl_say_deleted(run, actor->organization_id, actor->organization_key);
-    return NULL;
+    return error && error->kind == SCIM_E_INVALID_VALUE
+           ? scim_error(run->pool, SCIM_E_CONFLICT,
+                        "Rows were added to the organization meanwhile: run"
+                        " this command once more.")
+           : error;
 }
 
-/* Provisioning ends first, so that nothing is added any more. */
+scim_error_t *scimctl_delete_organization(scimctl_run_t *run)
+{
+    scim_rows_t *rows;
+    apr_size_t i;
+
+    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_DELETE_BEGIN, 1,
+                         &run->call.principal->organization_id));
+    for (i = 0; i < DELETIONS; i++) {
+        SCIM_ERR(delete_all(run, deletions[i]));
+    }
+    return delete_row(run);
+}
+
+/* Provisioning ends first, so that nothing is added any more; where the
+ * organization has moved away or has not arrived, nobody can add anything. */
+static scim_error_t *end_provisioning(scimctl_run_t *run)
+{
+    const scim_principal_t *actor = run->call.principal;
+    const char *side;
+
+    SCIM_ERR(scimctl_move_side(&side, run));
+    if (!side) {
+        return scim_state_switch(run->call.db, actor, SCIM_STATE_DISABLED);
+    }
+    return strcmp(side, "leaving") != 0 ? NULL
+        : scim_error(run->pool, SCIM_E_CONFLICT,
+                     "'%s' is being moved to another database: finish or"
+                     " cancel that first (scimctl org move %s --to CONNINFO"
+                     " --finish, or --cancel).", actor->organization_key,
+                     actor->organization_key);
+}
+
 scim_error_t *scimctl_org_delete(scimctl_run_t *run)
 {
     const scim_principal_t *actor;
     scim_rows_t *rows;
-    apr_size_t i;
 
     SCIM_ERR(scimctl_choose_organization(&rows, run));
     SCIM_ERR(confirm_deletion(run));
     actor = run->call.principal;
-    SCIM_ERR(scim_db_run(&rows, run->call.db, SCIM_SQL_DELETE_BEGIN, 1,
-                         &actor->organization_id));
-    SCIM_ERR(scim_state_switch(run->call.db, actor, SCIM_STATE_DISABLED));
-    for (i = 0; i < DELETIONS; i++) {
-        SCIM_ERR(delete_all(run, deletions[i]));
-    }
-    return delete_organization(run);
+    SCIM_ERR(end_provisioning(run));
+    SCIM_ERR(scimctl_delete_organization(run));
+    scimctl_say_deleted(run, actor->organization_id, actor->organization_key);
+    return NULL;
 }

@@ -57,6 +57,9 @@ typedef struct {
     const char *not_seen;
     const char *columns;
     const char *sequence;
+    const char *to;
+    int finish;
+    int cancel;
     apr_array_header_t *kinds;
     apr_array_header_t *domains;
 } scimctl_options_t;
@@ -138,6 +141,15 @@ scim_error_t *scimctl_check_domains(scimctl_run_t *run,
     SCIM_CHECKED;
 scim_error_t *scimctl_check_name(scimctl_run_t *run) SCIM_CHECKED;
 
+/* Delete run's organization with all that it has; nobody may be able to add
+ * anything. */
+scim_error_t *scimctl_delete_organization(scimctl_run_t *run) SCIM_CHECKED;
+
+/* *side is how run's organization moves to another database (move_side in
+ * schema.sql); NULL: it does not. */
+scim_error_t *scimctl_move_side(const char **side, scimctl_run_t *run)
+    SCIM_CHECKED;
+
 /* The error for a key or a name that the database refuses. */
 scim_error_t *scimctl_refused_organization(scimctl_run_t *run);
 
@@ -158,6 +170,7 @@ scimctl_command_fn scimctl_org_delete;
 scimctl_command_fn scimctl_org_guard;
 scimctl_command_fn scimctl_org_export;
 scimctl_command_fn scimctl_org_import;
+scimctl_command_fn scimctl_org_move;
 scimctl_command_fn scimctl_token_generate;
 scimctl_command_fn scimctl_token_list;
 scimctl_command_fn scimctl_token_delete;

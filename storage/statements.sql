@@ -648,7 +648,8 @@ WHERE o.id = $1::uuid;
 :exported_rows('account_seen', account_seen, r.account_id);
 
 -- The event of a deletion of this organization here goes: the organization is
--- back.  $2: another key.
+-- back.  $2: another key.  $3: the move that brings it; nobody writes to it before
+-- that is finished.
 -- name: IMPORT_ORGANIZATION from 6
 WITH given AS (
     SELECT r.* FROM jsonb_populate_record(NULL::scim.organization,
@@ -660,11 +661,13 @@ gone AS (
 INSERT INTO scim.organization (id, key, name, provisioning_enabled,
                                provisioning_paused, provisioned_read_only,
                                domains, created_at, guard_number,
-                               guard_percent, guard_open_until)
+                               guard_percent, guard_open_until, move_id,
+                               move_side)
 SELECT g.id, coalesce($2, g.key), g.name, g.provisioning_enabled,
        coalesce(g.provisioning_paused, false),
        coalesce(g.provisioned_read_only, false), g.domains, g.created_at,
-       g.guard_number, g.guard_percent, g.guard_open_until
+       g.guard_number, g.guard_percent, g.guard_open_until, $3::uuid,
+       CASE WHEN $3::uuid IS NOT NULL THEN 'arriving' END
 FROM given g
 WHERE g.created_at BETWEEN '0001-01-01Z' AND '9999-12-31Z'
   AND (g.guard_open_until BETWEEN '0001-01-01Z' AND '9999-12-31Z') IS NOT FALSE
@@ -691,6 +694,127 @@ INSERT INTO scim.event (organization_id, kind, actor_kind, actor_id,
                         actor_name)
 SELECT $1::uuid, 'urn:mod_scim:event:organization:import', $2, $3::uuid, $4
 FROM (SELECT count(*) FROM raised) r;
+
+
+-- Organizations that move to another database (scimctl_move.c)
+--
+-- move_side of an organization is 'leaving' here and 'arriving' there, until it is
+-- 'left' here and, after that, NULL there.  Nobody but the move writes to it on
+-- either side meanwhile (scim.event_before_insert).
+
+-- fragment: move_lock
+hashtextextended('mod_scim move ' || $1, 0)
+
+-- One session at a time.
+-- name: MOVE_TRY_LOCK
+SELECT pg_try_advisory_lock(:move_lock);
+
+-- name: MOVE_LOCK
+SELECT pg_advisory_lock(:move_lock);
+
+-- Which database this is, and whether it takes changes, and those of this role.
+-- name: MOVE_DATABASE :repeatable
+SELECT concat_ws(' ', current_database(), :life_of_server),
+       current_setting('transaction_read_only') = 'on',
+       has_table_privilege('scim.organization', 'INSERT')
+       AND has_table_privilege('scim.organization', 'DELETE')
+       AND has_table_privilege('scim.organization', 'UPDATE')
+       AND has_table_privilege('scim.event', 'DELETE'),
+       current_user;
+
+-- The organization with the id $1, and that with the key $2.
+-- name: MOVE_STATE :repeatable from 6
+SELECT o.id, o.key, o.move_side, o.move_id FROM scim.organization o
+WHERE o.id = $1::uuid OR o.key = $2
+ORDER BY o.id = $1::uuid DESC;
+
+-- fragment: move_event(step, actor_kind, actor, name)
+:own_event(changed, 'urn:mod_scim:event:organization:move', :actor_kind, :actor,
+           :name, jsonb_build_object('step', :step))
+
+-- The trigger organization_revocation waits until writes that are under way have
+-- ended: whoever reads after this reads all there is.
+-- name: MOVE_BEGIN from 6
+WITH changed AS (
+    UPDATE scim.organization o
+    SET move_id = gen_random_uuid(), move_side = 'leaving'
+    WHERE o.id = $1::uuid AND o.move_side IS NULL
+    RETURNING o.id AS organization_id, o.move_id
+),
+event AS (:move_event('begin', $2, $3, $4))
+SELECT move_id FROM changed;
+
+-- name: MOVE_CANCEL from 6
+WITH changed AS (
+    UPDATE scim.organization o SET move_id = NULL, move_side = NULL
+    WHERE o.id = $1::uuid AND o.move_side = 'leaving'
+    RETURNING o.id AS organization_id
+),
+event AS (:move_event('cancel', $2, $3, $4))
+SELECT organization_id FROM changed;
+
+-- Here it never takes writes again.  There is no event: readers of the feed go on
+-- there after the last one that both have.
+-- name: MOVE_LEAVE from 6
+UPDATE scim.organization o SET move_side = 'left'
+WHERE o.id = $1::uuid AND o.move_id = $2::uuid AND o.move_side = 'leaving'
+RETURNING o.id;
+
+-- name: MOVE_ARRIVE from 6
+WITH changed AS (
+    UPDATE scim.organization o SET move_side = NULL
+    WHERE o.id = $1::uuid AND o.move_id = $2::uuid AND o.move_side = 'arriving'
+    RETURNING o.id AS organization_id
+),
+event AS (:move_event('finish', $3, $4, $5))
+SELECT organization_id FROM changed;
+
+-- A copy that is about to be deleted belongs to no move any more.
+-- name: MOVE_ABANDON from 6
+UPDATE scim.organization o SET move_id = NULL
+WHERE o.id = $1::uuid AND o.move_side = 'arriving'
+RETURNING o.id;
+
+-- How many rows there are, and a digest of what must be the same in both databases:
+-- the order of rows does not matter.  place: in the answer, since large tables are
+-- read in parallel.
+-- fragment: digest_of(place, name, relation, row)
+SELECT :name, count(*),
+       coalesce(sum(hashtextextended((:row)::text, 0)), 0), :place
+FROM scim.:relation r WHERE r.organization_id = $1::uuid
+
+-- Nobody can have changed these while the organization moves, but by SQL.  Uses of
+-- a token are noted all the same.
+-- fragment: lasting_digests
+:digest_of(1, 'accounts', account, :exported_columns(r))
+UNION ALL
+:digest_of(2, 'groups', user_group, :exported_columns(r))
+UNION ALL
+:digest_of(3, 'members', membership, :exported_columns(r))
+UNION ALL
+:digest_of(4, 'subgroups', subgroup, :exported_columns(r))
+UNION ALL
+:digest_of(5, 'tokens', token, :exported_columns(r) - ARRAY['last_used_at',
+    'noticed', 'refused_at'])
+
+-- name: MOVE_LASTING_DIGESTS :repeatable from 6
+:lasting_digests
+ORDER BY 4;
+
+-- Of transactions and histories of events, what scim.past_events keeps.
+-- name: MOVE_DIGESTS :repeatable from 6
+:lasting_digests
+UNION ALL
+:digest_of(6, 'events', event, :exported_columns(r) - ARRAY['transaction_id',
+    'restored_transaction_id', 'history'] || jsonb_build_object('order',
+    coalesce(r.restored_transaction_id, r.transaction_id)::text))
+UNION ALL
+:digest_of(7, 'refusals', refusal, :exported_columns(r))
+UNION ALL
+:digest_of(8, 'deletedTokens', deleted_token, :exported_columns(r))
+UNION ALL
+:digest_of(9, 'accountsSeen', account_seen, :exported_columns(r))
+ORDER BY 4;
 
 
 -- Activity: changes and refusals

@@ -103,7 +103,8 @@ my @runs = (
     ['group members', $key, 'Outer'], ['group delete', $key, 'Inner', '--yes'], ['request list', $key], ['events', $key], ['relay list'],
     (map { ['undo', $key, '--yes', '--since', '2020-01-01', '--kind', $_] } qw(create change delete)),
     ['activity list', $key], ['event purge', '--older-than', 3000, '--dry-run'],
-    ['db create', '--db', "host=$server->{pghost} dbname=scim user=postgres"], ['db status'], ['db upgrade', '--dry-run'], ['check'], ['relay skip', "json-$key"], ['help'],
+    ['db create', '--db', "host=$server->{pghost} dbname=scim user=postgres"], ['db create', '--db', "host=$server->{pghost} dbname=other user=postgres"],
+    ['org move', $new, '--to', "host=$server->{pghost} dbname=other user=scim_owner", '--dry-run'], ['db status'], ['db upgrade', '--dry-run'], ['check'], ['relay skip', "json-$key"], ['help'],
 );
 for my $run (@runs) {
     my ($command, @arguments) = @$run;

@@ -74,11 +74,11 @@ sub start {
     my $conf = "$self->{dir}/httpd.conf";
     Scim::Server::write_file($conf, $self->configuration);
     $self->{app} = Scim::Process->start(['node', Scim::Server::root() . '/examples/application.mjs', $self->{app_port}],
-        out => "$self->{dir}/application.log", err => 'out');
+        out => "$self->{dir}/application.log", err => 'out') if $self->configuration =~ /^Define APPLICATION /m;
     $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-t');
     $self->command(Scim::Server::httpd_program(), '-f', $conf, @{ $self->{with} }, '-k', 'start');
     Scim::Server::wait_until('httpd is a daemon', 30, sub { Scim::Server::pid_in("$self->{dir}/run/httpd.pid") });
-    for my $port ($self->{define}{PORT}, $self->{app_port}) {
+    for my $port ($self->{define}{PORT}, $self->{app} ? $self->{app_port} : ()) {
         Scim::Server::wait_until("port $port", 30, sub {
             IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
         });

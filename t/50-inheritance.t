@@ -125,7 +125,7 @@ my %DIRECTIVE = (
     SCIMBulkMaxOperations => [7, 9, scim => sub { config(@_)->{bulk}{maxOperations} }],
     SCIMRateLimit => [1, 2, scim => sub {
         my ($count, $r) = many(@_);
-        return $r && $r->{json}{detail} =~ /more than (\d+) requests/ ? $1 : 'any';
+        return $r && $r->{json}{detail} =~ /more requests than (\d+) a second/ ? $1 : 'any';
     }, "SCIMRateBurst 1\n"],
     SCIMRateBurst => [3, 100, scim => sub { which((many(@_))[0] < 8, 3, 100) }, "SCIMRateLimit 1\n"],
     SCIMMaxResourceSize => [4096, 8192, scim => sub {

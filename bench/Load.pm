@@ -45,6 +45,7 @@ LUA
 # name => the requests that wrk sends
 our %LUA = (
     match => 'function request() return wrk.format("GET", "/scim/bench/v2/Users?filter=userName+eq+%22account" .. any() .. "%40example.com%22", headers) end',
+    emails => 'function request() return wrk.format("GET", "/scim/bench/v2/Users?filter=emails%5Btype+eq+%22work%22%5D.value+eq+%22account" .. any() .. "%40example.com%22", headers) end',
     get => 'function request() return wrk.format("GET", "/scim/bench/v2/Users/" .. id_of(any()), headers) end',
     patch => <<'LUA',
 local round = 0

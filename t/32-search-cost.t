@@ -8,48 +8,19 @@ use warnings;
 use utf8;
 use lib 't/lib';
 use Time::HiRes ();
+use Scim::Crowd qw(accounts crowd visited);
 use Scim::Test;
 
 my $LARGE = $ENV{SCIM_TEST_LARGE};
 my ($organizations, $usual, $most) = $LARGE ? (3_000, 667, 1_000_000) : (60, 50, 10_000);
 own_server(database_conf => "shared_buffers = 1GB\nmax_wal_size = 4GB\n");      # its plans are read
 
-# All organizations have the same values: the common ones are Engineers of Sales, and
-# one in a hundred is an Architect.
-my @org = map { organization(profile => 'open') } 1 .. 3;
-my ($small, $middle, $large) = @org;
-sql(q{INSERT INTO scim.organization (key, name) SELECT 'crowd' || n, 'Crowd' FROM generate_series(1, $1::int) n}, $organizations - 3);
-sub accounts {
-    my ($where, $number) = @_;
-    return sql_unchecked(<<"SQL");
-INSERT INTO scim.account (organization_id, user_name, display_name, external_id, created_at, active, attributes)
-SELECT o.id, 'user' || n || '\@example.com', 'Person Nr' || n, 'ext' || n, now() - ($number - n) * interval '1 second', n % 20 <> 0,
-       jsonb_build_object('title', CASE WHEN n % 100 = 7 THEN 'Architect' ELSE 'Engineer' END, 'name', jsonb_build_object('familyName', 'Family' || n / 10),
-                          'emails', jsonb_build_array(jsonb_build_object('value', 'mail' || n || '\@example.com', 'type', 'work')))
-       || CASE WHEN n % 500 = 3 THEN '{"nickName": "Nick"}' ELSE '{}' END::jsonb
-FROM scim.organization o, generate_series(1, $number) n WHERE $where
-SQL
-}
-accounts("o.key LIKE 'crowd%'", $usual);
-accounts("o.id = '$small->{id}'", 3);
-accounts("o.id = '$middle->{id}'", $usual);
-accounts("o.id = '$large->{id}'", $most);
+my ($small, $middle, $large) = map { organization(profile => 'open') } 1 .. 3;
+sql_unchecked($_) for crowd($organizations - 3, $usual), map { accounts("o.id = '$_->[0]{id}'", $_->[1]) } [$small, 3], [$middle, $usual], [$large, $most];
 sql('VACUUM ANALYZE scim.account');
 server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX',
               map { ('-c', "ALTER SYSTEM SET auto_explain.log_$_") } 'analyze = on', 'timing = off');
 
-# The rows of accounts that a plan visits: what it takes from the table, and what it
-# then leaves out.
-sub visited {
-    my ($plan) = @_;
-    my $rows = 0;
-    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on account\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t ++(?!->)[^\n]*)*)/g) {
-        my ($each, $loops, $more) = ($1, $2, $3);
-        $each += $1 while $more =~ /Rows Removed by (?:Filter|Index Recheck): (\d+)/g;
-        $rows += $each * $loops;
-    }
-    return $rows;
-}
 # The most that a request visits in a plan, and how many it finds in all, and answers.
 sub cost {
     my ($of, $path) = @_;

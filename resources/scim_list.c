@@ -178,7 +178,7 @@ static const char *place_of(const listing_t *l, apr_int64_t start)
 
 /* Its text is that of a cursor; one that is not good any more is of no use.
  */
-static void find_place(listing_t *l)
+static void find_kept_place(listing_t *l)
 {
     const char *name = place_of(l, l->page->start_index);
     const char *text = name ? scim_cache_peek(l->call->places, name,
@@ -198,7 +198,7 @@ static scim_error_t *read_position(listing_t *l)
     l->descending = l->page->descending;
     l->by_cursor = l->page->cursor != NULL;
     if (!l->by_cursor) {
-        find_place(l);
+        find_kept_place(l);
         return NULL;
     }
     SCIM_ERR(scim_cursor_read(&l->position, l->call->principal, l->page,

@@ -54,8 +54,9 @@
  * comparison needs no test for NULL, which would keep it from its index.  "ne"
  * is IS DISTINCT FROM, which is true for unassigned attributes.
  *
- * At the end, find_keys finds out whether one plan serves all values, and
- * scim_query_order makes a sort key by the same rules.
+ * scim_query_index.c knows which index finds what, and whether one plan serves
+ * all values.  At the end, scim_query_order makes a sort key by the same
+ * rules.
  */
 #include "rules/scim_query.h"
 
@@ -572,15 +573,6 @@ static const char *row_condition(writer_t *w, const scim_filter_t *filter)
 
 /* Elements */
 
-/* Whether filter is one eq or several, joined by and. */
-static int is_all_containable(const scim_filter_t *filter)
-{
-    return filter->kind == SCIM_FILTER_AND
-           ? is_all_containable(filter->left)
-             && is_all_containable(filter->right)
-           : scim_query_is_containable(filter);
-}
-
 /* Put the eq terms that filter requires into element; 0 if two of them require
  * different values of one sub-attribute. */
 static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
@@ -618,7 +610,7 @@ static const char *element_condition(writer_t *w,
         found = containment(w, placed(o, cJSON_Duplicate(element, 1)),
                             exactly);
     }
-    if (consistent && is_all_containable(filter->left)) {
+    if (consistent && scim_query_is_all_containable(filter->left)) {
         return found;
     }
     each = apr_psprintf(w->pool, "EXISTS (SELECT FROM jsonb_path_query("
@@ -699,34 +691,13 @@ static const char *condition(writer_t *w, const scim_filter_t *filter)
     }
 }
 
-/* Whether a key column finds every matching row. */
-static void find_keys(scim_query_t *query, const scim_filter_t *filter)
-{
-    const scim_attribute_t *attribute = filter->operand.attribute;
-
-    if (filter->kind == SCIM_FILTER_AND) {
-        find_keys(query, filter->left);
-        find_keys(query, filter->right);
-    }
-    else if (filter->kind == SCIM_FILTER_COMPARE
-             && filter->op == SCIM_OP_EQ && attribute->column
-             && filter->literal.kind == SCIM_LITERAL_STRING
-             && !attribute->multi_valued) {
-        query->indexed |= attribute->key || attribute->case_exact;
-        query->at_most_one |= attribute->uniqueness == SCIM_UNIQUE_SERVER;
-    }
-}
-
 const char *scim_query_condition(scim_query_t *query,
                                  const scim_filter_t *filter,
                                  apr_pool_t *pool)
 {
     writer_t w = { query, pool, 0 };
 
-    query->indexed = 0;
-    query->at_most_one = 0;
-    find_keys(query, filter);
-    query->scanned = scim_query_scanned(query, filter, pool);
+    scim_query_find_indexes(query, filter, pool);
     return condition(&w, filter);
 }
 

@@ -20,10 +20,11 @@ typedef struct {
     const scim_resource_type_t *type;
     const char *base;               /* the beginning of URLs: ".../v2" */
     int has_words;                  /* the tables have type->word_grams */
-    int indexed;                    /* set by scim_query_condition: an equality
+    int indexed;                    /* set by scim_query_condition: equalities
                                      * on a key column (userName, externalId,
-                                     * id) finds every row, so that one plan
-                                     * serves all values */
+                                     * id), or in the JSON alone, find every
+                                     * row, so that one plan serves all
+                                     * values */
     int at_most_one;                /* also set: no two rows can match */
     const char *scanned;            /* also set, to an attribute's name, if no
                                      * index finds the matches, because of this

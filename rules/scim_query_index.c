@@ -17,6 +17,14 @@ int scim_query_is_containable(const scim_filter_t *filter)
                    && filter->literal.boolean));
 }
 
+int scim_query_is_all_containable(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_AND
+           ? scim_query_is_all_containable(filter->left)
+             && scim_query_is_all_containable(filter->right)
+           : scim_query_is_containable(filter);
+}
+
 int scim_query_is_value(const char *name)
 {
     return name && strcmp(name, "value") == 0;
@@ -88,7 +96,7 @@ const char *scim_query_grams(const scim_query_t *query,
 
 /* Scans */
 
-static const char *named(const scim_operand_t *o, apr_pool_t *pool)
+static const char *written(const scim_operand_t *o, apr_pool_t *pool)
 {
     return o->sub ? apr_pstrcat(pool, o->name, ".", o->sub, NULL) : o->name;
 }
@@ -149,9 +157,10 @@ static int element_has_index(const scim_query_t *query,
            || scim_query_grams(query, filter->left, pool);
 }
 
-const char *scim_query_scanned(const scim_query_t *query,
-                               const scim_filter_t *filter,
-                               apr_pool_t *pool)
+/* The name of an attribute because of which every row has to be read, or
+ * NULL. */
+static const char *scanned_by(const scim_query_t *query,
+                              const scim_filter_t *filter, apr_pool_t *pool)
 {
     const char *left;
     const char *right;
@@ -159,7 +168,7 @@ const char *scim_query_scanned(const scim_query_t *query,
     switch (filter->kind) {
     case SCIM_FILTER_COMPARE:
         return has_index(query, filter, pool) ? NULL
-               : named(&filter->operand, pool);
+               : written(&filter->operand, pool);
     case SCIM_FILTER_ELEMENT:
         return element_has_index(query, filter, pool) ? NULL
                : filter->operand.name;
@@ -168,13 +177,63 @@ const char *scim_query_scanned(const scim_query_t *query,
                && filter->kind != SCIM_FILTER_ELEMENT) {
             filter = filter->left;
         }
-        return named(&filter->operand, pool);
+        return written(&filter->operand, pool);
     default:
-        left = scim_query_scanned(query, filter->left, pool);
-        right = scim_query_scanned(query, filter->right, pool);
+        left = scanned_by(query, filter->left, pool);
+        right = scanned_by(query, filter->right, pool);
         if (filter->kind == SCIM_FILTER_AND) {
             return left && right ? left : NULL;
         }
         return left ? left : right;
     }
+}
+
+/* Keys */
+
+/* Whether a key column finds every matching row. */
+static void find_keys(scim_query_t *query, const scim_filter_t *filter)
+{
+    const scim_attribute_t *attribute = filter->operand.attribute;
+
+    if (filter->kind == SCIM_FILTER_AND) {
+        find_keys(query, filter->left);
+        find_keys(query, filter->right);
+    }
+    else if (filter->kind == SCIM_FILTER_COMPARE
+             && filter->op == SCIM_OP_EQ && attribute->column
+             && filter->literal.kind == SCIM_LITERAL_STRING
+             && !attribute->multi_valued) {
+        query->indexed |= attribute->key || attribute->case_exact;
+        query->at_most_one |= attribute->uniqueness == SCIM_UNIQUE_SERVER;
+    }
+}
+
+/* Whether filter is containment and nothing else, which has the same plan for
+ * a common value as for a rare one. */
+static int is_contained(const scim_filter_t *filter)
+{
+    const scim_operand_t *o = &filter->operand;
+
+    switch (filter->kind) {
+    case SCIM_FILTER_AND:
+        return is_contained(filter->left) && is_contained(filter->right);
+    case SCIM_FILTER_ELEMENT:
+        return !o->is_foreign && !o->attribute->rows
+               && scim_query_is_all_containable(filter->left);
+    case SCIM_FILTER_COMPARE:
+        return !o->is_foreign && !o->attribute->rows
+               && !scim_attribute_of(o)->column
+               && scim_query_is_containable(filter);
+    default:
+        return 0;
+    }
+}
+
+void scim_query_find_indexes(scim_query_t *query, const scim_filter_t *filter,
+                             apr_pool_t *pool)
+{
+    query->indexed = is_contained(filter);
+    query->at_most_one = 0;
+    find_keys(query, filter);
+    query->scanned = scanned_by(query, filter, pool);
 }

@@ -11,6 +11,9 @@
 /* An equality that containment in the JSON answers. */
 int scim_query_is_containable(const scim_filter_t *filter);
 
+/* Whether filter is one of these or several, joined by and. */
+int scim_query_is_all_containable(const scim_filter_t *filter);
+
 /* Whether name is that of the sub-attribute by which rows of another table are
  * found. */
 int scim_query_is_value(const char *name);
@@ -23,10 +26,8 @@ const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter);
 const char *scim_query_grams(const scim_query_t *query,
                              const scim_filter_t *filter, apr_pool_t *pool);
 
-/* The name of an attribute because of which every row has to be read to find
- * what filter finds; NULL if indexes find it. */
-const char *scim_query_scanned(const scim_query_t *query,
-                               const scim_filter_t *filter,
-                               apr_pool_t *pool);
+/* Set query->indexed, at_most_one and scanned. */
+void scim_query_find_indexes(scim_query_t *query, const scim_filter_t *filter,
+                             apr_pool_t *pool);
 
 #endif

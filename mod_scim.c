@@ -5,7 +5,8 @@
  * scim_door finds that it is ours; serve_scim authenticates the bearer token,
  * before a body is read, finds the route, reads the body, borrows a
  * connection, calls the operation, gives the connection back and writes the
- * answer.
+ * answer.  A token that was good lately is looked up with the operation's
+ * first statement instead (expects_token).
  */
 #include <stddef.h>
 #include <string.h>
@@ -36,6 +37,7 @@
 #include "httpd/scim_headers.h"
 #include "httpd/scim_health.h"
 #include "httpd/scim_http.h"
+#include "httpd/scim_identity.h"
 #include "values/scim_json.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
@@ -66,11 +68,7 @@ APLOG_USE_MODULE(scim);
 /* A request before its body is read. */
 typedef struct {
     scim_target_t target;
-    scim_limits_lookup_t lookup; /* of its token */
-    scim_expectation_t *expected; /* NULL: the principal was looked up */
-    const scim_principal_t *principal; /* NULL on a public route */
-    apr_time_t known_at;         /* when the database was asked for it, by
-                                  * scim_clock */
+    scim_identity_t identity;    /* no principal on a public route */
 } request_state_t;
 
 /* Routing */
@@ -260,11 +258,6 @@ static scim_error_t *find_route(apr_size_t *found, scim_exchange_t *x)
 
 /* Authentication */
 
-static scim_error_t *unauthorized(request_rec *r)
-{
-    return scim_error(r->pool, SCIM_E_UNAUTHORIZED, SCIM_INVALID_TOKEN);
-}
-
 /* ServiceProviderConfig may tell a client how to authenticate (RFC 7643
  * section 5). */
 static int is_public(const scim_target_t *target, request_rec *r)
@@ -275,82 +268,15 @@ static int is_public(const scim_target_t *target, request_rec *r)
            && !apr_table_get(r->headers_in, "Authorization");
 }
 
-/* The principal of the token as of now.  This statement is fast and is not
- * counted in the organization's share of the connections, so that the request
- * waits for that share only once. */
-static scim_error_t *find_principal(const scim_principal_t **principal,
-                                    request_rec *r,
-                                    const scim_target_t *target)
+/* Whether the token can be looked up with what the request does.  A bulk
+ * request is many, for which the organization is charged before. */
+static int can_look_up_later(const scim_target_t *target,
+                             const request_rec *r)
 {
-    scim_cache_t *known = scim_config_of_server(r->server)->known_tokens;
-    const char *secret = scim_http_bearer(r);
-    scim_principal_t *found;
-    scim_error_t *error;
-    scim_db_t *db;
+    apr_size_t route = route_of(target, r->method_number);
 
-    if (!secret) {
-        return unauthorized(r);
-    }
-    SCIM_ERR(scim_http_borrow(&db, r, NULL));
-    error = scim_tokens_authenticate(&found, db, known, target->organization,
-                                     secret, r->method_number == M_POST,
-                                     r->pool);
-    scim_db_return(db);
-    SCIM_ERR(error);
-    *principal = found;
-    return NULL;
-}
-
-static scim_error_t *look_up_token(request_state_t *state, request_rec *r)
-{
-    const char *organization = state->target.organization;
-    scim_error_t *error;
-
-    state->expected = NULL;
-    state->known_at = scim_clock_now();
-    error = find_principal(&state->principal, r, &state->target);
-    if (error && error->kind == SCIM_E_UNAUTHORIZED) {
-        scim_errands_refused(scim_config_of_server(r->server)->errands, r,
-                             organization, state->lookup.secret,
-                             scim_door_below(r));
-    }
-    return scim_limits_end(&state->lookup, error);
-}
-
-/* Whether the token was good lately and need not be looked up before the rest,
- * because no body is read meanwhile. */
-static int expects_token(request_state_t *state, request_rec *r)
-{
-    apr_size_t route = route_of(&state->target, r->method_number);
-    scim_expectation_t *expected = apr_palloc(r->pool, sizeof(*expected));
-
-    if (!state->lookup.known || route == ROUTES
-        || (routes[route].needs & (USES_DATABASE | HAS_BODY))
-           != USES_DATABASE
-        || !scim_tokens_expect(expected,
-                               scim_config_of_server(r->server)->known_tokens,
-                               state->target.organization,
-                               state->lookup.secret, r->pool)) {
-        return 0;
-    }
-    state->expected = expected;
-    state->principal = expected->principal;
-    state->known_at = scim_clock_now();
-    return 1;
-}
-
-/* Only a possible token is looked up, and only within limits. */
-static scim_error_t *check_token(request_state_t *state, request_rec *r)
-{
-    const char *secret = ap_is_initial_req(r) ? scim_http_bearer(r) : NULL;
-    const char *organization = state->target.organization;
-
-    if (!secret || !scim_tokens_is_possible(secret)) {
-        scim_limits_no_token(r, organization);
-        return unauthorized(r);
-    }
-    SCIM_ERR(scim_limits_start(&state->lookup, r, organization, secret));
-    return expects_token(state, r) ? NULL : look_up_token(state, r);
+    return route < ROUTES && (routes[route].needs & USES_DATABASE)
+           && routes[route].serve != scim_endpoint_bulk;
 }
 
 /* The value of the label resource: a name that is known at the start, never
@@ -388,12 +314,6 @@ static void name_endpoints(void)
     }
 }
 
-static void note_token(const request_state_t *state, request_rec *r)
-{
-    r->user = apr_psprintf(r->pool, "scim:%s", state->principal->actor_id);
-    scim_notes_put(r, SCIM_NOTE_TOKEN, state->principal->actor_name);
-}
-
 static scim_error_t *authenticate_request(request_state_t *state,
                                           request_rec *r)
 {
@@ -403,9 +323,8 @@ static scim_error_t *authenticate_request(request_state_t *state,
     if (is_public(&state->target, r)) {
         return NULL;
     }
-    SCIM_ERR(check_token(state, r));
-    note_token(state, r);
-    return NULL;
+    return scim_identity_find(&state->identity, r, state->target.organization,
+                              can_look_up_later(&state->target, r));
 }
 
 /* Before anything is done with data that was sent in the clear, and before the
@@ -457,10 +376,14 @@ static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
         SCIM_ERR(scim_http_check_accept(x->r));
     }
     if (routes[route].needs & HAS_BODY) {
-        SCIM_ERR(scim_http_read(&x->body, x->r,
-                                x->resource && x->resource->is_large
-                                ? x->max_group_body_size
-                                : x->max_body_size));
+        if (!x->text) {
+            x->has_begun_body = 1;
+            SCIM_ERR(scim_http_read_text(&x->text, &x->length, x->r,
+                                         x->resource && x->resource->is_large
+                                         ? x->max_group_body_size
+                                         : x->max_body_size));
+        }
+        SCIM_ERR(scim_json_parse(&x->body, x->text, x->length, x->r->pool));
     }
     else {
         scim_http_ignore_body(x->r);
@@ -475,12 +398,13 @@ static scim_error_t *read_request(scim_exchange_t *x, apr_size_t route)
  * second check, because each write checks the token itself (schema.sql). */
 static scim_error_t *look_again(scim_exchange_t *x)
 {
-    if (!x->call.principal
+    if (!x->call.principal || x->expected
         || scim_clock_now() - x->known_at < LOOK_AGAIN_AFTER) {
         return NULL;
     }
     x->known_at = scim_clock_now();
-    SCIM_ERR(find_principal(&x->call.principal, x->r, x->target));
+    SCIM_ERR(scim_identity_principal(&x->call.principal, x->r,
+                                     x->target->organization));
     return check_switch(x);
 }
 
@@ -492,6 +416,9 @@ static scim_error_t *serve_expected(scim_exchange_t *x, apr_size_t route)
     scim_tokens_put_ahead(x->expected, x->call.db);
     error = routes[route].serve(x);
     SCIM_ERR(scim_tokens_confirm(x->expected, x->call.db));
+    if (x->expected->is_confirmed) {
+        scim_identity_note(x->call.principal, x->r);
+    }
     return error;
 }
 
@@ -572,9 +499,9 @@ static void prepare_exchange(scim_exchange_t *x, request_rec *r,
     x->call.projections = x->projections;
     x->call.is_gone = scim_http_is_gone;
     x->call.is_gone_baton = r;
-    x->call.principal = state->principal;
-    x->known_at = state->known_at;
-    x->expected = state->expected;
+    x->call.principal = state->identity.principal;
+    x->known_at = state->identity.known_at;
+    x->expected = state->identity.expected;
     x->call.base = scim_http_base(r, &state->target, config->base_url);
     x->call.if_match = apr_table_get(r->headers_in, "If-Match");
     x->call.if_none_match = apr_table_get(r->headers_in, "If-None-Match");
@@ -611,19 +538,34 @@ static void count_refusals(const apr_array_header_t *refusals)
     }
 }
 
-/* What an expected token has led to counts only if it is confirmed: what was
- * answered before that, or a change of what the token may do, is not.  Nothing
- * was done yet, and all of it begins again, unless it would take too long
- * again. */
-static scim_error_t *route_again(scim_exchange_t *x, request_state_t *state,
-                                 request_rec *r, scim_error_t *error)
+/* Whether nothing was done for an expected principal that was not confirmed:
+ * an error came before any statement, there is another principal, or a search
+ * took too long to know.  Where the database has failed, a write may have been
+ * done. */
+static int has_done_nothing(const scim_exchange_t *x,
+                            const scim_error_t *error)
 {
-    SCIM_ERR(look_up_token(state, r));
-    note_token(state, r);
-    if (error && error->kind == SCIM_E_TOO_MANY) {
+    return !x->expected->ahead.has_run || !error
+           || error->kind == SCIM_E_UNAUTHORIZED
+           || error->kind == SCIM_E_TOO_MANY;
+}
+
+/* The same with the principal that was looked up, but for what would take too
+ * long again, and a body that could not be read. */
+static scim_error_t *route_again(scim_exchange_t *x,
+                                 const request_state_t *state, request_rec *r,
+                                 scim_error_t *error)
+{
+    const char *text = x->text;
+    apr_size_t length = x->length;
+
+    if (error && (error->kind == SCIM_E_TOO_MANY
+                  || (x->has_begun_body && !text))) {
         return error;
     }
     prepare_exchange(x, r, state);
+    x->text = text;
+    x->length = length;
     return route_request(x);
 }
 
@@ -632,7 +574,7 @@ static scim_error_t *route_again(scim_exchange_t *x, request_state_t *state,
  * Any leaves out. */
 static int serve_scim(request_rec *r)
 {
-    request_state_t state = { .principal = NULL };
+    request_state_t state = { .identity.principal = NULL };
     scim_error_t *error;
     scim_exchange_t x;
 
@@ -645,6 +587,13 @@ static int serve_scim(request_rec *r)
     scim_request_log_begin(r);
     error = route_request(&x);
     if (x.expected && !x.expected->is_confirmed) {
+        scim_error_t *refused = has_done_nothing(&x, error)
+                                ? scim_identity_look_up(&state.identity, r)
+                                : error;
+
+        if (refused) {
+            return scim_http_refuse(r, refused);
+        }
         error = route_again(&x, &state, r, error);
     }
     log_notes(&x);

@@ -1754,10 +1754,10 @@ END
 $$;
 COMMENT ON FUNCTION scim.event_before_insert() IS 'Notifies listeners of scim_event of new events. Refuses events of a token that was deleted or has expired (SQLSTATE SC003) or while provisioning is switched off (SC004) or paused (SC010), all others while the organization moves (SC011), and what scim.guard refuses';
 
-CREATE OR REPLACE FUNCTION scim.refuse_request() RETURNS uuid
+CREATE OR REPLACE FUNCTION scim.refuse_request() RETURNS boolean
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RAISE EXCEPTION 'the token does not let this request in any more' USING ERRCODE = 'SC003';
+    RAISE EXCEPTION 'the token is not what this request expects' USING ERRCODE = 'SC003';
 END
 $$;
 COMMENT ON FUNCTION scim.refuse_request() IS 'Fails (SQLSTATE SC003), so that PostgreSQL does not run the statements that were sent with this one';

@@ -27,10 +27,13 @@
 #define SEPARATOR '\x1f'                 /* of what is expected of a token */
 #define KNOWN_FOR apr_time_from_sec(3600) /* how long it is expected */
 
+/* The columns of AUTHENTICATE; those from KNOWN on are expected the next time.
+ */
 enum {
-    COLUMN_ORGANIZATION_ID, COLUMN_STATE, COLUMN_DOMAINS, COLUMN_TOKEN_ID,
-    COLUMN_TOKEN_NAME, COLUMN_STALE, COLUMN_CURSOR_KEY, COLUMN_HAS_GROUPS,
-    COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMNS
+    COLUMN_STALE, COLUMN_ORGANIZATION_ID, COLUMN_STATE, COLUMN_DOMAINS,
+    COLUMN_TOKEN_ID, COLUMN_TOKEN_NAME, COLUMN_CURSOR_KEY, COLUMN_HAS_GROUPS,
+    COLUMN_LANGUAGE, COLUMN_TIMEZONE, COLUMNS,
+    COLUMN_KNOWN = COLUMN_ORGANIZATION_ID
 };
 
 int scim_tokens_is_possible(const char *secret)
@@ -66,10 +69,12 @@ static void record_use(scim_db_t *db, const scim_principal_t *principal)
     (void) ignored;
 }
 
-/* values are those of the columns of AUTHENTICATE. */
+/* values are those of all columns; an empty language or time zone is none. */
 static scim_principal_t *principal_of(const char *const *values,
                                       const char *key, apr_pool_t *pool)
 {
+    const char *language = values[COLUMN_LANGUAGE];
+    const char *timezone = values[COLUMN_TIMEZONE];
     scim_principal_t *principal = apr_pcalloc(pool, sizeof(*principal));
 
     principal->organization_id = values[COLUMN_ORGANIZATION_ID];
@@ -79,61 +84,45 @@ static scim_principal_t *principal_of(const char *const *values,
     principal->actor_kind = "token";
     principal->actor_id = values[COLUMN_TOKEN_ID];
     principal->actor_name = values[COLUMN_TOKEN_NAME];
-    principal->language = values[COLUMN_LANGUAGE];
-    principal->timezone = values[COLUMN_TIMEZONE];
+    principal->language = language && *language ? language : NULL;
+    principal->timezone = timezone && *timezone ? timezone : NULL;
     principal->cursor_key = values[COLUMN_CURSOR_KEY];
     principal->has_groups = values[COLUMN_HAS_GROUPS][0] == 't';
     return principal;
 }
 
 /* Language and time zone are only read for creators. */
-static void columns_of(const char *values[COLUMNS], const scim_rows_t *rows,
-                       int columns)
+static int columns_for(int may_create)
 {
-    int i;
-
-    for (i = 0; i < columns; i++) {
-        values[i] = scim_rows_value(rows, 0, i);
-    }
+    return may_create ? COLUMNS : COLUMN_LANGUAGE;
 }
 
-/* What is expected of a token the next time: the values of its row but for
- * those that only its own time has.  None of them has a control character but
- * for names from long ago, of which nothing is kept. */
-static const char *expectation_of(const scim_rows_t *rows, apr_pool_t *pool)
-{
-    char *text = "";
-    int i;
-
-    for (i = 0; i < COLUMN_LANGUAGE; i++) {
-        const char *value = i == COLUMN_STALE ? ""
-                                              : scim_rows_value(rows, 0, i);
-
-        if (!value || strchr(value, SEPARATOR)) {
-            return NULL;
-        }
-        text = apr_psprintf(pool, "%s%s%c", text, value, SEPARATOR);
-    }
-    return text;
-}
-
-/* The key of a token among those that are known; its hash is hexadecimal. */
+/* By what a token is known; its hash is hexadecimal. */
 static const char *known_as(const char *organization, const char *hash,
+                            int may_create, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s %d %s", hash, may_create, organization);
+}
+
+/* What is known of a principal: its values, with a separator behind each, as
+ * AUTHENTICATE_AHEAD has them.  Nothing of one that is not served, or has a
+ * separator in a name from long ago. */
+static const char *known_of(const char *const *values, int columns,
+                            const scim_principal_t *principal,
                             apr_pool_t *pool)
 {
-    return apr_pstrcat(pool, hash, " ", organization, NULL);
-}
+    const char *known = "";
+    int i;
 
-/* Nothing is expected of a token whose requests are not served. */
-static void keep_expected(scim_cache_t *known, const char *key,
-                          const scim_principal_t *principal,
-                          const scim_rows_t *rows, apr_pool_t *pool)
-{
-    const char *text = principal->state == SCIM_STATE_ENABLED
-                       ? expectation_of(rows, pool) : NULL;
+    for (i = COLUMN_KNOWN; i < columns; i++) {
+        const char *value = values[i] ? values[i] : "";
 
-    text = text ? text : "";
-    scim_cache_put(known, key, text, strlen(text) + 1, apr_time_now());
+        if (strchr(value, SEPARATOR)) {
+            return "";
+        }
+        known = apr_psprintf(pool, "%s%s%c", known, value, SEPARATOR);
+    }
+    return principal->state == SCIM_STATE_ENABLED ? known : "";
 }
 
 scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
@@ -144,6 +133,7 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     const char *values[2] = { key };
     const char *found[COLUMNS] = { NULL };
     scim_rows_t *rows;
+    int i;
 
     values[1] = scim_tokens_hash(secret, pool);
     if (!values[1]) {
@@ -158,42 +148,44 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
         SCIM_ERR(scim_version_check(db, "mod_scim", pool));
         return refused_token(pool);
     }
-    columns_of(found, rows, may_create ? COLUMNS : COLUMN_LANGUAGE);
+    for (i = 0; i < columns_for(may_create); i++) {
+        found[i] = scim_rows_value(rows, 0, i);
+    }
     *principal = principal_of(found, key, pool);
     if (scim_rows_true(rows, 0, COLUMN_STALE)) {
         record_use(db, *principal);
     }
     if (known) {
-        keep_expected(known, known_as(key, values[1], pool), *principal,
-                      rows, pool);
+        const char *text = known_of(found, columns_for(may_create),
+                                    *principal, pool);
+
+        scim_cache_put(known, known_as(key, values[1], may_create, pool),
+                       text, strlen(text) + 1, apr_time_now());
     }
     return NULL;
 }
 
 int scim_tokens_expect(scim_expectation_t *expected, scim_cache_t *known,
                        const char *organization, const char *secret,
-                       apr_pool_t *pool)
+                       int may_create, apr_pool_t *pool)
 {
     const char *found[COLUMNS] = { NULL };
+    const char *hash = scim_tokens_hash(secret, pool);
+    const char *text = NULL;
     char *rest;
     int i;
 
     memset(expected, 0, sizeof(*expected));
-    expected->pool = pool;
-    expected->values[0] = organization;
-    expected->values[1] = scim_tokens_hash(secret, pool);
-    if (!expected->values[1] || !known) {
+    if (hash && known) {
+        text = scim_cache_peek(known, known_as(organization, hash,
+                                               may_create, pool),
+                               KNOWN_FOR, pool);
+    }
+    if (!text || !*text) {
         return 0;
     }
-    expected->found = scim_cache_peek(known,
-                                      known_as(organization,
-                                               expected->values[1], pool),
-                                      KNOWN_FOR, pool);
-    if (!expected->found || !*expected->found) {
-        return 0;
-    }
-    rest = apr_pstrdup(pool, expected->found);
-    for (i = 0; i < COLUMN_LANGUAGE; i++) {
+    rest = apr_pstrdup(pool, text);
+    for (i = COLUMN_KNOWN; i < columns_for(may_create); i++) {
         char *end = strchr(rest, SEPARATOR);
 
         found[i] = rest;
@@ -201,27 +193,32 @@ int scim_tokens_expect(scim_expectation_t *expected, scim_cache_t *known,
         rest = end + 1;
     }
     expected->principal = principal_of(found, organization, pool);
+    expected->values[0] = organization;
+    expected->values[1] = hash;
+    expected->values[2] = text;
+    expected->may_create = may_create;
+    expected->pool = pool;
     return 1;
 }
 
+/* On tables of the version before, there is no row for another principal. */
 static scim_error_t *see_principal(void *baton, const scim_rows_t *rows)
 {
     scim_expectation_t *expected = baton;
-    apr_pool_t *pool = expected->pool;
-    const char *found = scim_rows_count(rows) == 1
-                        ? expectation_of(rows, pool) : NULL;
 
-    if (!found || strcmp(found, expected->found) != 0) {
-        return refused_token(pool);
+    if (scim_rows_count(rows) != 1) {
+        return refused_token(expected->pool);
     }
     expected->is_confirmed = 1;
-    expected->is_stale = scim_rows_true(rows, 0, COLUMN_STALE);
+    expected->is_stale = scim_rows_true(rows, 0, 0);
     return NULL;
 }
 
 void scim_tokens_put_ahead(scim_expectation_t *expected, scim_db_t *db)
 {
-    scim_db_ahead_t ahead = { SCIM_SQL_AUTHENTICATE_AHEAD,
+    scim_db_ahead_t ahead = { expected->may_create
+                              ? SCIM_SQL_AUTHENTICATE_CREATOR_AHEAD
+                              : SCIM_SQL_AUTHENTICATE_AHEAD,
                               SCIM_VALUES(expected->values), see_principal,
                               expected, 0 };
 

@@ -52,13 +52,13 @@ scim_error_t *scim_tokens_authenticate(scim_principal_t **principal,
     SCIM_CHECKED;
 
 /* A request whose token was good lately need not ask for its principal first:
- * it expects what was found then, goes on, and sends that question together
- * with its own first statement (scim_db_put_ahead).  Whatever it does is worth
- * something only if the answer confirms the expectation. */
+ * it expects what was found then, goes on, and asks together with its own
+ * first statement whether that is still so (scim_db_put_ahead).  If it is not,
+ * PostgreSQL does not run that statement, and the request begins again. */
 typedef struct {
     scim_principal_t *principal;
-    const char *found;           /* what it was made of */
-    const char *values[2];
+    const char *values[3];       /* of the question */
+    int may_create;
     apr_pool_t *pool;
     scim_db_ahead_t ahead;
     int is_confirmed;
@@ -68,7 +68,7 @@ typedef struct {
 /* Begins *expected; 0 if nothing is known of secret. */
 int scim_tokens_expect(scim_expectation_t *expected, scim_cache_t *known,
                        const char *organization, const char *secret,
-                       apr_pool_t *pool);
+                       int may_create, apr_pool_t *pool);
 
 /* Put the question ahead of the first statement of db. */
 void scim_tokens_put_ahead(scim_expectation_t *expected, scim_db_t *db);

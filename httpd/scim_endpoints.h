@@ -23,6 +23,9 @@ typedef struct {
     int max_group_body_size;     /* SCIMMaxGroupBodySize */
     int max_operations;          /* SCIMBulkMaxOperations */
     apr_table_t *parameters;     /* of the query, or of a search */
+    int has_begun_body;          /* it is being read, or was */
+    const char *text;            /* of the whole body, or NULL */
+    apr_size_t length;
     cJSON *body;                 /* NULL without one */
     scim_projection_t *projections[SCIM_RESOURCE_TYPES];
     apr_time_t known_at;         /* when call.principal was looked up,

@@ -509,7 +509,8 @@ static int is_cut_off(const body_t *body, request_rec *r)
                    && (apr_off_t) body->length != announced_length(r)));
 }
 
-scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
+scim_error_t *scim_http_read_text(const char **text, apr_size_t *length,
+                                  request_rec *r, apr_off_t limit)
 {
     body_t all;
 
@@ -522,7 +523,18 @@ scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
     if (is_cut_off(&all, r)) {
         return broken_body(r);
     }
-    return scim_json_parse(body, all.text, all.length, r->pool);
+    *text = all.text;
+    *length = all.length;
+    return NULL;
+}
+
+scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
+{
+    const char *text;
+    apr_size_t length;
+
+    SCIM_ERR(scim_http_read_text(&text, &length, r, limit));
+    return scim_json_parse(body, text, length, r->pool);
 }
 
 /* Read the rest of the body: a stream of HTTP/2 that ends before its request

@@ -84,6 +84,11 @@ scim_error_t *scim_http_parameters(apr_table_t **parameters, request_rec *r,
 scim_error_t *scim_http_read(cJSON **body, request_rec *r, apr_off_t limit)
     SCIM_CHECKED;
 
+/* The same without parsing: *text has *length bytes. */
+scim_error_t *scim_http_read_text(const char **text, apr_size_t *length,
+                                  request_rec *r, apr_off_t limit)
+    SCIM_CHECKED;
+
 /* For scim_call_t: whether the client of the request_rec r has closed its
  * connection, or reset its stream.  Nothing is read. */
 int scim_http_is_gone(void *r);

@@ -163,7 +163,7 @@ static scim_error_t *start(listing_t *l)
 /* Places of pages by index */
 
 /* By what the place of the page from start on is kept; NULL: it is not. */
-static const char *place_of(const listing_t *l, apr_int64_t start)
+static const char *kept_as(const listing_t *l, apr_int64_t start)
 {
     const scim_page_t *page = l->page;
 
@@ -180,7 +180,7 @@ static const char *place_of(const listing_t *l, apr_int64_t start)
  */
 static void find_kept_place(listing_t *l)
 {
-    const char *name = place_of(l, l->page->start_index);
+    const char *name = kept_as(l, l->page->start_index);
     const char *text = name ? scim_cache_peek(l->call->places, name,
                                               PLACE_KEPT, l->pool) : NULL;
     scim_page_t page = *l->page;
@@ -377,7 +377,7 @@ static void keep_place(const scim_list_t *list, const listing_t *l,
                        const scim_rows_t *rows, int count)
 {
     const char *name = count == l->page->count
-                       ? place_of(l, l->page->start_index + count) : NULL;
+                       ? kept_as(l, l->page->start_index + count) : NULL;
     scim_page_t page = *l->page;
     scim_position_t position = { 0, NULL, NULL, list->total };
     const char *text;
@@ -418,8 +418,8 @@ static scim_error_t *put_resources(scim_list_t *list, const listing_t *l,
 }
 
 /* A search that takes too long: in a small organization, it is the database
- * that does. */
-static scim_error_t *too_slow(listing_t *l)
+ * that does, unless its own limit has ended the search (error has a cause). */
+static scim_error_t *too_slow(listing_t *l, scim_error_t *error)
 {
     const char *mine = l->call->principal->organization_id;
     scim_rows_t *rows;
@@ -431,7 +431,8 @@ static scim_error_t *too_slow(listing_t *l)
                                         l->store->table),
                            1, &mine, 1, 0));
     if (scim_rows_count(rows) == 0) {
-        return scim_error_caused(l->pool, SCIM_E_UNAVAILABLE,
+        return error->cause ? error
+            : scim_error_caused(l->pool, SCIM_E_UNAVAILABLE,
                                  SCIM_DATABASE_AWAY, "a list that reads at"
                                  " most " SMALL " rows took longer than "
                                  APR_STRINGIFY(SCIM_LIST_SECONDS)
@@ -462,7 +463,8 @@ static scim_error_t *run(scim_rows_t **rows, listing_t *l)
         (const char *const *) l->query.parameters->elts, l->query.indexed,
         is_search ? SEARCH_MOST : 0);
 
-    return error && error->kind == SCIM_E_TOO_MANY ? too_slow(l) : error;
+    return error && error->kind == SCIM_E_TOO_MANY ? too_slow(l, error)
+                                                   : error;
 }
 
 scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,

@@ -169,8 +169,8 @@ static int has_ahead(const scim_db_t *db)
     return db->ahead && !db->ahead->has_run;
 }
 
-/* The statement ahead and what, sent at once; both only read.  No other one
- * has noticed that the connection leads to another server process. */
+/* The statement ahead and what, sent at once, as one transaction.  No other
+ * one has noticed that the connection leads to another server process. */
 static scim_error_t *perform_pair(scim_rows_t **rows, scim_db_t *db,
                                   const execution_t *what)
 {
@@ -185,6 +185,9 @@ static scim_error_t *perform_pair(scim_rows_t **rows, scim_db_t *db,
     int sent;
 
     ahead->has_run = 1;
+    if (!what->repeatable) {
+        revive(db);
+    }
     attempt_pair(results, db, pair, &sent);
     failed = results[!!scim_db_succeeded(results[0])];
     if (!scim_db_succeeded(failed) && db->patience->left != 0
@@ -219,7 +222,7 @@ static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
         return scim_db_given_up(db);
     }
     if (has_ahead(db)) {
-        if (what->repeatable && alone && !scim_db_is_unprepared(db)
+        if (alone && !scim_db_is_unprepared(db)
             && !scim_prepared_is_before(db->prepared)) {
             return perform_pair(rows, db, what);
         }
@@ -321,6 +324,9 @@ scim_error_t *scim_db_begin_pipeline(scim_db_t *db,
     execution_t what = execution_of(db, statement, NULL);
     PGresult *failed;
 
+    if (has_ahead(db)) {
+        SCIM_ERR(scim_db_run_ahead(db));
+    }
     if (!scim_db_set_up(db)) {
         return scim_db_lost(db);
     }

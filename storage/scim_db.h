@@ -140,10 +140,11 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
                             const char *const *values, int keep,
                             apr_interval_time_t most) SCIM_CHECKED;
 
-/* A statement ahead of the others: of those that are run with db, the first is
- * sent together with it if that only reads, and otherwise after it.
- * PostgreSQL runs it only if the one ahead has succeeded.  An error of that,
- * or of see, is the error of both. */
+/* A statement ahead of the others: the first of those that are run with db is
+ * sent together with it, if it can be, and otherwise after it.  PostgreSQL
+ * runs that one only if the one ahead has succeeded.  An error of the one
+ * ahead, or of see, is the error of both; see must return none where it has
+ * succeeded on the tables of this version. */
 typedef scim_error_t *scim_db_see_fn(void *baton, const scim_rows_t *rows);
 typedef struct {
     scim_statement_e statement;  /* repeatable */

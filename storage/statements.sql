@@ -116,11 +116,14 @@ CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
           OR to_jsonb(o) ->> 'move_side' IS NOT NULL THEN 'paused'
      ELSE 'enabled' END
 
--- The principal of a token.
--- fragment: principal
+-- The principal of a token, and whether its use is to be recorded.
+-- fragment: known
 o.id, :provisioning_state, array_to_string(o.domains, ' '), t.id, t.name,
-coalesce(t.last_used_at < now() - interval '1 minute', true),
 encode(o.cursor_key, 'hex'), :has_groups
+-- fragment: is_stale
+coalesce(t.last_used_at < now() - interval '1 minute', true)
+-- fragment: principal
+:is_stale, :known
 
 -- fragment: token_is_valid
 (t.expires_at IS NULL OR t.expires_at > now())
@@ -135,38 +138,44 @@ CASE WHEN NOT :token_is_valid THEN 'expired'
 CASE WHEN t.expires_at > now()
      THEN floor(extract(epoch FROM t.expires_at - now()) / 86400)::bigint END
 
--- fragment: principal_of_token
-SELECT :principal
+-- fragment: tokens
 FROM scim.organization o
 JOIN scim.token t ON t.organization_id = o.id
+-- fragment: tokens_with_issuers
+:tokens
+JOIN scim.account a
+    ON a.organization_id = t.organization_id AND a.id = t.issuer
+-- fragment: the_token
 WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid
 
 -- name: AUTHENTICATE :repeatable
-:principal_of_token;
-
--- The same ahead of a statement for whom this lets in (scim_db_put_ahead): for all
--- others it fails, and PostgreSQL runs nothing behind it.
--- name: AUTHENTICATE_AHEAD :repeatable
-SELECT CASE WHEN p.state = 'enabled' THEN p.id
-            ELSE scim.refuse_request() END, p.state, p.domains, p.token_id,
-       p.token, p.is_stale, p.cursor_key, p.has_groups
-FROM (SELECT) one LEFT JOIN (:principal_of_token)
-    p(id, state, domains, token_id, token, is_stale, cursor_key, has_groups)
-    ON true;
-
--- Not the text of AUTHENTICATE, by which that is prepared.
--- name: AUTHENTICATE_AHEAD before 6
-SELECT * FROM (:principal_of_token) p;
+SELECT :principal :tokens :the_token;
 
 -- The same with the issuer's language and time zone, which accounts that are
 -- created with the token get by default.
 -- name: AUTHENTICATE_CREATOR :repeatable
 SELECT :principal, a.preferred_language, a.timezone
-FROM scim.organization o
-JOIN scim.token t ON t.organization_id = o.id
-JOIN scim.account a
-    ON a.organization_id = t.organization_id AND a.id = t.issuer
-WHERE o.key = $1 AND t.hash = $2::bytea AND :token_is_valid;
+:tokens_with_issuers :the_token;
+
+-- Ahead of a statement for an expected principal (scim_db_put_ahead): $3 has what
+-- is known of it, with a separator behind each value.  For any other it fails, and
+-- PostgreSQL runs nothing behind it.  The row says whether the use of the token is
+-- to be recorded.
+-- fragment: found(tokens, values)
+(SELECT :is_stale AS is_stale, concat_ws(chr(31), :values, '') AS known
+ :tokens :the_token) f
+-- fragment: expected(tokens, values)
+SELECT CASE WHEN f.known = $3 THEN f.is_stale ELSE scim.refuse_request() END
+FROM (SELECT) one LEFT JOIN :found(:tokens, :values) ON true
+-- fragment: expected(tokens, values) before 6
+SELECT f.is_stale FROM :found(:tokens, :values) WHERE f.known = $3
+
+-- name: AUTHENTICATE_AHEAD :repeatable
+:expected(:tokens, :known);
+
+-- name: AUTHENTICATE_CREATOR_AHEAD :repeatable
+:expected(:tokens_with_issuers, :known, coalesce(a.preferred_language, ''),
+          coalesce(a.timezone, ''));
 
 -- It never waits: while another transaction has locked the token's row, uses
 -- are not recorded, and the commit does not wait for the disk or a standby.

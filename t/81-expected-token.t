@@ -41,6 +41,25 @@ for my $case (['GET of a User', \&get], ['a match query', sub { $org->get('/User
     is $statements[0][0], $statements[1][0], 'in one transaction';
 }
 
+# The body is read before the token is looked up.
+my $made = 0;
+sub new_user { return { schemas => [CORE], userName => 'made' . ++$made . '@example.com', displayName => 'Made', @_ } }
+sub post { return $org->post('/Users', new_user(@_)) }
+sub patch { my ($name) = @_; return $org->patch_ops($anna->{id}, { op => 'replace', path => 'displayName', value => $name // 'Anna ' . ++$made }) }
+post();
+for my $case (['POST', \&post, 201, 1], ['PATCH', \&patch, 200, 2], ['PATCH that changes nothing', sub { patch('Anna same') }, 200, 1], ['PUT', sub { $org->put("/Users/$anna->{id}", { schemas => [CORE], userName => 'anna@example.com', displayName => 'Anna ' . ++$made }) }, 200, 2],
+              ['a search', sub { $org->post('/Users/.search', { schemas => ['urn:ietf:params:scim:api:messages:2.0:SearchRequest'], filter => 'userName eq "anna@example.com"' }) }, 200, 1],
+              ['a POST of a userName that is taken', sub { $org->post('/Users', { schemas => [CORE], userName => 'anna@example.com', displayName => 'A' }) }, 409, 2],
+              ['a POST of a group', sub { $org->post('/Groups', { schemas => [$GROUP], displayName => 'Group ' . ++$made }) }, 201, 2]) {
+    my ($name, $code, $status, $transactions) = @$case;
+    $code->() for 1 .. 2;
+    my ($answer, @statements) = statements_of($code);
+    is $answer->{status}, $status, "$name is answered" or diag $answer->{content};
+    my %transaction = map { $_->[0] => 1 } @statements;
+    is scalar(keys %transaction), $transactions, "in $transactions transaction(s)" or diag join "\n", map { "@$_" } @statements;
+    ok is_look_up($statements[0]), 'of which the first looks the token up';
+}
+
 sub seen {
     my ($answer, @statements) = statements_of(\&get);
     return ($answer->{status}, scalar reads(@statements));
@@ -58,6 +77,35 @@ my $second = $org->new_token;
     is $org->get('/Users?filter=x')->{status}, 401, 'a filter that is wrong is not told to it';
     is_deeply [seen()], [401, 0], 'nor later';
 }
+# What is there of the accounts, and their last change.
+sub stored { return join ' ', @{ (sql('SELECT count(*), max(updated_at) FROM scim.account WHERE organization_id = $1', $org->{id}))[0] } }
+$second = $org->new_token;
+for my $write (\&post, \&patch, sub { $org->delete("/Users/$anna->{id}") }) {
+    local $org->{token} = $second;
+    post();
+    patch();
+    my $before = stored();
+    sql('UPDATE scim.token SET expires_at = now() WHERE organization_id = $1 AND hash = sha256($2::bytea)', $org->{id}, $second);
+    my ($answer, @statements) = statements_of($write);
+    is $answer->{status}, 401, 'a write with a token that has just ended';
+    is stored(), $before, 'changes nothing';
+    is scalar(grep { /(?:INSERT INTO|UPDATE|DELETE FROM) scim\.account/ } map { $_->[1] } @statements), 0, 'nor was it tried';
+    is Scim::Test::http()->request(POST => "/scim/$org->{key}/v2/Users", [Authorization => "Bearer $second", 'Content-Type' => 'application/scim+json'], '{"x')->{status}, 401, 'a body that is wrong is not told to it';
+    sql('UPDATE scim.token SET expires_at = NULL WHERE organization_id = $1 AND hash = sha256($2::bytea)', $org->{id}, $second);
+}
+is Scim::Test::http()->request(POST => "/scim/$org->{key}/v2/Users", [Authorization => "Bearer $org->{token}", 'Content-Type' => 'application/scim+json'], '{"x')->{status}, 400, 'but to one that is good';
+is post()->{status}, 201, 'which then goes on';
+my $before = stored();
+sql(q{UPDATE scim.organization SET domains = '{example.org}' WHERE id = $1}, $org->{id});
+is_error(post(), 400, 'invalidValue', 'the domains of the organization have changed: they hold at once');
+is stored(), $before, 'and nothing was made';
+is $org->post('/Users', new_user(userName => 'first@example.org'))->{status}, 201, 'but in a new domain';
+sql(q{UPDATE scim.organization SET domains = '{}' WHERE id = $1}, $org->{id});
+is post()->{status}, 201, 'and in any when there are none';
+sql(q{UPDATE scim.account SET preferred_language = 'ja', timezone = 'Asia/Tokyo' WHERE id = $1}, $org->{issuer});
+is_deeply [@{ post()->{json} }{qw(preferredLanguage timezone)}], ['ja', 'Asia/Tokyo'], 'a new account has what its issuer has now';
+sql(q{UPDATE scim.account SET preferred_language = NULL, timezone = NULL WHERE id = $1}, $org->{issuer});
+is_deeply [@{ post()->{json} }{qw(preferredLanguage timezone)}], [undef, undef], 'or nothing';
 is $org->get('/Users?filter=x')->{status}, 400, 'but to one that is good';
 for my $case (['pause', 503], ['resume', 200], ['disable', 403], ['enable', 200]) {
     my ($word, $status) = @$case;
@@ -65,6 +113,14 @@ for my $case (['pause', 503], ['resume', 200], ['disable', 403], ['enable', 200]
     scimctl('org', $word, $org->{key});
     is_deeply [seen()], [$status, $status == 200 ? 1 : 0], "org $word: $status";
     is get()->{status}, $status, 'from then on';
+}
+for my $case (['pause', 503], ['resume', 201], ['disable', 403], ['enable', 201]) {
+    my ($word, $status) = @$case;
+    post();
+    my $before = stored();
+    scimctl('org', $word, $org->{key});
+    is post()->{status}, $status, "a POST after org $word: $status";
+    is stored() eq $before ? 'same' : 'more', $status == 201 ? 'more' : 'same', 'and what it says';
 }
 sql(q{UPDATE scim.token SET expires_at = now() - interval '1 second' WHERE organization_id = $1}, $org->{id});
 is_deeply [seen()], [401, 0], 'a token that has ended';

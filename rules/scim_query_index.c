@@ -45,6 +45,12 @@ const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter)
 
 /* Trigrams */
 
+/* In any locale: that of a program may have another small I. */
+static char small(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
+}
+
 /* Those of each run of ASCII letters and digits in text; NULL if there are
  * none, or text is not ASCII: folding may then join what is beside it in a
  * value. */
@@ -62,9 +68,9 @@ static const char *grams_of(const char *text, apr_pool_t *pool)
         }
         run = apr_isalnum(*text) ? run + 1 : 0;
         if (run >= 3 && found < MOST_GRAMS) {
-            *end++ = (char) apr_tolower(text[-2]);
-            *end++ = (char) apr_tolower(text[-1]);
-            *end++ = (char) apr_tolower(text[0]);
+            *end++ = small(text[-2]);
+            *end++ = small(text[-1]);
+            *end++ = small(text[0]);
             *end++ = ',';
             found++;
         }

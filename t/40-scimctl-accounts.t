@@ -5,6 +5,7 @@ use warnings;
 use utf8;
 use lib 't/lib';
 use Encode qw(decode_utf8 encode_utf8);
+use File::Temp ();
 use JSON::PP ();
 use MIME::Base64 ();
 use Scim::Process;
@@ -111,6 +112,13 @@ is out('account', 'export', $from->{key}, '--filter', 'active eq false'), join("
 is_deeply [map { JSON::PP->new->decode($_) } split /\n/, out('--json', 'account', 'export', $from->{key}, '--filter', 'roles.value eq "user"')],
     [{ userName => 'comma@example.com', displayName => 'Smith, "Jo"', role => 'USER', active => FALSE, externalId => 'e-1', preferredLanguage => 'ja',
        timezone => 'Asia/Tokyo', managed => TRUE, syncEligible => FALSE }], 'with --json each account is an object';
+SKIP: {
+    my $dir = File::Temp::tempdir(CLEANUP => 1);
+    Scim::Process::run(['localedef', '-i', 'tr_TR', '-f', 'UTF-8', "$dir/tr_TR.UTF-8"])->{status} == 0 or skip 'no Turkish locale', 1;
+    local @ENV{qw(LOCPATH LC_ALL)} = ($dir, 'tr_TR.UTF-8');
+    my @lines = split /\n/, $file;
+    is out('account', 'export', $from->{key}, '--filter', 'userName co "LINES"'), join("\n", @lines[0, 3, 4]) . "\n", 'also where the small letter of I is another one';
+}
 my $many = "userName,displayName,role\n" . join '', map { sprintf "n%04d\@example.com,N,GUEST\n", $_ } 1 .. 1200;
 given($many, 'account', 'import', $to->{key}, '-');
 is scalar(() = out('account', 'export', $to->{key}) =~ /^n\d{4}\@example\.com,/mg), 1200, 'more than a page of accounts is exported';

@@ -454,9 +454,10 @@ static scim_error_t *too_slow(listing_t *l, scim_error_t *error)
                         " or a filter.", l->page->sort_by);
 }
 
+/* What has a key is found at once: only the database can be slow. */
 static scim_error_t *run(scim_rows_t **rows, listing_t *l)
 {
-    int is_search = (l->condition && !l->query.at_most_one)
+    int is_search = (l->condition && !l->query.has_key)
                     || !l->order.has_index;
     scim_error_t *error = scim_db_query(rows, l->call->db, l->sql,
         l->query.parameters->nelts,

@@ -25,6 +25,7 @@ typedef struct {
                                      * id), or in the JSON alone, find every
                                      * row, so that one plan serves all
                                      * values */
+    int has_key;                    /* also set: by a key column */
     int at_most_one;                /* also set: no two rows can match */
     const char *scanned;            /* also set, to an attribute's name, if no
                                      * index finds the matches, because of this

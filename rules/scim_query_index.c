@@ -209,7 +209,7 @@ static void find_keys(scim_query_t *query, const scim_filter_t *filter)
              && filter->op == SCIM_OP_EQ && attribute->column
              && filter->literal.kind == SCIM_LITERAL_STRING
              && !attribute->multi_valued) {
-        query->indexed |= attribute->key || attribute->case_exact;
+        query->has_key |= attribute->key || attribute->case_exact;
         query->at_most_one |= attribute->uniqueness == SCIM_UNIQUE_SERVER;
     }
 }
@@ -238,8 +238,9 @@ static int is_contained(const scim_filter_t *filter)
 void scim_query_find_indexes(scim_query_t *query, const scim_filter_t *filter,
                              apr_pool_t *pool)
 {
-    query->indexed = is_contained(filter);
+    query->has_key = 0;
     query->at_most_one = 0;
     find_keys(query, filter);
+    query->indexed = query->has_key || is_contained(filter);
     query->scanned = scanned_by(query, filter, pool);
 }

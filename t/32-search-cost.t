@@ -9,6 +9,7 @@ use utf8;
 use lib 't/lib';
 use Time::HiRes ();
 use Scim::Crowd qw(accounts crowd visited);
+use Scim::Process;
 use Scim::Test;
 
 my $LARGE = $ENV{SCIM_TEST_LARGE};
@@ -97,6 +98,18 @@ if ($LARGE) {
         like $r->{json}{detail}, $like, 'with what helps';
     }
 }
+
+# Who has a name among many is found, or the database is too busy: that is no reason to
+# ask for something else.
+sql_unchecked(q{INSERT INTO scim.account (organization_id, user_name, display_name, external_id) SELECT $1::uuid, 'busy' || n, 'Busy', 'busy' || n FROM generate_series(1, 20100) n}, $small->{id});
+$small->filter('externalId eq "busy7"') for 1 .. 2;
+my $holder = Scim::Process->start([server()->psql('-qAtX')], in => 'pipe', out => 'pipe');
+$holder->say("BEGIN; LOCK TABLE scim.account; SELECT 'held'; SELECT pg_sleep(3); COMMIT;");
+$holder->line;
+is $small->filter('externalId eq "busy7"')->{status}, 503, 'a match query that has to wait';
+$holder->close_input;
+$holder->wait;
+is $small->filter('externalId eq "busy7"')->{json}{totalResults}, 1, 'and finds it later';
 
 # Trigrams decide nothing by themselves: the same is found as by reading.
 my $names = organization(profile => 'open');

@@ -177,9 +177,11 @@ static const char *kept_as(const listing_t *l, apr_int64_t start)
 }
 
 /* Its text is that of a cursor; one that is not good any more is of no use.
- */
+ * Its total is that of an earlier page: one that comes to the end is counted
+ * anew, since whoever reads page by page stops there. */
 static void find_kept_place(listing_t *l)
 {
+    scim_position_t position;
     const char *name = kept_as(l, l->page->start_index);
     const char *text = name ? scim_cache_peek(l->call->places, name,
                                               PLACE_KEPT, l->pool) : NULL;
@@ -188,8 +190,12 @@ static void find_kept_place(listing_t *l)
     if (text) {
         page.cursor = text;
         page.bound_to = name;
-        l->from_place = !scim_cursor_read(&l->position, l->call->principal,
-                                          &page, l->pool);
+        l->from_place = !scim_cursor_read(&position, l->call->principal,
+                                          &page, l->pool)
+                        && position.total - page.count >= page.start_index;
+    }
+    if (l->from_place) {
+        l->position = position;
     }
 }
 

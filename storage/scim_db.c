@@ -430,8 +430,11 @@ scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,
     }
     if (to_keep && !scim_db_is_unprepared(db)) {
         scim_db_set_up(db);
-        what.name = scim_prepared_query(&is_prepared, db->prepared, sql,
-                                        db->pool);
+        /* A copy: with another backend, those that are kept are forgotten. */
+        what.name = apr_pstrdup(db->pool,
+                                scim_prepared_query(&is_prepared,
+                                                    db->prepared, sql,
+                                                    db->pool));
     }
     error = perform_within(rows, db, &what, most);
     if (is_prepared && what.name) {

@@ -538,13 +538,21 @@ static void count_refusals(const apr_array_header_t *refusals)
     }
 }
 
+static int is_crowded_out(const scim_exchange_t *x, const scim_error_t *error)
+{
+    return error && error->kind == SCIM_E_UNAVAILABLE && !x->call.db;
+}
+
 /* Whether nothing was done for an expected principal that was not confirmed:
  * an error came before any statement, there is another principal, or a search
  * took too long to know.  Where the database has failed, a write may have been
- * done. */
+ * done.  Who has waited for a connection too long does not wait again. */
 static int has_done_nothing(const scim_exchange_t *x,
                             const scim_error_t *error)
 {
+    if (is_crowded_out(x, error) && !scim_db_has_time(x->r->pool)) {
+        return 0;
+    }
     return !x->expected->ahead.has_run || !error
            || error->kind == SCIM_E_UNAUTHORIZED
            || error->kind == SCIM_E_TOO_MANY;
@@ -559,7 +567,7 @@ static scim_error_t *route_again(scim_exchange_t *x,
     const char *text = x->text;
     apr_size_t length = x->length;
 
-    if (error && (error->kind == SCIM_E_TOO_MANY
+    if (error && (error->kind == SCIM_E_TOO_MANY || is_crowded_out(x, error)
                   || (x->has_begun_body && !text))) {
         return error;
     }

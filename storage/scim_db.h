@@ -83,6 +83,9 @@ void scim_db_allow(apr_pool_t *pool, apr_interval_time_t most,
  * requests wait for it a moment rather than open one more. */
 void scim_db_allow_spare(apr_pool_t *pool, apr_interval_time_t most);
 
+/* Whether half of that time is left. */
+int scim_db_has_time(apr_pool_t *pool);
+
 /* Give the next statements the whole time again, unless a wait has already
  * failed.  db comes from scim_db_within; if a wait of db fails, so do those of
  * the original. */

@@ -180,6 +180,13 @@ void scim_db_allow_spare(apr_pool_t *pool, apr_interval_time_t most)
     patience_of(pool)->is_spare = 1;
 }
 
+int scim_db_has_time(apr_pool_t *pool)
+{
+    const scim_patience_t *patience = patience_of(pool);
+
+    return patience->left >= patience->most / 2;
+}
+
 void scim_db_allow_again(scim_db_t *db)
 {
     scim_patience_t *renewed = apr_pmemdup(db->pool, db->patience,

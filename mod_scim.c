@@ -544,9 +544,9 @@ static int is_crowded_out(const scim_exchange_t *x, const scim_error_t *error)
 }
 
 /* Whether nothing was done for an expected principal that was not confirmed:
- * an error came before any statement, there is another principal, or a search
- * took too long to know.  Where the database has failed, a write may have been
- * done.  Who has waited for a connection too long does not wait again. */
+ * an error came before any statement, or there is another principal.  Where
+ * the database has failed, a write may have been done.  Who has waited for a
+ * connection too long does not wait again. */
 static int has_done_nothing(const scim_exchange_t *x,
                             const scim_error_t *error)
 {
@@ -554,12 +554,11 @@ static int has_done_nothing(const scim_exchange_t *x,
         return 0;
     }
     return !x->expected->ahead.has_run || !error
-           || error->kind == SCIM_E_UNAUTHORIZED
-           || error->kind == SCIM_E_TOO_MANY;
+           || error->kind == SCIM_E_UNAUTHORIZED;
 }
 
-/* The same with the principal that was looked up, but for what would take too
- * long again, and a body that could not be read. */
+/* The same with the principal that was looked up, but for a body that could
+ * not be read, and who has waited for a connection already. */
 static scim_error_t *route_again(scim_exchange_t *x,
                                  const request_state_t *state, request_rec *r,
                                  scim_error_t *error)
@@ -567,7 +566,7 @@ static scim_error_t *route_again(scim_exchange_t *x,
     const char *text = x->text;
     apr_size_t length = x->length;
 
-    if (error && (error->kind == SCIM_E_TOO_MANY || is_crowded_out(x, error)
+    if (error && (is_crowded_out(x, error)
                   || (x->has_begun_body && !text))) {
         return error;
     }

@@ -391,13 +391,16 @@ void scim_db_end_pipeline(scim_db_t *db)
 }
 
 /* As perform_execution, within most; what it takes is part of the request's
- * patience, but its end is not the end of that. */
+ * patience, but its end is not the end of that.  The statement ahead of a
+ * query that gets no answer has got none, either: it is ahead of the next one.
+ */
 static scim_error_t *perform_within(scim_rows_t **rows, scim_db_t *db,
                                     const execution_t *what,
                                     apr_interval_time_t most)
 {
     scim_patience_t *whole = db->patience;
     scim_patience_t part = *whole;
+    int is_behind = has_ahead(db);
     scim_error_t *error;
 
     if (!most || whole->left < most) {
@@ -412,7 +415,13 @@ static scim_error_t *perform_within(scim_rows_t **rows, scim_db_t *db,
     if (part.end == SCIM_WAIT_FOR_NOBODY) {
         scim_wait_give_up(whole, part.end);
     }
-    return part.end == SCIM_WAIT_TOO_LONG ? scim_db_too_slow(db) : error;
+    if (part.end != SCIM_WAIT_TOO_LONG) {
+        return error;
+    }
+    if (is_behind) {
+        db->ahead->has_run = 0;
+    }
+    return scim_db_too_slow(db);
 }
 
 scim_error_t *scim_db_query(scim_rows_t **rows, scim_db_t *db,

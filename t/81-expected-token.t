@@ -5,9 +5,12 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Scim::Process;
 use Scim::Test;
+use Time::HiRes ();
 
-my $server = own_server(database_conf => "log_statement = all\nlog_line_prefix = '%m [%p] %v '\n");
+my $server = own_server(database_conf => "log_statement = all\nlog_line_prefix = '%m [%p] %v '\n",
+                        conf => qq(LogFormat "%>s %u %{scim-token}n" who\nCustomLog who_log who\n));
 my $log = "$server->{pgdata}/server.log";
 my $GROUP = 'urn:ietf:params:scim:schemas:core:2.0:Group';
 
@@ -76,6 +79,24 @@ my $second = $org->new_token;
     is_deeply [seen()], [401, 0], 'a token that was deleted a moment ago: 401, and nothing was read';
     is $org->get('/Users?filter=x')->{status}, 401, 'a filter that is wrong is not told to it';
     is_deeply [seen()], [401, 0], 'nor later';
+}
+# Nothing is written down about it, either: it is nobody's.
+{
+    my $good = $org->{token};
+    local $org->{token} = $org->new_token;
+    my ($asked, $other) = map { (sql_unchecked(q{INSERT INTO scim.account (organization_id, user_name, display_name) VALUES ($1, $2, $2) RETURNING id}, $org->{id}, $_))[0][0] } 'asked', 'other';
+    $org->get('/Users?count=0') for 1 .. 2;
+    sql('DELETE FROM scim.token WHERE organization_id = $1 AND hash = sha256($2::bytea)', $org->{id}, $org->{token});
+    is $org->get("/Users/$asked")->{status}, 401, 'a token that was deleted';
+    $org->{token} = $good;
+    is $org->get("/Users/$other")->{status}, 200, 'and one that is good';
+    my $sees = sub { return scalar(my @rows = sql('SELECT 1 FROM scim.account_seen WHERE organization_id = $1 AND account_id = $2', $org->{id}, $_[0])) };
+    Scim::Server::wait_until('an account was seen', 10, sub { $sees->($other) });
+    is $sees->($asked), 0, 'what the first one asked for was not seen';
+    is_deeply [sql('SELECT actor_name FROM scim.request WHERE organization_id = $1 AND status = 401', $org->{id})], [], 'nor is that in the log of requests';
+    my @lines;
+    Scim::Server::wait_until('the access log', 10, sub { @lines = do { local @ARGV = "$server->{dir}/httpd/who_log"; <> }; $lines[-1] =~ /^200 / });
+    is_deeply [grep { /^401 (?!- -$)/ } @lines], [], 'nor its name in the access log';
 }
 # What is there of the accounts, and their last change.
 sub stored { return join ' ', @{ (sql('SELECT count(*), max(updated_at) FROM scim.account WHERE organization_id = $1', $org->{id}))[0] } }
@@ -156,4 +177,14 @@ is $other->get("/Users/$anna->{id}")->{status}, 404, 'and this one has no such U
 is get()->{status}, 200, 'which the first one has';
 is $org->delete("/Users/$anna->{id}")->{status}, 204, 'a DELETE has no body either';
 is get()->{status}, 404, 'it is done once';
+
+# A search to which the database gives no answer is not begun again.
+$other->filter('title pr') for 1 .. 2;
+my $holder = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');
+$holder->say(q{BEGIN; LOCK TABLE scim.account; SELECT 'held';});
+$holder->line;
+my $begin = Time::HiRes::time();
+is $other->filter('title pr')->{status}, 503, 'a search that has to wait';
+cmp_ok Time::HiRes::time() - $begin, '<', 5.5, 'does so once';
+$holder->stop;
 done_testing;

@@ -157,6 +157,6 @@ for my $when ('from the first use of a connection on', 'and of one that is opene
     is_deeply [grep { /^\s*JIT:/m } @plans], [], "they are not compiled, $when";
     sql(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'scim' AND pid <> pg_backend_pid()});
 }
-like +(query_plans(sub { sql(q{SELECT count(*) FROM scim.account WHERE user_name LIKE '%x'}) }))[0],
+like +(grep { /user_name LIKE/ } query_plans(sub { sql(q{SELECT count(*) FROM scim.account WHERE user_name LIKE '%x'}) }))[0],
     qr/^\s*JIT:/m, 'as other statements of this database are';
 done_testing;

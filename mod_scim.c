@@ -6,7 +6,7 @@
  * before a body is read, finds the route, reads the body, borrows a
  * connection, calls the operation, gives the connection back and writes the
  * answer.  A token that was good lately is looked up with the operation's
- * first statement instead (expects_token).
+ * first statement instead (scim_identity).
  */
 #include <stddef.h>
 #include <string.h>

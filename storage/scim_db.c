@@ -223,7 +223,7 @@ static scim_error_t *perform_execution(scim_rows_t **rows, scim_db_t *db,
     }
     if (has_ahead(db)) {
         if (alone && !scim_db_is_unprepared(db)
-            && !scim_prepared_is_before(db->prepared)) {
+            && !scim_db_is_before(db)) {
             return perform_pair(rows, db, what);
         }
         SCIM_ERR(scim_db_run_ahead(db));
@@ -352,35 +352,11 @@ scim_error_t *scim_db_send(scim_db_t *db, scim_statement_e statement,
            && PQpipelineSync(db->connection) ? NULL : scim_db_lost(db);
 }
 
-/* The answer, NULL, and the synchronization; the commit may fail between
- * them. */
 scim_error_t *scim_db_receive(scim_rows_t **rows, scim_db_t *db)
 {
-    PGresult *kept = NULL;
-    PGresult *next;
-    int is_committed = 0;
-    int ends = 0;
+    PGresult *result = scim_wait_committed(db->connection, db->patience);
 
-    while (ends < 2 && !is_committed
-           && scim_wait_until_ready(db->connection, db->patience)) {
-        next = PQgetResult(db->connection);
-        is_committed = PQresultStatus(next) == PGRES_PIPELINE_SYNC;
-        if (!next) {
-            ends++;
-        }
-        else if (!is_committed && (!kept || scim_db_succeeded(kept))) {
-            PQclear(kept);
-            kept = next;
-        }
-        else {
-            PQclear(next);
-        }
-    }
-    if (kept && (is_committed || !scim_db_succeeded(kept))) {
-        return take_result(rows, db, kept, 0);
-    }
-    PQclear(kept);
-    return scim_db_lost(db);
+    return result ? take_result(rows, db, result, 0) : scim_db_lost(db);
 }
 
 void scim_db_end_pipeline(scim_db_t *db)

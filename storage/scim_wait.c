@@ -69,16 +69,21 @@ void scim_wait_tell_of(const scim_patience_t *patience, scim_wait_for_e what,
     scim_wait_tell(patience, &trace);
 }
 
+static int is_success(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
 /* Computes the duration of the wait without reading the clock again. */
 static PGresult *told(const scim_patience_t *patience,
                       apr_interval_time_t left_before, scim_wait_for_e what,
                       const char *name, const char *text, PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    ExecStatusType status = PQresultStatus(result);
     scim_wait_trace_t trace = {
-        what, name, text, left_before - patience->left,
-        status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK,
+        what, name, text, left_before - patience->left, is_success(result),
         PQntuples(result), sqlstate ? sqlstate : ""
     };
 
@@ -338,24 +343,32 @@ static int send_one(PGconn *connection, const scim_wait_statement_t *one)
                                one->values, NULL, NULL, 0);
 }
 
-/* The next answer of a pipeline up to its NULL, or to the synchronization,
- * which is no answer. */
-static PGresult *next_answer(PGconn *connection, scim_patience_t *patience)
+/* The answer, NULL, and the synchronization; the commit may fail between
+ * them. */
+PGresult *scim_wait_committed(PGconn *connection, scim_patience_t *patience)
 {
     PGresult *kept = NULL;
     PGresult *next;
+    int is_committed = 0;
+    int ends = 0;
 
-    while (scim_wait_until_ready(connection, patience)) {
+    while (ends < 2 && !is_committed
+           && scim_wait_until_ready(connection, patience)) {
         next = PQgetResult(connection);
+        is_committed = PQresultStatus(next) == PGRES_PIPELINE_SYNC;
         if (!next) {
-            return kept;
+            ends++;
         }
-        if (PQresultStatus(next) == PGRES_PIPELINE_SYNC) {
+        else if (!is_committed && (!kept || is_success(kept))) {
+            PQclear(kept);
+            kept = next;
+        }
+        else {
             PQclear(next);
-            return kept;
         }
-        PQclear(kept);
-        kept = next;
+    }
+    if (kept && (is_committed || !is_success(kept))) {
+        return kept;
     }
     PQclear(kept);
     return NULL;
@@ -374,13 +387,12 @@ void scim_wait_pair(PGresult *results[2], PGconn *connection,
               && PQpipelineSync(connection);
     for (i = 0; i < 2; i++) {
         apr_interval_time_t left = patience->left;
+        PGresult *result = !is_sent ? NULL
+            : i == 0 ? result_of(connection, patience, 1)
+                     : scim_wait_committed(connection, patience);
 
         results[i] = told(patience, left, SCIM_WAIT_RAN, pair[i].name,
-                          pair[i].name ? NULL : pair[i].text,
-                          is_sent ? next_answer(connection, patience) : NULL);
-    }
-    if (is_sent) {
-        PQclear(next_answer(connection, patience));
+                          pair[i].name ? NULL : pair[i].text, result);
     }
     if (!PQexitPipelineMode(connection)) {
         scim_wait_close(connection);

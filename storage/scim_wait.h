@@ -113,10 +113,16 @@ typedef struct {
 
 /* Two statements, sent at once: the second is run in the transaction of the
  * first, and only if that has succeeded, or else its result is
- * PGRES_PIPELINE_ABORTED.  NULL for what has no answer. */
+ * PGRES_PIPELINE_ABORTED.  It is a success only once the transaction is
+ * committed.  NULL for what has no answer. */
 void scim_wait_pair(struct pg_result *results[2], struct pg_conn *connection,
                     scim_patience_t *patience,
                     const scim_wait_statement_t pair[2]);
+
+/* The answer to the last statement before a synchronization of a pipeline, or
+ * the error of the commit; NULL if it is not known to be committed. */
+struct pg_result *scim_wait_committed(struct pg_conn *connection,
+                                      scim_patience_t *patience);
 
 /* Wait until PQgetResult does not block; false if that takes too long.  In a
  * pipeline, statements are meanwhile sent without waiting. */

@@ -178,6 +178,25 @@ is get()->{status}, 200, 'which the first one has';
 is $org->delete("/Users/$anna->{id}")->{status}, 204, 'a DELETE has no body either';
 is get()->{status}, 404, 'it is done once';
 
+# A write is done when it is committed: the commit may fail, or its answer be lost,
+# after the row was sent, which a large one is before.
+sql(q{CREATE FUNCTION public.at_commit() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+          IF NEW.user_name LIKE 'refused%' THEN RAISE EXCEPTION 'not committed' USING ERRCODE = '40001'; END IF;
+          IF NEW.user_name LIKE 'lost%' THEN PERFORM pg_terminate_backend(pg_backend_pid()), pg_sleep(1); END IF;
+          RETURN NULL; END $f$});
+sql('CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT OR UPDATE ON scim.account DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.at_commit()');
+for my $name ('refused', 'lost') {
+    for my $size (1, 20_000) {
+        my $user = "$name$size\@example.com";
+        $other->get('/Users?count=0') for 1 .. 2;
+        $other->post('/Users', { schemas => [CORE], userName => "fine-$user", displayName => 'F' });
+        my $r = $other->post('/Users', { schemas => [CORE], userName => $user, displayName => 'C', roles => [{ value => 'USER', primary => TRUE }], title => 'x' x $size });
+        is $r->{status}, 503, "a POST of $size bytes whose commit is $name is not acknowledged" or diag $r->{content};
+        is $other->filter("userName eq \"$user\"")->{json}{totalResults}, 0, 'and there is no such User';
+    }
+}
+sql('DROP FUNCTION public.at_commit() CASCADE');
+
 # A search to which the database gives no answer is not begun again.
 $other->filter('title pr') for 1 .. 2;
 my $holder = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe');

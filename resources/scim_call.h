@@ -77,6 +77,8 @@ typedef struct {
                                    * spelling with id and meta, to be given to
                                    * scim_schema_present */
     apr_int64_t total;            /* of all matches */
+    int is_lower_bound;           /* there may be more: they were not counted
+                                   * any further */
     const char *next;             /* cursors; NULL: there is no such page */
     const char *previous;
 } scim_list_t;

@@ -22,7 +22,7 @@ typedef struct {
 } scim_position_t;
 
 /* The cursor of position in the list of page, in unreserved characters of RFC
- * 3986. */
+ * 3986; NULL if libcrypto fails. */
 const char *scim_cursor_make(const scim_position_t *position,
                              const scim_principal_t *principal,
                              const scim_page_t *page, apr_pool_t *pool);

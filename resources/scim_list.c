@@ -35,7 +35,7 @@
  * one by cursor if this process has answered the page before it within a
  * minute (call->places): whoever reads all pages would otherwise have all
  * those before counted each time.  What has to read all resources, or too
- * many, ends after SCIM_LIST_SECONDS with an error that says what helps.
+ * many, ends after SEARCH_SECONDS with an error that says what helps.
  */
 #include "resources/scim_store.h"
 
@@ -87,8 +87,8 @@
 
 /* How long a search may take, and where it must be quicker than that: then
  * the database is too busy. */
-#define SCIM_LIST_SECONDS 2
-#define SEARCH_MOST apr_time_from_msec(SCIM_LIST_SECONDS * 1000 - 200)
+#define SEARCH_SECONDS 2
+#define SEARCH_MOST apr_time_from_msec(SEARCH_SECONDS * 1000 - 200)
 #define SMALL "20000"
 
 #define HELPS                                                               \
@@ -305,12 +305,16 @@ static const char *page_by_index(listing_t *l)
                         push_number(l, l->page->start_index - 1));
 }
 
+static apr_int64_t most_counted(const listing_t *l)
+{
+    return MOST_COUNTED + l->page->start_index - 1;
+}
+
 /* All rows, but no more than behind the page's beginning. */
 static const char *counted(listing_t *l)
 {
     return apr_psprintf(l->pool, " FROM (SELECT%s LIMIT %s) c", l->from_mine,
-                        push_number(l, MOST_COUNTED + l->page->start_index
-                                       - 1));
+                        push_number(l, most_counted(l)));
 }
 
 static void compose(listing_t *l)
@@ -388,12 +392,14 @@ static void keep_place(const scim_list_t *list, const listing_t *l,
     scim_position_t position = { 0, NULL, NULL, list->total };
     const char *text;
 
-    if (name) {
-        page.bound_to = name;
-        position.key = own_value(l, rows, count - 1, KEY);
-        position.id = scim_rows_value(rows, count - 1, SCIM_STORED_ID);
-        text = scim_cursor_make(&position, l->call->principal, &page,
-                                l->pool);
+    if (!name) {
+        return;
+    }
+    page.bound_to = name;
+    position.key = own_value(l, rows, count - 1, KEY);
+    position.id = scim_rows_value(rows, count - 1, SCIM_STORED_ID);
+    text = scim_cursor_make(&position, l->call->principal, &page, l->pool);
+    if (text) {
         scim_cache_put(l->call->places, name, text, strlen(text) + 1,
                        apr_time_now());
     }
@@ -441,7 +447,7 @@ static scim_error_t *too_slow(listing_t *l, scim_error_t *error)
             : scim_error_caused(l->pool, SCIM_E_UNAVAILABLE,
                                  SCIM_DATABASE_AWAY, "a list that reads at"
                                  " most " SMALL " rows took longer than "
-                                 APR_STRINGIFY(SCIM_LIST_SECONDS)
+                                 APR_STRINGIFY(SEARCH_SECONDS)
                                  " seconds");
     }
     if (l->query.scanned) {
@@ -492,6 +498,7 @@ scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,
     list->total = l.position.total;
     if (count > 0 && !l.position.id) {
         list->total = apr_atoi64(own_value(&l, rows, 0, TOTAL));
+        list->is_lower_bound = !l.condition && list->total == most_counted(&l);
     }
     if (count > 0 && !scim_rows_value(rows, 0, SCIM_STORED_ID)) {
         return NULL;

@@ -20,15 +20,14 @@ static const char *role_of(const cJSON *user)
     return roles ? scim_json_text(roles->child, "value") : NULL;
 }
 
-static void print_accounts(scimctl_run_t *run, const cJSON *users,
-                           apr_int64_t total)
+static void print_accounts(scimctl_run_t *run, const scim_list_t *list)
 {
     static const char *const heads[] = { "USERNAME", "DISPLAYNAME", "ROLE",
                                          "ACTIVE", "ID", NULL };
     scimctl_table_t *table = scimctl_table_make(heads, run->pool);
     const cJSON *user;
 
-    cJSON_ArrayForEach(user, users) {
+    cJSON_ArrayForEach(user, list->resources) {
         int active = cJSON_IsTrue(scim_json_member(user, "active"));
 
         scimctl_table_cell(table, scim_json_text(user, "userName"));
@@ -38,7 +37,8 @@ static void print_accounts(scimctl_run_t *run, const cJSON *users,
         scimctl_table_cell(table, scim_json_text(user, "id"));
     }
     scimctl_table_print(table);
-    printf("%" APR_INT64_T_FMT " in all\n", total);
+    printf("%" APR_INT64_T_FMT "%s in all\n", list->total,
+           list->is_lower_bound ? " or more" : "");
 }
 
 static void warn_of_left_out(const scimctl_run_t *run)
@@ -69,7 +69,7 @@ scim_error_t *scimctl_account_list(scimctl_run_t *run)
         scimctl_print_json(list.resources, run->pool);
     }
     else {
-        print_accounts(run, list.resources, list.total);
+        print_accounts(run, &list);
     }
     return NULL;
 }

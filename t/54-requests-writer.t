@@ -69,7 +69,9 @@ sleep 2;
 $database->start_database;
 in_log(3, 'the requests before it went');
 is scalar(() = log_of_httpd() =~ /SCIM0157/g), 1, 'the log has one message of it';
-like log_of_httpd(), qr/SCIM0158: requests are written to the log of requests again; 0 are missing/, 'and one of its end';
+my $again = qr/SCIM0158: requests are written to the log of requests again; 0 are missing/;
+Scim::Server::wait_until('a message of its end', 10, sub { log_of_httpd() =~ $again });     # which follows the commit
+is scalar(() = log_of_httpd() =~ /$again/g), 1, 'and one of its end';
 
 # What is too old cannot be deleted
 $httpd->stop_httpd;

@@ -434,15 +434,19 @@ static cJSON *placed(const scim_operand_t *operand, cJSON *value)
 }
 
 /* The folded document uses the index; with case, the document itself is
- * compared as well. */
+ * compared as well.  If one plan serves all values, none of them is shown to
+ * the planner, which would otherwise find the generic plan to cost more than
+ * one for a rare value, and make a new one each time. */
 static const char *containment(writer_t *w, cJSON *wanted, int exactly)
 {
     const char *n = parameter(w, scim_json_print(scim_json_own(wanted,
                                                                w->pool),
                                                  w->pool));
-    const char *found = apr_pstrcat(w->pool, "scim.fold_json(a.attributes)"
-                                    " @> scim.fold_json(", n, "::jsonb)",
-                                    NULL);
+    const char *found = apr_psprintf(w->pool, w->query->indexed
+                                     ? "scim.fold_json(a.attributes) @>"
+                                       " (SELECT scim.fold_json(%s::jsonb))"
+                                     : "scim.fold_json(a.attributes) @>"
+                                       " scim.fold_json(%s::jsonb)", n);
 
     return exactly ? apr_pstrcat(w->pool, "(", found, " AND a.attributes @> ",
                                  n, "::jsonb)", NULL)

@@ -39,6 +39,7 @@
 #include "httpd/scim_http.h"
 #include "httpd/scim_identity.h"
 #include "values/scim_json.h"
+#include "values/scim_rate.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
 #include "httpd/scim_memory.h"
@@ -58,8 +59,9 @@
 
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 
-/* In a process: see scim_tokens_expect, and scim_list.c. */
-#define KNOWN_TOKENS 256
+/* In a process: see scim_tokens_expect, and scim_list.c.  Tokens of as many
+ * organizations are expected as the limits know of. */
+#define KNOWN_TOKENS (SCIM_RATE_SETS * SCIM_RATE_WAYS)
 #define KNOWN_PLACES 256
 
 module AP_MODULE_DECLARE_DATA scim_module;

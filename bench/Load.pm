@@ -35,7 +35,11 @@ function setup(thread)
 end
 function init() math.randomseed(seed) end
 local function any() return math.random(1, n_max) end
-local function id_of(n) return string.format("%08x-0000-4000-8000-%012d", n * $SPREAD % 4294967296, n) end
+-- Lua's numbers have 53 bits, too few for the product of a large n.
+local function id_of(n)
+   local high, low = math.floor(n / 4096), n % 4096
+   return string.format("%08x-0000-4000-8000-%012d", (high * (4096 * $SPREAD % 4294967296) + low * $SPREAD) % 4294967296, n)
+end
 function response(status)
    if status >= 300 then print("status " .. status) end
 end

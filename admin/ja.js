@@ -601,6 +601,7 @@ export const messages = {
     'The body must be an object with the schema urn:ietf:params:scim:api:messages:2.0:SearchRequest.': 'リクエストの本文は、スキーマ urn:ietf:params:scim:api:messages:2.0:SearchRequest を持つオブジェクトでなければなりません。',
     'The body must be application/scim+json (or application/json) in UTF-8.': 'リクエストの本文は UTF-8 の application/scim+json（または application/json）でなければなりません。',
     'The cursor does not belong to this list. Start again with an empty cursor, and change no other parameter from page to page.': 'このカーソルはこのリストのものではありません。空のカーソルで最初からやり直し、ページごとにほかのパラメーターを変えないでください。',
+    'The cursor is from before an upgrade of the database. Start again with an empty cursor.': 'このカーソルはデータベースの更新前に発行されました。空のカーソルで最初からやり直してください。',
     'The cursor is older than {seconds} seconds. Start again with an empty cursor.': 'カーソルは発行から {seconds} 秒を過ぎています。空のカーソルで最初からやり直してください。',
     'The cursor was issued for a count of {count}; send the same count.': 'このカーソルは count が {count} のときに発行されました。同じ count を送ってください。',
     'The method {method} is not allowed here, only {allowed}.': 'ここではメソッド {method} は使えません。使えるのは {allowed} だけです。',

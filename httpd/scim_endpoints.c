@@ -202,6 +202,7 @@ static scim_error_t *get_page(scim_page_t *page, scim_exchange_t *x)
     int most = x->max_results;
 
     memset(page, 0, sizeof(*page));
+    page->version = scim_db_version(x->call.db);
     page->filter = parameter_of(x, "filter");
     SCIM_ERR(get_order(page, x));
     SCIM_ERR(get_cursor(page, x));

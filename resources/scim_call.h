@@ -70,6 +70,8 @@ typedef struct {
     const char *cursor;           /* NULL: by index; "": the first page */
     const char *bound_to;         /* what else a cursor holds for only; not
                                    * NULL with a cursor */
+    int version;                  /* of the tables: their upgrade, which may
+                                   * change orders, ends all cursors */
 } scim_page_t;
 
 typedef struct {

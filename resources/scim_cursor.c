@@ -2,7 +2,8 @@
 /* Cursors, see scim_cursor.h.
  *
  * A cursor is base64url of a MAC and a JSON payload: the direction, the key
- * and id of a row, the total, the count, and its end of validity.  The MAC is
+ * and id of a row, the total, the count, the version of the tables, and its
+ * end of validity.  The MAC is
  * HMAC-SHA-256 with the organization's key, over the payload and the
  * parameters of the list.
  */
@@ -67,6 +68,7 @@ const char *scim_cursor_make(const scim_position_t *position,
     apr_size_t length;
 
     cJSON_AddNumberToObject(payload, "e", (double) apr_time_sec(end));
+    cJSON_AddNumberToObject(payload, "v", page->version);
     cJSON_AddNumberToObject(payload, "n", (double) page->count);
     cJSON_AddNumberToObject(payload, "t", (double) position->total);
     cJSON_AddBoolToObject(payload, "b", position->backward);
@@ -153,6 +155,11 @@ scim_error_t *scim_cursor_read(scim_position_t *position,
     payload = payload_of(principal, page, pool);
     if (!payload) {
         return invalid(pool);
+    }
+    if (number_of(payload, "v") != page->version) {
+        return scim_error(pool, SCIM_E_EXPIRED_CURSOR,
+                          "The cursor is from before an upgrade of the"
+                          " database. Start again with an empty cursor.");
     }
     if (number_of(payload, "e") < (double) apr_time_sec(apr_time_now())) {
         return scim_error(pool, SCIM_E_EXPIRED_CURSOR,

@@ -227,6 +227,11 @@ scim_error_t *scim_db_check_version(scim_db_t *db)
                               db->pool);
 }
 
+int scim_db_version(const scim_db_t *db)
+{
+    return db->prepared->version;
+}
+
 int scim_db_is_before(const scim_db_t *db)
 {
     return scim_prepared_is_before(db->prepared);

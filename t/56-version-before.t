@@ -182,6 +182,8 @@ sub relayed { open my $in, '<', $received or die "$received: $!"; return map { $
 
 $org->get('/Users?count=1');
 Scim::Server::wait_until('the relay has begun', 20, sub { position() > 0 });
+my %old = map { $_ => $org->get("$_?count=2&cursor=")->{json}{nextCursor} } '/Users', '/';
+is $org->get("$_?count=2&cursor=" . uri($old{$_}))->{status}, 200, "a cursor of $_" for sort keys %old;
 my $journal = Scim::Journal->start($org, writers => 6);
 $journal->wait_for(100);
 apply();
@@ -199,6 +201,7 @@ cmp_ok $audit->count('unavailable'), '<=', $audit->count('acknowledged') / 100, 
 cmp_ok $audit->{slowest}, '<', 2, 'nobody waited for two seconds';
 sleep 1.1;      # each connection has asked for the version again
 is_deeply [map { $_->{value} } @{ $org->get("/Users/$user->{id}")->{json}{groups} }], [$group->{id}], 'each User has its groups';
+is_error($org->get("$_?count=2&cursor=" . uri($old{$_})), 400, 'expiredCursor', "a cursor of $_ from before the upgrade has ended") for sort keys %old;
 is gate('anna@example.com', 'group'), 404, 'Require scim-group lets the member in, to where nothing is';
 is scimctl(qw(group list acme))->{status}, 0, 'scimctl has groups';
 is_deeply [error_log() =~ /SCIM0001: 500[^\n]*/g], [], 'no request was answered 500';

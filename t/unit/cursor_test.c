@@ -53,6 +53,18 @@ static void test_age(apr_pool_t *pool)
            "CUR-09: an older one is expired");
 }
 
+static void test_upgrade(apr_pool_t *pool)
+{
+    scim_page_t page = page_of(make(pool));
+    scim_position_t position;
+    scim_error_t *error;
+
+    page.version++;
+    error = scim_cursor_read(&position, &acme, &page, pool);
+    ok(error && error->kind == SCIM_E_EXPIRED_CURSOR,
+       "an upgrade of the tables ends all cursors");
+}
+
 static void test_place(apr_pool_t *pool)
 {
     scim_page_t page = page_of(make(pool));
@@ -96,6 +108,7 @@ int main(void)
     apr_pool_t *pool = tap_start();
 
     test_age(pool);
+    test_upgrade(pool);
     test_place(pool);
     test_forgery(pool);
     return tap_done(pool);

@@ -4,10 +4,9 @@
 
 #include <string.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
-#define MOST_GRAMS 32            /* of a literal; they find few enough */
+#include "values/scim_text.h"
 
 int scim_query_is_containable(const scim_filter_t *filter)
 {
@@ -45,40 +44,6 @@ const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter)
 
 /* Trigrams */
 
-/* In any locale: that of a program may have another small I. */
-static char small(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char) (c - 'A' + 'a') : c;
-}
-
-/* Those of each run of ASCII letters and digits in text; NULL if there are
- * none, or text is not ASCII: folding may then join what is beside it in a
- * value. */
-static const char *grams_of(const char *text, apr_pool_t *pool)
-{
-    char *grams = apr_pcalloc(pool, 2 + 4 * MOST_GRAMS + 1);
-    char *end = grams;
-    int run = 0;
-    int found = 0;
-
-    *end++ = '{';
-    for (; *text; text++) {
-        if (!apr_isascii(*text)) {
-            return NULL;
-        }
-        run = apr_isalnum(*text) ? run + 1 : 0;
-        if (run >= 3 && found < MOST_GRAMS) {
-            *end++ = small(text[-2]);
-            *end++ = small(text[-1]);
-            *end++ = small(text[0]);
-            *end++ = ',';
-            found++;
-        }
-    }
-    end[-1] = '}';
-    return found ? grams : NULL;
-}
-
 static int is_part(scim_op_e op)
 {
     return op == SCIM_OP_CO || op == SCIM_OP_SW || op == SCIM_OP_EW;
@@ -97,7 +62,7 @@ const char *scim_query_grams(const scim_query_t *query,
            && is_part(filter->op)
            && filter->literal.kind == SCIM_LITERAL_STRING
            && scim_attribute_of(&filter->operand)->has_words
-           ? grams_of(filter->literal.text, pool) : NULL;
+           ? scim_text_grams(pool, filter->literal.text) : NULL;
 }
 
 /* Scans */

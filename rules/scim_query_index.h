@@ -21,8 +21,9 @@ int scim_query_is_value(const char *name);
 /* The equality with such a value that filter demands, or NULL. */
 const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter);
 
-/* The trigrams of every value that filter finds, as the text of an array; NULL
- * if it demands none, or if the index does not have them. */
+/* The trigrams of every value that filter finds, as the text of an array
+ * (scim_text_grams); NULL if it demands none, or if the index does not have
+ * them. */
 const char *scim_query_grams(const scim_query_t *query,
                              const scim_filter_t *filter, apr_pool_t *pool);
 

@@ -26,7 +26,7 @@ sub layer_of {
 my %owner = (
     qr/^libpq-fe\.h$/ => qr{^storage/scim_(?:db_parts\.h|wait\.c|conninfo\.c)$},
     qr/^mod_dbd\.h$/ => qr{^storage/scim_pool\.c$},
-    qr/^unicode\// => qr{^values/scim_text\.c$},
+    qr/^unicode\// => qr{^values/scim_text(?:_grams)?\.c$},
     qr/^openssl\// => qr{^(?:storage/scim_digest|scim_tokens|resources/scim_cursor|scimctl/scimctl_(?:relay|password))\.c$},
     qr/^curl\// => qr{^scimctl/scimctl_relay\.c$},
     qr/^(?:httpd|http_\w+|ap_\w+|util_\w+)\.h$/ => qr{^(?:mod_scim\.c|httpd/\w+\.[ch]|storage/scim_pool\.c)$},

@@ -39,7 +39,7 @@ my %found = (
     'title eq "architect"' => 'own', 'nickName eq "nick"' => 'own', 'title eq "Engineer" and nickName eq "nick"' => 'own', 'userName sw "user77"' => 'own', 'displayName sw "person nr77"' => 'own', 'externalId sw "ext77"' => 'own',
     'userName co "ser77"' => 'own', 'userName ew "r77@example.com"' => 'userName co "r77"', 'displayName co "nr77"' => 'own', 'emails.value co "ail77"' => 'own', 'emails[type eq "work" and value sw "mail77"]' => 'own', 'name.familyName ew "ily77"' => 'name.familyName co "ily77"',
     'userName co "ser77" and active eq false' => 'userName co "ser77"', 'userName eq "user7@example.com" or emails.value eq "mail8@example.com"' => 'own', 'meta.created gt "2999-01-01T00:00:00Z"' => 0,
-    'not (userName co "nobody") and userName eq "user7@example.com"' => 1, 'title eq "nothing"' => 0, 'displayName co "nothing"' => 0,
+    'not (userName co "nobody") and userName eq "user7@example.com"' => 1, 'title eq "nothing"' => 0, 'displayName co "nothing"' => 0, 'displayName co "山田"' => 0, 'displayName ew "郎"' => 0,
 );
 for my $filter (sort keys %found) {
     for my $of ([$small, 'small'], [$middle, 'usual'], [$large, 'large']) {
@@ -67,7 +67,7 @@ my ($last) = cost($large, '/Users?count=20&startIndex=' . ($most + 2));
 is_deeply [$last->{status}, $last->{json}{totalResults}, scalar @{ $last->{json}{Resources} }], [200, $most + 1, 0], 'behind the end is an empty page';
 
 # What no index answers reads its own organization, and nothing else.
-for my $filter ('nickName pr', 'not (nickName pr)', 'title ne "Engineer"', 'preferredLanguage eq "ja"', 'userName co "77"', 'displayName co "山"', 'emails.value ew "7"') {
+for my $filter ('nickName pr', 'not (nickName pr)', 'title ne "Engineer"', 'preferredLanguage eq "ja"', 'userName co "77"', 'displayName co "é"', 'emails.value ew "7"') {
     my ($r, $visited, $whole) = cost($middle, '/Users?' . $page . uri($filter));
     is $r->{status}, 200, "$filter is answered";
     cmp_ok $visited, '<=', 2 * ($usual + 20) + 1, 'from its own organization';
@@ -122,17 +122,24 @@ is $small->filter('externalId eq "busy7"')->{json}{totalResults}, 1, 'and finds 
 # Trigrams decide nothing by themselves: the same is found as by reading.
 my $names = organization(profile => 'open');
 my $long = 'x' x 250;
-my @name = ('Straße 12', "Jose\x{301}phine", 'ﬁnley', "\x{212A}elvin", 'O\'Hara-Smith', 'a+b_c.d@example.com', '山田 太郎', 'ｶﾞﾝﾀﾞﾑ abc', 'TABLE', 'ÇABÇ def', "mc\x{130}nt", 'one two three', 'ab1½cd', 'ı ISTANBUL');
+my @name = ('Straße 12', "Jose\x{301}phine", 'ﬁnley', "\x{212A}elvin", 'O\'Hara-Smith', 'a+b_c.d@example.com', '山田 太郎', '山田太郎', '中山 花子abc', 'タナカ ハナコ', 'さとう', "か\x{FF9E}くか\x{3099}", "カ\x{FF9E}ガカ\x{3099}", "\x{FA19}社", 'ﾀﾅｶ', 'ｶﾞﾝﾀﾞﾑ abc', 'TABLE', 'ÇABÇ def', "mc\x{130}nt", 'one two three', 'ab1½cd', 'ı ISTANBUL');
 $names->create(userName => "n$_\@example.com", displayName => $name[$_], name => { familyName => $name[$_] }, nickName => "Nick $name[$_]") for 0 .. $#name;
 my $many = $names->create(userName => 'many@example.com', displayName => 'Many', emails => [map { { value => "address$_-$long\@example.com", type => 'other' } } 1 .. 8])->{id};
 is_deeply [map { $_->{id} } @{ $names->filter('emails.value co "address8"')->{json}{Resources} }], [$many], 'what is far behind in a long list of addresses';
 is_deeply [map { $_->{id} } @{ $names->filter('emails[type eq "other" and value sw "ADDRESS8"]')->{json}{Resources} }], [$many], 'also in brackets';
-for my $text ('ass', 'sse', 'STRASSE', 'phine', 'fin', 'inley', 'kel', 'hara-s', 'hara', 'b_c.d', 'example', 'ple.com', 'abl', 'cab', 'two three', 'e two', 'cnt', 'mci', 'bull', 'ist', 'nick o', 'abc', 'def', 'zzz', '1 2', '___', '%%%', 'ab1', '2cd') {
-    for my $attribute ('displayName', 'name.familyName', 'nickName', 'userName') {
-        for my $op ('co', 'sw', 'ew') {
-            my @by = map { [sort map { $_->{userName} } @{ $names->get('/Users?attributes=userName&filter=' . uri($_))->{json}{Resources} }] } qq($attribute $op "$text"), qq(not (not ($attribute $op "$text")));
-            is_deeply $by[0], $by[1], "$attribute $op \"$text\" finds what reading each finds: " . @{ $by[0] };
-        }
+my %value_of = (displayName => 'display_name', 'name.familyName' => q(attributes #>> '{name,familyName}'), nickName => q(attributes ->> 'nickName'), userName => 'user_name');
+my %is_there = (co => 'strpos(VALUE, PART) > 0', sw => 'starts_with(VALUE, PART)', ew => 'right(VALUE, length(PART)) = PART');
+my $there = join(' UNION ALL ', map {
+    my $attribute = $_;
+    my $key = $attribute eq 'userName' ? 'scim.user_name_key' : 'scim.fold';
+    map { "SELECT '$attribute $_', user_name FROM scim.account WHERE organization_id = \$1 AND " . $is_there{$_} =~ s/VALUE/$key($value_of{$attribute})/r =~ s/PART/$key(\$2)/gr } keys %is_there;
+} keys %value_of);
+for my $text ('ass', 'sse', 'STRASSE', 'phine', 'fin', 'inley', 'kel', 'hara-s', 'hara', 'b_c.d', 'example', 'ple.com', 'abl', 'cab', 'two three', 'e two', 'cnt', 'mci', 'bull', 'ist', 'nick o', 'abc', 'def', 'zzz', '1 2', '___', '%%%', 'ab1', '2cd', '山', '田', '山田', '山田太', '山田 太', '山田太郎', '花子', '子a', '子abc', 'タナ', 'タナカ', 'ナカ ハ', 'さと', 'う', 'と', 'か', 'かく', 'くか', 'が', 'がく', 'カ', 'ガカ', 'ガ', 'カガ', '神社', "\x{FA19}", 'ﾀﾅ', 'タ', "jose\x{301}", 'josép', 'jos', 'weiß', 'raße', "mc\x{130}", 'abç', 'istanbul') {
+    my %there;
+    push @{ $there{ $_->[0] } }, $_->[1] for sql($there, $names->{id}, $text);
+    for my $filter (map { my $attribute = $_; map { "$attribute $_" } sort keys %is_there } sort keys %value_of) {
+        my $found = [sort map { $_->{userName} } @{ $names->get('/Users?attributes=userName&filter=' . uri(qq($filter "$text")))->{json}{Resources} }];
+        is_deeply $found, [sort @{ $there{$filter} || [] }], "$filter \"$text\" finds what reading each finds: @$found";
     }
 }
 done_testing;

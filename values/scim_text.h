@@ -38,6 +38,12 @@ const char *scim_text_fold(apr_pool_t *pool, const char *text);
  * scim.user_name_key). */
 const char *scim_text_user_name_key(apr_pool_t *pool, const char *text);
 
+/* Trigrams that scim.account_grams (schema.sql) has of every value whose
+ * comparison key contains that of text, as the text of an array of SQL:
+ * "{mad,ada}".  At most 32, because so many find few enough; NULL if there are
+ * none. */
+const char *scim_text_grams(apr_pool_t *pool, const char *text);
+
 /* True if text has no compatibility character (full-width, ligature, long s
  * and the like), which looks like another one but does not differ from it in
  * case: NFKC does not change its NFC. */

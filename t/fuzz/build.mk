@@ -32,7 +32,7 @@ $(HARNESSES:%=$(OUT)/t/fuzz/%.o): $(OUT)/storage/statement_ids.inc
 
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) -fsanitize=fuzzer-no-link $(CFLAGS) -MMD -c -o $@ $<
+	$(CC) -fsanitize=fuzzer-no-link $(CFLAGS) -MMD -MP -c -o $@ $<
 
 .SECONDARY:
 -include $(OUT)/*.d $(OUT)/*/*.d $(OUT)/t/fuzz/*.d

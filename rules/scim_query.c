@@ -249,8 +249,10 @@ static const char *wanted_id(writer_t *w, const scim_filter_t *filter)
 
 static const char *column_condition(writer_t *w, const scim_filter_t *filter)
 {
-    const char *column = scim_attribute_of(&filter->operand)->column;
+    const scim_attribute_t *leaf = scim_attribute_of(&filter->operand);
+    const char *column = leaf->column;
     int is_id = strcmp(column, "a.id") == 0;
+    const char *found;
     const char *id;
 
     if (filter->op == SCIM_OP_PR
@@ -260,7 +262,11 @@ static const char *column_condition(writer_t *w, const scim_filter_t *filter)
                                     filter->op == SCIM_OP_EQ ? "" : "NOT");
     }
     if (!is_id || filter->op != SCIM_OP_EQ) {
-        return compare(w, filter, column_key(w, &filter->operand));
+        found = compare(w, filter, column_key(w, &filter->operand));
+        return leaf->index_prefix && filter->op == SCIM_OP_EQ
+               ? apr_pstrcat(w->pool, "(", leaf->index_prefix, " AND ", found,
+                             ")", NULL)
+               : found;
     }
     id = wanted_id(w, filter);
     return id ? apr_pstrcat(w->pool, "(a.id = ", parameter(w, id), "::uuid)",

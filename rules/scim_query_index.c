@@ -80,7 +80,7 @@ static int is_range(const scim_filter_t *filter)
 
     switch (filter->op) {
     case SCIM_OP_EQ:
-        return leaf->is_ordered;
+        return leaf->is_ordered || leaf->index_prefix;
     case SCIM_OP_SW: case SCIM_OP_GT: case SCIM_OP_GE: case SCIM_OP_LT:
     case SCIM_OP_LE:
         return leaf->is_ordered && strcmp(leaf->column, "a.id") != 0;

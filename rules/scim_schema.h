@@ -83,6 +83,9 @@ struct scim_attribute_t {
                                * or NULL: scim.fold(column) */
     int is_ordered;           /* an index of the organization has the order of
                                * the column, or of its key */
+    const char *index_prefix; /* SQL that is true of every row, and with which
+                               * an index finds those with a value of the
+                               * column; or NULL */
     int has_words;            /* its words are among those of word_grams, see
                                * scim_resource_type_t */
     const char *rows;         /* of a multi-valued complex attribute whose

@@ -50,6 +50,7 @@ static void allow_table(const scim_attribute_t *row)
         allow(row->name);
         allow(row->column);
         allow(row->key);
+        allow(row->index_prefix);
         allow(row->rows);
         allow(row->owners);
         allow_table(row->subs);

@@ -860,7 +860,7 @@ DROP FUNCTION IF EXISTS scim.find_members(uuid, text[], boolean[], text[], text,
 CREATE OR REPLACE FUNCTION scim.find_members(organization uuid, roles text[], states boolean[], labels text[], search text,
                                              sort text, is_descending boolean, after_key text, after_id uuid, most integer, enough integer)
     RETURNS TABLE (key text, id uuid, is_partial boolean)
-    LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+    LANGUAGE plpgsql STABLE ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = on AS $$
 DECLARE
     by_time CONSTANT boolean := sort IN ('created', 'lastModified');
     value CONSTANT text := CASE sort WHEN 'displayName' THEN '(scim.fold(a.display_name) COLLATE "C")' WHEN 'created' THEN 'a.created_at'
@@ -913,6 +913,10 @@ BEGIN
             rows_read := 0;
             rows_tested := 0;
             is_partial := false;
+            -- A walk that tests each row ends soon, which PostgreSQL does not know: it
+            -- would rather sort a few thousand than read them in order.
+            PERFORM set_config('enable_sort', CASE WHEN is_walk AND search IS NOT NULL AND coalesce(roles, states::text[], labels) IS NULL
+                                                   THEN 'off' ELSE 'on' END, true);
             FOR found IN EXECUTE statement
                 USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, after_key, after_id, rows_wanted, enough
             LOOP

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use MIME::Base64 ();
 use Time::HiRes ();
 use Scim::Crowd qw(accounts crowd visited);
 use Scim::Process;
@@ -14,9 +15,11 @@ use Scim::Test;
 
 my $LARGE = $ENV{SCIM_TEST_LARGE};
 my ($organizations, $usual, $most) = $LARGE ? (3_000, 667, 1_000_000) : (60, 50, 10_000);
-own_server(database_conf => "shared_buffers = 1GB\nmax_wal_size = 4GB\n");      # its plans are read
+my $GATE = "AuthType Basic\nAuthName gate\nAuthBasicProvider anon\nAnonymous *\nAnonymous_MustGiveEmail Off\nSCIMGateCache 0\nRequire scim-account\n";
+own_server(database_conf => "shared_buffers = 1GB\nmax_wal_size = 4GB\n",      # its plans are read
+           conf => join '', map { "<Location /gate/$_>\n${GATE}SCIMOrganization $_\n</Location>\n" } qw(small usual large));
 
-my ($small, $middle, $large) = map { organization(profile => 'open') } 1 .. 3;
+my ($small, $middle, $large) = map { organization(profile => 'open', key => $_) } qw(small usual large);
 sql_unchecked($_) for crowd($organizations - 3, $usual), map { accounts("o.id = '$_->[0]{id}'", $_->[1]) } [$small, 3], [$middle, $usual], [$large, $most];
 sql('VACUUM ANALYZE scim.account');
 server()->run(0, Scim::Server::pg('psql'), '-h', server()->{pghost}, '-U', 'postgres', '-d', 'scim', '-qAtX',
@@ -39,6 +42,7 @@ my %found = (
     'title eq "architect"' => 'own', 'nickName eq "nick"' => 'own', 'title eq "Engineer" and nickName eq "nick"' => 'own', 'userName sw "user77"' => 'own', 'displayName sw "person nr77"' => 'own', 'externalId sw "ext77"' => 'own',
     'userName co "ser77"' => 'own', 'userName ew "r77@example.com"' => 'userName co "r77"', 'displayName co "nr77"' => 'own', 'emails.value co "ail77"' => 'own', 'emails[type eq "work" and value sw "mail77"]' => 'own', 'name.familyName ew "ily77"' => 'name.familyName co "ily77"',
     'userName co "ser77" and active eq false' => 'userName co "ser77"', 'userName eq "user7@example.com" or emails.value eq "mail8@example.com"' => 'own', 'meta.created gt "2999-01-01T00:00:00Z"' => 0,
+    'active eq false' => 'own', 'active eq false and title eq "architect"' => 'title eq "architect"', 'not (active eq true) and active eq false' => 'active eq false',
     'not (userName co "nobody") and userName eq "user7@example.com"' => 1, 'title eq "nothing"' => 0, 'displayName co "nothing"' => 0, 'displayName co "山田"' => 0, 'displayName ew "郎"' => 0,
 );
 for my $filter (sort keys %found) {
@@ -52,6 +56,37 @@ for my $filter (sort keys %found) {
     }
 }
 is $large->filter('userName co "ser77"')->{json}{totalResults}, (sql(q{SELECT count(*) FROM scim.account WHERE organization_id = $1 AND user_name ~ 'ser77'}, $large->{id}))[0][0], 'what is found by trigrams is all';
+
+# Everything else that is asked for, with what a provider does: the rows of any table that
+# the statements of one request visit, on the average of seven.
+sub as_person { my ($of, $path) = @_; return Scim::Test::http()->request(GET => $path, [Authorization => 'Basic ' . MIME::Base64::encode("$of->{issuer_name}:x", '')], undef) }
+my $round = 0;
+my %request = (
+    'GET of a User' => sub { my ($of, $id) = @_; return $of->get("/Users/$id") },
+    'PATCH of a User' => sub { my ($of, $id) = @_; return $of->patch_ops($id, { op => 'replace', path => 'displayName', value => 'Person ' . $round++ }) },
+    'PUT of a User' => sub { my ($of, $id) = @_; return $of->put("/Users/$id", { schemas => [CORE], userName => 'user2@example.com', title => 'Title ' . $round++ }) },
+    'POST and DELETE of a User' => sub { my ($of) = @_; return $of->delete('/Users/' . $of->create(userName => 'made' . $round++ . '@example.com')->{id}) },
+    'a bulk request of ten' => sub { my ($of, $id) = @_; return $of->post('/Bulk', { schemas => [BULK], Operations => [map { { method => 'PATCH', path => "/Users/$id", data => { schemas => [PATCHOP], Operations => [{ op => 'replace', path => 'title', value => 'T' . $round++ }] } } } 1 .. 10] }) },
+    'a page of members' => sub { my ($of) = @_; return as_person($of, "/organizations/$of->{key}/api/members") },
+    'a search for members' => sub { my ($of) = @_; return as_person($of, "/organizations/$of->{key}/api/members?search=user2") },
+    'a page of Activity' => sub { my ($of) = @_; return as_person($of, "/organizations/$of->{key}/api/activity") },
+    'the settings' => sub { my ($of) = @_; return as_person($of, "/organizations/$of->{key}/api/settings") },
+    'a person at the gate' => sub { my ($of) = @_; my $r = as_person($of, "/gate/$of->{key}/x"); return { %$r, status => $r->{status} == 404 ? 200 : $r->{status} } },
+);
+my $table = qr/(?:account|account_seen|event|refusal|request|request_hour|token|user_group|membership|organization)/;
+for my $name (sort keys %request) {
+    for my $of ($small, $middle, $large) {
+        my $id = $of->filter('userName eq "user2@example.com"')->{json}{Resources}[0]{id};
+        my $r;
+        my @plans = query_plans(sub { $r = $request{$name}->($of, $id) for 1 .. 7 }, nested => 1);
+        my $visited = 0;
+        $visited += visited(s/Query Text:.*?\n(?=\t)//sr, $table) for @plans;
+        cmp_ok $r->{status}, '<', 300, "$name, in the organization $of->{key}";
+        # A search reads up to 700 in the order of the page, and then what has its letters.
+        my $found = $name =~ /search/ ? 700 + $of->filter('userName co "user2"')->{json}{totalResults} : $name =~ /page/ ? 50 : 10;
+        cmp_ok $visited / 7, '<=', 3 * $found + 100, sprintf 'visits %.0f rows', $visited / 7;
+    }
+}
 
 # Without a filter, a page is read in its order, and all are counted from an index.
 for my $sort ('id', 'userName', 'displayName', 'externalId', 'meta.created', 'meta.lastModified') {

@@ -32,11 +32,13 @@ sub crowd {
 }
 
 # Of a plan with its actual rows, as auto_explain logs it: what it takes from the table
-# of accounts or one of its indexes, and what it then leaves out.
+# of accounts, or those that $table matches, or one of their indexes, and what it then
+# leaves out.
 sub visited {
-    my ($plan) = @_;
+    my ($plan, $table) = @_;
     my $rows = 0;
-    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on account\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t ++(?!->)[^\n]*)*)/g) {
+    $table ||= 'account';
+    while ($plan =~ /(?:Scan(?: Backward)? using \w+|Heap Scan|Seq Scan) on $table\b[^\n]*\(actual rows=(\d+) loops=(\d+)\)((?:\n\t ++(?!->)[^\n]*)*)/g) {
         my ($each, $loops, $more) = ($1, $2, $3);
         $each += $1 while $more =~ /Rows Removed by (?:Filter|Index Recheck): (\d+)/g;
         $rows += $each * $loops;

@@ -39,7 +39,6 @@
 #include "httpd/scim_http.h"
 #include "httpd/scim_identity.h"
 #include "values/scim_json.h"
-#include "values/scim_rate.h"
 #include "httpd/scim_limits.h"
 #include "httpd/scim_log.h"
 #include "httpd/scim_memory.h"
@@ -59,9 +58,10 @@
 
 #define LOOK_AGAIN_AFTER apr_time_from_msec(100) /* see look_again */
 
-/* In a process: see scim_tokens_expect, and scim_list.c.  Tokens of as many
- * organizations are expected as the limits know of. */
-#define KNOWN_TOKENS (SCIM_RATE_SETS * SCIM_RATE_WAYS)
+/* Places of caches in a process, which are not memory until they are used: see
+ * scim_tokens_expect, and scim_list.c.  Few of ten thousand tokens have the
+ * same place among so many. */
+#define KNOWN_TOKENS 65536
 #define KNOWN_PLACES 256
 
 module AP_MODULE_DECLARE_DATA scim_module;

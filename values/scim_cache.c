@@ -4,7 +4,8 @@
  * A slot is chosen by the hash of the key and has room for one key.  Slots are
  * divided among 16 locks.  A slot whose key is being looked up is marked, and
  * other threads that need the key wait on the condition of its lock.  Values
- * are on the heap, because a pool would never free their memory.
+ * are on the heap, because a pool would never free their memory; so are slots,
+ * because those that are never used take no memory from calloc.
  */
 #include "values/scim_cache.h"
 
@@ -47,6 +48,7 @@ static apr_status_t free_slots(void *cache_)
     for (i = 0; i < cache->count; i++) {
         free(cache->slots[i].bytes);
     }
+    free(cache->slots);
     return APR_SUCCESS;
 }
 
@@ -58,7 +60,10 @@ apr_status_t scim_cache_make(scim_cache_t **cache, int slots,
     int i;
 
     made->count = slots;
-    made->slots = apr_pcalloc(pool, slots * sizeof(*made->slots));
+    made->slots = calloc(slots, sizeof(*made->slots));
+    if (!made->slots) {
+        return APR_ENOMEM;
+    }
     apr_pool_cleanup_register(pool, made, free_slots,
                               apr_pool_cleanup_null);
     for (i = 0; i < STRIPES && rv == APR_SUCCESS; i++) {

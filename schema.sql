@@ -1459,7 +1459,7 @@ BEGIN
     INSERT INTO scim.deleted_token (organization_id, id, name, prefix, hash)
     VALUES (OLD.organization_id, OLD.id, OLD.name, OLD.prefix, OLD.hash)
     ON CONFLICT (organization_id, id) DO UPDATE
-    SET name = EXCLUDED.name, prefix = EXCLUDED.prefix, hash = EXCLUDED.hash, deleted_at = now(), refused_at = NULL;
+    SET name = EXCLUDED.name, prefix = EXCLUDED.prefix, hash = EXCLUDED.hash, deleted_at = EXCLUDED.deleted_at, refused_at = NULL;
     DELETE FROM scim.deleted_token d
     WHERE d.organization_id = OLD.organization_id
       AND d.id IN (SELECT k.id FROM scim.deleted_token k WHERE k.organization_id = OLD.organization_id
@@ -2220,10 +2220,10 @@ BEGIN
         END IF;
         DELETE FROM scim.user_group g WHERE g.organization_id = organization AND g.id = deleted;
         INSERT INTO scim.event (organization_id, resource_type, resource_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
-        VALUES (organization, 'Group', deleted, kind, actor_kind, actor, actor_name,
-                ARRAY(SELECT n.name FROM jsonb_object_keys(document) n(name) ORDER BY n.name COLLATE "C"), before.version,
-                jsonb_build_object('before', document, 'after', '{}'::jsonb, 'members', cardinality(members), 'groups', parents,
-                                   'created', to_char(before.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) || more);
+        SELECT organization, 'Group', deleted, kind, actor_kind, actor, actor_name,
+               ARRAY(SELECT n.name FROM jsonb_object_keys(document) n(name) ORDER BY n.name COLLATE "C"), before.version,
+               jsonb_build_object('before', document, 'after', '{}'::jsonb, 'members', cardinality(members), 'groups', parents,
+                                  'created', to_char(before.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) || more;
     END IF;
     RETURN NEXT;
 END

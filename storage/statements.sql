@@ -70,7 +70,7 @@ a.role AS role
 -- columns: account_with_groups
 :account_columns,
 CASE WHEN (SELECT true FROM scim.membership m
-           WHERE m.organization_id = a.organization_id AND m.account_id = a.id
+           WHERE m.organization_id = $1::uuid AND m.account_id = a.id
            LIMIT 1)
      THEN scim.groups_json(a.organization_id, a.id) END AS groups
 
@@ -187,7 +187,8 @@ UPDATE scim.token t SET last_used_at = now()
 FROM quick,
      (SELECT organization_id, id FROM scim.token
       WHERE organization_id = $1::uuid AND id = $2::uuid
-        AND coalesce(last_used_at < now() - interval '1 minute', true)
+        AND (last_used_at IS NULL
+             OR last_used_at < now() - interval '1 minute')
       FOR NO KEY UPDATE SKIP LOCKED) free
 WHERE t.organization_id = free.organization_id AND t.id = free.id
   AND quick.commit = 'off';
@@ -242,7 +243,7 @@ SELECT l.* FROM (:listed_tokens(NULL::timestamptz)) l ORDER BY l.place, l.id;
 UPDATE scim.:relation t SET refused_at = now()
 FROM scim.organization o
 WHERE o.key = $1 AND t.organization_id = o.id AND t.hash = $2::bytea
-  AND coalesce(t.refused_at < now() - interval '1 minute', true)
+  AND (t.refused_at IS NULL OR t.refused_at < now() - interval '1 minute')
   AND :state
 
 -- name: TOKEN_REFUSED from 6
@@ -406,15 +407,18 @@ WITH old AS (
            coalesce(lower($4)::text[], o.domains) AS new_domains
     FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
 ),
-changed AS (
+written AS (
     UPDATE scim.organization o
     SET key = old.new_key, name = old.new_name, domains = old.new_domains
     FROM old
     WHERE o.id = old.id
       AND (old.key, old.name, old.domains)
           <> (old.new_key, old.new_name, old.new_domains)
-    RETURNING o.id, :organization_data(old) AS before,
-              :organization_data(o) AS after
+    RETURNING o.*
+),
+changed AS (
+    SELECT o.id, :organization_data(old) AS before, :organization_data(o) AS after
+    FROM written o JOIN old ON old.id = o.id
 ),
 event AS (
     :change_event('urn:mod_scim:event:organization:change', $5, $6, $7)
@@ -438,11 +442,15 @@ SELECT :is_read_only(o) FROM scim.organization o WHERE o.id = $1::uuid;
 WITH old AS (
     SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
-changed AS (
+written AS (
     UPDATE scim.organization o SET provisioned_read_only = $2::boolean
     FROM old
     WHERE o.id = old.id AND old.provisioned_read_only <> $2::boolean
-    RETURNING o.id, :read_only_data(old) AS before, :read_only_data(o) AS after
+    RETURNING o.*
+),
+changed AS (
+    SELECT o.id, :read_only_data(old) AS before, :read_only_data(o) AS after
+    FROM written o JOIN old ON old.id = o.id
 ),
 event AS (
     :change_event('urn:mod_scim:event:organization:change', $3, $4, $5)
@@ -573,7 +581,7 @@ jsonb_strip_nulls(jsonb_build_object(
 WITH old AS (
     SELECT * FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
-changed AS (
+written AS (
     UPDATE scim.organization o
     SET guard_number = $2::integer, guard_percent = $3::integer,
         guard_open_until = NULL
@@ -582,7 +590,11 @@ changed AS (
       AND ((old.guard_number, old.guard_percent)
                IS DISTINCT FROM ($2::integer, $3::integer)
            OR old.guard_open_until > now())
-    RETURNING o.id, :guard_data(old) AS before, :guard_data(o) AS after
+    RETURNING o.*
+),
+changed AS (
+    SELECT o.id, :guard_data(old) AS before, :guard_data(o) AS after
+    FROM written o JOIN old ON old.id = o.id
 ),
 seen AS (
     DELETE FROM scim.guard_trip t USING changed c WHERE t.organization_id = c.id
@@ -927,7 +939,7 @@ $3::uuid
 -- refusal_warned finds the last one.
 -- name: WARNING_INSERT
 WITH fresh AS MATERIALIZED (
-    SELECT
+    SELECT true AS is_one
     WHERE NOT EXISTS (
         SELECT FROM scim.refusal w
         WHERE w.organization_id = $1::uuid AND w.:is_warning
@@ -987,9 +999,9 @@ jsonb_build_object(
         FROM jsonb_array_elements_text(jsonb_path_query_array(
                  e.data -> :part, '$[0 to 4]')) m(id)
         LEFT JOIN scim.account p
-            ON p.organization_id = e.organization_id AND p.id = m.id::uuid
+            ON p.organization_id = $1::uuid AND p.id = m.id::uuid
         LEFT JOIN scim.user_group c
-            ON c.organization_id = e.organization_id AND c.id = m.id::uuid))
+            ON c.organization_id = $1::uuid AND c.id = m.id::uuid))
 
 -- The data of an event e for the activity: of a group, at most a thousand
 -- members are in it, and of what it undoes, and the groups that something was in
@@ -1006,18 +1018,17 @@ CASE WHEN e.data ? 'undoes'
 -- fragment: shown_data before 6
 e.data - 'groups'
 
--- The account and the group of an entry e.  Behind a LIMIT, they are looked up,
--- whatever number of entries the planner expects.
+-- The account and the group of an entry e of organization $1.  Behind a LIMIT, they
+-- are looked up, whatever number of entries the planner expects.
 -- fragment: account_of(e)
 LEFT JOIN LATERAL (SELECT * FROM scim.account b
-                   WHERE b.organization_id = :e.organization_id
-                     AND b.id = :e.account_id
+                   WHERE b.organization_id = $1::uuid AND b.id = :e.account_id
                    LIMIT 1) a ON true
 -- fragment: subject_of(e)
 :account_of(:e)
 LEFT JOIN LATERAL (SELECT * FROM scim.user_group h
                    WHERE :e.resource_type = 'Group'
-                     AND h.organization_id = :e.organization_id
+                     AND h.organization_id = $1::uuid
                      AND h.id = :e.resource_id
                    LIMIT 1) g ON true
 -- fragment: subject_of(e) before 6
@@ -1360,7 +1371,7 @@ SELECT :uuid($2)
 -- if there is none, those that it is a part of, or was.
 -- name: ACTIVITY_SUBJECTS :repeatable
 WITH whole(type, id) AS (
-    SELECT 'Group', :uuid($2) WHERE :uuid($2) IS NOT NULL
+    SELECT 'Group' AS type, :uuid($2) AS id WHERE :uuid($2) IS NOT NULL
     UNION
     SELECT 'User', n.id FROM (:named_accounts) n WHERE n.id IS NOT NULL
     UNION
@@ -1371,7 +1382,7 @@ WITH whole(type, id) AS (
     SELECT 'Group', n.id FROM (:named_groups) n
 ),
 part(type, id, formerly) AS (
-    SELECT 'User', n.id, NULL FROM (:searched_accounts) n
+    SELECT 'User' AS type, n.id, NULL AS formerly FROM (:searched_accounts) n
     UNION
     SELECT 'User', n.account_id, NULL FROM :deleted_accounts n(account_id)
     UNION
@@ -1784,7 +1795,7 @@ jsonb_build_object(
 (SELECT jsonb_build_object('at', :timestamp(e.occurred_at),
                            'token', e.actor_name)
  FROM (SELECT * FROM scim.event c
-       WHERE c.organization_id = a.organization_id AND c.account_id = a.id
+       WHERE c.organization_id = $1::uuid AND c.account_id = a.id
        ORDER BY c.sequence DESC LIMIT 50) e
  WHERE e.actor_kind = 'token' ORDER BY e.sequence DESC LIMIT 1)
 
@@ -1792,7 +1803,7 @@ jsonb_build_object(
 (SELECT jsonb_build_object('id', m.id, 'userName', m.user_name,
                            'displayName', m.display_name)
  FROM scim.account m
- WHERE m.organization_id = a.organization_id AND m.id = :uuid(
+ WHERE m.organization_id = $1::uuid AND m.id = :uuid(
      (a.attributes #>> '{urn:ietf:params:scim:schemas:extension:enterprise:2.0:User,manager,value}')))
 
 -- fragment: listed_member_json
@@ -2065,7 +2076,7 @@ SELECT id FROM changed;
 -- fragment: counted_rows(relation, member)
 (SELECT count(*) AS number
  FROM (SELECT FROM :relation c
-       WHERE c.organization_id = g.organization_id
+       WHERE c.organization_id = $1::uuid
          AND c.group_id BETWEEN g.id AND g.id
        ORDER BY c.group_id, c.:member
        LIMIT :many + 1) counted)
@@ -2122,7 +2133,7 @@ scim.user_group g WHERE g.organization_id = $1::uuid AND :condition
 :shown_groups(:groups_page(
     scim.subgroup s
     JOIN scim.user_group g
-        ON g.organization_id = s.organization_id AND g.id = s.:other
+        ON g.organization_id = $1::uuid AND g.id = s.:other
     WHERE s.organization_id = $1::uuid AND s.:own = $4::uuid))
 
 -- name: GROUP_CHILDREN :repeatable from 6
@@ -2224,13 +2235,14 @@ scim.feed(:organization, p.transaction_id, p.sequence, :feed_batch)
    AND (:organization IS NULL OR v.organization_id = :organization)
  ORDER BY v.transaction_id, v.sequence LIMIT :feed_batch)
 
--- The group of an event e of the feed.
--- fragment: fed_group
+-- The group of an event e of the feed; organization may be NULL.
+-- fragment: fed_group(organization)
 LEFT JOIN LATERAL (SELECT * FROM scim.user_group g
                    WHERE e.resource_type = 'Group'
-                     AND g.organization_id = e.organization_id
+                     AND g.organization_id = coalesce(:organization,
+                                                      e.organization_id)
                      AND g.id = e.resource_id LIMIT 1) g ON true
--- fragment: fed_group before 6
+-- fragment: fed_group(organization) before 6
 :no_group
 
 -- A batch of the feed, with the reader's position.
@@ -2250,9 +2262,10 @@ LEFT JOIN LATERAL :feed_batch_of(:organization) e ON true
 LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o
                    WHERE o.id = e.organization_id LIMIT 1) o ON true
 LEFT JOIN LATERAL (SELECT * FROM scim.account a
-                   WHERE a.organization_id = e.organization_id
+                   WHERE a.organization_id = coalesce(:organization,
+                                                      e.organization_id)
                      AND a.id = e.account_id LIMIT 1) a ON true
-:fed_group
+:fed_group(:organization)
 ORDER BY e.transaction_id, e.sequence
 
 -- name: FEED :repeatable
@@ -2583,10 +2596,10 @@ WITH created AS (
     VALUES ($1::uuid, now(), $9, $10::boolean, $11::jsonb,
             :account_values($12))
     ON CONFLICT (organization_id, user_name_key) DO NOTHING
-    RETURNING a.organization_id, :account_columns
+    RETURNING a.*
 ),
 event AS (:events(created, $2, $3, $4, $5, $6, $7, $8))
-SELECT * FROM created;
+SELECT a.organization_id, :account_columns FROM created a;
 
 -- No row if the version is not $3 any more.
 -- name: ACCOUNT_UPDATE
@@ -2599,13 +2612,13 @@ WITH changed AS (
         sync_eligible = a.sync_eligible OR $5 <> 'token'
     WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
       AND a.version = $3::bigint
-    RETURNING a.organization_id, :account_columns
+    RETURNING a.*
 ),
 event AS (:events(changed, $4, $5, $6, $7, $8, $9, $10))
-SELECT * FROM changed;
+SELECT a.organization_id, :account_columns FROM changed a;
 
 -- fragment: own_locked_groups
-SELECT FROM scim.user_group g
+SELECT g.id FROM scim.user_group g
 WHERE g.organization_id = $1::uuid
   AND g.id = ANY (ARRAY(SELECT m.group_id FROM scim.membership m
                         WHERE m.organization_id = $1::uuid
@@ -2617,16 +2630,16 @@ SELECT WHERE false
 
 -- What an event says of an account that is deleted, besides its attributes, so
 -- that it can come back.
--- fragment: kept_of_account
-jsonb_build_object('managed', a.managed, 'syncEligible', a.sync_eligible,
-                   'provisionedAt', :timestamp(a.provisioned_at),
-                   'created', :timestamp(a.created_at))
+-- fragment: kept_of_account(a)
+jsonb_build_object('managed', :a.managed, 'syncEligible', :a.sync_eligible,
+                   'provisionedAt', :timestamp(:a.provisioned_at),
+                   'created', :timestamp(:a.created_at))
 
--- fragment: deletion_data
-jsonb_build_object('account', :kept_of_account,
-                   'groups', scim.groups_noted(a.organization_id, a.id))
--- fragment: deletion_data before 6
-jsonb_build_object('account', :kept_of_account, 'groups', '[]'::jsonb)
+-- fragment: deletion_data(a)
+jsonb_build_object('account', :kept_of_account(:a),
+                   'groups', scim.groups_noted(:a.organization_id, :a.id))
+-- fragment: deletion_data(a) before 6
+jsonb_build_object('account', :kept_of_account(:a), 'groups', '[]'::jsonb)
 
 -- Its groups are locked before it: a change of a group locks the group, then
 -- accounts.
@@ -2636,10 +2649,10 @@ gone AS (
     DELETE FROM scim.account a
     WHERE a.organization_id = $1::uuid AND a.id = $2::uuid
       AND a.version = $3::bigint AND (SELECT count(*) FROM locked) >= 0
-    RETURNING a.organization_id, a.id, a.version,
-              $9::jsonb || :deletion_data AS data
+    RETURNING a.*
 ),
-event AS (:events(gone, $4, $5, $6, $7, $8, s.data, $10))
+event AS (:events(gone, $4, $5, $6, $7, $8, ($9::jsonb || :deletion_data(s)),
+                  $10))
 SELECT id FROM gone;
 
 

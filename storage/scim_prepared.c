@@ -43,6 +43,9 @@ int scim_prepared_is_before(const scim_prepared_t *prepared)
 scim_statement_e scim_prepared_text(const scim_prepared_t *prepared,
                                     scim_statement_e statement)
 {
+    if (prepared->version > SCIM_SCHEMA_ON_SHARDS) {
+        return scim_statement(statement)->on_shard;
+    }
     return scim_prepared_is_before(prepared)
            ? scim_statement(statement)->before : statement;
 }

@@ -14,10 +14,15 @@
 
 #include "storage/scim_statements.h"
 
+/* Added to the version of tables that are distributed (examples/citus). */
+#define SCIM_SCHEMA_ON_SHARDS 1000
+
 /* Lives with the connection; only its borrower uses it. */
 typedef struct {
     int backend;                 /* the server process that prepared them */
-    int version;                 /* of the tables; 0: never checked */
+    int version;                 /* of the tables; 0: never checked; above
+                                  * SCIM_SCHEMA_ON_SHARDS if Citus has
+                                  * distributed them */
     int checked;                 /* the server process for which it was, or
                                   * 0: it must be checked again */
     apr_time_t checked_at;       /* scim_clock */

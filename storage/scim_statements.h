@@ -17,6 +17,8 @@ typedef struct {
     scim_statement_e before;     /* the text for the tables of the version
                                   * before; itself if it is the same */
     const char *text;
+    scim_statement_e on_shard;   /* the call that runs it on a shard; itself if
+                                  * it does not */
 } scim_statement_t;
 
 const scim_statement_t *scim_statement(scim_statement_e id);

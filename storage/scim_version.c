@@ -9,8 +9,11 @@
 
 #include <apr_strings.h>
 
-/* One row: the version, the oldest version that works with it, and how many
- * primary keys and triggers there are of those that "complete" counts.
+#include "storage/scim_prepared.h"
+
+/* One row: the version, the oldest version that works with it, how many
+ * primary keys and triggers there are of those that "complete" counts, and
+ * whether Citus has distributed the tables.
  * Version 5 has no column "needs". */
 static const char question[] =
     "SELECT v.version, pg_catalog.to_jsonb(v) ->> 'needs',"
@@ -32,10 +35,14 @@ static const char question[] =
     " 'subgroup_delete', 'subgroup_insert',"
     " 'subgroup_nesting', 'token_keep_deleted', 'token_needs_admin',"
     " 'user_group_before_write', 'user_group_insert',"
-    " 'user_group_memberships_delete'))"
+    " 'user_group_memberships_delete')),"
+    " pg_catalog.to_regnamespace('scim_shard') IS NOT NULL"
     " FROM scim.schema_version v ORDER BY v.version DESC LIMIT 1";
 
-enum { COLUMN_VERSION, COLUMN_NEEDS, COLUMN_KEYS, COLUMN_TRIGGERS };
+enum {
+    COLUMN_VERSION, COLUMN_NEEDS, COLUMN_KEYS, COLUMN_TRIGGERS,
+    COLUMN_ON_SHARDS
+};
 
 /* What a complete database has.  pg_restore creates primary keys and triggers
  * after all rows of their table, and grants privileges at the very end. */
@@ -95,6 +102,11 @@ static int is_complete(const scim_rows_t *rows)
            && answer_in(rows, COLUMN_TRIGGERS) == complete[i].triggers;
 }
 
+static int is_on_shards(const scim_rows_t *rows)
+{
+    return *scim_rows_value(rows, 0, COLUMN_ON_SHARDS) == 't';
+}
+
 scim_error_t *scim_version_check(scim_db_t *db, const char *program,
                                  apr_pool_t *pool)
 {
@@ -111,7 +123,8 @@ scim_error_t *scim_version_check(scim_db_t *db, const char *program,
     if (!is_complete(rows)) {
         return being_restored(pool);
     }
-    scim_db_has_version(db, version);
+    scim_db_has_version(db, is_on_shards(rows)
+                            ? SCIM_SCHEMA_ON_SHARDS + version : version);
     return NULL;
 }
 

@@ -8,10 +8,11 @@
 #   psql    PREPARE for each statement
 #   before  PREPARE for each statement that there is before this version, with its
 #           text for those tables
+#   shards  PREPARE for each statement that runs on a shard, with pg_temp.delegate
 #
 # The texts for the tables of this version come first, under the names of the
 # statements; then those that differ before it, under the name and _BEFORE_ with
-# the version.
+# the version; then calls of those that run on a shard, under the name and _ON_SHARD.
 #
 # Texts are put on one line, without comments, so that PostgreSQL's log is
 # easily read.
@@ -185,6 +186,15 @@ function quoted(text) {
     next
 }
 
+# The statements that run on a shard, by a parameter or by the key of the
+# organization; none: nowhere.
+/^-- on a shard by ([$][0-9]+|key|none): [A-Z_ ]+$/ {
+    for (i = 7; i <= NF; i++) {
+        shard_by[$i] = substr($6, 1, length($6) - 1)
+    }
+    next
+}
+
 # The parameters of a fragment, as in "f(a, b)".
 function parameters_in(line) {
     return match(line, /[(].*[)]/) ? substr(line, RSTART + 1, RLENGTH - 2) : ""
@@ -262,7 +272,7 @@ function add_text_fragment(kind, parameter,    fragment) {
     text_list[fragment] = list
 }
 
-/^-- *(version|name|fragment|columns):/ {
+/^-- *(version|name|fragment|columns|on a shard by.*):/ {
     fail("\"" $0 "\" is not understood")
 }
 
@@ -330,12 +340,18 @@ function read_before(    i, name, sql) {
     is_before = 0
 }
 
-function read_all(    i) {
+function read_all(    i, name) {
     for (i = 1; i <= statement_count; i++) {
         texts[statements[i]] = text_of_statement(statements[i])
     }
     read_fragments()
     read_before()
+    for (name in shard_by) {
+        if (!(name in texts)) {
+            current = name
+            fail("there is no such statement to run on a shard")
+        }
+    }
     for (i = 1; i <= fragment_count; i++) {
         current = fragments[i]
         if (!(current in used)) {
@@ -370,6 +386,18 @@ function print_attributes(list, prefix,    i) {
     }
 }
 
+function id_on_shard(name) {
+    return name (name in shard_by ? "_ON_SHARD" : "")
+}
+
+function call_on_shard(name,    i, sql) {
+    for (i = 1; i <= parameters_of(texts[name]); i++) {
+        sql = sql (i > 1 ? ", " : "") "$" i
+    }
+    return "SELECT * FROM scim_shard." tolower(name) "(" sql \
+        (shard_by[name] == "key" ? ", scim_shard.organization_of($1)" : "") ")"
+}
+
 function print_ids(    i) {
     print "typedef enum {"
     for (i = 1; i <= statement_count; i++) {
@@ -378,6 +406,11 @@ function print_ids(    i) {
     for (i = 1; i <= statement_count; i++) {
         if (statements[i] in before_texts) {
             print "    SCIM_SQL_" before[statements[i]] ","
+        }
+    }
+    for (i = 1; i <= statement_count; i++) {
+        if (statements[i] in shard_by) {
+            print "    SCIM_SQL_" id_on_shard(statements[i]) ","
         }
     }
     print "    SCIM_SQL_COUNT\n} scim_statement_e;"
@@ -396,7 +429,8 @@ function print_ids(    i) {
 
 function print_row(name, id, text) {
     print "    { " quoted(id) ", " parameters_of(text) ", " repeatable[name] \
-        ", SCIM_SQL_" before[name] ",\n      " quoted(text) " },"
+        ", SCIM_SQL_" before[name] ",\n      " quoted(text) ",\n      SCIM_SQL_" \
+        id_on_shard(name) " },"
 }
 
 function print_texts(    i, name) {
@@ -408,6 +442,12 @@ function print_texts(    i, name) {
         name = statements[i]
         if (name in before_texts) {
             print_row(name, before[name], before_texts[name])
+        }
+    }
+    for (i = 1; i <= statement_count; i++) {
+        name = statements[i]
+        if (name in shard_by) {
+            print_row(name, id_on_shard(name), call_on_shard(name))
         }
     }
     print "};"
@@ -429,6 +469,16 @@ function print_psql(for_before,    i, name) {
     }
 }
 
+function print_shards(    i, name) {
+    for (i = 1; i <= statement_count; i++) {
+        name = statements[i]
+        if (name in shard_by) {
+            print "PREPARE \"" name "\" AS " texts[name] ";"
+            print "CALL pg_temp.delegate('" name "', '" shard_by[name] "');"
+        }
+    }
+}
+
 END {
     if (failed) {
         exit 1
@@ -436,6 +486,10 @@ END {
     read_all()
     if (to == "psql" || to == "before") {
         print_psql(to == "before")
+        exit
+    }
+    if (to == "shards") {
+        print_shards()
         exit
     }
     print "/* Made of statements.sql by statements.awk. */"
@@ -446,6 +500,6 @@ END {
         print_texts()
     }
     else {
-        fail("to=ids, to=texts, to=psql or to=before")
+        fail("to=ids, to=texts, to=psql, to=before or to=shards")
     }
 }

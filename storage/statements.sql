@@ -30,12 +30,55 @@
 -- to_jsonb(row) ->> 'column'.  "-- name: NAME from 6" is a statement that the old
 -- tables cannot serve; it is refused there, with the command that upgrades them.
 --
+-- A database may be distributed over several servers by Citus (examples/citus).
+-- There, a statement that is named in a line "-- on a shard by P:" is a call of the
+-- function scim_shard.name, which runs it on the server that has the organization
+-- P: a parameter, or key, the organization with the key $1.  By none: they are of
+-- several organizations, which Citus cannot plan, and do nothing.
+--
 -- statements.awk makes C of this file and checks.sql, and SQL that psql prepares
 -- (to=before: for the tables of the version before):
 --
 --     awk -v to=psql -f storage/statements.awk storage/statements.sql storage/checks.sql
 
 -- version: 6
+
+-- on a shard by $1: TOKEN_USED TOKEN_INSERT TOKEN_LIST TOKEN_DELETE
+-- on a shard by $1: ORGANIZATION_CONTENTS DELETE_TOKENS DELETE_DELETED_TOKENS
+-- on a shard by $1: DELETE_MEMBERSHIPS DELETE_SUBGROUPS DELETE_GROUPS
+-- on a shard by $1: DELETE_ACCOUNTS DELETE_REFUSALS DELETE_REQUESTS
+-- on a shard by $1: DELETE_REQUEST_HOURS DELETE_ACCOUNTS_SEEN DELETE_EVENTS
+-- on a shard by $1: GUARD_SHOW GUARD_REFUSED IMPORT_ROWS MOVE_LASTING_DIGESTS
+-- on a shard by $1: MOVE_DIGESTS REFUSAL_INSERT WARNING_INSERT ACTIVITY
+-- on a shard by $1: ACTIVITY_OF_RESOURCES ACTIVITY_OF_KINDS ACTIVITY_OF_ACTORS
+-- on a shard by $1: ACTIVITY_OF_GROUPS ACTIVITY_UNDOING ACTIVITY_BETWEEN
+-- on a shard by $1: ACTIVITY_SUBJECTS ACTIVITY_ACTORS REQUEST_LIST
+-- on a shard by $1: REQUEST_HEALTH MEMBER_LIST MEMBER_LIST_BACK MEMBER_SEARCH
+-- on a shard by $1: MEMBER_FIND MEMBER_TOTAL DRIFT_NEVER DRIFT_NOT_SEEN
+-- on a shard by $1: DRIFT_DUPLICATES DRIFT_INACTIVE_MEMBERS DRIFT_DOMAINS
+-- on a shard by $1: COMPARED_ACCOUNTS COMPARED_LIST MEMBER MEMBER_IS_READ_ONLY
+-- on a shard by $1: MEMBER_COUNTS ACCOUNT_MAKE_ELIGIBLE GROUP_LIST GROUP_SEARCH
+-- on a shard by $1: GROUP_WITH_ID GROUP_WITH_EXTERNAL_ID GROUP_WITH_NAME
+-- on a shard by $1: GROUP_CHILDREN GROUP_PARENTS GROUP_MEMBERS_BY_NAME
+-- on a shard by $1: GROUP_MEMBERS_BY_ID MEMBER_GROUPS PURGE_KEPT ROLE_COUNTS
+-- on a shard by $1: ACCOUNT_BY_ID ACCOUNT_WITH_GROUPS ACCOUNT_BY_USER_NAME
+-- on a shard by $1: ACCOUNT_INSERT ACCOUNT_UPDATE ACCOUNT_DELETE ACCOUNTS_NAMED
+-- on a shard by $1: ACCOUNTS_INSERT ACCOUNTS_UPDATE ACCOUNTS_LABELS
+-- on a shard by $1: PERSON_EVENTS PERSON_REFUSALS ACCOUNT_FORGET GROUP_BY_ID
+-- on a shard by $1: GROUP_CREATE GROUP_CHANGE GROUP_DELETE GROUP_MEMBERS
+-- on a shard by $1: UNDO_RESOURCES UNDO_NAMED UNDO_PLAN UNDO_TAKEN
+-- on a shard by $1: ACCOUNT_RESTORE GROUP_RESTORE GROUP_UNDO GROUP_UNDO_CREATION
+-- on a shard by $2: FEED_POSITION_IN_ORGANIZATION
+-- on a shard by $3: FEED_POSITION_BEFORE
+-- on a shard by $4: FEED_OF_ORGANIZATION
+-- on a shard by none: REQUESTS_WRITE REQUESTS_PRUNE REQUESTS_SWEEP
+-- on a shard by none: REQUEST_HOURS_SWEEP TOKEN_NOTICE
+-- on a shard by key: AUTHENTICATE AUTHENTICATE_AHEAD AUTHENTICATE_CREATOR
+-- on a shard by key: TOKEN_REFUSED PERSON_BY_USER_NAME PERSON_BY_EXTERNAL_ID
+-- on a shard by key: PERSON_BY_USER_NAME_MEANT_GROUPS
+-- on a shard by key: PERSON_BY_EXTERNAL_ID_MEANT_GROUPS
+-- on a shard by key: PERSON_BY_USER_NAME_ALL_GROUPS
+-- on a shard by key: PERSON_BY_EXTERNAL_ID_ALL_GROUPS
 
 
 -- Times as SCIM answers them, so that C need not know time zones.

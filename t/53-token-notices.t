@@ -25,7 +25,7 @@ my $other = organization();
 sub notice { return map { [$_->[0], $_->[1]] } sql(q{SELECT data ->> 'name', data ->> 'days' FROM scim.event WHERE organization_id = $1
     AND kind = 'urn:mod_scim:event:token:expiring' ORDER BY sequence}, $other->{id}) }
 open my $texts, '<', 'storage/statement_texts.inc' or die "$!";
-my ($statement) = do { local $/; <$texts> =~ /"TOKEN_NOTICE", 0, .*?\n\s+"(.*?)" \}/s };
+my ($statement) = do { local $/; <$texts> =~ /"TOKEN_NOTICE", 0, .*?\n\s+"(.*?)",\n/s };
 $statement =~ s/\\(.)/$1/g;
 sub ask { my ($times) = @_; $_->wait for map { Scim::Process->start([server()->psql('-U', 'scim', '-qAtX', '-c', $statement)], out => 'pipe') } 1 .. $times; return }
 sub leave { my ($left) = @_; sql(q{UPDATE scim.token SET expires_at = now() + $2::interval WHERE id = $1}, $other->{token_id}, $left) }

@@ -11,6 +11,7 @@ use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use IO::Socket::INET;
 use Scim::Process;
+require Scim::Citus if $ENV{SCIM_TEST_CITUS};
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -185,6 +186,7 @@ synchronous_commit = on
 log_min_messages = warning
 $self->{database_conf}
 CONF
+    print $out Scim::Citus::settings($self) if $ENV{SCIM_TEST_CITUS};
     close $out;
 }
 
@@ -204,6 +206,7 @@ sub start_database {
     # Tests and measurements look at other sessions, and end them.
     $self->run(0, @as, '-c', 'GRANT pg_monitor, pg_signal_backend TO scim_owner');
     $self->apply_schema;
+    Scim::Citus::distribute($self) if $ENV{SCIM_TEST_CITUS};
 }
 
 sub apply_schema {
@@ -223,8 +226,15 @@ sub restart_database {
 
 sub stop_database {
     my ($self) = @_;
+    $_->stop_database for $self->worker_list;
     my $pid = $self->database_pid or return;
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-w', '-m', 'immediate', 'stop');
+}
+
+# The other servers, if Citus has distributed the database (Scim::Citus).
+sub worker_list {
+    my ($self) = @_;
+    return map { Scim::Server->new(dir => $_) } grep { -e "$_/pgdata" } glob "$self->{dir}/worker[0-9]";
 }
 
 # All processes of PostgreSQL.

@@ -56,10 +56,13 @@
 #define MATCHES \
     "m AS MATERIALIZED (SELECT a.organization_id, a.id, %s AS k%s AND (%s)), "
 
-/* The organization is p's and not $1: of a new one the planner believes until
- * the next ANALYZE that it is small, and would join with all of it. */
-#define ROWS_OF_P \
-    "%s a ON a.organization_id = p.organization_id AND a.id = p.id"
+/* The row of p.  Of a new organization the planner believes until the next
+ * ANALYZE that it is small, and would join with all of it: behind a LIMIT,
+ * each row is looked up, and only the right index has the order that is asked
+ * for.  The organization is $1: Citus sees no other one (examples/citus). */
+#define ROWS_OF_P                                                           \
+    "LATERAL (SELECT * FROM %s b WHERE b.organization_id = $1::uuid"        \
+    " AND b.id BETWEEN p.id AND p.id ORDER BY b.id LIMIT 1) a ON true"
 
 /* By a unique key: the row is the page and the total. */
 #define UNIQUE "SELECT %s, 1, NULL%s AND (%s)"

@@ -155,17 +155,25 @@ scim_error_t *scim_db_lost(scim_db_t *db)
                                SCIM_DATABASE_AWAY, cause_of(db, NULL));
 }
 
-static int is_row_of(int i, const PGresult *result)
+/* Whether the error is about the constraint name.  Citus has it in the message
+ * alone, with the number of a shard behind it (examples/citus). */
+static int is_about(const char *name, const PGresult *result)
 {
-    const char *state = sqlstate_of(result);
     const char *constraint = PQresultErrorField(result,
                                                 PG_DIAG_CONSTRAINT_NAME);
+    const char *message = PQresultErrorField(result,
+                                             PG_DIAG_MESSAGE_PRIMARY);
 
-    return strncmp(state, sqlstates[i].sqlstate,
+    return constraint ? strcmp(constraint, name) == 0
+                      : message && strstr(message, name);
+}
+
+static int is_row_of(int i, const PGresult *result)
+{
+    return strncmp(sqlstate_of(result), sqlstates[i].sqlstate,
                    strlen(sqlstates[i].sqlstate)) == 0
            && (!sqlstates[i].constraint
-               || (constraint
-                   && strcmp(constraint, sqlstates[i].constraint) == 0));
+               || is_about(sqlstates[i].constraint, result));
 }
 
 void scim_db_advise_shared(scim_db_t *db, const PGresult *result)

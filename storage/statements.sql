@@ -608,7 +608,7 @@ SELECT jsonb_strip_nulls(jsonb_build_object(
                   'lastRefused', :timestamp(t.refused_at),
                   'refused', t.refused, 'limit', t.most,
                   'token', t.actor_name) ORDER BY t.guarded), '[]')
-              FROM (:trips(t.organization_id = o.id)) t)))
+              FROM (:trips(t.organization_id = $1::uuid)) t)))
 FROM scim.organization o CROSS JOIN LATERAL scim.guard_limit(o.id) l
 WHERE o.id = $1::uuid;
 
@@ -1689,12 +1689,12 @@ ORDER BY r.occurred_at DESC, r.sequence DESC;
 SELECT count(*) FILTER (WHERE c.number <= :untouched_most AND s.account_id IS NULL)
            AS number,
        count(*) > :untouched_most AS is_more
-FROM (SELECT a.organization_id, a.id, row_number() OVER () AS number
+FROM (SELECT a.id, row_number() OVER () AS number
       FROM unnest(ARRAY['managed', 'ineligible']) l(label)
       CROSS JOIN unnest(ARRAY['ADMIN', 'USER', 'GUEST']) r(role)
       CROSS JOIN unnest(ARRAY[true, false]) s(active)
-      CROSS JOIN LATERAL (SELECT b.organization_id, b.id, b.managed,
-                                 b.sync_eligible, b.provisioned_at
+      CROSS JOIN LATERAL (SELECT b.id, b.managed, b.sync_eligible,
+                                 b.provisioned_at
                           FROM scim.account b
                           WHERE b.organization_id = $1::uuid
                             AND b.role = r.role AND b.active = s.active
@@ -1703,8 +1703,8 @@ FROM (SELECT a.organization_id, a.id, row_number() OVER () AS number
                           ORDER BY b.user_name_key LIMIT :untouched_most + 1) a
       LIMIT :untouched_most + 1) c
 LEFT JOIN LATERAL (SELECT * FROM scim.account_seen n
-                   WHERE n.organization_id = c.organization_id
-                     AND n.account_id = c.id LIMIT 1) s ON true
+                   WHERE n.organization_id = $1::uuid AND n.account_id = c.id
+                   LIMIT 1) s ON true
 
 -- fragment: hour_sums
 coalesce(sum(h.requests), 0) AS requests, coalesce(sum(h.changes), 0) AS changes,

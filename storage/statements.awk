@@ -187,8 +187,8 @@ function quoted(text) {
 }
 
 # The statements that run on a shard, by a parameter or by the key of the
-# organization; none: nowhere.
-/^-- on a shard by ([$][0-9]+|key|none): [A-Z_ ]+$/ {
+# organization; all: of several.
+/^-- on a shard by ([$][0-9]+|key|all): [A-Z_ ]+$/ {
     for (i = 7; i <= NF; i++) {
         shard_by[$i] = substr($6, 1, length($6) - 1)
     }

@@ -33,8 +33,8 @@
 -- A database may be distributed over several servers by Citus (examples/citus).
 -- There, a statement that is named in a line "-- on a shard by P:" is a call of the
 -- function scim_shard.name, which runs it on the server that has the organization
--- P: a parameter, or key, the organization with the key $1.  By none: they are of
--- several organizations, which Citus cannot plan, and do nothing.
+-- P: a parameter, or key, the organization with the key $1.  By all: they are of
+-- several organizations, and schema-citus.sql says how.
 --
 -- statements.awk makes C of this file and checks.sql, and SQL that psql prepares
 -- (to=before: for the tables of the version before):
@@ -60,7 +60,7 @@
 -- on a shard by $1: MEMBER_COUNTS ACCOUNT_MAKE_ELIGIBLE GROUP_LIST GROUP_SEARCH
 -- on a shard by $1: GROUP_WITH_ID GROUP_WITH_EXTERNAL_ID GROUP_WITH_NAME
 -- on a shard by $1: GROUP_CHILDREN GROUP_PARENTS GROUP_MEMBERS_BY_NAME
--- on a shard by $1: GROUP_MEMBERS_BY_ID MEMBER_GROUPS PURGE_KEPT ROLE_COUNTS
+-- on a shard by $1: GROUP_MEMBERS_BY_ID MEMBER_GROUPS ROLE_COUNTS
 -- on a shard by $1: ACCOUNT_BY_ID ACCOUNT_WITH_GROUPS ACCOUNT_BY_USER_NAME
 -- on a shard by $1: ACCOUNT_INSERT ACCOUNT_UPDATE ACCOUNT_DELETE ACCOUNTS_NAMED
 -- on a shard by $1: ACCOUNTS_INSERT ACCOUNTS_UPDATE ACCOUNTS_LABELS
@@ -71,10 +71,13 @@
 -- on a shard by $2: FEED_POSITION_IN_ORGANIZATION
 -- on a shard by $3: FEED_POSITION_BEFORE
 -- on a shard by $4: FEED_OF_ORGANIZATION
--- on a shard by none: REQUESTS_WRITE REQUESTS_PRUNE REQUESTS_SWEEP
--- on a shard by none: REQUEST_HOURS_SWEEP TOKEN_NOTICE
+-- on a shard by all: FEED FEED_POSITION METRIC_GUARDS METRIC_HORIZON METRIC_RELAYS
+-- on a shard by all: METRIC_TOKENS ORGANIZATION_DELETE ORGANIZATION_LIST PURGE
+-- on a shard by all: PURGE_KEPT REQUESTS_PRUNE REQUESTS_SWEEP REQUESTS_WRITE
+-- on a shard by all: REQUEST_HOURS_SWEEP TOKEN_NOTICE
 -- on a shard by key: AUTHENTICATE AUTHENTICATE_AHEAD AUTHENTICATE_CREATOR
--- on a shard by key: TOKEN_REFUSED PERSON_BY_USER_NAME PERSON_BY_EXTERNAL_ID
+-- on a shard by key: AUTHENTICATE_CREATOR_AHEAD ORGANIZATION_SHOW TOKEN_REFUSED
+-- on a shard by key: PERSON_BY_USER_NAME PERSON_BY_EXTERNAL_ID
 -- on a shard by key: PERSON_BY_USER_NAME_MEANT_GROUPS
 -- on a shard by key: PERSON_BY_EXTERNAL_ID_MEANT_GROUPS
 -- on a shard by key: PERSON_BY_USER_NAME_ALL_GROUPS

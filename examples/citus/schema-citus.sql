@@ -18,6 +18,178 @@ SET ROLE scim_owner;
 CREATE FUNCTION scim_shard.organization_of(key text) RETURNS uuid LANGUAGE sql STABLE
     AS $$ SELECT coalesce((SELECT o.id FROM scim.organization o WHERE o.key = $1), '00000000-0000-0000-0000-000000000000') $$;
 CREATE TEMP TABLE delegated (signature text, distributed_by text);
+
+-- The parts of a statement, in order: those of WITH, and the last one, without a name.
+CREATE FUNCTION pg_temp.parts_of(statement text) RETURNS TABLE (name text, body text) LANGUAGE plpgsql AS $$
+DECLARE
+    token text;
+    depth integer := 0;
+BEGIN
+    body := '';
+    FOR token IN SELECT m[1] FROM regexp_matches(statement, '(''[^'']*''|[()]|[^''()]+)', 'g') m LOOP
+        depth := depth - (token = ')')::integer;
+        IF depth = 0 AND body = '' AND token ~ '^(WITH|,) \w+ AS (MATERIALIZED )?$' THEN
+            name := substring(token FROM '(?:WITH|,) (\w+)');
+        ELSIF depth = 0 AND name IS NOT NULL AND token = ')' THEN
+            RETURN NEXT;
+            name := NULL;
+            body := '';
+        ELSIF depth > 0 OR name IS NULL THEN
+            body := body || token;
+        END IF;
+        depth := depth + (token = '(')::integer;
+    END LOOP;
+    body := trim(body);
+    RETURN NEXT;
+END
+$$;
+
+-- What a statement does, step by step in plpgsql: Citus copies the rows that a WITH
+-- has written to all servers, as an intermediate result, and two of them commit.  In
+-- a variable they stay where they are.
+CREATE FUNCTION pg_temp.steps_of(statement text, returns_rows boolean, OUT variables text, OUT steps text) LANGUAGE plpgsql AS $$
+DECLARE
+    part record;
+    target text[];
+    read text := '';
+    written text;
+BEGIN
+    variables := E'    moment timestamptz := now();\n';
+    steps := '';
+    IF EXISTS (SELECT FROM pg_temp.parts_of(statement) p WHERE p.body !~ '^SELECT' AND p.body ~ ' RETURNING '
+                 AND p.body !~ ' RETURNING (true|(\w+\.)?\*|\w+\.\w+(, \w+\.\w+)*)$')
+       OR NOT EXISTS (SELECT FROM pg_temp.parts_of(statement) p WHERE p.name IS NOT NULL AND p.body !~ '^SELECT') THEN
+        steps := CASE WHEN returns_rows THEN 'RETURN QUERY ' ELSE '' END || statement || E';\n';
+        RETURN;
+    END IF;
+    -- Citus takes now() in no CASE.
+    FOR part IN SELECT * FROM pg_temp.parts_of(replace(statement, 'now()', 'moment')) LOOP
+        FOR written IN SELECT m[1] FROM regexp_matches(variables, 'all_(\w+)', 'g') m LOOP
+            part.body := regexp_replace(part.body, '\m(FROM|JOIN) ' || written || '( [a-z]\M)?', '\1 unnest(all_' || written || ')\2', 'g');
+            part.body := regexp_replace(part.body, '(unnest\(all_(\w+)\))(?! [a-z]\M)', '\1 \2', 'g');
+        END LOOP;
+        IF part.name IS NOT NULL AND part.body ~ '^SELECT' THEN
+            read := read || CASE read WHEN '' THEN 'WITH ' ELSE ', ' END || format('%I AS MATERIALIZED (%s)', part.name, part.body);
+            CONTINUE;
+        END IF;
+        IF EXISTS (SELECT FROM regexp_matches(read, '(?:^WITH|,) (\w+) AS MATERIALIZED', 'g') m WHERE part.body ~ ('\m' || m[1] || '\M')) THEN
+            part.body := read || ' ' || part.body;
+        END IF;
+        IF part.name IS NOT NULL AND part.body ~ ' RETURNING ' THEN
+            target := regexp_match(part.body, '(?:^|\) )(?:INSERT INTO|UPDATE|DELETE FROM) (scim\.\w+)(?:(?: AS)? ([a-z])\M)?');
+            variables := variables || format(E'    one_%1$s %2$s;\n    all_%1$s %2$s[];\n', part.name, target[1]);
+            steps := steps || format(E'FOR one_%1$s IN %2$s RETURNING %3$s LOOP\n    all_%1$s := all_%1$s || one_%1$s;\nEND LOOP;\n', part.name,
+                                     regexp_replace(part.body, ' RETURNING .*$', ''), coalesce(target[2] || '.*', '*'));
+        ELSE
+            steps := steps || CASE WHEN part.name IS NULL AND returns_rows THEN 'RETURN QUERY ' ELSE '' END || part.body || E';\n';
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Statements, as regular expressions, that Citus does not plan as they are, or would
+-- send to all servers.  Those of several organizations run on the coordinator, which
+-- calls what is below for each of them.
+CREATE TEMP TABLE said_otherwise (name text, variables text DEFAULT '', steps text);
+INSERT INTO said_otherwise (name, steps) VALUES
+('^TOKEN_USED$', $$UPDATE scim.token t SET last_used_at = now() WHERE t.organization_id = $1::uuid AND t.id = $2::uuid
+AND (t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute');
+$$),
+('^ORGANIZATION_LIST$', $$RETURN QUERY WITH accounts AS MATERIALIZED (SELECT a.organization_id, count(*) FROM scim.account a GROUP BY 1),
+tokens AS MATERIALIZED (SELECT t.organization_id, count(*) FROM scim.token t WHERE t.expires_at IS NULL OR t.expires_at > now() GROUP BY 1)
+SELECT o.id, o.key, o.name, o.provisioning_enabled, array_to_string(o.domains, ' '),
+    to_char(o.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), coalesce(a.count, 0), coalesce(t.count, 0),
+    CASE WHEN NOT o.provisioning_enabled THEN 'disabled' WHEN o.provisioning_paused OR o.move_side IS NOT NULL THEN 'paused' ELSE 'enabled' END
+FROM scim.organization o LEFT JOIN accounts a ON a.organization_id = o.id LEFT JOIN tokens t ON t.organization_id = o.id
+ORDER BY o.key;
+$$),
+('^METRIC_TOKENS$', $$RETURN QUERY SELECT o.key, floor(extract(epoch FROM t.expires_at - now()))::bigint
+FROM scim.organization o
+JOIN (SELECT DISTINCT ON (u.organization_id) u.organization_id, u.expires_at FROM scim.token u
+      ORDER BY u.organization_id, u.last_used_at DESC NULLS LAST, u.expires_at DESC NULLS FIRST) t ON t.organization_id = o.id
+WHERE o.provisioning_enabled AND t.expires_at > now() - interval '30 days'
+ORDER BY t.expires_at, o.key LIMIT 100;
+$$),
+('^METRIC_GUARDS$', $$RETURN QUERY SELECT o.key, 1 FROM scim.organization o
+JOIN (SELECT DISTINCT t.organization_id FROM scim.guard_trip t WHERE t.refused_at > now() - interval '1 day') t ON t.organization_id = o.id
+ORDER BY o.key LIMIT 100;
+$$),
+-- Transactions of several servers have no order.
+('^METRIC_(RELAYS|HORIZON)$', E'RETURN;\n'),
+('^FEED(_POSITION)?$', $$RAISE EXCEPTION 'where Citus distributes the tables, only an organization has a change feed' USING ERRCODE = 'feature_not_supported';
+$$),
+('^PURGE(_KEPT)?$', $$RAISE EXCEPTION 'where Citus distributes the tables, old events are deleted by SQL: relays are on another server' USING ERRCODE = 'feature_not_supported';
+$$),
+-- All servers commit it.
+('^REQUESTS_SWEEP$', $$IF pg_try_advisory_xact_lock(hashtextextended('mod_scim old request', 0)) THEN
+    DELETE FROM scim.request r WHERE r.occurred_at < now() - interval '7 days';
+END IF;
+RETURN NEXT false;
+$$),
+('^REQUEST_HOURS_SWEEP$', $$IF pg_try_advisory_xact_lock(hashtextextended('mod_scim old request_hour', 0)) THEN
+    DELETE FROM scim.request_hour h WHERE h.hour < now() - interval '8 days';
+END IF;
+RETURN NEXT false;
+$$);
+INSERT INTO said_otherwise VALUES
+('^TOKEN_NOTICE$', E'    one uuid;\n    found bigint;\n    news bigint := 0;\n', $$FOR one IN SELECT t.organization_id FROM scim.token t WHERE t.expires_at > now() AND t.expires_at <= now() + interval '30 days' OR t.noticed IS NOT NULL
+           UNION SELECT d.organization_id FROM scim.deleted_token d WHERE d.deleted_at < now() - interval '90 days' LOOP
+    SELECT n.news INTO found FROM scim_shard.notices_of(one) n(news);
+    news := news + found;
+END LOOP;
+RETURN NEXT news;
+$$),
+('^REQUESTS_WRITE$', E'    one uuid;\n    given jsonb;\n    seen uuid[];\n', $$FOR one IN SELECT DISTINCT u.id FROM unnest($1::uuid[] || $19::uuid[]) u(id) LOOP
+    given := (SELECT coalesce(jsonb_agg(to_jsonb(g) || jsonb_build_object('occurred_at', to_timestamp(g.at / 1000000.0),
+                                  'operations', coalesce(string_to_array(g.operations, chr(10)), '{}')) ORDER BY g.place), '[]')
+              FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::smallint[], $10::text[],
+                          $11::text[], $12::uuid[], $13::text[], $14::bigint[], $15::integer[], $16::integer[], $17::integer[], $18::integer[])
+                   WITH ORDINALITY g(organization_id, at, token_id, actor_name, method, path, filter, operations, status, scim_type, resource_type,
+                                     resource_id, request_id, duration, requests, changes, refusals, warnings, place)
+              WHERE g.organization_id = one);
+    seen := ARRAY(SELECT g.id FROM unnest($19::uuid[], $20::uuid[]) g(organization_id, id) WHERE g.organization_id = one);
+    PERFORM * FROM scim_shard.write_requests(one, given, seen);
+END LOOP;
+$$),
+('^TOKEN_REFUSED$', E'    used text;\n    state text := ''expired'';\n', $$UPDATE scim.token t SET refused_at = now()
+WHERE t.organization_id = $3 AND t.hash = $2::bytea AND (t.refused_at IS NULL OR t.refused_at < now() - interval '1 minute')
+  AND t.expires_at <= now() RETURNING t.name INTO used;
+IF used IS NULL THEN
+    state := 'deleted';
+    UPDATE scim.deleted_token t SET refused_at = now()
+    WHERE t.organization_id = $3 AND t.hash = $2::bytea AND (t.refused_at IS NULL OR t.refused_at < now() - interval '1 minute')
+      AND t.deleted_at > now() - interval '90 days' RETURNING t.name INTO used;
+END IF;
+IF used IS NOT NULL THEN
+    RETURN QUERY SELECT $3, used, state, EXISTS (SELECT FROM scim.refusal r WHERE r.organization_id = $3 AND r.status = 401
+                                                   AND r.actor_name = used AND r.occurred_at > now() - interval '1 hour');
+END IF;
+$$),
+('^REQUESTS_PRUNE$', E'    one uuid;\n', $$FOREACH one IN ARRAY $1::uuid[] LOOP
+    PERFORM * FROM scim_shard.prune_requests(one);
+END LOOP;
+$$),
+-- From a file of accounts.
+('^ACCOUNTS_INSERT$', E'    given record;\n    made scim.account;\n', $$FOR given IN {given} LOOP
+    INSERT INTO scim.account AS a (organization_id, id, managed, sync_eligible, role, active, attributes, user_name, display_name, external_id,
+                                   preferred_language, timezone)
+    VALUES ($1::uuid, given.id, given.managed::boolean, given.sync_eligible::boolean, given.role, given.active::boolean, given.attributes::jsonb,
+            given.user_name, given.display_name, given.external_id, given.preferred_language, given.timezone)
+    ON CONFLICT (organization_id, user_name_key) DO NOTHING RETURNING a.* INTO made;
+    {event}
+END LOOP;
+$$),
+('^ACCOUNTS_UPDATE$', E'    given record;\n    made scim.account;\n', $$FOR given IN {given} LOOP
+    UPDATE scim.account a SET role = given.role, active = given.active::boolean, attributes = given.attributes::jsonb, user_name = given.user_name,
+        display_name = given.display_name, external_id = given.external_id, preferred_language = given.preferred_language, timezone = given.timezone,
+        sync_eligible = a.sync_eligible OR 'urn:mod_scim:event:account:eligible' = ANY (given.kinds::text[])
+    WHERE a.organization_id = $1::uuid AND a.id = given.id AND a.version = given.old_version::bigint RETURNING a.* INTO made;
+    {event}
+END LOOP;
+$$),
+-- Citus deletes no rows by their ctid.
+('^DELETE_[A-Z_]+S(_SEEN)?$', E'    deleted bigint;\n', NULL);
+
 -- PostgreSQL names the types of a statement's columns when a function has others.
 CREATE PROCEDURE pg_temp.delegate(name text, by text) LANGUAGE plpgsql AS $$
 DECLARE
@@ -27,13 +199,16 @@ DECLARE
     detail text;
     found text[];
     columns text;
-    parts text[];
+    variables text;
+    steps text;
 BEGIN
     SELECT s.parameter_types, regexp_replace(rtrim(s.statement, '; '), '^PREPARE "\w+" AS ', '') AS text INTO p
     FROM pg_prepared_statements s WHERE s.name = delegate.name;
     IF by = 'key' THEN
-        p.text := replace(p.text, 'o.key = $1', 'o.id = $' || cardinality(p.parameter_types) + 1);
+        p.text := regexp_replace(replace(p.text, 'o.key = $1', 'o.id = o.id'), '\m(id|organization_id) = o\.id', '\1 = $' || cardinality(p.parameter_types) + 1, 'g');
     END IF;
+    -- On a shard, a row is not of the type of the table.
+    p.text := replace(p.text, 'scim.group_document(g)', 'scim.group_document(ROW(g.*)::scim.user_group)');
     parameters := (SELECT string_agg(t::text, ', ' ORDER BY i) FROM unnest(p.parameter_types || CASE by WHEN 'key' THEN ARRAY['uuid'::regtype] END) WITH ORDINALITY t(t, i));
     LOOP
         BEGIN
@@ -55,35 +230,105 @@ BEGIN
             END IF;
         END;
     END LOOP;
-    -- The text has parts that Citus would send to all servers.
-    IF name = 'TOKEN_USED' THEN
-        p.text := $text$UPDATE scim.token t SET last_used_at = now() WHERE t.organization_id = $1 AND t.id = $2
-                  AND (t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute')$text$;
+    SELECT coalesce(o.variables, s.variables), CASE WHEN o.name IS NULL THEN s.steps ELSE o.steps END INTO variables, steps
+    FROM pg_temp.steps_of(p.text, columns IS NOT NULL) s LEFT JOIN said_otherwise o ON delegate.name ~ o.name;
+    steps := replace(replace(steps, '{given}', coalesce((SELECT g.body FROM pg_temp.parts_of(p.text) g WHERE g.name = 'given'), '')),
+        '{event}', $event$IF made.id IS NULL THEN
+        RETURN NEXT given.place;
+        CONTINUE;
     END IF;
-    -- A session whose planning has failed delegates nothing more, so these do not try.
-    IF by = 'none' THEN
-        p.text := coalesce('SELECT ' || (SELECT string_agg(CASE t WHEN 'bigint' THEN '0::bigint' ELSE format('NULL::%s', t) END, ', ' ORDER BY i)
-                                         FROM unnest(types) WITH ORDINALITY t(t, i)), 'NULL');
+    INSERT INTO scim.event (organization_id, account_id, kind, actor_kind, actor_id, actor_name, attributes, version, data)
+    SELECT made.organization_id, made.id, k.kind, $2, $3::uuid, $4, given.changed::text[], made.version, given.data::jsonb
+    FROM unnest(given.kinds::text[]) WITH ORDINALITY k(kind, place) ORDER BY k.place;$event$);
+    IF steps IS NULL THEN
+        steps := substring(p.text FROM 'DELETE FROM scim\.\w+ r ') || E'WHERE r.organization_id = $1::uuid;\nGET DIAGNOSTICS deleted = ROW_COUNT;\nRETURN NEXT deleted;\n';
     END IF;
-    -- A row goes to its event in a variable: as an intermediate result, it would be
-    -- copied to all servers, and two of them would commit.
-    parts := regexp_match(p.text, '^WITH (created) AS \((.* RETURNING a\.\*)\), event AS \((INSERT INTO scim\.event .* FROM )\1 s (WHERE .*)\) SELECT (.*) FROM \1 a$');
-    IF parts IS NOT NULL THEN
-        p.text := format('%s INTO written; IF written.id IS NULL THEN RETURN; END IF; %s(SELECT written.*) s %s; RETURN QUERY SELECT %s FROM (SELECT written.*) a',
-                         parts[2], parts[3], parts[4], parts[5]);
+    -- Its memberships go with the row.
+    IF name = 'ACCOUNT_DELETE' THEN
+        variables := variables || E'    noted jsonb;\n';
+        steps := (SELECT format(E'PERFORM %s;\n', substr(l.body, 8)) FROM pg_temp.parts_of(p.text) l WHERE l.name = 'locked')
+                 || E'noted := scim.groups_noted($1::uuid, $2::uuid);\n' || replace(steps, 'scim.groups_noted(s.organization_id, s.id)', 'noted');
     END IF;
     EXECUTE format('DROP FUNCTION scim_shard.%I(%s)', lower(name), parameters);
     EXECUTE format('CREATE FUNCTION scim_shard.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', lower(name), parameters,
                    CASE WHEN columns ~ '^TABLE .* c2 ' THEN columns WHEN columns IS NULL THEN 'void' ELSE 'SETOF ' || types[1] END,
-                   E'\n#variable_conflict use_column\nDECLARE\n    written scim.account;\nBEGIN\n' || CASE WHEN columns IS NULL OR parts IS NOT NULL THEN '' ELSE 'RETURN QUERY ' END || p.text || E';\nEND');
-    IF by = 'none' THEN
-        RETURN;
+                   format(E'\n#variable_conflict use_column\nDECLARE\n%sBEGIN\n%sEND', variables, steps));
+    IF steps ~ 'scim_shard\.' THEN
+        -- So that each call commits by itself, on its server.
+        EXECUTE format('ALTER FUNCTION scim_shard.%I(%s) SET citus.function_opens_transaction_block = off', lower(name), parameters);
+    ELSIF by <> 'all' THEN
+        INSERT INTO delegated VALUES (format('scim_shard.%I(%s)', lower(name), parameters),
+            CASE by WHEN 'key' THEN '$' || cardinality(p.parameter_types) + 1 ELSE by END);
     END IF;
-    INSERT INTO delegated VALUES (format('scim_shard.%I(%s)', lower(name), parameters),
-        CASE by WHEN 'key' THEN '$' || cardinality(p.parameter_types) + 1 ELSE by END);
 END
 $$;
 \i :shards
+
+CREATE FUNCTION scim_shard.write_requests(organization uuid, given jsonb, seen uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM scim.organization o WHERE o.id = organization)
+       OR EXISTS (SELECT FROM scim.request r JOIN jsonb_populate_record(NULL::scim.request, given -> 0) g
+                      ON (r.occurred_at, r.request_id, r.duration) = (g.occurred_at, g.request_id, g.duration)
+                  WHERE r.organization_id = organization) THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('synchronous_commit', 'off', true);
+    INSERT INTO scim.request (organization_id, occurred_at, token_id, actor_name, method, path, filter, operations, status, scim_type, resource_type,
+                              resource_id, request_id, duration, requests, changes, warnings)
+    SELECT organization, g.occurred_at, g.token_id, g.actor_name, g.method, g.path, g.filter, g.operations, g.status, g.scim_type, g.resource_type,
+           g.resource_id, g.request_id, g.duration, g.requests, g.changes, g.warnings
+    FROM jsonb_populate_recordset(NULL::scim.request, given) g;
+    INSERT INTO scim.request_hour AS h (organization_id, hour, requests, changes, refusals, warnings)
+    SELECT organization, date_trunc('hour', g.occurred_at, 'UTC'), sum(g.requests), sum(g.changes), sum(g.refusals), sum(g.warnings)
+    FROM jsonb_to_recordset(given) g(occurred_at timestamptz, requests bigint, changes bigint, refusals bigint, warnings bigint)
+    GROUP BY 2
+    ON CONFLICT (organization_id, hour) DO UPDATE
+    SET requests = h.requests + excluded.requests, changes = h.changes + excluded.changes, refusals = h.refusals + excluded.refusals,
+        warnings = h.warnings + excluded.warnings;
+    seen := ARRAY(SELECT a.id FROM scim.account a WHERE a.organization_id = organization AND a.id = ANY (seen) ORDER BY a.id);
+    INSERT INTO scim.account_seen AS s (organization_id, account_id, seen_on)
+    SELECT organization, a.id, (now() AT TIME ZONE 'UTC')::date FROM unnest(seen) a(id)
+    ON CONFLICT (organization_id, account_id) DO UPDATE SET seen_on = excluded.seen_on WHERE s.seen_on < excluded.seen_on;
+END
+$$;
+
+CREATE FUNCTION scim_shard.prune_requests(organization uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    last record;
+BEGIN
+    SELECT k.occurred_at, k.sequence INTO last FROM scim.request k WHERE k.organization_id = organization
+    ORDER BY k.occurred_at DESC, k.sequence DESC OFFSET 4999 LIMIT 1;
+    DELETE FROM scim.request r WHERE r.organization_id = organization AND (r.occurred_at, r.sequence) < (last.occurred_at, last.sequence);
+END
+$$;
+
+CREATE FUNCTION scim_shard.notices_of(organization uuid) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    due record;
+    news bigint := 0;
+BEGIN
+    DELETE FROM scim.deleted_token d WHERE d.organization_id = organization AND d.deleted_at < now() - interval '90 days';
+    IF EXISTS (SELECT FROM scim.organization o WHERE o.id = organization AND (NOT o.provisioning_enabled OR o.move_side IS NOT NULL)) THEN
+        RETURN 0;
+    END IF;
+    FOR due IN SELECT t.id, t.name, t.prefix, t.expires_at, t.noticed,
+                      CASE WHEN t.expires_at <= now() + interval '1 day' THEN 1 WHEN t.expires_at <= now() + interval '7 days' THEN 7
+                           WHEN t.expires_at <= now() + interval '30 days' THEN 30 END AS days
+               FROM scim.token t WHERE t.organization_id = organization AND t.expires_at > now() FOR NO KEY UPDATE SKIP LOCKED LOOP
+        CONTINUE WHEN due.days IS NOT DISTINCT FROM due.noticed;
+        UPDATE scim.token t SET noticed = due.days WHERE t.organization_id = organization AND t.id = due.id;
+        IF coalesce(due.days < due.noticed, due.days IS NOT NULL AND due.noticed IS NULL) THEN
+            news := news + 1;
+            INSERT INTO scim.event (organization_id, kind, actor_kind, actor_name, data)
+            SELECT organization, 'urn:mod_scim:event:token:expiring', 'operator', 'mod_scim',
+                   jsonb_build_object('id', due.id, 'name', due.name, 'prefix', due.prefix, 'days', due.days,
+                                      'expires', to_char(due.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'));
+        END IF;
+    END LOOP;
+    RETURN news;
+END
+$$;
+INSERT INTO delegated SELECT format('scim_shard.%s', f), '$1' FROM unnest(ARRAY['write_requests(uuid, jsonb, uuid[])', 'prune_requests(uuid)', 'notices_of(uuid)']) f;
 RESET ROLE;
 
 -- Triggers that read rows of the same organization alone.
@@ -107,17 +352,23 @@ DECLARE
     f record;
 BEGIN
     FOR f IN
-        SELECT pg_get_functiondef(p.oid) AS definition, pg_get_function_sqlbody(p.oid) AS body, p.proretset AS is_set
+        SELECT pg_get_functiondef(p.oid) AS definition, pg_get_function_sqlbody(p.oid) AS body, p.proretset AS is_set, p.prorettype, NULL AS atomic
         FROM pg_proc p
         WHERE p.pronamespace = 'scim'::regnamespace AND p.prosqlbody IS NOT NULL
           AND pg_get_function_sqlbody(p.oid) ~ '(FROM|JOIN|INTO|UPDATE) \(*scim\.[a-z_]+ '
           AND EXISTS (SELECT FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'r'
                       WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass)
     LOOP
-        EXECUTE regexp_replace(replace(f.definition, f.body, 'AS ' || quote_literal(E'\n#variable_conflict use_column\nBEGIN\n' || CASE
+        f.definition := replace(f.definition, 'clock_timestamp()', 'moment');
+        f.body := replace(f.body, 'clock_timestamp()', 'moment');
+        f.atomic := regexp_replace(f.body, '^BEGIN ATOMIC(.*)END\s*$', '\1');
+        EXECUTE regexp_replace(replace(f.definition, f.body, 'AS ' || quote_literal(
+            E'\n#variable_conflict use_column\nDECLARE\n    moment CONSTANT timestamptz := clock_timestamp();\nBEGIN\n' || CASE
             WHEN f.body ~ '^RETURN ' AND f.is_set THEN 'RETURN QUERY SELECT ' || substr(f.body, 8) || ';'
             WHEN f.body ~ '^RETURN ' THEN f.body || ';'
-            ELSE CASE WHEN f.is_set THEN 'RETURN QUERY ' ELSE '' END || regexp_replace(f.body, '^BEGIN ATOMIC(.*)END\s*$', '\1') END || E'\nEND')),
+            WHEN f.is_set THEN 'RETURN QUERY ' || f.atomic
+            WHEN f.prorettype = 'void'::regtype THEN f.atomic
+            ELSE 'RETURN (' || rtrim(f.atomic, E'; \n') || ');' END || E'\nEND')),
             'LANGUAGE sql', 'LANGUAGE plpgsql');
     END LOOP;
 END
@@ -136,8 +387,9 @@ SELECT definition FROM later WHERE step = 1 \gexec
 SELECT definition FROM later WHERE step = 2 \gexec
 
 -- In a trigger of a shard, the table is account_102008, and so is the type of its rows.
--- An event counts in the transactions of its server.  Nobody listens there, and no
--- trigger there may write a table that all servers have.
+-- An event counts in the transactions of its server and has a number of it, also if
+-- the coordinator, whose numbers are below 2^48, has made it.  Nobody listens there,
+-- and no trigger there may write a table that all servers have.
 DO $$
 DECLARE
     f record;
@@ -153,7 +405,7 @@ BEGIN
             changed := 'CREATE OR REPLACE FUNCTION scim.note_first_group() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NULL; END''';
         ELSIF f.proname = 'event_before_insert' THEN
             changed := replace(replace(changed, ', pg_notify(''scim_event'', '''')', ''), E'BEGIN\n    -- Usually',
-                E'BEGIN\n    IF NEW.transaction_id <> ''0'' THEN\n        NEW.transaction_id := pg_current_xact_id();\n    END IF;\n    -- Usually');
+                E'BEGIN\n    IF NEW.transaction_id <> ''0'' THEN\n        NEW.transaction_id := pg_current_xact_id();\n        IF NEW.sequence < 281474976710656 THEN\n            NEW.sequence := nextval(''scim.event_sequence_seq'');\n        END IF;\n    END IF;\n    -- Usually');
         END IF;
         IF changed <> f.definition THEN
             EXECUTE changed;
@@ -161,6 +413,29 @@ BEGIN
     END LOOP;
 END
 $$;
+-- Citus takes no volatile function where it writes, and no row of a shard for one of
+-- the table.
+DO $$
+DECLARE
+    f record;
+BEGIN
+    FOR f IN SELECT replace(pg_get_functiondef(p.oid), 'scim.feed_order(e, $3)', 'coalesce(CASE WHEN $3 > ''0'' THEN e.restored_transaction_id END, $3)') AS definition
+             FROM pg_proc p WHERE p.pronamespace = 'scim'::regnamespace AND p.proname IN ('feed_position', 'feed_was_purged')
+    LOOP
+        EXECUTE f.definition;
+    END LOOP;
+    FOR f IN SELECT pg_get_functiondef(p.oid) AS definition FROM pg_proc p
+             WHERE p.pronamespace = 'scim'::regnamespace AND p.proname IN ('guard', 'note_guard_trip', 'open_guard')
+    LOOP
+        EXECUTE regexp_replace(replace(f.definition, 'clock_timestamp()', 'moment'), '\nDECLARE\n', E'\nDECLARE\n    moment CONSTANT timestamptz := clock_timestamp();\n');
+    END LOOP;
+END
+$$;
+
+-- Citus plans for the values of parameters alone.
+SELECT format('ALTER FUNCTION %s RESET plan_cache_mode', p.oid::regprocedure)
+FROM pg_proc p WHERE p.pronamespace = 'scim'::regnamespace AND 'plan_cache_mode=force_generic_plan' = ANY (p.proconfig) \gexec
+
 -- What Citus cannot plan, said in another way: it joins a transition table with no
 -- distributed table, and deletes no rows by their ctid.
 CREATE OR REPLACE FUNCTION scim.delete_memberships() RETURNS trigger

@@ -12,8 +12,9 @@ my $WORKERS = 2;
 
 # Whether Citus is installed for the PostgreSQL that tests use.
 sub is_installed {
-    my ($version) = Scim::Server::pg('postgres') =~ m{/(\d+)/bin/};
-    return $version ? -e "/usr/share/postgresql/$version/extension/citus.control" : 0;
+    my $asked = Scim::Process::run([Scim::Server::pg('pg_config'), '--sharedir']);
+    my ($folder) = $asked->{out} =~ /^(.+)$/m;
+    return $folder && -e "$folder/extension/citus.control";
 }
 
 sub settings {
@@ -25,6 +26,7 @@ shared_buffers = 64MB
 wal_level = logical
 citus.local_hostname = '$server->{pghost}'
 citus.node_conninfo = 'sslmode=prefer'
+citus.distributed_deadlock_detection_factor = -1
 CONF
 }
 

@@ -82,8 +82,10 @@ sub run {
     die "failed: @command\n@lines";
 }
 
+# SCIM_TEST_POSTGRESQL names the folder of another PostgreSQL's programs.
 sub pg {
     my ($program) = @_;
+    return "$ENV{SCIM_TEST_POSTGRESQL}/$program" if $ENV{SCIM_TEST_POSTGRESQL};
     my ($newest) = sort { $b <=> $a } map { m{/(\d+)/bin$} } glob '/usr/lib/postgresql/*/bin';
     return $newest ? "/usr/lib/postgresql/$newest/bin/$program" : $program;
 }

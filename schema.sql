@@ -914,8 +914,9 @@ BEGIN
             rows_tested := 0;
             is_partial := false;
             -- A walk that tests each row ends soon, which PostgreSQL does not know: it
-            -- would rather sort a few thousand than read them in order.
-            PERFORM set_config('enable_sort', CASE WHEN is_walk AND search IS NOT NULL AND coalesce(roles, states::text[], labels) IS NULL
+            -- would rather sort a few thousand than read them in order.  Those without a
+            -- displayName are in no index in the order of ids.
+            PERFORM set_config('enable_sort', CASE WHEN is_walk AND has_value AND search IS NOT NULL AND coalesce(roles, states::text[], labels) IS NULL
                                                    THEN 'off' ELSE 'on' END, true);
             FOR found IN EXECUTE statement
                 USING organization, roles, states, labels, wanted.patterns, wanted.grams, named, after_key, after_id, rows_wanted, enough

@@ -152,7 +152,7 @@ my $pages = (sql(q{SELECT relpages FROM pg_class WHERE oid = 'scim.account'::reg
 for my $case (['rare', search => 'zoe.schwarzenberger' . 9 x 3], ['none', search => 'qqqq'], ['common', search => 'anna'], ['in all', search => 'many'], ['two letters', search => 'zo sc'],
               ['Japanese', search => '田中美咲'], ['one character', search => '咲'], ['rare in a role', search => 'olga', role => 'ADMIN'],
               ['late in the order', search => 'zoe'], ['a small role by name', sort => 'displayName', role => 'ADMIN'],
-              ['by name', search => 'novak', sort => 'displayName'], ['newest first', search => 'muller', sort => 'created', descending => 1],
+              ['by name', search => 'novak', sort => 'displayName'], ['none by name', search => 'qqqq', sort => 'displayName'], ['newest first', search => 'muller', sort => 'created', descending => 1],
               ['all by name', sort => 'displayName', descending => 1]) {
     my ($name, %query) = @$case;
     my ($blocks, $time, $rows) = cost(sort => 'userName', %query);

@@ -168,7 +168,8 @@ scim_error_t *scim_db_run_ahead(scim_db_t *db) SCIM_CHECKED;
  * (statements.sql). */
 void scim_db_has_version(scim_db_t *db, int version);
 
-/* The version of the tables as this connection knows it. */
+/* The version of the tables as this connection knows it; with
+ * SCIM_SCHEMA_ON_SHARDS if they are distributed. */
 int scim_db_version(const scim_db_t *db);
 
 /* Whether the tables have the version before this release's. */

@@ -707,6 +707,7 @@ const char *scim_query_condition(scim_query_t *query,
 {
     writer_t w = { query, pool, 0 };
 
+    filter = scim_query_simplified(filter, pool);
     scim_query_find_indexes(query, filter, pool);
     return condition(&w, filter);
 }

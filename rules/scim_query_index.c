@@ -42,6 +42,41 @@ const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter)
            && scim_query_is_value(filter->operand.name) ? filter : NULL;
 }
 
+/* Two values */
+
+/* Whether filter compares a column that always has one of two values, which an
+ * index finds. */
+static int is_one_of_two(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_COMPARE
+           && (filter->op == SCIM_OP_EQ || filter->op == SCIM_OP_NE)
+           && filter->literal.kind == SCIM_LITERAL_BOOLEAN
+           && !filter->operand.is_foreign
+           && scim_attribute_of(&filter->operand)->index_prefix;
+}
+
+scim_filter_t *scim_query_simplified(const scim_filter_t *filter,
+                                     apr_pool_t *pool)
+{
+    int is_negated = filter->kind == SCIM_FILTER_NOT;
+    scim_filter_t *simple;
+
+    if (is_negated && is_one_of_two(filter->left)) {
+        filter = filter->left;
+    }
+    simple = apr_pmemdup(pool, filter, sizeof(*filter));
+    if (is_one_of_two(filter)) {
+        simple->op = SCIM_OP_EQ;
+        simple->literal.boolean ^= is_negated ^ (filter->op == SCIM_OP_NE);
+    }
+    else if (filter->kind == SCIM_FILTER_AND
+             || filter->kind == SCIM_FILTER_OR) {
+        simple->left = scim_query_simplified(filter->left, pool);
+        simple->right = scim_query_simplified(filter->right, pool);
+    }
+    return simple;
+}
+
 /* Trigrams */
 
 static int is_part(scim_op_e op)

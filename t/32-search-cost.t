@@ -80,13 +80,12 @@ for my $name (sort keys %request) {
         my $r;
         my @plans = query_plans(sub { $r = $request{$name}->($of, $id) for 1 .. 7 }, nested => 1);
         my $visited = 0;
-        my %of;
-        $of{ (/Query Text: (.{0,300})/s)[0] // '' } += visited(s/Query Text:.*?\n(?=\t)//sr, $table) for @plans;
-        $visited += $_ for values %of;
+        # Once in sixteen seconds the log of requests is pruned, for which no request waits.
+        $visited += visited(s/Query Text:.*?\n(?=\t)//sr, $table) for grep { !/Query Text: DELETE FROM scim\.request r/ } @plans;
         cmp_ok $r->{status}, '<', 300, "$name, in the organization $of->{key}";
         # A search reads up to 700 in the order of the page, and then what has its letters.
         my $found = $name =~ /search/ ? 700 + (sql(q{SELECT count(*) FROM scim.account WHERE organization_id = $1 AND user_name LIKE '%user2%'}, $of->{id}))[0][0] : $name =~ /page/ ? 50 : 10;
-        cmp_ok $visited / 7, '<=', 3 * $found + 100, sprintf '%s visits %.0f rows', $name, $visited / 7 or diag explain \%of;
+        cmp_ok $visited / 7, '<=', 3 * $found + 100, sprintf '%s visits %.0f rows', $name, $visited / 7;
     }
 }
 

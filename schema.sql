@@ -1010,7 +1010,7 @@ CALL pg_temp.comment('COLUMN scim.token.prefix', 'First characters of the token,
 CALL pg_temp.comment('COLUMN scim.token.hash', 'SHA-256 of the token. The token itself never reaches the database');
 CALL pg_temp.comment('COLUMN scim.token.created_at', 'When it was generated');
 CALL pg_temp.comment('COLUMN scim.token.expires_at', 'When it expires; NULL: never');
-CALL pg_temp.comment('COLUMN scim.token.last_used_at', 'Last use, to the minute');
+CALL pg_temp.comment('COLUMN scim.token.last_used_at', 'Last use, to two minutes');
 
 -- Groups.  Members are rows, so that a change of a few does not depend on how many
 -- there are.  The key is not a generated column: with one in a unique key, and a

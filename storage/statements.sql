@@ -166,8 +166,9 @@ CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
 -- fragment: known
 o.id, :provisioning_state, array_to_string(o.domains, ' '), t.id, t.name,
 encode(o.cursor_key, 'hex'), :has_groups
+-- The log of requests records it sooner, and no request waits for that.
 -- fragment: is_stale
-coalesce(t.last_used_at < now() - interval '1 minute', true)
+coalesce(t.last_used_at < now() - interval '2 minutes', true)
 -- fragment: principal
 :is_stale, :known
 
@@ -223,21 +224,25 @@ SELECT f.is_stale FROM :found(:tokens, :values) WHERE f.known = $3
 :expected(:tokens_with_issuers, :known, coalesce(a.preferred_language, ''),
           coalesce(a.timezone, ''));
 
--- It never waits: while another transaction has locked the token's row, uses
--- are not recorded, and the commit does not wait for the disk or a standby.
+-- The tokens u have been used.  This never waits: while another transaction has
+-- locked the row of one, its uses are not recorded.
+-- fragment: use_tokens(u)
+UPDATE scim.token SET last_used_at = now()
+WHERE ctid = ANY (ARRAY(
+    SELECT free.place
+    FROM :u CROSS JOIN LATERAL (
+        SELECT t.ctid AS place FROM scim.token t
+        WHERE t.organization_id = u.organization_id AND t.id = u.id
+          AND coalesce(t.last_used_at < now() - interval '1 minute', true)
+        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) free))
+
+-- The commit does not wait for the disk or a standby.
 -- name: TOKEN_USED :repeatable
 WITH quick AS MATERIALIZED (
     SELECT set_config('synchronous_commit', 'off', true) AS commit
 )
-UPDATE scim.token t SET last_used_at = now()
-FROM quick,
-     (SELECT organization_id, id FROM scim.token
-      WHERE organization_id = $1::uuid AND id = $2::uuid
-        AND (last_used_at IS NULL
-             OR last_used_at < now() - interval '1 minute')
-      FOR NO KEY UPDATE SKIP LOCKED) free
-WHERE t.organization_id = free.organization_id AND t.id = free.id
-  AND quick.commit = 'off';
+:use_tokens((SELECT $1::uuid AS organization_id, $2::uuid AS id FROM quick
+             WHERE quick.commit = 'off') u);
 
 -- fragment: token_data
 jsonb_build_object('id', s.id, 'name', s.name, 'prefix', s.prefix)
@@ -1573,6 +1578,10 @@ hour AS (
         changes = h.changes + excluded.changes,
         refusals = h.refusals + excluded.refusals,
         warnings = h.warnings + excluded.warnings
+),
+used AS (
+    :use_tokens((SELECT DISTINCT g.organization_id, g.token_id AS id
+                 FROM given g) u)
 )
 INSERT INTO scim.account_seen AS s (organization_id, account_id, seen_on)
 SELECT DISTINCT a.organization_id, a.id, (now() AT TIME ZONE 'UTC')::date

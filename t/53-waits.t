@@ -268,6 +268,9 @@ like log_of(), qr/\[scim:error\] .*SCIM0001: 503 for POST/, 'a 5xx is logged as 
     is $read->{status}, 200, 'a request with it is served';
     cmp_ok $read->{seconds}, '<', 1, 'at once';
     $locker->stop;
+    sql(q{UPDATE scim.token SET last_used_at = now() - interval '90 seconds' WHERE id = $1}, $org->{token_id});
+    is get()->{status}, 200, 'a request with a token that was used a minute ago';
+    is +(sql(q{SELECT last_used_at < now() - interval '80 seconds' FROM scim.token WHERE id = $1}, $org->{token_id}))[0][0], 't', 'does not record its use';
 }
 
 # Connections to a server that is read-only, as after a failover with an address that

@@ -161,6 +161,10 @@ my ($never, $listed) = map { (sql('INSERT INTO scim.account (organization_id, us
 is call('health', org => $quiet)->{json}{neverTouched}, 3, 'accounts that were never asked for are counted';
 $quiet->filter('userName eq "listed"');
 Scim::Server::wait_until('the account to be seen', 5, sub { call('health', org => $quiet)->{json}{neverTouched} == 2 });
+sql(q{UPDATE scim.token SET last_used_at = now() - interval '90 seconds' WHERE id = $1}, $quiet->{token_id});
+$quiet->get('/Users?count=0');
+Scim::Server::wait_until('the use of the token', 5, sub { (sql(q{SELECT last_used_at > now() - interval '1 minute' FROM scim.token WHERE id = $1}, $quiet->{token_id}))[0][0] eq 't' });
+pass 'the use of a token is recorded with the log';
 is_deeply [sql('SELECT account_id, seen_on = (now() AT TIME ZONE $2)::date FROM scim.account_seen WHERE organization_id = $1', $quiet->{id}, 'UTC')],
     [[$listed, 't']], 'an account that was found is seen today';
 sql('DELETE FROM scim.account WHERE organization_id = $1 AND id = $2', $quiet->{id}, $listed);

@@ -927,16 +927,28 @@ $2, :refused_account, CASE WHEN $2 <> 'User' THEN $3::uuid END
 -- fragment: refused_values before 6
 :refused_account
 
--- Deletes those of the last $11 refusals, or warnings, that one more pushes out,
--- and those before the last 30 days.
+-- fragment: refusal_is_old
+occurred_at < now() - interval '30 days'
+
+-- Deletes refusals before the last 30 days: the first ones, if they are, and now and
+-- then all, with those that more than the last $11 of which push out.  To look for
+-- these reads all that are kept, which is too much for each.
 -- fragment: old_refusals(which)
 DELETE FROM scim.refusal
-WHERE organization_id = $1::uuid AND :which
-  AND (occurred_at < now() - interval '30 days'
-       OR sequence <= (SELECT sequence FROM scim.refusal
-                       WHERE organization_id = $1::uuid AND :which
-                       ORDER BY sequence DESC
-                       OFFSET $11::bigint - 1 LIMIT 1))
+WHERE ctid = ANY (ARRAY(
+    SELECT f.place
+    FROM (SELECT ctid AS place, occurred_at FROM scim.refusal
+          WHERE organization_id = $1::uuid ORDER BY sequence LIMIT 20) f
+    WHERE f.:refusal_is_old
+    UNION ALL
+    SELECT ctid FROM scim.refusal
+    WHERE (SELECT random() < 1.0 / 32)
+      AND organization_id = $1::uuid AND :which
+      AND (:refusal_is_old
+           OR sequence <= (SELECT sequence FROM scim.refusal
+                           WHERE organization_id = $1::uuid AND :which
+                           ORDER BY sequence DESC
+                           OFFSET $11::bigint - 1 LIMIT 1))))
 
 -- A row of scim.refusal is a refusal, or a warning of a request that succeeded.
 -- fragment: is_refusal
@@ -956,8 +968,8 @@ $4, $12
 -- fragment: sent_values before 6
 coalesce($4, nullif($12::text, $12))
 
--- The last $11 refusals of 30 days are kept.  A GET that is refused again and
--- again is recorded once an hour.
+-- The last $11 refusals of 30 days are kept, and a few more.  A GET that is refused
+-- again and again is recorded once an hour.
 -- name: REFUSAL_INSERT
 WITH old AS (:old_refusals(:is_refusal))
 INSERT INTO scim.refusal (organization_id, :refused_columns, :sent_columns,

@@ -111,7 +111,7 @@ my ($levels) = content('values/scim_json.h') =~ /^#define SCIM_JSON_MAX_DEPTH (\
 is_deeply [$schema =~ /\{(\d+) to last\}|must not have more than (\d+) levels/g], [$levels, undef, undef, $levels],
     'JSON has the same levels in C and in SQL';
 
-my ($days) = content('storage/statements.sql') =~ /^-- fragment: old_refusals.*?interval '(\d+) days'/ms;
+my ($days) = content('storage/statements.sql') =~ /^-- fragment: refusal_is_old.*?interval '(\d+) days'/ms;
 my ($kept) = $schema =~ /'TABLE scim\.refusal', '[^']* of each, the latest (\w+) of an organization, for $days days'/;
 is { thousand => 1000 }->{ $kept // '' }, $bound{SCIM_REFUSALS_KEPT}, 'schema.sql tells which refusals are kept';
 is $bound{SCIM_WARNINGS_KEPT}, $bound{SCIM_REFUSALS_KEPT}, 'and as many warnings';

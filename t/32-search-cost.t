@@ -89,6 +89,13 @@ for my $name (sort keys %request) {
     }
 }
 
+# A refusal reads few of those that are kept, but for one in thirty-two.
+sql_unchecked(q{INSERT INTO scim.refusal (organization_id, actor_name, method, path, status, detail) SELECT $1::uuid, 'x', 'POST', '/Users', 200 * (1 + n % 2), n FROM generate_series(1, 2000) n}, $large->{id});
+sql('ANALYZE scim.refusal');
+my @read = sort { $a <=> $b } map { visited(s/Query Text:.*?\n(?=\t)//sr, 'refusal') } grep { /Insert on refusal/ } query_plans(sub { $large->post('/Users', {}) for 1 .. 7 });
+is scalar(@read), 7, 'refusals are recorded';
+cmp_ok $read[3], '<=', 100, "and most visit few: @read";
+
 # Without a filter, a page is read in its order, and all are counted from an index.
 for my $sort ('id', 'userName', 'displayName', 'externalId', 'meta.created', 'meta.lastModified') {
     for my $order ('ascending', 'descending') {

@@ -166,9 +166,10 @@ like error_log(), qr/unknown attribute 'shoes\[\.\.\.\]\.value' ignored/, 'which
 sub count_of { return (sql("SELECT count(*) FROM scim.refusal WHERE organization_id = \$1 AND status $_[0] 400", $many->{id}))[0][0] }
 sql(q{INSERT INTO scim.refusal (organization_id, actor_name, method, path, status, detail, occurred_at)
       SELECT $1, 'x', 'GET', '/', 200 * (1 + n % 2), n, now() - interval '31 days' * (n <= 100)::integer FROM generate_series(1, 4000) n}, $many->{id});
-$many->create(hat => 1);
-is_deeply [count_of('<'), count_of('>=')], [1000, 2000], 'a warning leaves a thousand warnings, and refusals alone';
-$many->post('/Users', {});
+# They are looked for with one in thirty-two, by chance.
+for (1 .. 600) { $many->create("hat$_" => 1); last if count_of('<') == 1000 }
+is_deeply [count_of('<'), count_of('>=') >= 1900], [1000, 1], 'a warning leaves a thousand warnings, and refusals alone';
+for (1 .. 600) { $many->post('/Users', {}); last if count_of('>=') == 1000 }
 is_deeply [count_of('<'), count_of('>=')], [1000, 1000], 'a refusal leaves a thousand refusals, and warnings alone';
 is +(sql(q{SELECT count(*) FROM scim.refusal WHERE organization_id = $1 AND occurred_at < now() - interval '30 days'}, $many->{id}))[0][0], 0, 'nothing older than 30 days';
 my ($sequence) = @{ (sql('SELECT last_value FROM scim.event_sequence_seq'))[0] };

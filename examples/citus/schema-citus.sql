@@ -250,8 +250,9 @@ BEGIN
                  || E'noted := scim.groups_noted($1::uuid, $2::uuid);\n' || replace(steps, 'scim.groups_noted(s.organization_id, s.id)', 'noted');
     END IF;
     EXECUTE format('DROP FUNCTION scim_shard.%I(%s)', lower(name), parameters);
+    -- Citus cannot explain (auto_explain.log_analyze) a call that returns void.
     EXECUTE format('CREATE FUNCTION scim_shard.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', lower(name), parameters,
-                   CASE WHEN columns ~ '^TABLE .* c2 ' THEN columns WHEN columns IS NULL THEN 'void' ELSE 'SETOF ' || types[1] END,
+                   CASE WHEN columns ~ '^TABLE .* c2 ' THEN columns WHEN columns IS NULL THEN 'SETOF boolean' ELSE 'SETOF ' || types[1] END,
                    format(E'\n#variable_conflict use_column\nDECLARE\n%sBEGIN\n%sEND', variables, steps));
     IF steps ~ 'scim_shard\.' THEN
         -- So that each call commits by itself, on its server.
@@ -369,7 +370,7 @@ BEGIN
             WHEN f.is_set THEN 'RETURN QUERY ' || f.atomic
             WHEN f.prorettype = 'void'::regtype THEN f.atomic
             ELSE 'RETURN (' || rtrim(f.atomic, E'; \n') || ');' END || E'\nEND')),
-            'LANGUAGE sql', 'LANGUAGE plpgsql');
+            'LANGUAGE sql', 'LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp');
     END LOOP;
 END
 $$;
@@ -446,6 +447,12 @@ BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         RAISE EXCEPTION 'accounts and groups that are distributed are deleted, not truncated' USING ERRCODE = 'feature_not_supported';
     END IF;
+    IF TG_TABLE_NAME ~ '^account' AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable')
+       AND EXISTS (SELECT FROM gone)
+    THEN
+        RAISE EXCEPTION 'accounts may have become members of groups, which this transaction does not see'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Delete accounts in a transaction that is READ COMMITTED.';
+    END IF;
     FOR deleted IN SELECT g.organization_id, g.id FROM gone g ORDER BY 1, 2 LOOP
         IF TG_TABLE_NAME ~ '^account' THEN
             DELETE FROM scim.membership m WHERE m.organization_id = deleted.organization_id AND m.account_id = deleted.id;
@@ -500,10 +507,15 @@ DECLARE
     accounts uuid[];
     groups uuid[];
 BEGIN
-    members := ARRAY(SELECT m.account_id FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = changed);
-    children := ARRAY(SELECT s.child_id FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = changed);
     IF NOT keep THEN
+        members := ARRAY(SELECT m.account_id FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = changed);
+        children := ARRAY(SELECT s.child_id FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = changed);
         unwanted := ARRAY(SELECT unnest(members || children) EXCEPT SELECT unnest(wanted));
+    ELSE
+        members := ARRAY(SELECT m.account_id FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = changed
+                         AND m.account_id = ANY (wanted || unwanted));
+        children := ARRAY(SELECT s.child_id FROM scim.subgroup s WHERE s.organization_id = organization AND s.group_id = changed
+                          AND s.child_id = ANY (wanted || unwanted));
     END IF;
     removing := ARRAY(SELECT unnest(members || children) INTERSECT SELECT unnest(unwanted) ORDER BY 1);
     DELETE FROM scim.membership m WHERE m.organization_id = organization AND m.group_id = changed AND m.account_id = ANY (removing);

@@ -198,6 +198,7 @@ sub start_database {
     my $fresh = !-e "$self->{pgdata}/PG_VERSION";
     $self->init_database if $fresh;
     $self->write_access;
+    $_->start_database for $fresh ? () : $self->worker_list;
     return $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, 'reload') if $self->database_pid;
     $self->run(1, pg('pg_ctl'), '-D', $self->{pgdata}, '-l', "$self->{pgdata}/server.log",
                '-w', '-t', '60', 'start');

@@ -71,6 +71,7 @@ sub on_citus {
     my $all = Scim::Process::run([$server->scimctl('events')]);
     isnt $all->{status}, 0, 'all organizations have none';
     like $all->{err}, qr/only an organization has a change feed/, 'which is said';
+    feeds($server, $org, $other);
 
     # What is done behind requests
     my $list = Scim::Process::run([$server->scimctl('org', 'list')]);
@@ -82,9 +83,30 @@ sub on_citus {
         [[30], [30]], 'by events';
 }
 
+# The transactions of a server are not those of another one.
+sub feeds {
+    my ($server, @orgs) = @_;
+    my $place = sub { (sql('SELECT s.nodename FROM citus_shards s WHERE s.shardid = get_shard_id_for_distribution_column($1::regclass, $2::uuid)', 'scim.event', $_[0]{id}))[0][0] };
+    my %on = map { $place->($_) => 1 } @orgs;
+    until (keys %on == 2) {
+        push @orgs, organization();
+        $on{ $place->($orgs[-1]) } = 1;
+    }
+    my ($ahead) = $server->worker_list;
+    Scim::Citus::as_superuser($ahead, '-c', 'DO $$BEGIN FOR i IN 1 .. 10000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END$$');
+    $_->create(userName => user_name()) for @orgs;
+    for my $of (@orgs) {
+        my $feed;
+        my @sent = remote($server, sub { $feed = Scim::Process::run([$server->scimctl('events', $of->{key})]) }, 'scim_owner');
+        is $feed->{status}, 0, "the feed of an organization on @{[$place->($of) =~ /(worker\d)/]}" or diag $feed->{err};
+        is scalar(grep { !/^SELECT .* FROM scim_shard\.feed_/ } @sent), 0, 'asks no other server' or diag join "\n", map { substr $_, 0, 200 } @sent;
+    }
+}
+
 # What the servers send to one another during code, for httpd.
 sub remote {
-    my ($server, $code) = @_;
+    my ($server, $code, $role) = @_;
+    $role //= 'scim';
     my %start = map { my $log = "$_->{pgdata}/server.log"; ($log => -s $log) } $server, $server->worker_list;
     $code->();
     my @said;
@@ -92,7 +114,7 @@ sub remote {
         open my $in, '<', $log or die "$log: $!";
         seek $in, $start{$log}, 0;
         local $/;
-        push @said, <$in> =~ /^\S+ \S+ \S+ \[\d+\] scim NOTICE:  issuing (.*)$/mg;
+        push @said, <$in> =~ /^\S+ \S+ \S+ \[\d+\] $role NOTICE:  issuing (.*)$/mg;
     }
     return @said;
 }

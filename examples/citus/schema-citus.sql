@@ -415,13 +415,16 @@ BEGIN
 END
 $$;
 -- Citus takes no volatile function where it writes, and no row of a shard for one of
--- the table.
+-- the table.  It asks all servers unless an equation names the organization; the
+-- transactions of another server would pass for those of another cluster.
 DO $$
 DECLARE
     f record;
 BEGIN
-    FOR f IN SELECT replace(pg_get_functiondef(p.oid), 'scim.feed_order(e, $3)', 'coalesce(CASE WHEN $3 > ''0'' THEN e.restored_transaction_id END, $3)') AS definition
-             FROM pg_proc p WHERE p.pronamespace = 'scim'::regnamespace AND p.proname IN ('feed_position', 'feed_was_purged')
+    FOR f IN SELECT regexp_replace(replace(replace(pg_get_functiondef(p.oid), 'scim.feed_order(e, $3)', 'coalesce(CASE WHEN $3 > ''0'' THEN e.restored_transaction_id END, $3)'),
+                                           '(SELECT e.transaction_id FROM scim.event e ORDER BY', '(SELECT e.transaction_id FROM scim.event e WHERE e.organization_id = $1 ORDER BY'),
+                                   'WHERE (?=\(e\.organization_id, |e\.organization_id [<>]= \$1 AND)', 'WHERE e.organization_id = $1 AND ', 'g') AS definition
+             FROM pg_proc p WHERE p.pronamespace = 'scim'::regnamespace AND p.proname IN ('feed', 'feed_position', 'feed_was_purged')
     LOOP
         EXECUTE f.definition;
     END LOOP;

@@ -62,6 +62,8 @@ sub on_citus {
     requests($server, $other);
     is scalar @{ settings($org, 'activity')->{json}{entries} || [] } > 0, 1, 'and it shows what was done';
 
+    locks($server, $other);
+
     gate($server, $org);
 
     # The feed of the organization
@@ -81,6 +83,21 @@ sub on_citus {
     is_deeply [sql('SELECT * FROM scim_shard.token_notice()')], [[2]], 'tokens that end soon are noticed';
     is_deeply [sql(q{SELECT data ->> 'days' FROM scim.event WHERE organization_id = $1 AND kind = $2}, $other->{id}, 'urn:mod_scim:event:token:expiring')],
         [[30], [30]], 'by events';
+}
+
+# A wait for a row, which is on a worker, ends as soon as one on a single server.
+sub locks {
+    my ($server, $org) = @_;
+    my $user = $org->create(userName => user_name());
+    my $locker = Scim::Process->start([$server->psql('-qAtX')], in => 'pipe', out => 'pipe', err => '/dev/null');
+    $locker->say("BEGIN; UPDATE scim.account SET display_name = 'x' WHERE organization_id = '$org->{id}' AND id = '$user->{id}'; SELECT 'locked';");
+    $locker->line;
+    my $start = time;
+    my $refused = $org->patch_ops($user->{id}, { op => 'replace', path => 'title', value => 'y' });
+    is $refused->{status}, 503, 'a row that is locked: 503';
+    like $refused->{json}{detail}, qr/^Another request is changing the same account/, 'which says why';
+    cmp_ok time - $start, '<', 5, 'soon';
+    $locker->stop;
 }
 
 # The transactions of a server are not those of another one.

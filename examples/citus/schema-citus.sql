@@ -536,6 +536,11 @@ $$;
 ALTER ROLE scim SET citus.allow_nested_distributed_execution = on;
 ALTER ROLE scim_owner SET citus.allow_nested_distributed_execution = on;
 
+-- What httpd and scimctl set in their sessions, Citus does not set on the workers.
+ALTER ROLE scim SET jit = off;
+ALTER ROLE scim SET lock_timeout = '2s';
+ALTER ROLE scim_owner SET jit = off;
+
 -- Each server counts its own revocations.
 SELECT r.nodename, r.result FROM run_command_on_workers($$
     SET citus.enable_ddl_propagation = off;

@@ -334,6 +334,8 @@ RESET ROLE;
 
 -- Triggers that read rows of the same organization alone.
 SELECT format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database()) \gexec
+-- What deletes from all shards and then writes scim.organization, as an import does.
+SELECT format('ALTER DATABASE %I SET citus.multi_shard_modify_mode = sequential', current_database()) \gexec
 SET citus.enable_unsafe_triggers = on;
 
 -- Citus distributes tables without foreign keys and triggers; they come back below.

@@ -935,20 +935,21 @@ occurred_at < now() - interval '30 days'
 -- these reads all that are kept, which is too much for each.
 -- fragment: old_refusals(which)
 DELETE FROM scim.refusal
-WHERE ctid = ANY (ARRAY(
-    SELECT f.place
-    FROM (SELECT ctid AS place, occurred_at FROM scim.refusal
-          WHERE organization_id = $1::uuid ORDER BY sequence LIMIT 20) f
-    WHERE f.:refusal_is_old
-    UNION ALL
-    SELECT ctid FROM scim.refusal
-    WHERE (SELECT random() < 1.0 / 32)
-      AND organization_id = $1::uuid AND :which
-      AND (:refusal_is_old
-           OR sequence <= (SELECT sequence FROM scim.refusal
-                           WHERE organization_id = $1::uuid AND :which
-                           ORDER BY sequence DESC
-                           OFFSET $11::bigint - 1 LIMIT 1))))
+WHERE organization_id = $1::uuid
+  AND sequence = ANY (ARRAY(
+      SELECT f.sequence
+      FROM (SELECT * FROM scim.refusal WHERE organization_id = $1::uuid
+            ORDER BY sequence LIMIT 20) f
+      WHERE f.:refusal_is_old
+      UNION ALL
+      SELECT sequence FROM scim.refusal
+      WHERE (SELECT random() < 1.0 / 32)
+        AND organization_id = $1::uuid AND :which
+        AND (:refusal_is_old
+             OR sequence <= (SELECT sequence FROM scim.refusal
+                             WHERE organization_id = $1::uuid AND :which
+                             ORDER BY sequence DESC
+                             OFFSET $11::bigint - 1 LIMIT 1))))
 
 -- A row of scim.refusal is a refusal, or a warning of a request that succeeded.
 -- fragment: is_refusal

@@ -61,6 +61,8 @@ sub on_citus {
 
     requests($server, $other);
     is scalar @{ settings($org, 'activity')->{json}{entries} || [] } > 0, 1, 'and it shows what was done';
+    is $org->post('/Users', { schemas => [CORE] })->{status}, 400, 'what is refused';
+    is scalar(grep { $_->{outcome} eq 'refused' } @{ settings($org, 'activity')->{json}{entries} }), 1, 'is shown as well';
 
     locks($server, $other);
 

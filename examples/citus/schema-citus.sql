@@ -54,7 +54,7 @@ DECLARE
     read text := '';
     written text;
 BEGIN
-    variables := E'    moment timestamptz := now();\n';
+    variables := E'    moment timestamptz := now();\n    by_chance boolean := random() < 1.0 / 32;\n';
     steps := '';
     IF EXISTS (SELECT FROM pg_temp.parts_of(statement) p WHERE p.body !~ '^SELECT' AND p.body ~ ' RETURNING '
                  AND p.body !~ ' RETURNING (true|(\w+\.)?\*|\w+\.\w+(, \w+\.\w+)*)$')
@@ -62,8 +62,8 @@ BEGIN
         steps := CASE WHEN returns_rows THEN 'RETURN QUERY ' ELSE '' END || statement || E';\n';
         RETURN;
     END IF;
-    -- Citus takes now() in no CASE.
-    FOR part IN SELECT * FROM pg_temp.parts_of(replace(statement, 'now()', 'moment')) LOOP
+    -- Citus takes now() in no CASE, and random() in nothing that writes.
+    FOR part IN SELECT * FROM pg_temp.parts_of(replace(replace(statement, 'now()', 'moment'), '(SELECT random() < 1.0 / 32)', 'by_chance')) LOOP
         FOR written IN SELECT m[1] FROM regexp_matches(variables, 'all_(\w+)', 'g') m LOOP
             part.body := regexp_replace(part.body, '\m(FROM|JOIN) ' || written || '( [a-z]\M)?', '\1 unnest(all_' || written || ')\2', 'g');
             part.body := regexp_replace(part.body, '(unnest\(all_(\w+)\))(?! [a-z]\M)', '\1 \2', 'g');
@@ -286,6 +286,9 @@ BEGIN
     ON CONFLICT (organization_id, hour) DO UPDATE
     SET requests = h.requests + excluded.requests, changes = h.changes + excluded.changes, refusals = h.refusals + excluded.refusals,
         warnings = h.warnings + excluded.warnings;
+    UPDATE scim.token t SET last_used_at = now()
+    WHERE t.organization_id = organization AND t.id = ANY (ARRAY(SELECT g.token_id FROM jsonb_populate_recordset(NULL::scim.request, given) g))
+      AND (t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 minute');
     seen := ARRAY(SELECT a.id FROM scim.account a WHERE a.organization_id = organization AND a.id = ANY (seen) ORDER BY a.id);
     INSERT INTO scim.account_seen AS s (organization_id, account_id, seen_on)
     SELECT organization, a.id, (now() AT TIME ZONE 'UTC')::date FROM unnest(seen) a(id)

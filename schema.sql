@@ -2738,6 +2738,7 @@ BEGIN
         DROP CONSTRAINT IF EXISTS event_actor_kind_check;
     DROP INDEX IF EXISTS scim.account_attributes;    -- of all organizations together
     DROP INDEX IF EXISTS scim.event_guest;           -- event_kind has its rows
+    ALTER INDEX IF EXISTS scim.account_by_attribute SET (gin_pending_list_limit = 256);    -- see missing_indexes
 END
 $$;
 

@@ -106,15 +106,18 @@ test('the keyboard alone opens a dialog, moves in it, does it, and is back', asy
     await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.getByText('User provisioning is off.').waitFor();
+    await page.locator('dialog').waitFor({ state: 'detached' });    // which gives the focus back
     assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY', 'the focus is not lost');
     await page.getByRole('button', { name: 'Manage' }).focus();
     await page.keyboard.press('Enter');
     await page.keyboard.press('Space');
     await page.keyboard.press('Enter');
     await page.getByText('User provisioning is on.').waitFor();
+    await page.locator('dialog').waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Manage' }).focus();
     await page.keyboard.press('Enter');
     await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
     assert.equal(await manage.evaluate(b => b === document.activeElement), true, 'Escape gives the focus back');
     await page.context().close();
 });

@@ -58,23 +58,29 @@ static int is_one_of_two(const scim_filter_t *filter)
 scim_filter_t *scim_query_simplified(const scim_filter_t *filter,
                                      apr_pool_t *pool)
 {
-    int is_negated = filter->kind == SCIM_FILTER_NOT;
-    scim_filter_t *simple;
+    scim_filter_t *simple = apr_pmemdup(pool, filter, sizeof(*filter));
 
-    if (is_negated && is_one_of_two(filter->left)) {
-        filter = filter->left;
-    }
-    simple = apr_pmemdup(pool, filter, sizeof(*filter));
-    if (is_one_of_two(filter)) {
-        simple->op = SCIM_OP_EQ;
-        simple->literal.boolean ^= is_negated ^ (filter->op == SCIM_OP_NE);
-    }
-    else if (filter->kind == SCIM_FILTER_AND
-             || filter->kind == SCIM_FILTER_OR) {
+    switch (filter->kind) {
+    case SCIM_FILTER_COMPARE:
+        if (is_one_of_two(filter)) {
+            simple->op = SCIM_OP_EQ;
+            simple->literal.boolean ^= filter->op == SCIM_OP_NE;
+        }
+        return simple;
+    case SCIM_FILTER_NOT:
+        simple->left = scim_query_simplified(filter->left, pool);
+        if (!is_one_of_two(simple->left)) {
+            return simple;
+        }
+        simple->left->literal.boolean ^= 1;
+        return simple->left;
+    case SCIM_FILTER_AND: case SCIM_FILTER_OR:
         simple->left = scim_query_simplified(filter->left, pool);
         simple->right = scim_query_simplified(filter->right, pool);
+        return simple;
+    default:
+        return simple;
     }
-    return simple;
 }
 
 /* Trigrams */

@@ -27,7 +27,7 @@ const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter);
 const char *scim_query_grams(const scim_query_t *query,
                              const scim_filter_t *filter, apr_pool_t *pool);
 
-/* A copy of filter with an equality that an index finds wherever one
+/* A copy of filter, in pool, with an equality that an index finds wherever one
  * of two values is demanded by excluding the other: active ne true. */
 scim_filter_t *scim_query_simplified(const scim_filter_t *filter,
                                      apr_pool_t *pool);

@@ -42,7 +42,7 @@ my %found = (
     'title eq "architect"' => 'own', 'nickName eq "nick"' => 'own', 'title eq "Engineer" and nickName eq "nick"' => 'own', 'userName sw "user77"' => 'own', 'displayName sw "person nr77"' => 'own', 'externalId sw "ext77"' => 'own',
     'userName co "ser77"' => 'own', 'userName ew "r77@example.com"' => 'userName co "r77"', 'displayName co "nr77"' => 'own', 'emails.value co "ail77"' => 'own', 'emails[type eq "work" and value sw "mail77"]' => 'own', 'name.familyName ew "ily77"' => 'name.familyName co "ily77"',
     'userName co "ser77" and active eq false' => 'userName co "ser77"', 'userName eq "user7@example.com" or emails.value eq "mail8@example.com"' => 'own', 'meta.created gt "2999-01-01T00:00:00Z"' => 0,
-    'active eq false' => 'own', 'active eq false and title eq "architect"' => 'title eq "architect"', 'not (active eq true) and active eq false' => 'active eq false', 'active ne true' => 'active eq false', 'not (active eq true)' => 'active eq false', 'not (active ne false)' => 'active eq false',
+    'active eq false' => 'own', 'active eq false and title eq "architect"' => 'title eq "architect"', 'not (active eq true) and active eq false' => 'active eq false', 'active ne true' => 'active eq false', 'not (active eq true)' => 'active eq false', 'not (active ne false)' => 'active eq false', 'not (not (active ne true))' => 'active eq false',
     'not (userName co "nobody") and userName eq "user7@example.com"' => 1, 'title eq "nothing"' => 0, 'displayName co "nothing"' => 0, 'displayName co "山田"' => 0, 'displayName ew "郎"' => 0,
 );
 for my $filter (sort keys %found) {

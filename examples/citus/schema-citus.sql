@@ -54,7 +54,7 @@ DECLARE
     read text := '';
     written text;
 BEGIN
-    variables := E'    moment timestamptz := now();\n    by_chance boolean := random() < 1.0 / 32;\n';
+    variables := E'    moment timestamptz := now();\n    chance double precision := random();\n';
     steps := '';
     IF EXISTS (SELECT FROM pg_temp.parts_of(statement) p WHERE p.body !~ '^SELECT' AND p.body ~ ' RETURNING '
                  AND p.body !~ ' RETURNING (true|(\w+\.)?\*|\w+\.\w+(, \w+\.\w+)*)$')
@@ -63,7 +63,7 @@ BEGIN
         RETURN;
     END IF;
     -- Citus takes now() in no CASE, and random() in nothing that writes.
-    FOR part IN SELECT * FROM pg_temp.parts_of(replace(replace(statement, 'now()', 'moment'), '(SELECT random() < 1.0 / 32)', 'by_chance')) LOOP
+    FOR part IN SELECT * FROM pg_temp.parts_of(replace(replace(statement, 'now()', 'moment'), 'random()', 'chance')) LOOP
         FOR written IN SELECT m[1] FROM regexp_matches(variables, 'all_(\w+)', 'g') m LOOP
             part.body := regexp_replace(part.body, '\m(FROM|JOIN) ' || written || '( [a-z]\M)?', '\1 unnest(all_' || written || ')\2', 'g');
             part.body := regexp_replace(part.body, '(unnest\(all_(\w+)\))(?! [a-z]\M)', '\1 \2', 'g');

@@ -55,32 +55,45 @@ static int is_one_of_two(const scim_filter_t *filter)
            && scim_attribute_of(&filter->operand)->index_prefix;
 }
 
+/* The opposite of filter if is_negated.  not is only before what is compared,
+ * so that each side of an and can be found by itself. */
+static scim_filter_t *simplified(const scim_filter_t *filter, int is_negated,
+                                 apr_pool_t *pool)
+{
+    scim_filter_t *simple;
+    scim_filter_t *opposite;
+
+    if (filter->kind == SCIM_FILTER_NOT) {
+        return simplified(filter->left, !is_negated, pool);
+    }
+    simple = apr_pmemdup(pool, filter, sizeof(*filter));
+    if (filter->kind == SCIM_FILTER_AND || filter->kind == SCIM_FILTER_OR) {
+        if (is_negated) {
+            simple->kind = filter->kind == SCIM_FILTER_AND ? SCIM_FILTER_OR
+                                                           : SCIM_FILTER_AND;
+        }
+        simple->left = simplified(filter->left, is_negated, pool);
+        simple->right = simplified(filter->right, is_negated, pool);
+        return simple;
+    }
+    if (is_one_of_two(filter)) {
+        simple->op = SCIM_OP_EQ;
+        simple->literal.boolean ^= (filter->op == SCIM_OP_NE) ^ is_negated;
+        return simple;
+    }
+    if (!is_negated) {
+        return simple;
+    }
+    opposite = apr_pcalloc(pool, sizeof(*opposite));
+    opposite->kind = SCIM_FILTER_NOT;
+    opposite->left = simple;
+    return opposite;
+}
+
 scim_filter_t *scim_query_simplified(const scim_filter_t *filter,
                                      apr_pool_t *pool)
 {
-    scim_filter_t *simple = apr_pmemdup(pool, filter, sizeof(*filter));
-
-    switch (filter->kind) {
-    case SCIM_FILTER_COMPARE:
-        if (is_one_of_two(filter)) {
-            simple->op = SCIM_OP_EQ;
-            simple->literal.boolean ^= filter->op == SCIM_OP_NE;
-        }
-        return simple;
-    case SCIM_FILTER_NOT:
-        simple->left = scim_query_simplified(filter->left, pool);
-        if (!is_one_of_two(simple->left)) {
-            return simple;
-        }
-        simple->left->literal.boolean ^= 1;
-        return simple->left;
-    case SCIM_FILTER_AND: case SCIM_FILTER_OR:
-        simple->left = scim_query_simplified(filter->left, pool);
-        simple->right = scim_query_simplified(filter->right, pool);
-        return simple;
-    default:
-        return simple;
-    }
+    return simplified(filter, 0, pool);
 }
 
 /* Trigrams */
@@ -185,11 +198,7 @@ static const char *scanned_by(const scim_query_t *query,
         return element_has_index(query, filter, pool) ? NULL
                : filter->operand.name;
     case SCIM_FILTER_NOT:
-        while (filter->kind != SCIM_FILTER_COMPARE
-               && filter->kind != SCIM_FILTER_ELEMENT) {
-            filter = filter->left;
-        }
-        return written(&filter->operand, pool);
+        return written(&filter->left->operand, pool);
     default:
         left = scanned_by(query, filter->left, pool);
         right = scanned_by(query, filter->right, pool);

@@ -27,8 +27,9 @@ const scim_filter_t *scim_query_demanded_value(const scim_filter_t *filter);
 const char *scim_query_grams(const scim_query_t *query,
                              const scim_filter_t *filter, apr_pool_t *pool);
 
-/* A copy of filter, in pool, with an equality that an index finds wherever one
- * of two values is demanded by excluding the other: active ne true. */
+/* A copy of filter, in pool, with not only before what is compared, and with
+ * an equality that an index finds wherever one of two values is demanded by
+ * excluding the other: active ne true. */
 scim_filter_t *scim_query_simplified(const scim_filter_t *filter,
                                      apr_pool_t *pool);
 

@@ -107,8 +107,8 @@ scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
                                apr_pool_t *pool)
 {
     const char *name = by_external_id ? "externalId" : "userName";
-    const char *values[] = { key, is_possible(value, by_external_id, pool)
-                                  ? value : NULL,
+    int may_be = is_possible(value, by_external_id, pool);
+    const char *values[] = { key, may_be ? value : "",
                              groups ? groups->meant : NULL };
     scim_rows_t *rows;
 
@@ -118,7 +118,7 @@ scim_error_t *scim_people_find(scim_person_t **person, scim_db_t *db,
         return scim_error(pool, SCIM_E_NOT_FOUND,
                           "There is no organization '%.63s'.", key);
     }
-    if (!values[1]) {
+    if (!may_be) {
         return scim_error(pool, SCIM_E_FORBIDDEN,
                           "The name of the signed-in user (%" APR_SIZE_T_FMT
                           " bytes) cannot be a %s.", strlen(value), name);

@@ -44,6 +44,8 @@
 -- version: 6
 
 -- on a shard by $1: TOKEN_USED TOKEN_INSERT TOKEN_LIST TOKEN_DELETE
+-- on a shard by $1: ORGANIZATION_SWITCH ORGANIZATION_PAUSE ORGANIZATION_READ_ONLY
+-- on a shard by $1: ORGANIZATION_IS_READ_ONLY GUARD_SET GUARD_OPEN
 -- on a shard by $1: ORGANIZATION_CONTENTS DELETE_TOKENS DELETE_DELETED_TOKENS
 -- on a shard by $1: DELETE_MEMBERSHIPS DELETE_SUBGROUPS DELETE_GROUPS
 -- on a shard by $1: DELETE_ACCOUNTS DELETE_REFUSALS DELETE_REQUESTS
@@ -72,11 +74,13 @@
 -- on a shard by $3: FEED_POSITION_BEFORE
 -- on a shard by $4: FEED_OF_ORGANIZATION
 -- on a shard by all: FEED FEED_POSITION METRIC_GUARDS METRIC_HORIZON METRIC_RELAYS
--- on a shard by all: METRIC_TOKENS ORGANIZATION_DELETE ORGANIZATION_LIST PURGE
+-- on a shard by all: METRIC_TOKENS ORGANIZATION_INSERT ORGANIZATION_CHANGE
+-- on a shard by all: ORGANIZATION_DELETE ORGANIZATION_LIST IMPORT_ORGANIZATION PURGE
 -- on a shard by all: PURGE_KEPT REQUESTS_PRUNE REQUESTS_SWEEP REQUESTS_WRITE
 -- on a shard by all: REQUEST_HOURS_SWEEP TOKEN_NOTICE
 -- on a shard by key: AUTHENTICATE AUTHENTICATE_AHEAD AUTHENTICATE_CREATOR
 -- on a shard by key: AUTHENTICATE_CREATOR_AHEAD ORGANIZATION_SHOW TOKEN_REFUSED
+-- on a shard by key: ORGANIZATION_BY_KEY
 -- on a shard by key: PERSON_BY_USER_NAME PERSON_BY_EXTERNAL_ID
 -- on a shard by key: PERSON_BY_USER_NAME_MEANT_GROUPS
 -- on a shard by key: PERSON_BY_EXTERNAL_ID_MEANT_GROUPS
@@ -395,26 +399,29 @@ SELECT :organization_columns FROM scim.organization o WHERE o.key = $1;
 -- The row has the kind of the event; there is none if the state is that already.
 -- fragment: switch_to(state, actor_kind, actor, name)
 WITH old AS (
-    SELECT o.id, :provisioning_state AS state
-    FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
+    SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
 switched AS (
-    UPDATE scim.organization o
+    UPDATE scim.organization n
     SET provisioning_enabled = :state <> 'disabled',
         provisioning_paused = :state = 'paused'
-    FROM old
-    WHERE o.id = old.id AND old.state <> :state
-    RETURNING o.id AS organization_id,
+    FROM old o
+    WHERE n.id = $1::uuid AND n.id = o.id AND :provisioning_state <> :state
+    RETURNING n.*
+),
+event_of AS (
+    SELECT n.id AS organization_id,
         CASE WHEN :state = 'disabled'
              THEN 'urn:mod_scim:event:provisioning:disable'
              WHEN :state = 'paused'
              THEN 'urn:mod_scim:event:provisioning:pause'
-             WHEN old.state = 'paused'
+             WHEN :provisioning_state = 'paused'
              THEN 'urn:mod_scim:event:provisioning:resume'
              ELSE 'urn:mod_scim:event:provisioning:enable' END AS kind
+    FROM switched n JOIN old o ON o.id = n.id
 ),
-event AS (:own_event(switched, s.kind, :actor_kind, :actor, :name, '{}'::jsonb))
-SELECT kind FROM switched
+event AS (:own_event(event_of, s.kind, :actor_kind, :actor, :name, '{}'::jsonb))
+SELECT kind FROM event_of
 -- fragment: switch_to(state, actor_kind, actor, name) before 6
 WITH switched AS (
     UPDATE scim.organization SET provisioning_enabled = :state <> 'disabled'
@@ -454,17 +461,17 @@ FROM changed c
 -- NULL leaves key $2, name $3 and domains $4 as they are.
 -- name: ORGANIZATION_CHANGE
 WITH old AS (
-    SELECT o.*, coalesce($2, o.key) AS new_key, coalesce($3, o.name) AS new_name,
-           coalesce(lower($4)::text[], o.domains) AS new_domains
-    FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
+    SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR UPDATE
 ),
 written AS (
     UPDATE scim.organization o
-    SET key = old.new_key, name = old.new_name, domains = old.new_domains
+    SET key = coalesce($2, old.key), name = coalesce($3, old.name),
+        domains = coalesce(lower($4)::text[], old.domains)
     FROM old
-    WHERE o.id = old.id
+    WHERE o.id = $1::uuid AND o.id = old.id
       AND (old.key, old.name, old.domains)
-          <> (old.new_key, old.new_name, old.new_domains)
+          <> (coalesce($2, old.key), coalesce($3, old.name),
+              coalesce(lower($4)::text[], old.domains))
     RETURNING o.*
 ),
 changed AS (
@@ -496,7 +503,8 @@ WITH old AS (
 written AS (
     UPDATE scim.organization o SET provisioned_read_only = $2::boolean
     FROM old
-    WHERE o.id = old.id AND old.provisioned_read_only <> $2::boolean
+    WHERE o.id = $1::uuid AND o.id = old.id
+      AND old.provisioned_read_only <> $2::boolean
     RETURNING o.*
 ),
 changed AS (
@@ -630,14 +638,14 @@ jsonb_strip_nulls(jsonb_build_object(
 -- refused, and nothing more is let through.
 -- name: GUARD_SET from 6
 WITH old AS (
-    SELECT * FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
+    SELECT o.* FROM scim.organization o WHERE o.id = $1::uuid FOR NO KEY UPDATE
 ),
 written AS (
     UPDATE scim.organization o
     SET guard_number = $2::integer, guard_percent = $3::integer,
         guard_open_until = NULL
     FROM old
-    WHERE o.id = old.id
+    WHERE o.id = $1::uuid AND o.id = old.id
       AND ((old.guard_number, old.guard_percent)
                IS DISTINCT FROM ($2::integer, $3::integer)
            OR old.guard_open_until > now())
@@ -648,7 +656,8 @@ changed AS (
     FROM written o JOIN old ON old.id = o.id
 ),
 seen AS (
-    DELETE FROM scim.guard_trip t USING changed c WHERE t.organization_id = c.id
+    DELETE FROM scim.guard_trip t USING changed c
+    WHERE t.organization_id = $1::uuid AND t.organization_id = c.id
 ),
 event AS (
     :change_event('urn:mod_scim:event:guard:change', $4, $5, $6)
@@ -2328,7 +2337,8 @@ SELECT p.went_back, p.transaction_id, p.sequence,
 FROM :reader_position(:organization) p
 LEFT JOIN LATERAL :feed_batch_of(:organization) e ON true
 LEFT JOIN LATERAL (SELECT o.key FROM scim.organization o
-                   WHERE o.id = e.organization_id LIMIT 1) o ON true
+                   WHERE o.id = coalesce(:organization,
+                                         e.organization_id) LIMIT 1) o ON true
 LEFT JOIN LATERAL (SELECT * FROM scim.account a
                    WHERE a.organization_id = coalesce(:organization,
                                                       e.organization_id)

@@ -112,7 +112,7 @@ is_deeply [rows_there($many)], [0, 0, 0, 1], 'one event of it remains';
 my $live = filled($FEW, 0);
 my $journal = Scim::Journal->start($live, writers => 4);
 my $group = $live->post('/Groups', { schemas => ['urn:ietf:params:scim:schemas:core:2.0:Group'], displayName => 'Busy' })->{json}{id};
-my @ids = map { $_->[0] } sql('SELECT id FROM scim.account WHERE organization_id = $1 LIMIT 20', $live->{id});
+my @ids = map { $_->[0] } sql('SELECT id FROM scim.account WHERE organization_id = $1 ORDER BY created_at, id LIMIT 20', $live->{id});
 my $members = Scim::Process->start(sub {
     my $going = 1;
     local $SIG{TERM} = sub { $going = 0 };

@@ -81,10 +81,10 @@ sub on_citus {
     my $list = Scim::Process::run([$server->scimctl('org', 'list')]);
     is scalar(() = $list->{out} =~ /^(?:$org->{key}|$other->{key}) /mg), 2, 'scimctl lists the organizations' or diag $list->{err};
     Scim::Server::wait_until('the log of requests', 10, sub { @{ settings($org, 'requests')->{json}{requests} || settings($org, 'requests')->{json}{entries} || [] } });
-    sql(q{UPDATE scim.token SET expires_at = now() + interval '20 days' WHERE organization_id = $1}, $other->{id});
-    is_deeply [sql('SELECT * FROM scim_shard.token_notice()')], [[2]], 'tokens that end soon are noticed';
+    my @tokens = sql(q{UPDATE scim.token SET expires_at = now() + interval '20 days' WHERE organization_id = $1 RETURNING 30}, $other->{id});
+    is_deeply [sql('SELECT * FROM scim_shard.token_notice()')], [[scalar @tokens]], 'tokens that end soon are noticed';
     is_deeply [sql(q{SELECT data ->> 'days' FROM scim.event WHERE organization_id = $1 AND kind = $2}, $other->{id}, 'urn:mod_scim:event:token:expiring')],
-        [[30], [30]], 'by events';
+        \@tokens, 'by events';
 }
 
 # A wait for a row, which is on a worker, ends as soon as one on a single server.
@@ -118,7 +118,7 @@ sub feeds {
         my $feed;
         my @sent = remote($server, sub { $feed = Scim::Process::run([$server->scimctl('events', $of->{key})]) }, 'scim_owner');
         is $feed->{status}, 0, "the feed of an organization on @{[$place->($of) =~ /(worker\d)/]}" or diag $feed->{err};
-        is scalar(grep { !/^SELECT .* FROM scim_shard\.feed_/ } @sent), 0, 'asks no other server' or diag join "\n", map { substr $_, 0, 200 } @sent;
+        is scalar(grep { !/^SELECT .* FROM scim_shard\.(?:organization_by_key|feed_)/ } @sent), 0, 'asks no other server' or diag join "\n", map { substr $_, 0, 200 } @sent;
     }
 }
 
@@ -164,8 +164,12 @@ sub requests {
         [3, 'GET Groups with displayName eq', sub { $org->get('/Groups?filter=displayName%20eq%20%22one%22') }],
         [2, 'PATCH the members of a Group', sub { $org->patch("/Groups/$group->{id}", $ops->($member)) }],
         [2, 'DELETE a Group', sub { $org->delete("/Groups/$group->{id}") }],
-        map { my ($calls, $path) = @$_; [$calls, "the settings page: $path", sub { settings($org, $path) }] }
-            [1, 'settings'], [2, 'members'], [2, 'members?search=abc'], [3, 'activity'], [2, 'groups'], [2, 'tokens'], [2, 'requests'], [2, 'guard'], [2, 'health']);
+        map { my ($calls, $path, @written) = @$_; [$calls, join(' ', 'the settings page:', $written[0] || 'GET', $path), sub { settings($org, $path, @written) }] }
+            [2, 'settings'], [2, 'members'], [2, 'members?search=abc'], [3, 'activity'], [2, 'groups'], [2, 'tokens'], [2, 'requests'], [2, 'guard'], [2, 'health'],
+            [3, 'settings', PUT => { enabled => JSON::PP::false }], [3, 'settings', PUT => { enabled => JSON::PP::true }],
+            [3, 'settings', PUT => { provisionedReadOnly => JSON::PP::true }], [3, 'settings', PUT => { provisionedReadOnly => JSON::PP::false }],
+            [3, 'guard', PUT => { number => 20, percent => 10 }], [3, 'guard', POST => {}], [2, 'tokens', POST => { name => 'new' }],
+            [5, "members/$user->{id}", PATCH => { displayName => 'x' }]);
     $org->get('/Users?count=1');
     for my $row (@table) {
         my ($calls, $name, $request) = @$row;
@@ -179,9 +183,10 @@ sub requests {
 }
 
 sub settings {
-    my ($org, $path) = @_;
-    my $r = Scim::Test::http()->request('GET', "/organizations/$org->{key}/api/$path",
-        [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", '')]);
+    my ($org, $path, $method, $body) = @_;
+    my $r = Scim::Test::http()->request($method // 'GET', "/organizations/$org->{key}/api/$path",
+        [Authorization => 'Basic ' . MIME::Base64::encode("$org->{issuer_name}:x", ''), $body ? (Origin => server()->{url}, 'Content-Type' => 'application/json') : ()],
+        $body && JSON::PP::encode_json($body));
     $r->{json} = eval { JSON::PP->new->utf8->decode($r->{content}) };
     return $r;
 }

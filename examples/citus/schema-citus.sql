@@ -14,9 +14,20 @@ SET client_min_messages = warning;
 CREATE SCHEMA scim_shard AUTHORIZATION scim_owner;
 GRANT USAGE ON SCHEMA scim_shard TO scim;
 SET ROLE scim_owner;
+
+-- All servers have this one, by which an organization is found.  The statements that
+-- make, rename, import or delete one write it: an organization that is made by SQL
+-- needs its row here, too.
+ALTER TABLE scim.organization DROP CONSTRAINT organization_key_key;
+CREATE TABLE scim.organization_key (
+    key  text CONSTRAINT organization_key_key PRIMARY KEY,
+    id   uuid NOT NULL UNIQUE
+);
+INSERT INTO scim.organization_key SELECT o.key, o.id FROM scim.organization o;
+GRANT SELECT ON scim.organization_key TO scim;
 -- Where there is none: a value that no organization has, as Citus takes no NULL.
 CREATE FUNCTION scim_shard.organization_of(key text) RETURNS uuid LANGUAGE sql STABLE
-    AS $$ SELECT coalesce((SELECT o.id FROM scim.organization o WHERE o.key = $1), '00000000-0000-0000-0000-000000000000') $$;
+    AS $$ SELECT coalesce((SELECT k.id FROM scim.organization_key k WHERE k.key = $1), '00000000-0000-0000-0000-000000000000') $$;
 CREATE TEMP TABLE delegated (signature text, distributed_by text);
 
 -- The parts of a statement, in order: those of WITH, and the last one, without a name.
@@ -45,8 +56,8 @@ END
 $$;
 
 -- What a statement does, step by step in plpgsql: Citus copies the rows that a WITH
--- has written to all servers, as an intermediate result, and two of them commit.  In
--- a variable they stay where they are.
+-- has written or locked to all servers, as an intermediate result, and two of them
+-- commit.  In a variable they stay where they are.
 CREATE FUNCTION pg_temp.steps_of(statement text, returns_rows boolean, OUT variables text, OUT steps text) LANGUAGE plpgsql AS $$
 DECLARE
     part record;
@@ -66,20 +77,24 @@ BEGIN
     FOR part IN SELECT * FROM pg_temp.parts_of(replace(replace(statement, 'now()', 'moment'), 'random()', 'chance')) LOOP
         FOR written IN SELECT m[1] FROM regexp_matches(variables, 'all_(\w+)', 'g') m LOOP
             part.body := regexp_replace(part.body, '\m(FROM|JOIN) ' || written || '( [a-z]\M)?', '\1 unnest(all_' || written || ')\2', 'g');
-            part.body := regexp_replace(part.body, '(unnest\(all_(\w+)\))(?! [a-z]\M)', '\1 \2', 'g');
+            part.body := regexp_replace(part.body, '(unnest\(all_' || written || '\))(?! [a-z]\M)', '\1 ' || written, 'g');
         END LOOP;
-        IF part.name IS NOT NULL AND part.body ~ '^SELECT' THEN
+        target := NULL;
+        IF part.name IS NOT NULL AND part.body ~ '^SELECT \w\.\* FROM scim\..* FOR (NO KEY )?UPDATE$' THEN
+            target := regexp_match(part.body, ' FROM (scim\.\w+)');
+        ELSIF part.name IS NOT NULL AND part.body ~ '^SELECT' THEN
             read := read || CASE read WHEN '' THEN 'WITH ' ELSE ', ' END || format('%I AS MATERIALIZED (%s)', part.name, part.body);
             CONTINUE;
+        ELSIF part.name IS NOT NULL AND part.body ~ ' RETURNING ' THEN
+            target := regexp_match(part.body, '(?:^|\) )(?:INSERT INTO|UPDATE|DELETE FROM) (scim\.\w+)(?:(?: AS)? ([a-z])\M)?');
+            part.body := regexp_replace(part.body, ' RETURNING .*$', format(' RETURNING %s', coalesce(target[2] || '.*', '*')));
         END IF;
         IF EXISTS (SELECT FROM regexp_matches(read, '(?:^WITH|,) (\w+) AS MATERIALIZED', 'g') m WHERE part.body ~ ('\m' || m[1] || '\M')) THEN
             part.body := read || ' ' || part.body;
         END IF;
-        IF part.name IS NOT NULL AND part.body ~ ' RETURNING ' THEN
-            target := regexp_match(part.body, '(?:^|\) )(?:INSERT INTO|UPDATE|DELETE FROM) (scim\.\w+)(?:(?: AS)? ([a-z])\M)?');
+        IF target IS NOT NULL THEN
             variables := variables || format(E'    one_%1$s %2$s;\n    all_%1$s %2$s[];\n', part.name, target[1]);
-            steps := steps || format(E'FOR one_%1$s IN %2$s RETURNING %3$s LOOP\n    all_%1$s := all_%1$s || one_%1$s;\nEND LOOP;\n', part.name,
-                                     regexp_replace(part.body, ' RETURNING .*$', ''), coalesce(target[2] || '.*', '*'));
+            steps := steps || format(E'FOR one_%1$s IN %2$s LOOP\n    all_%1$s := all_%1$s || one_%1$s;\nEND LOOP;\n', part.name, part.body);
         ELSE
             steps := steps || CASE WHEN part.name IS NULL AND returns_rows THEN 'RETURN QUERY ' ELSE '' END || part.body || E';\n';
         END IF;
@@ -187,6 +202,12 @@ $$),
     {event}
 END LOOP;
 $$),
+('^ORGANIZATION_INSERT$', E'    made uuid := gen_random_uuid();\n', $$INSERT INTO scim.organization_key (key, id) VALUES ($1, made) ON CONFLICT (key) DO NOTHING;
+IF FOUND THEN
+    INSERT INTO scim.organization (id, key, name, domains) VALUES (made, $1, $2, lower($3)::text[]);
+    RETURN NEXT made;
+END IF;
+$$),
 -- Citus deletes no rows by their ctid.
 ('^DELETE_[A-Z_]+S(_SEEN)?$', E'    deleted bigint;\n', NULL);
 
@@ -249,6 +270,15 @@ BEGIN
         steps := (SELECT format(E'PERFORM %s;\n', substr(l.body, 8)) FROM pg_temp.parts_of(p.text) l WHERE l.name = 'locked')
                  || E'noted := scim.groups_noted($1::uuid, $2::uuid);\n' || replace(steps, 'scim.groups_noted(s.organization_id, s.id)', 'noted');
     END IF;
+    IF name = 'ORGANIZATION_CHANGE' THEN
+        variables := variables || E'    given_domains text[] := lower($4)::text[];\n';
+        steps := replace(steps, 'lower($4)::text[]', 'given_domains');
+    END IF;
+    steps := CASE name WHEN 'ORGANIZATION_CHANGE' THEN E'UPDATE scim.organization_key k SET key = $2 WHERE k.id = $1::uuid AND k.key <> $2;\n'
+                       WHEN 'ORGANIZATION_DELETE' THEN E'DELETE FROM scim.organization_key k WHERE k.id = $1::uuid;\n'
+                       WHEN 'IMPORT_ORGANIZATION' THEN E'INSERT INTO scim.organization_key (key, id)\nSELECT coalesce($2, o.key), o.id'
+                           || E' FROM jsonb_populate_record(NULL::scim.organization, $1::jsonb -> ''organization'') o;\n'
+                       ELSE '' END || steps;
     EXECUTE format('DROP FUNCTION scim_shard.%I(%s)', lower(name), parameters);
     -- Citus cannot explain (auto_explain.log_analyze) a call that returns void.
     EXECUTE format('CREATE FUNCTION scim_shard.%I(%s) RETURNS %s LANGUAGE plpgsql AS %L', lower(name), parameters,
@@ -383,9 +413,10 @@ $$;
 SELECT CASE step WHEN 1 THEN format('ALTER TABLE %s DROP %s', relation, what) ELSE format('DROP %s ON %s', what, relation) END FROM later \gexec
 
 -- Small tables are on each server.  scim.relay stays on the coordinator.
-SELECT create_reference_table('scim.organization');
+SELECT create_reference_table('scim.organization_key');
 SELECT create_reference_table('scim.schema_version');
 SELECT create_distributed_table('scim.account', 'organization_id', shard_count => 8);
+SELECT create_distributed_table('scim.organization', 'id', colocate_with => 'scim.account');
 SELECT create_distributed_table(relation, 'organization_id', colocate_with => 'scim.account')
 FROM unnest(ARRAY['scim.user_group', 'scim.membership', 'scim.subgroup', 'scim.token', 'scim.event', 'scim.refusal', 'scim.deleted_token',
  'scim.guard_count', 'scim.guard_trip', 'scim.request', 'scim.request_hour', 'scim.account_seen']) relation;
@@ -394,8 +425,9 @@ SELECT definition FROM later WHERE step = 2 \gexec
 
 -- In a trigger of a shard, the table is account_102008, and so is the type of its rows.
 -- An event counts in the transactions of its server and has a number of it, also if
--- the coordinator, whose numbers are below 2^48, has made it.  Nobody listens there,
--- and no trigger there may write a table that all servers have.
+-- the coordinator, whose numbers are below 2^48, has made it: they are higher only
+-- behind an import, and so are all later ones.  Nobody listens there, and no trigger
+-- there joins a transition table.
 DO $$
 DECLARE
     f record;
@@ -411,7 +443,7 @@ BEGIN
             changed := 'CREATE OR REPLACE FUNCTION scim.note_first_group() RETURNS trigger LANGUAGE plpgsql AS ''BEGIN RETURN NULL; END''';
         ELSIF f.proname = 'event_before_insert' THEN
             changed := replace(replace(changed, ', pg_notify(''scim_event'', '''')', ''), E'BEGIN\n    -- Usually',
-                E'BEGIN\n    IF NEW.transaction_id <> ''0'' THEN\n        NEW.transaction_id := pg_current_xact_id();\n        IF NEW.sequence < 281474976710656 THEN\n            NEW.sequence := nextval(''scim.event_sequence_seq'');\n        END IF;\n    END IF;\n    -- Usually');
+                E'BEGIN\n    IF NEW.transaction_id <> ''0'' THEN\n        NEW.transaction_id := pg_current_xact_id();\n        IF NEW.sequence < 281474976710656 THEN\n            NEW.sequence := nextval(''scim.event_sequence_seq'');\n        ELSIF NEW.sequence > coalesce(pg_sequence_last_value(''scim.event_sequence_seq''), 0) THEN\n            PERFORM setval(''scim.event_sequence_seq'', NEW.sequence);\n        END IF;\n    END IF;\n    -- Usually');
         END IF;
         IF changed <> f.definition THEN
             EXECUTE changed;
@@ -546,13 +578,15 @@ ALTER ROLE scim SET jit = off;
 ALTER ROLE scim SET lock_timeout = '2s';
 ALTER ROLE scim_owner SET jit = off;
 
--- Each server counts its own revocations.
+-- Each server counts its own revocations.  The events that an organization brings along
+-- may have numbers of another server, and later ones have higher numbers.
 SELECT r.nodename, r.result FROM run_command_on_workers($$
     SET citus.enable_ddl_propagation = off;
     CREATE SEQUENCE IF NOT EXISTS scim.revocation;
     SELECT nextval('scim.revocation');
     ALTER SEQUENCE scim.revocation OWNER TO scim_owner;
-    GRANT USAGE, SELECT ON SEQUENCE scim.revocation TO scim$$) r WHERE NOT r.success;
+    GRANT USAGE, SELECT ON SEQUENCE scim.revocation TO scim;
+    ALTER SEQUENCE scim.event_sequence_seq NO MAXVALUE$$) r WHERE NOT r.success;
 
 -- See scim.note_first_group.
 ALTER TABLE scim.organization ALTER has_groups SET DEFAULT true;

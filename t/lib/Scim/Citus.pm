@@ -46,6 +46,13 @@ sub start_worker {
     as_superuser($worker, '-c', 'CREATE EXTENSION citus');
 }
 
+# Organizations that a test made or renamed by SQL.
+sub note_keys {
+    my ($server) = @_;
+    return as_superuser($server, '-c', 'INSERT INTO scim.organization_key (key, id) SELECT o.key, o.id FROM scim.organization o'
+                                     . ' ON CONFLICT (id) DO UPDATE SET key = excluded.key');
+}
+
 # The calls that the statements become.
 sub write_shards {
     my ($file) = @_;

@@ -196,6 +196,7 @@ sub sql {
     my @command = $self->psql('-qAtX', '-F', "\t", '-v', 'ON_ERROR_STOP=1', @given, '-f', '-');
     my $done = Scim::Process::run(\@command, input => Encode::encode_utf8($statement));
     die "psql: $done->{out}$done->{err}" if $done->{status};
+    Scim::Citus::note_keys($self) if $ENV{SCIM_TEST_CITUS} && $statement =~ /INTO scim\.organization \(|scim\.organization SET key/;
     return map { chomp; [split /\t/, $_, -1] } Encode::decode_utf8($done->{out}) =~ /.*\n/g;
 }
 

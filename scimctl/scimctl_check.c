@@ -215,7 +215,8 @@ static const check_t checks[] = {
       "No organization is paused.",
       "Organizations are paused, and their identity providers try again in"
       " vain: %s.",
-      "scimctl org resume KEY, before an identity provider gives up.", 0 },
+      "scimctl org resume KEY, before an identity provider gives up; what is"
+      " leaving, left or arriving, scimctl org move finishes or cancels.", 0 },
     { "tokens-end", SCIM_SQL_CHECK_TOKENS_END, NULL, WARNING,
       "No token ends within 30 days.",
       "Tokens end within 30 days: %s.",

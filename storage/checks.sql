@@ -320,7 +320,7 @@ WHERE o.provisioning_enabled
                   WHERE t.organization_id = o.id AND :token_is_valid);
 
 -- name: CHECK_PAUSED :repeatable
-SELECT :listed(o.key)
+SELECT :listed(concat(o.key, ' (' || (:move_side) || ')'))
 FROM scim.organization o
 WHERE :provisioning_state = 'paused';
 

@@ -155,15 +155,20 @@ o.has_groups
 -- fragment: has_groups before 6
 coalesce((to_jsonb(o) ->> 'has_groups')::boolean, false)
 
+-- fragment: move_side
+o.move_side
+-- fragment: move_side before 6
+to_jsonb(o) ->> 'move_side'
+
 -- disabled, paused or enabled.
 -- fragment: provisioning_state
 CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
-     WHEN o.provisioning_paused OR o.move_side IS NOT NULL THEN 'paused'
+     WHEN o.provisioning_paused OR :move_side IS NOT NULL THEN 'paused'
      ELSE 'enabled' END
 -- fragment: provisioning_state before 6
 CASE WHEN NOT o.provisioning_enabled THEN 'disabled'
      WHEN to_jsonb(o) ->> 'provisioning_paused' = 'true'
-          OR to_jsonb(o) ->> 'move_side' IS NOT NULL THEN 'paused'
+          OR :move_side IS NOT NULL THEN 'paused'
      ELSE 'enabled' END
 
 -- The principal of a token, and whether its use is to be recorded.
@@ -406,7 +411,9 @@ switched AS (
     SET provisioning_enabled = :state <> 'disabled',
         provisioning_paused = :state = 'paused'
     FROM old o
-    WHERE n.id = $1::uuid AND n.id = o.id AND :provisioning_state <> :state
+    WHERE n.id = $1::uuid AND n.id = o.id
+      -- Of one that moves, the event is refused.
+      AND (:provisioning_state <> :state OR o.move_side IS NOT NULL)
     RETURNING n.*
 ),
 event_of AS (

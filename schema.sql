@@ -2444,7 +2444,7 @@ CALL pg_temp.comment('COLUMN scim.organization.has_groups', 'Whether there has b
 CALL pg_temp.comment('COLUMN scim.organization.provisioned_read_only', 'Whether administrators cannot edit provisioned accounts on the settings page');
 CALL pg_temp.comment('COLUMN scim.organization.guard_number', 'How many accounts tokens may take away within an hour, and how many members of groups: the greater of this and guard_percent; both NULL: any number');
 CALL pg_temp.comment('COLUMN scim.organization.guard_percent', 'The same as a percentage of the active accounts');
-CALL pg_temp.comment('COLUMN scim.organization.move_id', 'Its latest move to another database, where it has the same; NULL: none, or one that was given up');
+CALL pg_temp.comment('COLUMN scim.organization.move_id', 'Its latest move to another database, where its copy has the same; NULL: none, one that was given up, or one that has ended');
 CALL pg_temp.comment('COLUMN scim.organization.move_side', 'leaving: it moves away, left: it is in another database, arriving: it is not here yet. Nobody writes to it, and SCIM requests are answered with 503');
 CALL pg_temp.comment('COLUMN scim.organization.guard_open_until', 'Until then they may take away any number: an administrator has let them through');
 CALL pg_temp.comment('COLUMN scim.organization.cursor_key', 'Authenticates cursors; all hosts share it. A new one invalidates all cursors');

@@ -7,6 +7,7 @@
  *                 leaving     arriving    it is copied, all or nothing
  *   --finish      left        arriving    there is no way back
  *                 left        NULL        it takes writes there
+ *                 left, done  NULL        what is left here can be deleted
  *   --cancel      leaving     -           the copy is deleted
  *                 NULL        -           as before
  *
@@ -15,8 +16,10 @@
  * is move_side NULL in both, so there is always one database at most that
  * takes writes.
  *
- * A copy has the move_id of the move that made it.  Of another one, or of
- * none, it is left over: it has never taken writes, and is deleted.
+ * A copy has the move_id that the organization has here; each copy that is
+ * made gets another one, so there is one at most, in one database.  With
+ * another one, or none, it is left over: it has never taken writes, and is
+ * deleted.  Once that copy takes writes, there is no move_id here (done).
  */
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +60,12 @@ static int is_copy(const move_t *move)
            && strcmp(move->to.move_id, move->from.move_id) == 0;
 }
 
+/* Whether it has left this place and takes writes in another database. */
+static int is_elsewhere(const place_t *from)
+{
+    return is_side(from, "left") && !from->move_id;
+}
+
 static scim_error_t *find_place(place_t *place, scimctl_run_t *run)
 {
     const char *values[] = { run->call.principal->organization_id,
@@ -86,12 +95,14 @@ static scim_error_t *look_at_both(move_t *move)
     return find_place(&move->to, &move->there);
 }
 
-scim_error_t *scimctl_move_side(const char **side, scimctl_run_t *run)
+scim_error_t *scimctl_move_side(const char **side, int *has_arrived,
+                                scimctl_run_t *run)
 {
     place_t place;
 
     SCIM_ERR(find_place(&place, run));
     *side = place.side;
+    *has_arrived = is_elsewhere(&place);
     return NULL;
 }
 
@@ -326,17 +337,19 @@ static scim_error_t *delete_copy(move_t *move)
     return scimctl_delete_organization(&move->there);
 }
 
-static scim_error_t *begin_move(move_t *move)
+/* With an id that no copy has. */
+static scim_error_t *begin_copy(move_t *move)
 {
     const scim_principal_t *actor = move->here->call.principal;
     const char *values[] = { actor->organization_id, actor->actor_kind,
                              actor->actor_id, actor->actor_name };
     scim_rows_t *rows;
 
-    if (!move->from.side) {
-        SCIM_ERR(scim_db_run(&rows, move->here->call.db, SCIM_SQL_MOVE_BEGIN,
-                             SCIM_VALUES(values)));
-    }
+    SCIM_ERR(move->from.side
+             ? scim_db_run(&rows, move->here->call.db, SCIM_SQL_MOVE_RENEW, 1,
+                           values)
+             : scim_db_run(&rows, move->here->call.db, SCIM_SQL_MOVE_BEGIN,
+                           SCIM_VALUES(values)));
     return find_place(&move->from, move->here);
 }
 
@@ -345,13 +358,13 @@ static scim_error_t *copy_organization(move_t *move)
 {
     const char *what = "left over";
 
-    SCIM_ERR(begin_move(move));
-    if (is_copy(move)) {
+    if (move->from.side && is_copy(move)) {
         SCIM_ERR(compare_lasting(&what, move));
     }
     if (!what) {
         return NULL;
     }
+    SCIM_ERR(begin_copy(move));
     if (move->to.exists) {
         SCIM_ERR(delete_copy(move));
     }
@@ -366,9 +379,12 @@ static scim_error_t *wrong_place(const move_t *move, const char *fmt)
 static scim_error_t *check_places(const move_t *move)
 {
     if (is_side(&move->from, "left")) {
-        return wrong_place(move, "'%s' has been moved already: run this"
-                           " command with --finish, or delete what is left of"
-                           " it here by scimctl org delete.");
+        return is_elsewhere(&move->from)
+            ? wrong_place(move, "'%s' has been moved already: delete what is"
+                          " left of it here by scimctl org delete.")
+            : wrong_place(move, "'%s' is on its way to another database, and"
+                          " does not come back: run this command with"
+                          " --finish.");
     }
     if (is_side(&move->from, "arriving")) {
         return wrong_place(move, "'%s' is on its way to this database: finish"
@@ -416,7 +432,8 @@ static scim_error_t *move_there(move_t *move)
                       " answered with 503 and Retry-After.\n"
                       "Let its requests lead to the httpd of the other"
                       " database; then run this command with --finish.\n"
-                      "With --cancel it takes writes here again.");
+                      "Instead, let them lead here again and run it with"
+                      " --cancel: it takes writes here.");
 }
 
 /* Finishing */
@@ -456,24 +473,57 @@ static scim_error_t *arrive_there(move_t *move)
                        SCIM_VALUES(values));
 }
 
-static scim_error_t *finish_move(move_t *move)
+static scim_error_t *be_done(move_t *move)
 {
-    if (!move->from.side || !is_copy(move)) {
-        return wrong_place(move, "There is no copy of '%s' in the database of"
-                           " --to: run this command without --finish first.");
+    const char *values[] = { move->here->call.principal->organization_id,
+                             move->from.move_id };
+    scim_rows_t *rows;
+
+    return scim_db_run(&rows, move->here->call.db, SCIM_SQL_MOVE_DONE,
+                       SCIM_VALUES(values));
+}
+
+static scim_error_t *check_copy(const move_t *move)
+{
+    if (is_copy(move)
+        || (is_elsewhere(&move->from) && is_side(&move->to, NULL))) {
+        return NULL;
     }
+    return is_side(&move->from, "left")
+        ? wrong_place(move, "'%s' is not in the database of --to: name the one"
+                      " to which it was moved.")
+        : wrong_place(move, "There is no copy of '%s' in the database of"
+                      " --to: run this command without --finish first.");
+}
+
+static scim_error_t *take_steps(move_t *move)
+{
+    SCIM_ERR(check_copy(move));
     if (is_side(&move->from, "leaving")) {
         SCIM_ERR(leave_here(move));
     }
     if (is_side(&move->from, "left") && is_side(&move->to, "arriving")) {
         SCIM_ERR(arrive_there(move));
     }
+    return be_done(move);
+}
+
+static scim_error_t *finish_move(move_t *move)
+{
+    scim_error_t *error = take_steps(move);
+
+    if (error && is_side(&move->from, "left") && !is_elsewhere(&move->from)
+        && !move->here->options.json) {
+        scimctl_say(move->here->pool, "scimctl: '%s' may take no writes"
+                    " anywhere: run this command again.", shown_key(move));
+    }
+    SCIM_ERR(error);
     return tell_state(move, "moved",
                       "It takes writes in the other database now.  Here, its"
                       " SCIM requests are still answered with 503 and"
                       " Retry-After.\n"
                       "When none come here any more, delete what is left of"
-                      " it: scimctl org delete.");
+                      " it, its relays among it: scimctl org delete.");
 }
 
 /* Cancelling */

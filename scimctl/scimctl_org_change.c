@@ -156,17 +156,20 @@ static scim_error_t *end_provisioning(scimctl_run_t *run)
 {
     const scim_principal_t *actor = run->call.principal;
     const char *side;
+    int has_arrived;
 
-    SCIM_ERR(scimctl_move_side(&side, run));
+    SCIM_ERR(scimctl_move_side(&side, &has_arrived, run));
     if (!side) {
         return scim_state_switch(run->call.db, actor, SCIM_STATE_DISABLED);
     }
-    return strcmp(side, "leaving") != 0 ? NULL
+    return has_arrived || strcmp(side, "arriving") == 0 ? NULL
         : scim_error(run->pool, SCIM_E_CONFLICT,
-                     "'%s' is being moved to another database: finish or"
-                     " cancel that first (scimctl org move %s --to CONNINFO"
-                     " --finish, or --cancel).", actor->organization_key,
-                     actor->organization_key);
+                     "'%s' is being moved to another database: finish%s that"
+                     " first (scimctl org move %s --to CONNINFO --finish%s).",
+                     actor->organization_key,
+                     strcmp(side, "left") == 0 ? "" : " or cancel",
+                     actor->organization_key,
+                     strcmp(side, "left") == 0 ? "" : ", or --cancel");
 }
 
 scim_error_t *scimctl_org_delete(scimctl_run_t *run)

@@ -146,8 +146,9 @@ scim_error_t *scimctl_check_name(scimctl_run_t *run) SCIM_CHECKED;
 scim_error_t *scimctl_delete_organization(scimctl_run_t *run) SCIM_CHECKED;
 
 /* *side is how run's organization moves to another database (move_side in
- * schema.sql); NULL: it does not. */
-scim_error_t *scimctl_move_side(const char **side, scimctl_run_t *run)
+ * schema.sql); NULL: it does not.  *has_arrived: it takes writes there. */
+scim_error_t *scimctl_move_side(const char **side, int *has_arrived,
+                                scimctl_run_t *run)
     SCIM_CHECKED;
 
 /* The error for a key or a name that the database refuses. */

@@ -787,8 +787,8 @@ FROM (SELECT count(*) FROM raised) r;
 -- Organizations that move to another database (scimctl_move.c)
 --
 -- move_side of an organization is 'leaving' here and 'arriving' there, until it is
--- 'left' here and, after that, NULL there.  Nobody but the move writes to it on
--- either side meanwhile (scim.event_before_insert).
+-- 'left' here and, after that, NULL there; then move_id is NULL here.  Nobody but the
+-- move writes to it on either side meanwhile (scim.event_before_insert).
 
 -- fragment: move_lock
 hashtextextended('mod_scim move ' || $1, 0)
@@ -832,6 +832,12 @@ WITH changed AS (
 event AS (:move_event('begin', $2, $3, $4))
 SELECT move_id FROM changed;
 
+-- Before a copy is made again: one that another database may have is left over.
+-- name: MOVE_RENEW from 6
+UPDATE scim.organization o SET move_id = gen_random_uuid()
+WHERE o.id = $1::uuid AND o.move_side = 'leaving'
+RETURNING o.move_id;
+
 -- name: MOVE_CANCEL from 6
 WITH changed AS (
     UPDATE scim.organization o SET move_id = NULL, move_side = NULL
@@ -856,6 +862,12 @@ WITH changed AS (
 ),
 event AS (:move_event('finish', $3, $4, $5))
 SELECT organization_id FROM changed;
+
+-- It takes writes there: what is left here can be deleted.
+-- name: MOVE_DONE from 6
+UPDATE scim.organization o SET move_id = NULL
+WHERE o.id = $1::uuid AND o.move_id = $2::uuid AND o.move_side = 'left'
+RETURNING o.id;
 
 -- A copy that is about to be deleted belongs to no move any more.
 -- name: MOVE_ABANDON from 6

@@ -140,12 +140,13 @@ for my $case ([PATCH => "api/members/$user->{id}", { active => FALSE }], [PUT =>
     is $r->{status}, 503, "and $method $path is put off" or diag $r->{content};
     like $r->{content}, qr/being moved to another database/, 'it says why';
 }
-refused(qr/being moved to another database/, "scimctl $_->[0] $_->[1]", at($here, @$_)) for [qw(org resume), $org->{key}], [qw(org disable), $org->{key}],
+refused(qr/being moved to another database/, "scimctl $_->[0] $_->[1]", at($here, @$_)) for (map { ['org', $_, $org->{key}] } qw(resume pause enable disable)),
     ['org', 'rename', $org->{key}, '--key', 'elsewhere'], ['org', 'domains', $org->{key}, 'example.com'], ['org', 'guard', $org->{key}, '--off'],
     ['account', 'set', $org->{key}, $org->{issuer_name}, 'title=x'], ['token', 'delete', $org->{key}, 'test'];
 refused(qr/finish or cancel that first/, 'org delete here', at($here, 'org', 'delete', $org->{key}, '--yes'));
 refused(qr/being moved/, 'and nobody writes there', at($there, 'account', 'set', $org->{key}, $org->{issuer_name}, 'title=x'));
 like +(at($here, 'org', 'show', $org->{key}))[1], qr/paused/, 'it is shown as paused';
+like +(at($here, 'check'))[1], qr/\b\Q$org->{key}\E \(leaving\).*org move finishes or cancels/s, 'and check says that it moves';
 is set_at($here, $other, 'x'), 0, 'another organization is not concerned';
 done('once more', ($status, $out, $err) = move($org));
 like $out, qr/is copied/, 'it is still copied';
@@ -180,7 +181,8 @@ is_deeply \@news, [qw(organization:import organization:move prov:patch:full)], '
 is_deeply [sql_at($there, "SELECT guard_number, provisioning_enabled, provisioning_paused FROM scim.organization WHERE id = '$org->{id}'")], [[7, 't', 'f']], 'what it was set to is as before';
 done('--finish once more', move($org, '--finish'));
 # As after a failover to an asynchronous standby
-sql(q{UPDATE scim.organization SET move_side = 'leaving' WHERE id = $1}, $org->{id});
+is_deeply [sql_at($here, "SELECT move_id IS NULL FROM scim.organization WHERE id = '$org->{id}'")], [['t']], 'here, the move has ended';
+sql(q{UPDATE scim.organization SET move_side = 'leaving', move_id = $2 WHERE id = $1}, $org->{id}, (sql_at($there, "SELECT move_id FROM scim.organization WHERE id = '$org->{id}'"))[0][0]);
 refused(qr/takes writes in the other database: run this command with --finish/, 'cancelling what was finished there', move($org, '--cancel'));
 done('finishing it', move($org, '--finish'));
 is_deeply sides($org), ['left', '-'], 'makes the best of it';
@@ -194,6 +196,24 @@ is_deeply sides($org), ['-', 'left'], 'it is here again';
 is $org->get("/Users/$user->{id}")->{status}, 200, 'and its token is good';
 like $org->get("/Users?cursor=$cursor&count=10")->{json}{scimType}, qr/^(?:expired|invalid)Cursor$/, 'a cursor from before is not';
 done('what is left there goes', at($there, 'org', 'delete', $org->{key}, '--yes'));
+
+# Two databases: the latest copy alone takes writes
+my $torn = filled(3);
+Scim::Process::run([$there->psql('-U', 'postgres', '-d', 'postgres', '-qX', '-c', 'CREATE DATABASE third TEMPLATE scim OWNER scim_owner')]);
+my @third = ('org', 'move', $torn->{key}, '--to', $TO =~ s/dbname=scim/dbname=third/r);
+done('a copy in one database', move($torn));
+done('and one in another', at($here, @third));
+refused(qr/no copy of '$torn->{key}'.*without --finish first/, 'the first one counts no more', move($torn, '--finish'));
+is_deeply sides($torn), [qw(leaving arriving)], 'and takes no writes';
+sql(q{UPDATE scim.organization SET move_side = 'left' WHERE id = $1}, $torn->{id});
+refused(qr/is not in the database of --to: name the one to which it was moved/, 'nor when there is no way back', move($torn, '--finish'));
+refused(qr/does not come back: run this command with --finish/, 'a move that has not ended', move($torn));
+refused(qr/being moved to another database: finish that first/, 'does not let the organization be deleted here', at($here, 'org', 'delete', $torn->{key}, '--yes'));
+done('the latest one does', at($here, @third, '--finish'));
+done('as it says again', at($here, @third, '--finish'));
+refused(qr/is not in the database of --to/, 'and the other one does not', move($torn, '--finish'));
+is_deeply sides($torn), [qw(left arriving)], 'at no time';
+done('it is deleted here', at($here, 'org', 'delete', $torn->{key}, '--yes'));
 
 # A state that is not enabled is kept
 sql(q{UPDATE scim.organization SET provisioning_enabled = false WHERE id = $1}, $other->{id});

@@ -31,10 +31,11 @@ my $gone = organization();          # it moves first
 $example->command('htpasswd', '-bBc', 'passwords', $org->{issuer_name}, 'secret');
 $example->command('htpasswd', '-bB', 'passwords', $gone->{issuer_name}, 'secret');
 my $map = "$example->{dir}/files/cells.map";
+# A while after the one before, so that its time is another one.
+sub write_map { sleep 0.05; Scim::Server::write_file("$map.new", $_[0]); rename "$map.new", $map or die "$!\n" }
 sub route {
-    my (%port) = @_;
-    Scim::Server::write_file("$map.new", join '', map { "$_ http://127.0.0.1:$port{$_}\n" } sort keys %port);
-    rename "$map.new", $map or die "$!\n";
+    my (%port) = ('-' => $ports[0], @_);
+    write_map(join '', map { "$_ http://127.0.0.1:$port{$_}\n" } sort keys %port);
 }
 route();
 $example->start;
@@ -80,6 +81,17 @@ is page($stranger, '')->{status}, page({ %$stranger, issuer_name => $gone->{issu
 is $front->request(GET => $_, [], undef)->{status}, 403, "$_: nothing is served" for '/', '/server-status', '/scimx/acme/v2';
 is scim($org, '/Users/a%3Fb')->{status}, 404, 'a path with an encoded question mark is of nothing';
 is scim($org, '/Users?filter=' . uri("userName eq \"$org->{issuer_name}\""))->{status}, 200, 'a filter arrives as it was sent';
+for my $line ("127.0.0.1:$ports[0]", "htp://127.0.0.1:$ports[0]", "http://127.0.0.1:$ports[0]/scim") {
+    write_map("- http://127.0.0.1:$ports[0]\n$org->{key} $line\n");
+    is scim($org, '/Users')->{status}, 503, "'$line' in the map: 503";
+    is scim($gone, '/Users')->{status}, 200, 'for that organization alone';
+}
+write_map("- http://127.0.0.1:$ports[0]\n$org->{key} http://127.0.0.1:$ports[0]/\n");
+is scim($org, '/Users')->{status}, 200, 'a slash at the end does no harm';
+write_map('');
+is scim($org, '/Users')->{status}, 503, 'a map that has nothing, as one that cannot be read: 503';
+is page($org, '')->{status}, 503, 'and so is the settings page';
+route();
 is $front->request(GET => "/scim/$org->{key}/v2/Users", ['X-Forwarded-For' => '192.0.2.7', Authorization => 'Bearer scim_x'], undef)->{status}, 401, 'a wrong token';
 
 # An organization with accounts, groups of a hundred and an event each

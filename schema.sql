@@ -393,11 +393,15 @@ CALL pg_temp.comment('COLUMN scim.schema_version.applied_at', 'When it was first
 -- read for each row that is written, and this one is long.
 CREATE OR REPLACE FUNCTION scim.fold_case(value text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
-BEGIN
-    RETURN pg_catalog.translate(
+DECLARE
+    folded text := pg_catalog.translate(
         pg_catalog.lower(pg_catalog.upper(pg_catalog.translate(value, 'ẞı', 'ß' OPERATOR(pg_catalog.||) pg_catalog.chr(64976)) COLLATE pg_catalog."und-x-icu")),
-        'ς' OPERATOR(pg_catalog.||) pg_catalog.chr(64976) OPERATOR(pg_catalog.||) 'ꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿᏸᏹᏺᏻᏼᏽ',
-        'σıᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯᏰᏱᏲᏳᏴᏵ');
+        'ς' OPERATOR(pg_catalog.||) pg_catalog.chr(64976), 'σı');
+BEGIN
+    -- translate compares each character with each of these.
+    RETURN CASE WHEN folded COLLATE pg_catalog."C" OPERATOR(pg_catalog.~) '[ᏸ-ᏽꭰ-ꮿ]' THEN pg_catalog.translate(folded,
+        'ꭰꭱꭲꭳꭴꭵꭶꭷꭸꭹꭺꭻꭼꭽꭾꭿꮀꮁꮂꮃꮄꮅꮆꮇꮈꮉꮊꮋꮌꮍꮎꮏꮐꮑꮒꮓꮔꮕꮖꮗꮘꮙꮚꮛꮜꮝꮞꮟꮠꮡꮢꮣꮤꮥꮦꮧꮨꮩꮪꮫꮬꮭꮮꮯꮰꮱꮲꮳꮴꮵꮶꮷꮸꮹꮺꮻꮼꮽꮾꮿᏸᏹᏺᏻᏼᏽ',
+        'ᎠᎡᎢᎣᎤᎥᎦᎧᎨᎩᎪᎫᎬᎭᎮᎯᎰᎱᎲᎳᎴᎵᎶᎷᎸᎹᎺᎻᎼᎽᎾᎿᏀᏁᏂᏃᏄᏅᏆᏇᏈᏉᏊᏋᏌᏍᏎᏏᏐᏑᏒᏓᏔᏕᏖᏗᏘᏙᏚᏛᏜᏝᏞᏟᏠᏡᏢᏣᏤᏥᏦᏧᏨᏩᏪᏫᏬᏭᏮᏯᏰᏱᏲᏳᏴᏵ') ELSE folded END;
 END
 $$;
 COMMENT ON FUNCTION scim.fold_case(text) IS 'Unicode full case folding (CaseFolding.txt, status C and F)';

@@ -583,13 +583,17 @@ static const char *row_condition(writer_t *w, const scim_filter_t *filter)
 
 /* Elements */
 
-/* Put the eq terms that filter requires into element; 0 if two of them require
- * different values of one sub-attribute. */
-static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
+/* How strings are compared; booleans are the same in either way. */
+enum { FOLDED = 1, EXACT = 2 };
+
+/* Put the eq terms that filter requires into element, and how they compare
+ * into *ways; 0 if two of them require different values of one
+ * sub-attribute. */
+static int collect(cJSON *element, int *ways, const scim_filter_t *filter)
 {
     if (filter->kind == SCIM_FILTER_AND) {
-        return collect(element, exactly, filter->left)
-               && collect(element, exactly, filter->right);
+        return collect(element, ways, filter->left)
+               && collect(element, ways, filter->right);
     }
     if (!scim_query_is_containable(filter)) {
         return 1;
@@ -597,30 +601,34 @@ static int collect(cJSON *element, int *exactly, const scim_filter_t *filter)
     if (scim_json_member(element, filter->operand.name)) {
         return 0;
     }
-    *exactly |= is_exact(&filter->operand);
+    if (filter->literal.kind == SCIM_LITERAL_STRING) {
+        *ways |= is_exact(&filter->operand) ? EXACT : FOLDED;
+    }
     cJSON_AddItemToObject(element, filter->operand.name,
                           literal_json(&filter->literal));
     return 1;
 }
 
 /* One element matches all of filter->left: only by containment if that is
- * enough, otherwise with containment to find candidates. */
+ * enough, otherwise with containment to find candidates.  Of terms that
+ * compare in both ways, the folded element finds them. */
 static const char *element_condition(writer_t *w,
                                      const scim_filter_t *filter)
 {
     const scim_operand_t *o = &filter->operand;
     writer_t inner = { w->query, w->pool, 1 };
     cJSON *element = scim_json_own(cJSON_CreateObject(), w->pool);
-    int exactly = 0;
-    int consistent = collect(element, &exactly, filter->left);
+    int ways = 0;
+    int consistent = collect(element, &ways, filter->left);
     const char *found = NULL;
     const char *each;
 
     if (element->child) {
         found = containment(w, placed(o, cJSON_Duplicate(element, 1)),
-                            exactly);
+                            ways == EXACT);
     }
-    if (consistent && scim_query_is_all_containable(filter->left)) {
+    if (consistent && ways != (FOLDED | EXACT)
+        && scim_query_is_all_containable(filter->left)) {
         return found;
     }
     each = apr_psprintf(w->pool, "EXISTS (SELECT FROM jsonb_path_query("

@@ -148,6 +148,8 @@ static scim_error_t *start(listing_t *l)
     l->query.base = l->call->base;
     l->query.indexed = 1;
     l->query.has_words = !scim_db_is_before(l->call->db);
+    /* How many match tells whether to walk on in the order, or to find all. */
+    l->query.is_planned_anew = l->position.id != NULL;
     l->order.has_index = 1;
     push(l, l->call->principal->organization_id);
     l->order.key = "a.created_at";
@@ -492,8 +494,8 @@ scim_error_t *scim_store_list(scim_list_t *list, const scim_store_t *store,
     int count, more;
 
     memset(list, 0, sizeof(*list));
-    SCIM_ERR(start(&l));
     SCIM_ERR(read_position(&l));
+    SCIM_ERR(start(&l));
     compose(&l);
     SCIM_ERR(run(&rows, &l));
     count = scim_rows_count(rows);

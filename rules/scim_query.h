@@ -20,6 +20,7 @@ typedef struct {
     const scim_resource_type_t *type;
     const char *base;               /* the beginning of URLs: ".../v2" */
     int has_words;                  /* the tables have type->word_grams */
+    int is_planned_anew;            /* for the values of each statement */
     int indexed;                    /* set by scim_query_condition: equalities
                                      * on a key column (userName, externalId,
                                      * id), or in the JSON alone, find every

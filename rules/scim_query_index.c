@@ -55,6 +55,17 @@ static int is_one_of_two(const scim_filter_t *filter)
            && scim_attribute_of(&filter->operand)->index_prefix;
 }
 
+/* Whether eq and ne find exactly the others of one another: a resource has one
+ * value or none (AMB-01). */
+static int has_opposite(const scim_filter_t *filter)
+{
+    return filter->kind == SCIM_FILTER_COMPARE
+           && (filter->op == SCIM_OP_EQ || filter->op == SCIM_OP_NE)
+           && filter->literal.kind == SCIM_LITERAL_STRING
+           && !filter->operand.is_foreign && !filter->operand.multi_valued
+           && !filter->operand.attribute->rows;
+}
+
 /* The opposite of filter if is_negated.  not is only before what is compared,
  * so that each side of an and can be found by itself. */
 static scim_filter_t *simplified(const scim_filter_t *filter, int is_negated,
@@ -79,6 +90,10 @@ static scim_filter_t *simplified(const scim_filter_t *filter, int is_negated,
     if (is_one_of_two(filter)) {
         simple->op = SCIM_OP_EQ;
         simple->literal.boolean ^= (filter->op == SCIM_OP_NE) ^ is_negated;
+        return simple;
+    }
+    if (is_negated && has_opposite(filter)) {
+        simple->op = filter->op == SCIM_OP_EQ ? SCIM_OP_NE : SCIM_OP_EQ;
         return simple;
     }
     if (!is_negated) {
@@ -256,6 +271,7 @@ void scim_query_find_indexes(scim_query_t *query, const scim_filter_t *filter,
     query->has_key = 0;
     query->at_most_one = 0;
     find_keys(query, filter);
-    query->indexed = query->has_key || is_contained(filter);
+    query->indexed = !query->is_planned_anew
+                     && (query->has_key || is_contained(filter));
     query->scanned = scanned_by(query, filter, pool);
 }

@@ -117,6 +117,16 @@ for my $filter ('nickName pr', 'not (nickName pr)', 'title ne "Engineer"', 'pref
     is $whole, 0, 'alone';
 }
 
+# Behind a cursor, few matches are found by the filter, and many on the way.
+for my $filter ('nickName eq "nick"', 'title eq "engineer"') {
+    my $list = '/Users?count=5&sortBy=userName&filter=' . uri($filter) . '&cursor=';
+    my $first = $large->get($list)->{json};
+    my ($r, $visited) = cost($large, $list . $first->{nextCursor});
+    is $r->{status}, 200, "$filter behind a cursor";
+    my $bound = $first->{totalResults} < $most / 2 ? $first->{totalResults} : 5;
+    cmp_ok $visited, '<=', 3 * ($bound + 5) + 100, "visits $visited";
+}
+
 # A walk by startIndex: far from the beginning, a page is found like one by cursor.
 my $walk = $LARGE ? 250_000 : 10_000;
 my %time;

@@ -427,14 +427,23 @@ $$;
 COMMENT ON FUNCTION scim.user_name_key(text) IS 'Comparison key of a userName: as scim.fold, and full-width letters equal ordinary ones (RFC 8265 section 3.3)';
 
 -- NFC and case folding never create or remove a quote, backslash or bracket, so
--- they can be applied to the JSON text as a whole.  The cost, and a language that
--- is not inlined, lead the planner to the index rather than to folding every row.
--- Names are schema-qualified, because setting search_path would make it a third
--- slower.
+-- they can be applied to the JSON text as a whole, but for escapes (below).  The
+-- cost, and a language that is not inlined, lead the planner to the index rather than
+-- to folding every row.  Names are schema-qualified, because setting search_path would
+-- make it a third slower.
 CREATE OR REPLACE FUNCTION scim.fold_json(value jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 1000 AS $$
+DECLARE
+    document text := value::pg_catalog.text;
 BEGIN
-    RETURN scim.fold(value::pg_catalog.text)::pg_catalog.jsonb;
+    -- A mark behind an escape, such as \n, would become one letter with its last one.
+    IF pg_catalog.octet_length(document) OPERATOR(pg_catalog.<>) pg_catalog.char_length(document)
+       AND document COLLATE pg_catalog."C" OPERATOR(pg_catalog.~) '\\[bfnrtu][0-9a-f]*[\u0300-\u036f]'
+    THEN
+        document := pg_catalog.regexp_replace(document COLLATE pg_catalog."C", '(?<!\\)((?:\\\\)*\\(?:[bfnrt]|u[0-9a-f]{4}))(?=[\u0300-\u036f])',
+                                              '\1' OPERATOR(pg_catalog.||) pg_catalog.chr(64977), 'g');
+    END IF;
+    RETURN scim.fold(document)::pg_catalog.jsonb;
 END
 $$;
 COMMENT ON FUNCTION scim.fold_json(jsonb) IS 'The document with every name and string as its comparison key; indexed, so that containment answers every eq';

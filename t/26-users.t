@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use utf8;
 use lib 't/lib';
+use JSON::PP ();
 use Scim::Test;
 
 my $org = organization(language => 'ja', timezone => 'Asia/Tokyo');
@@ -202,6 +203,16 @@ is_error($org->delete("/Users/$user->{id}", headers => { 'If-Match' => $tag }), 
 is $org->delete("/Users/$user->{id}", headers => { 'If-Match' => '*' })->{status}, 204, 'ETAG-12: * matches what exists';
 is_error($org->delete("/Users/$user->{id}"), 404, undef, 'DEL-02: once deleted it is gone');
 is_user(post_user($org, displayName => 'x', userName => $user->{userName}), 201, {}, 'UNIQ-09: and its name is free');
+
+# Marks that would become one letter with what JSON writes for the character before
+for my $text ("a\n\x{301}b", "\t\x{30C}", "x\r\x{301}", "\x{8}\x{307}z", "\x{1A}\x{301}", "\\n\x{301}", "\\\n\x{301}", "\n\x{316}", "n\x{301}\nA\x{30A}") {
+    my $shown = JSON::PP->new->ascii->allow_nonref->encode($text);
+    my $id = $org->create(title => $text)->{id};
+    ok $id, "$shown is a title" or next;
+    is $org->get("/Users/$id")->{json}{title}, $text, 'which is answered as it was sent';
+    is_deeply [map { $_->{id} } @{ $org->filter("title $_ $shown")->{json}{Resources} }], [$id], "and found by $_" for 'eq', 'co';
+    is_deeply [map { $_->{id} } @{ $org->filter("title ne $shown and id eq \"$id\"")->{json}{Resources} }], [], 'not by ne';
+}
 
 # Plain SQL is as safe as SCIM
 $user = $org->create(roles => [{ value => 'USER' }]);

@@ -707,10 +707,10 @@ export const messages = {
     'The filter has too many values.': 'フィルターの値が多すぎます。',
     'The filter is nested deeper than {most} levels.': 'フィルターの入れ子が {most} 段を超えています。',
     'The search takes longer than this server allows. Ask for less: a filter of fewer terms, or one that begins with userName, externalId or id eq.': '検索に時間がかかりすぎます。フィルターの条件を減らすか、userName、externalId、id の eq で始まるフィルターを使ってください。',
-    "No index answers the filter, because of '{name}', and there are too many resources to read all of them. What helps: another condition, joined by and, that an index answers: eq of any attribute, sw of userName, displayName or externalId, or three letters in a row in co, sw or ew of a name or an e-mail address.":
-        '「{name}」の条件に使えるインデックスがなく、リソースが多すぎるため検索できません。インデックスが使える条件を and で加えてください（属性の eq、userName・displayName・externalId の sw、名前またはメールアドレスの 3 文字以上の co・sw・ew）。',
-    'Too many resources match the filter to count them. What helps: another condition, joined by and, that an index answers: eq of any attribute, sw of userName, displayName or externalId, or three letters in a row in co, sw or ew of a name or an e-mail address.':
-        'フィルターに一致するリソースが多すぎます。インデックスが使える条件を and で加えてください（属性の eq、userName・displayName・externalId の sw、名前またはメールアドレスの 3 文字以上の co・sw・ew）。',
+    "No index answers the filter, because of '{name}', and there are too many resources to read all of them. What helps: another condition, joined by and, that finds few of them: eq of an attribute, sw of userName, displayName or externalId, or three letters in a row in co, sw or ew of a name or an e-mail address.":
+        '「{name}」の条件に使えるインデックスがなく、リソースが多すぎるため検索できません。該当の少ない条件を and で加えてください（属性の eq、userName・displayName・externalId の sw、名前またはメールアドレスの 3 文字以上の co・sw・ew）。',
+    'Too many resources match the filter to count them. What helps: another condition, joined by and, that finds few of them: eq of an attribute, sw of userName, displayName or externalId, or three letters in a row in co, sw or ew of a name or an e-mail address.':
+        'フィルターに一致するリソースが多すぎます。該当の少ない条件を and で加えてください（属性の eq、userName・displayName・externalId の sw、名前またはメールアドレスの 3 文字以上の co・sw・ew）。',
     "No index has the order of '{name}', and there are too many resources to sort them. What helps: sortBy userName, displayName, externalId, id, meta.created or meta.lastModified, or a filter.":
         '「{name}」の順に並べるインデックスがなく、リソースが多すぎます。sortBy に userName、displayName、externalId、id、meta.created、meta.lastModified のいずれかを使うか、フィルターを加えてください。',
     'The {WHAT} is longer than {most} bytes.': '{WHAT}が {most} バイトを超えています。',

@@ -89,14 +89,16 @@
 #define PLACE_KEPT apr_time_from_sec(60)
 
 /* How long a search may take, and where it must be quicker than that: then
- * the database is too busy. */
+ * the database is too busy.  It is, too, if it takes so long to look at as
+ * many rows of an index. */
 #define SEARCH_SECONDS 2
 #define SEARCH_MOST apr_time_from_msec(SEARCH_SECONDS * 1000 - 200)
 #define SMALL "20000"
+#define LOOK_MOST apr_time_from_msec(500)
 
 #define HELPS                                                               \
-    " What helps: another condition, joined by and, that an index answers:"   \
-    " eq of any attribute, sw of userName, displayName or externalId, or"     \
+    " What helps: another condition, joined by and, that finds few of them:" \
+    " eq of an attribute, sw of userName, displayName or externalId, or"      \
     " three letters in a row in co, sw or ew of a name or an e-mail address."
 
 /* What a row has behind the columns of the store. */
@@ -434,26 +436,35 @@ static scim_error_t *put_resources(scim_list_t *list, const listing_t *l,
     return NULL;
 }
 
+static scim_error_t *too_busy(const listing_t *l, const char *what)
+{
+    return scim_error_caused(l->pool, SCIM_E_UNAVAILABLE, SCIM_DATABASE_AWAY,
+                             what);
+}
+
 /* A search that takes too long: in a small organization, it is the database
  * that does, unless its own limit has ended the search (error has a cause). */
 static scim_error_t *too_slow(listing_t *l, scim_error_t *error)
 {
     const char *mine = l->call->principal->organization_id;
     scim_rows_t *rows;
+    scim_error_t *late = scim_db_query(&rows, l->call->db,
+        apr_psprintf(l->pool, "SELECT FROM %s a WHERE"
+                     " a.organization_id = $1::uuid"
+                     " OFFSET " SMALL " LIMIT 1", l->store->table),
+        1, &mine, 1, LOOK_MOST);
 
-    SCIM_ERR(scim_db_query(&rows, l->call->db,
-                           apr_psprintf(l->pool, "SELECT FROM %s a WHERE"
-                                        " a.organization_id = $1::uuid"
-                                        " OFFSET " SMALL " LIMIT 1",
-                                        l->store->table),
-                           1, &mine, 1, 0));
+    if (late) {
+        return late->kind != SCIM_E_TOO_MANY ? late
+            : too_busy(l, "a search took longer than "
+                       APR_STRINGIFY(SEARCH_SECONDS) " seconds, and then a"
+                       " look at " SMALL " rows longer than half of one");
+    }
     if (scim_rows_count(rows) == 0) {
         return error->cause ? error
-            : scim_error_caused(l->pool, SCIM_E_UNAVAILABLE,
-                                 SCIM_DATABASE_AWAY, "a list that reads at"
-                                 " most " SMALL " rows took longer than "
-                                 APR_STRINGIFY(SEARCH_SECONDS)
-                                 " seconds");
+            : too_busy(l, "a list that reads at most " SMALL " rows took"
+                       " longer than " APR_STRINGIFY(SEARCH_SECONDS)
+                       " seconds");
     }
     if (l->query.scanned) {
         return scim_error(l->pool, SCIM_E_TOO_MANY, "No index answers the"

@@ -394,7 +394,7 @@ CALL pg_temp.comment('COLUMN scim.schema_version.applied_at', 'When it was first
 CREATE OR REPLACE FUNCTION scim.fold_case(value text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT AS $$
 DECLARE
-    folded text := pg_catalog.translate(
+    folded pg_catalog.text := pg_catalog.translate(
         pg_catalog.lower(pg_catalog.upper(pg_catalog.translate(value, 'ẞı', 'ß' OPERATOR(pg_catalog.||) pg_catalog.chr(64976)) COLLATE pg_catalog."und-x-icu")),
         'ς' OPERATOR(pg_catalog.||) pg_catalog.chr(64976), 'σı');
 BEGIN
@@ -434,7 +434,7 @@ COMMENT ON FUNCTION scim.user_name_key(text) IS 'Comparison key of a userName: a
 CREATE OR REPLACE FUNCTION scim.fold_json(value jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT COST 1000 AS $$
 DECLARE
-    document text := value::pg_catalog.text;
+    document pg_catalog.text := value::pg_catalog.text;
 BEGIN
     -- A mark behind an escape, such as \n, would become one letter with its last one.
     IF pg_catalog.octet_length(document) OPERATOR(pg_catalog.<>) pg_catalog.char_length(document)

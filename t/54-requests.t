@@ -185,9 +185,9 @@ Scim::Server::wait_until('old rows to go', 40, sub {
 });
 pass 'about five thousand are kept';
 
-# What pages ask for is read from indexes, in their order.
+# What pages ask for is read from indexes, in their order.  The log is written meanwhile.
 my @plans = query_plans(sub { call($_) for 'requests', 'requests?outcome=refused&token=test', 'health' });
-my @own = grep { /scim\.request\b/ } @plans;
+my @own = grep { /scim\.request\b/ && !/(?:INSERT INTO|DELETE FROM) scim\.request\b/ } @plans;
 is scalar(@own), 3, 'a list, a choice and the health are a statement each';
 unlike join('', @own), qr/Seq Scan/, 'none reads a table whole';
 like $own[2], qr/using account_by_label/, 'accounts are counted by an index that has them in order';

@@ -485,7 +485,7 @@ static scim_error_t *be_done(move_t *move)
 
 static scim_error_t *check_copy(const move_t *move)
 {
-    if (is_copy(move)
+    if ((move->from.side && is_copy(move))
         || (is_elsewhere(&move->from) && is_side(&move->to, NULL))) {
         return NULL;
     }
@@ -498,7 +498,6 @@ static scim_error_t *check_copy(const move_t *move)
 
 static scim_error_t *take_steps(move_t *move)
 {
-    SCIM_ERR(check_copy(move));
     if (is_side(&move->from, "leaving")) {
         SCIM_ERR(leave_here(move));
     }
@@ -510,8 +509,10 @@ static scim_error_t *take_steps(move_t *move)
 
 static scim_error_t *finish_move(move_t *move)
 {
-    scim_error_t *error = take_steps(move);
+    scim_error_t *error;
 
+    SCIM_ERR(check_copy(move));
+    error = take_steps(move);
     if (error && is_side(&move->from, "left") && !is_elsewhere(&move->from)
         && !move->here->options.json) {
         scimctl_say(move->here->pool, "scimctl: '%s' may take no writes"

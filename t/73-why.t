@@ -32,6 +32,7 @@ $org->create(userName => 'olga.two@acme.example', displayName => 'Another Olga')
 my $ruth = $org->create(userName => 'ruth@acme.example', displayName => 'Ruth Role', roles => [{ value => 'BOSS' }]);
 expect(200, $org->patch_ops($ruth->{id}, { op => 'replace', path => 'roles', value => [{ value => 'USER', primary => TRUE }] }), 'the role is mended');
 expect(400, $org->post('/Users', { userName => 'bert@acme.example', displayName => 'Bert', active => 'maybe' }), 'what is wrong is refused') for 1 .. 3;
+select undef, undef, undef, 0.01;       # times have milliseconds
 $org->create(userName => 'bert@acme.example', displayName => 'Bert');
 my ($olaf) = map { $_->[0] } sql(q{INSERT INTO scim.account (organization_id, user_name, managed, sync_eligible)
     VALUES ($1, 'olaf@acme.example', true, false) RETURNING id}, $org->{id});

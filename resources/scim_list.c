@@ -97,7 +97,7 @@
 #define LOOK_MOST apr_time_from_msec(500)
 
 #define HELPS                                                               \
-    " What helps: another condition, joined by and, that finds few of them:" \
+    " What helps: another condition, joined by and, that finds few of them:"  \
     " eq of an attribute, sw of userName, displayName or externalId, or"      \
     " three letters in a row in co, sw or ew of a name or an e-mail address."
 

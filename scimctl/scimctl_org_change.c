@@ -151,25 +151,29 @@ scim_error_t *scimctl_delete_organization(scimctl_run_t *run)
 }
 
 /* Provisioning ends first, so that nothing is added any more; where the
- * organization has moved away or has not arrived, nobody can add anything. */
+ * organization has moved away or has not arrived, nobody can add anything.  On
+ * its way it is not deleted: the other database may not have taken over. */
 static scim_error_t *end_provisioning(scimctl_run_t *run)
 {
     const scim_principal_t *actor = run->call.principal;
     const char *side;
     int has_arrived;
+    int has_left;
 
     SCIM_ERR(scimctl_move_side(&side, &has_arrived, run));
     if (!side) {
         return scim_state_switch(run->call.db, actor, SCIM_STATE_DISABLED);
     }
-    return has_arrived || strcmp(side, "arriving") == 0 ? NULL
-        : scim_error(run->pool, SCIM_E_CONFLICT,
-                     "'%s' is being moved to another database: finish%s that"
-                     " first (scimctl org move %s --to CONNINFO --finish%s).",
-                     actor->organization_key,
-                     strcmp(side, "left") == 0 ? "" : " or cancel",
-                     actor->organization_key,
-                     strcmp(side, "left") == 0 ? "" : ", or --cancel");
+    if (has_arrived || strcmp(side, "arriving") == 0) {
+        return NULL;
+    }
+    has_left = strcmp(side, "left") == 0;
+    return scim_error(run->pool, SCIM_E_CONFLICT,
+                      "'%s' is being moved to another database: finish%s that"
+                      " first (scimctl org move %s --to CONNINFO --finish%s).",
+                      actor->organization_key, has_left ? "" : " or cancel",
+                      actor->organization_key,
+                      has_left ? "" : ", or --cancel");
 }
 
 scim_error_t *scimctl_org_delete(scimctl_run_t *run)
